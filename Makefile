@@ -1,0 +1,41 @@
+# make demo: a recognizer built, used and measured in SQL.   make test: the whole suite.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help setup demo test check lint format bench clean
+
+help:
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed; name one with: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,files,synthesis,test]'
+	@touch $@
+
+setup: $(VENV)/.installed  ## makes .venv and installs into it
+
+demo: setup  ## runs demo/demo.sql: a recognizer built, used and measured in SQL
+	$(BIN)/python demo/demo.py
+
+test: setup  ## the whole suite
+	$(BIN)/python -m pytest tests thanosql
+
+check: lint test  ## lint, then the suite with warnings as errors
+
+lint: setup  ## format, style, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format:  ## rewrites the sources as ruff has them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## every benchmark, one after the other
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,70 @@
+"""Settings: the environment stands over the file, the file over the defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from thanosql import config
+from thanosql.errors import ThanoSQLError
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("THANOSQL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_argument_stands_over_the_environment_and_that_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("thanosql.toml").write_text('database_url = "postgresql://file"\nhome = "from-file"\n')
+    assert config.load().database_url == "postgresql://file"
+    assert config.load().home == tmp_path / "from-file"
+    monkeypatch.setenv("THANOSQL_DATABASE_URL", "postgresql://environment")
+    assert config.load().database_url == "postgresql://environment"
+    assert config.load(database_url="postgresql://argument").database_url == "postgresql://argument"
+
+
+def test_relative_audio_is_looked_for_in_the_working_folder_of_the_moment_and_then_in_the_workspace() -> None:
+    settings = config.load()
+    assert settings.audio_roots == (Path(), settings.workspace)
+
+
+def test_audio_roots_are_a_path_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THANOSQL_AUDIO_ROOTS", os.pathsep.join(("/a", "/b")))
+    assert config.load().audio_roots == (Path("/a"), Path("/b"))
+
+
+def test_a_base_model_can_be_pointed_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("thanosql.toml").write_text('[base_models]\nWav2Vec2En = "/models/en"\nWav2Vec2Ko = "/models/ko"\n')
+    monkeypatch.setenv("THANOSQL_WAV2VEC2KO", "/other/ko")
+    assert config.load().base_models == {"Wav2Vec2En": "/models/en", "Wav2Vec2Ko": "/other/ko"}
+
+
+def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
+    Path("thanosql.toml").write_text('databse_url = "postgresql://x"\n')
+    with pytest.raises(ThanoSQLError, match=r"no setting 'databse_url'[\s\S]*Did you mean database_url"):
+        config.load()
+
+
+def test_a_file_named_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THANOSQL_CONFIG", "nowhere.toml")
+    with pytest.raises(ThanoSQLError, match=r"nowhere\.toml named by THANOSQL_CONFIG is not there"):
+        config.load()
+
+
+def test_a_file_that_is_no_toml_names_itself() -> None:
+    Path("thanosql.toml").write_text("home = \n")
+    with pytest.raises(ThanoSQLError, match=r"thanosql\.toml cannot be read"):
+        config.load()
+
+
+def test_the_password_is_not_in_the_settings_repr() -> None:
+    assert "secret" not in repr(config.load(database_url="postgresql://ann:secret@h/d"))

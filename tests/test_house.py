@@ -1,0 +1,104 @@
+"""The house holds together: grammar, statements, plans, families, reference and README agree, and imports stay light."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thanosql.engine import dispatcher, planner, statements
+from thanosql.engine.syntax import Statement
+
+ROOT = Path(__file__).resolve().parents[1]
+STATEMENTS = [getattr(statements, name) for name in statements.__all__]
+
+
+def test_every_statement_has_a_plan_of_its_own() -> None:
+    fallback = planner.plan.dispatch(object)
+    assert [kind.__name__ for kind in STATEMENTS if planner.plan.dispatch(kind) is fallback] == []
+
+
+def test_every_plan_has_something_that_runs_it() -> None:
+    fallback = dispatcher.run.dispatch(object)
+    plans = planner.Plan.__subclasses__()
+    assert len(plans) >= len(STATEMENTS) - 1  # FIT runs BUILD's
+    assert [kind.__name__ for kind in plans if dispatcher.run.dispatch(kind) is fallback] == []
+
+
+def test_every_statement_is_a_frozen_dataclass_that_shows_its_sql() -> None:
+    for kind in STATEMENTS:
+        assert issubclass(kind, Statement)
+        assert dataclasses.is_dataclass(kind)
+        assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        assert kind.__doc__
+
+
+def test_every_statement_but_plain_sql_has_a_rule_in_the_grammar() -> None:
+    grammar = (ROOT / "thanosql" / "grammar.lark").read_text(encoding="utf-8")
+    rules = set(re.findall(r"^\??([a-z_]+)(?:\.\d+)?\s*:", grammar, re.MULTILINE))
+    expected = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in STATEMENTS} - {"plain_sql"}
+    assert expected - rules == set()
+
+
+def test_every_option_has_help_and_a_default_within_its_limits() -> None:
+    from thanosql.engine.statements.build_model import BuildOptions
+    from thanosql.engine.statements.evaluate import EvaluateOptions
+    from thanosql.engine.statements.predict import PredictOptions
+    from thanosql.models.base import TrainOptions, TranscribeOptions
+
+    for kind in (BuildOptions, EvaluateOptions, PredictOptions, TrainOptions, TranscribeOptions):
+        for field in dataclasses.fields(kind):
+            assert field.metadata["help"], field.name
+            default = field.default
+            if field.metadata["choices"]:
+                assert default in field.metadata["choices"], field.name
+            if field.metadata["low"] is not None and default is not None:
+                assert field.metadata["low"] <= default <= field.metadata["high"], field.name
+
+
+@pytest.mark.parametrize(
+    ("code", "forbidden"),
+    [
+        ("import thanosql", ("torch", "transformers", "pandas", "sqlalchemy", "lark", "numpy", "IPython")),
+        ("import thanosql; thanosql.connect()", ("torch", "transformers", "pandas", "sqlalchemy", "lark")),
+        ("from thanosql.engine.parser import parse; parse('SELECT 1')", ("torch", "transformers", "pandas")),
+        (
+            "import thanosql\nwith thanosql.connect() as s:\n    s.execute('LIST THANOSQL MODEL')",
+            ("torch", "transformers", "sqlalchemy"),
+        ),
+    ],
+)
+def test_what_is_heavy_is_not_imported_before_it_is_needed(
+    code: str, forbidden: tuple[str, ...], tmp_path: Path
+) -> None:
+    program = f"{code}\nimport sys; print([name for name in {forbidden!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "THANOSQL_HOME": str(tmp_path / "home")},
+        cwd=tmp_path,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_imports_point_down_only() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_readme_names_every_statement_and_base() -> None:
+    from thanosql.models.registry import BASES
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    heads = ("BUILD MODEL", "FIT MODEL", "PREDICT", "EVALUATE", "LIST", "DESCRIBE MODEL", "DROP MODEL", "PRINT AUDIO")
+    heads += ("COPY", "GET THANOSQL", "UPLOAD MODEL", "EXPLAIN", "CHECK")
+    assert [word for word in (*heads, *BASES) if word not in readme] == []
+    assert readme.index("make demo") < readme.index("make test") < 1500

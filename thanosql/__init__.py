@@ -1,0 +1,85 @@
+"""ThanoSQL: a SQL dialect for speech recognition.
+
+>>> import thanosql
+>>> df = thanosql.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls")  # doctest: +SKIP
+
+Importing this imports nothing heavy: pandas, SQLAlchemy, lark, torch and transformers come when a statement needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import (
+    ThanoSQLConnectionError,
+    ThanoSQLDatabaseError,
+    ThanoSQLDataError,
+    ThanoSQLError,
+    ThanoSQLInternalError,
+    ThanoSQLModelError,
+    ThanoSQLOptionError,
+    ThanoSQLSyntaxError,
+)
+
+if TYPE_CHECKING:
+    import os
+
+    from thanosql.engine.session import Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Session",
+    "ThanoSQLConnectionError",
+    "ThanoSQLDataError",
+    "ThanoSQLDatabaseError",
+    "ThanoSQLError",
+    "ThanoSQLInternalError",
+    "ThanoSQLModelError",
+    "ThanoSQLOptionError",
+    "ThanoSQLSyntaxError",
+    "connect",
+    "execute",
+    "load_ipython_extension",
+]
+
+
+def execute(sql: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Run one or more statements in the default session and return the last one's result.
+
+    A `pandas.DataFrame` for whatever has rows, a report for BUILD and FIT, a short status (`str`) for the rest.
+    `params` are the values of the `:name` parameters; they reach PostgreSQL through the driver, never as SQL.
+    Raises a `ThanoSQLError`; `thanosql.errors` draws their tree.
+    """
+    from thanosql.engine.session import default_session
+
+    return default_session().execute(sql, params)
+
+
+def connect(
+    database_url: str | None = None, *, home: str | os.PathLike[str] | None = None, executor: str | None = None
+) -> Session:
+    """A session of its own, as a context manager: `with thanosql.connect("postgresql://…") as session: …`
+
+    Without a URL it is the configured database, or the embedded PostgreSQL under the home. Nothing is connected until
+    a statement needs it.
+    """
+    from thanosql.engine.session import Session
+
+    return Session(database_url, home=home, executor=executor)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext thanosql` calls."""
+    from thanosql.magic import load
+
+    load(shell)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Session":
+        from thanosql.engine.session import Session
+
+        return Session
+    raise AttributeError(f"module 'thanosql' has no attribute '{name}'")

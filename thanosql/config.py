@@ -1,0 +1,96 @@
+"""Settings: environment variables over a TOML file over defaults, as one frozen dataclass."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from thanosql.errors import ThanoSQLError, did_you_mean
+
+KEYS = ("database_url", "home", "audio_roots", "executor", "base_models")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
+    the working folder of the moment."""
+
+    database_url: str | None = field(default=None, repr=False)  # it may hold a password
+    home: Path
+    audio_roots: tuple[Path, ...]
+    base_models: Mapping[str, str] = field(default_factory=dict)
+    executor: str = "local"
+
+    @property
+    def workspace(self) -> Path:
+        """Where data sets are put, and where their relative paths are found from any working folder."""
+        return self.home / "workspace"
+
+    @property
+    def store_folder(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def postgres_folder(self) -> Path:
+        return self.home / "postgres"
+
+
+def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None = None) -> Settings:
+    """The settings of this process now; arguments stand above the environment, which stands above the file.
+
+    Raises ThanoSQLError when the file cannot be read or names a setting that is not there.
+    """
+    file = _file()
+    environment = os.environ
+    where = Path(home or environment.get("THANOSQL_HOME") or file.get("home") or _default_home()).expanduser()
+    roots = environment.get("THANOSQL_AUDIO_ROOTS")
+    named = tuple(roots.split(os.pathsep)) if roots else tuple(file.get("audio_roots", ()))
+    bases = dict(file.get("base_models", {}))
+    for name in ("Wav2Vec2En", "Wav2Vec2Ko"):
+        if value := environment.get(f"THANOSQL_{name.upper()}"):
+            bases[name] = value
+    return Settings(
+        database_url=database_url or environment.get("THANOSQL_DATABASE_URL") or file.get("database_url"),
+        home=where.absolute(),
+        audio_roots=tuple(Path(root).expanduser().absolute() for root in named)
+        or (Path(), where.absolute() / "workspace"),
+        base_models=bases,
+        executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
+    )
+
+
+def _file() -> Mapping[str, Any]:
+    named = os.environ.get("THANOSQL_CONFIG")
+    candidates = [Path(named)] if named else [Path("thanosql.toml"), _user_folder("config") / "thanosql.toml"]
+    for path in candidates:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            if named:
+                raise ThanoSQLError(f"The configuration file {path} named by THANOSQL_CONFIG is not there.") from error
+            continue
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ThanoSQLError(f"The configuration file {path} cannot be read: {error}") from error
+        for key in content:
+            if key not in KEYS:
+                raise ThanoSQLError(f"{path}: there is no setting '{key}'.", hint=did_you_mean(key, KEYS))
+        return content
+    return {}
+
+
+def _default_home() -> Path:
+    # The embedded PostgreSQL refuses to run as root and makes a user of its own, who cannot enter /root.
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/thanosql")
+    return _user_folder("data")
+
+
+def _user_folder(kind: str) -> Path:
+    import platformdirs
+
+    found = platformdirs.user_config_path if kind == "config" else platformdirs.user_data_path
+    return found("thanosql", appauthor=False)

@@ -1,0 +1,1 @@
+"""The engine: from the text of a statement to its result."""

@@ -1,0 +1,61 @@
+"""What a trained model's card says of where it comes from; no parameter values and no credentials."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.planner import Environment
+from thanosql.models.base import TrainingReport
+
+if TYPE_CHECKING:
+    from thanosql.engine.statements.build_model import TrainPlan
+
+TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
+PACKAGES = ("thanosql", "torch", "transformers", "soxr", "soundfile")
+
+
+def training_card(
+    plan: TrainPlan, report: TrainingReport, rows: list[str], environment: Environment
+) -> dict[str, Any]:
+    """The card of a model that `plan` trained: statement, options, seed, base, rows, versions, hardware, history."""
+    return {
+        "name": plan.name,
+        "family": plan.model.family,
+        "base": plan.model.base,
+        "from": {"name": plan.model.name, "version": plan.model.version, "key": plan.model.key},
+        "statement": environment.source,
+        "options": {**asdict(plan.options), **asdict(plan.train)},
+        "rows": len(plan.references),
+        "audio_hours": report.audio_hours,
+        "fingerprint": fingerprint(rows),
+        "report": {**asdict(report), "history": [asdict(epoch) for epoch in report.history]},
+        "evaluations": [],
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "hardware": f"{platform.machine()} {platform.system()}",
+    }
+
+
+def row_fingerprints(rows: Iterable[tuple[str | bytes | None, str]]) -> list[str]:
+    """16 hexadecimal digits of a row's audio reference and text: enough to find it again, too little to read it."""
+    found = []
+    for audio, text in rows:
+        reference = audio if isinstance(audio, bytes) else str(audio).encode()
+        found.append(hashlib.blake2b(reference + b"\0" + text.encode(), digest_size=8).hexdigest())
+    return found
+
+
+def write_trained_rows(folder: Path, rows: Iterable[str]) -> None:
+    (folder / TRAINED_ROWS).write_text("".join(f"{row}\n" for row in rows), encoding="ascii")
+
+
+def fingerprint(rows: Iterable[str]) -> str:
+    """One fingerprint for a set of rows, whatever their order."""
+    return hashlib.blake2b("".join(sorted(rows)).encode(), digest_size=16).hexdigest()

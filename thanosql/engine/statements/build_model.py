@@ -1,0 +1,188 @@
+"""BUILD MODEL: a base model and a query in, a trained model in the store and its report out.
+
+    BUILD MODEL my_model USING Wav2Vec2En OPTIONS (max_epochs=5) AS SELECT * FROM librispeech_train
+
+    Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …).train()   # what it means in Python
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.options import bind
+from thanosql.engine.planner import Environment, Plan, Progress, located, plan, render, resolve_model
+from thanosql.engine.preflight import AudioRows, chunk_size, inspect
+from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
+from thanosql.engine.texts import references
+from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions, option
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.registry import Model
+
+
+@dataclass(frozen=True, slots=True)
+class BuildModel(Statement):
+    """BUILD MODEL name USING base [OPTIONS (…)] AS query"""
+
+    name: Word
+    base: ModelReference
+    options: tuple[Option, ...]
+    query: Query
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
+    text_col: str = option("text", "the column with the transcript to learn", kind="column")
+    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+
+
+@dataclass(frozen=True)
+class TrainPlan(Plan):
+    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL', `sql` the exact query for the lineage."""
+
+    statement: str
+    name: str
+    model: Model
+    options: BuildOptions
+    train: TrainOptions
+    snapshot: Snapshot
+    audio: Column
+    text: Column
+    rows: AudioRows
+    references: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReport:
+    """What BUILD and FIT did, a field a column: `loss` is the last epoch's mean CTC loss, `folder` opens in transformers."""
+
+    model: str
+    version: int
+    base: str
+    utterances: int
+    hours: float
+    steps: int
+    epochs: int
+    loss: float
+    seconds: float
+    folder: str
+
+    def frame(self) -> pd.DataFrame:
+        """The report as a table of one row."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(self)])
+
+    def _repr_html_(self) -> str:
+        return str(self.frame().to_html(index=False, escape=True))
+
+
+@plan.register
+def plan_build(statement: BuildModel, environment: Environment) -> TrainPlan:
+    return plan_training("BUILD MODEL", statement.name, statement.base, statement.options, statement.query, environment)
+
+
+def plan_training(
+    kind: str,
+    name: Word,
+    reference: ModelReference,
+    given: tuple[Option, ...],
+    query: Query,
+    environment: Environment,
+) -> TrainPlan:
+    """Check names, options, columns, audio headers and texts, in this order; nothing is trained."""
+    from thanosql.models import registry
+
+    model = resolve_model(reference, environment)
+    options, train = bind(
+        given,
+        BuildOptions,
+        TrainOptions,
+        source=environment.source,
+        statement=kind.split()[0],
+        params=environment.params,
+        defaults=registry.train_defaults(model),
+    )
+    with located(environment, name.start, len(name.text)):
+        registry.check_new_name(name.text, environment.store, overwrite=options.overwrite)
+    refuse_open_transaction(environment, kind)
+    snapshot = environment.resources.enter_context(environment.database.snapshot(render(query, environment)))
+    audio = snapshot.column(options.audio_col, option="audio_col")
+    text = snapshot.column(options.text_col, option="text_col")
+    rows = inspect(snapshot, audio, environment)
+    rows.refuse(audio.name)
+    texts = references(snapshot, text)
+    registry.family(model.family).prepare(model.checkpoint, environment.settings, enumerate(texts, start=1))
+    return TrainPlan(kind, name.text, model, options, train, snapshot, audio, text, rows, texts)
+
+
+@run.register
+def run_training(plan: TrainPlan, environment: Environment) -> Result:
+    from thanosql.engine.lineage import row_fingerprints, training_card, write_trained_rows
+    from thanosql.models import registry
+    from thanosql.models.audio import read
+
+    def progress(step: TrainingProgress) -> None:
+        environment.progress(
+            Progress(
+                what=f"training {plan.name}, epoch {step.epoch} of {step.epochs}",
+                done=step.step,
+                total=step.steps,
+                unit="steps",
+                detail=f"loss {step.loss:.3f}",
+            )
+        )
+
+    with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
+        report = registry.family(plan.model.family).train(
+            plan.model.checkpoint,
+            environment.settings,
+            _utterances(plan),
+            plan.train,
+            draft.folder,
+            progress,
+            read=partial(read, roots=environment.settings.audio_roots),
+        )
+        rows = row_fingerprints(zip((audio for _, audio in _audio(plan)), plan.references))
+        write_trained_rows(draft.folder, rows)
+        model = draft.commit(training_card(plan, report, rows, environment))
+    return Result(
+        status=f"{plan.statement} {plan.name}", report=_model_report(plan, report, model.version, str(model.folder))
+    )
+
+
+def _audio(plan: TrainPlan) -> Iterator[tuple[int, str | bytes]]:
+    return plan.snapshot.stream(plan.audio, chunk=chunk_size(plan.audio))
+
+
+def _utterances(plan: TrainPlan) -> list[TrainingUtterance]:
+    return [
+        TrainingUtterance(row=row, audio=audio, text=plan.references[row - 1], seconds=plan.rows.seconds[row - 1])
+        for row, audio in _audio(plan)
+    ]
+
+
+def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder: str) -> ModelReport:
+    return ModelReport(
+        model=plan.name,
+        version=version,
+        base=plan.model.name,
+        utterances=report.utterances,
+        hours=report.audio_hours,
+        steps=report.steps,
+        epochs=report.epochs,
+        loss=report.loss,
+        seconds=report.seconds,
+        folder=folder,
+    )
+
+

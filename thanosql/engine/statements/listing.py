@@ -1,0 +1,97 @@
+"""LIST: what there is of a kind, as a table.
+
+    LIST MODEL              the store's models
+    LIST TABLE              the database's tables
+    LIST THANOSQL MODEL     the base models
+    LIST THANOSQL DATASET   the tutorial data sets
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.planner import Environment, Plan, materialize, plan
+from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.syntax import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class List(Statement):
+    """LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET}; `what` is one of these, in upper case and singular"""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class ListPlan(Plan):
+    what: str
+
+
+@plan.register
+def plan_list(statement: List, environment: Environment) -> ListPlan:
+    return ListPlan(statement.what)
+
+
+@run.register
+def run_list(plan: ListPlan, environment: Environment) -> Result:
+    import pandas as pd
+
+    columns, rows = {"MODEL": _models, "TABLE": _tables, "THANOSQL MODEL": _bases, "THANOSQL DATASET": _datasets}[
+        plan.what
+    ](environment)
+    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=columns))
+
+
+Rows = list[tuple[object, ...]]
+
+
+def _models(environment: Environment) -> tuple[list[str], Rows]:
+    columns = ["name", "base", "version", "rows", "hours", "wer", "created"]
+    rows: Rows = []
+    for name in environment.store.names():
+        model = environment.store.get(name)
+        evaluations = model.card.get("evaluations") or [{}]
+        rows.append(
+            (
+                name,
+                model.card.get("base"),
+                model.version,
+                model.card.get("rows"),
+                model.card.get("audio_hours"),
+                evaluations[-1].get("wer"),
+                model.card.get("created"),
+            )
+        )
+    return columns, rows
+
+
+def _tables(environment: Environment) -> tuple[list[str], Rows]:
+    return ["schema", "name", "rows", "bytes", "comment"], [tuple(row) for row in environment.database.tables()]
+
+
+def _bases(environment: Environment) -> tuple[list[str], Rows]:
+    from thanosql.models.registry import BASES
+
+    columns = ["name", "checkpoint", "megabytes", "language"]
+    return columns, [
+        (
+            base.name,
+            environment.settings.base_models.get(base.name, base.checkpoint),
+            base.megabytes,
+            base.language,
+        )
+        for base in BASES.values()
+    ]
+
+
+def _datasets(environment: Environment) -> tuple[list[str], Rows]:
+    from thanosql.models.datasets import DATASETS
+
+    folder = environment.settings.workspace / "thanosql-dataset"
+    return ["name", "description", "in_workspace"], [
+        (dataset.name, dataset.description, (folder / dataset.name).is_dir()) for dataset in DATASETS.values()
+    ]
+
+
+materialize.register(List, materialize_rows)

@@ -1,0 +1,14 @@
+"""A nested statement whose result is a small table → that table as a temporary one."""
+
+from __future__ import annotations
+
+from thanosql.engine.dispatcher import run
+from thanosql.engine.planner import Environment, plan
+from thanosql.engine.syntax import Statement
+
+
+def materialize_rows(statement: Statement, environment: Environment) -> str:
+    """Run the statement and put its rows into a temporary table; its quoted name."""
+    frame = run(plan(statement, environment), environment).rows
+    assert frame is not None
+    return environment.database.temporary_frame(frame)

@@ -1,0 +1,67 @@
+"""A snapshot's rows and a model → a transcript for every row: what PREDICT and EVALUATE share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from thanosql.engine.executors import local
+from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.preflight import MISSING, AudioRows, chunk_size
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models.base import TranscribeOptions, Transcript
+
+if TYPE_CHECKING:
+    from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.registry import Model
+
+
+def transcribe(
+    snapshot: Snapshot,
+    audio: Column,
+    rows: AudioRows,
+    model: Model,
+    options: TranscribeOptions,
+    environment: Environment,
+) -> Iterator[tuple[int, Transcript | Exception]]:
+    """`(row, transcript)` for each row, or what was wrong with its audio; in the order in which they were done."""
+    from thanosql.models.audio import AudioError, read
+
+    reasons = {failure["row"]: failure["reason"] for failure in rows.failures}
+    for row, reason in reasons.items():
+        yield row, AudioError(reason)
+    if len(reasons) == snapshot.rows:
+        return
+    recognizer = environment.loaded.recognizer(model, environment.settings, options)
+    references = (
+        (row, value, rows.seconds[row - 1])
+        for row, value in snapshot.stream(audio, chunk=chunk_size(audio))
+        if row not in reasons
+    )
+    heard, total = 0.0, rows.total_seconds
+    for row, outcome in local.transcribe(
+        references, recognizer, options, partial(read, roots=environment.settings.audio_roots)
+    ):
+        heard += rows.seconds[row - 1]
+        environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))
+        yield row, outcome
+
+
+def unreadable(row: int, column: str, error: Exception) -> ThanoSQLDataError:
+    """The error for audio whose header was right and whose content is not."""
+    return ThanoSQLDataError(
+        f"The audio of a row in '{column}' cannot be read.",
+        rows=[{"row": row, "reason": str(error) or MISSING}],
+        hint="Nothing was changed. CHECK before the statement lists such rows; on_error='null' goes on past them.",
+    )
+
+
+def summary(rows: int, audio_seconds: float, seconds: float) -> str:
+    """One line of what was done.
+
+    >>> summary(1200, 7200.0, 90.0)
+    '1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)'
+    """
+    hours = f"{audio_seconds / 3600:.2f} h" if audio_seconds >= 360 else f"{audio_seconds:.1f} s"
+    return f"{rows:,} rows, {hours} of audio in {seconds:.1f} s ({audio_seconds / max(seconds, 1e-9):.0f} × real time)"

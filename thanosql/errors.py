@@ -1,0 +1,156 @@
+"""What goes wrong, in the user's words: the one tree of errors that leaves this package.
+
+    ThanoSQLError
+    ├── ThanoSQLSyntaxError       text that does not parse
+    ├── ThanoSQLOptionError       an unknown, doubled, ill-typed or out-of-range option
+    ├── ThanoSQLModelError        a model or base that is missing, exists already, is damaged, in use, or not of the family
+    ├── ThanoSQLDataError         rows, columns, audio or text that cannot be used; `rows` holds the offending ones
+    ├── ThanoSQLDatabaseError     what PostgreSQL refused, in PostgreSQL's words
+    ├── ThanoSQLConnectionError   a database or hub that cannot be reached
+    └── ThanoSQLInternalError     a defect of ours
+
+Foreign exceptions are translated at four doors only (parser, database, audio, a family's files), always `raise … from`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the text a user wrote: 1-based line and column, the line itself, and how many characters the caret marks."""
+
+    line: int
+    column: int
+    text: str
+    width: int = 1
+
+    @classmethod
+    def at(cls, source: str, offset: int, width: int = 1) -> Position:
+        """The position of a 0-based character offset in `source`.
+
+        >>> Position.at("SELECT 1\\nFRM t", 9, 3)
+        Position(line=2, column=1, text='FRM t', width=3)
+        """
+        offset = max(0, min(offset, len(source)))
+        begin = source.rfind("\n", 0, offset) + 1
+        end = source.find("\n", offset)
+        line = source[begin:] if end < 0 else source[begin:end]
+        column = offset - begin + 1
+        return cls(source.count("\n", 0, offset) + 1, column, line, max(1, min(width, len(line) - column + 1)))
+
+    def __str__(self) -> str:
+        # A statement may be one line of a megabyte: what is shown is what stands around the caret.
+        first = max(0, self.column - 101)
+        shown = self.text[first : self.column + 99].expandtabs(1)
+        number = f"line {self.line}: "
+        return f"{number}{shown}\n{' ' * (len(number) + self.column - 1 - first)}{'^' * min(self.width, 100)}"
+
+
+class ThanoSQLError(Exception):
+    """The root. `str(error)` is the whole message: what is wrong, where (with a caret), and what to do."""
+
+    def __init__(self, message: str, *, hint: str | None = None, position: Position | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.position = position
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.position is not None:
+            parts.append(str(self.position))
+        if self.hint:
+            parts.append(self.hint)
+        return "\n".join(parts)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a cell: the message alone. The traceback stays in `__traceback__`."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ThanoSQLSyntaxError(ThanoSQLError):
+    """Text that does not parse."""
+
+
+class ThanoSQLOptionError(ThanoSQLError):
+    """An unknown, doubled, ill-typed or out-of-range option."""
+
+
+class ThanoSQLModelError(ThanoSQLError):
+    """A model or base that is missing, exists already, is damaged, in use, or not of the family."""
+
+
+class ThanoSQLDataError(ThanoSQLError):
+    """Rows, columns, audio or text that cannot be used. `rows` lists the offending ones, as mappings of one shape."""
+
+    SHOWN = 10
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rows: Sequence[Mapping[str, Any]] = (),
+        hint: str | None = None,
+        position: Position | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, position=position)
+        self.rows = list(rows)
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.position is not None:
+            parts.append(str(self.position))
+        for row in self.rows[: self.SHOWN]:
+            parts.append("  " + ", ".join(f"{name} {value}" for name, value in row.items()))
+        if len(self.rows) > self.SHOWN:
+            parts.append(f"  … and {len(self.rows) - self.SHOWN:,} more (error.rows has them all)")
+        if self.hint:
+            parts.append(self.hint)
+        return "\n".join(parts)
+
+
+class ThanoSQLDatabaseError(ThanoSQLError):
+    """What PostgreSQL refused, in PostgreSQL's words; `sqlstate` is its five-character code."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str | None = None,
+        hint: str | None = None,
+        position: Position | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, position=position)
+        self.sqlstate = sqlstate
+
+
+class ThanoSQLConnectionError(ThanoSQLError):
+    """A database or hub that cannot be reached."""
+
+
+class ThanoSQLInternalError(ThanoSQLError):
+    """A defect of ours: please report it with the statement that caused it."""
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str | None:
+    """The cure for a misspelt word: the closest valid one, or the list of all when none is close.
+
+    >>> did_you_mean("Wav2Vec2Eng", ["Wav2Vec2En", "Wav2Vec2Ko"])
+    'Did you mean Wav2Vec2En?'
+    >>> did_you_mean("zebra", ["b", "a"])
+    'There are: a, b.'
+    """
+    names = sorted(set(valid))
+    folded = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {folded[close[0]]}?"
+    if not names:
+        return None
+    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return f"There are: {listed}."

@@ -1,0 +1,165 @@
+"""What a family of models is: the protocols it fulfils, and the options and results that pass through it.
+
+`models/` knows no SQL: it takes references to audio and texts, and gives transcripts and reports.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.config import Settings
+
+SAMPLING_RATE = 16_000  # Hz, of every waveform here
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    exclusive_low: bool = False,
+    choices: Sequence[str] | None = None,
+    kind: str | None = None,
+    changes_result: bool = True,
+) -> Any:
+    """Declare one option as a dataclass field: the one place that errors, completion, DESCRIBE and the reference read.
+
+    The type is the field's annotation (`int`, `float`, `bool`, `str`, `list[str]`, or one of them `| None`). `low` and
+    `high` are inclusive unless `exclusive_low`; `kind` is 'column' or 'table' where a bare name is meant;
+    `changes_result=False` says that a kept prediction stays valid when this option changes.
+    """
+    metadata = {
+        "help": help,
+        "low": low,
+        "high": high,
+        "exclusive_low": exclusive_low,
+        "choices": tuple(choices) if choices else None,
+        "kind": kind,
+        "changes_result": changes_result,
+    }
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeOptions:
+    """How a model transcribes; PREDICT and EVALUATE take them."""
+
+    batch_size: int = option(16, "utterances in one batch", low=1, high=4096, changes_result=False)
+    precision: str = option(
+        "float32",
+        "arithmetic of the forward pass; 'auto' is bfloat16 where the hardware has it and the model's card allows it",
+        choices=("float32", "bfloat16", "float16", "auto"),
+    )
+    device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How a model is trained; BUILD and FIT take them. Those beyond the seed's have defaults that work."""
+
+    batch_size: int = option(16, "utterances in one optimizer step", low=1, high=4096)
+    max_epochs: int = option(5, "passes over the training rows", low=1, high=10_000)
+    learning_rate: float = option(1e-4, "peak learning rate", low=0.0, high=1.0, exclusive_low=True)
+    seed: int = option(0, "seed of every random choice", low=0, high=2**31 - 1)
+    warmup_ratio: float = option(0.1, "share of the steps in which the learning rate rises", low=0.0, high=1.0)
+    weight_decay: float = option(0.01, "AdamW's weight decay; norms and biases are left out", low=0.0, high=1.0)
+    freeze_feature_encoder: bool = option(True, "keep the convolutional feature encoder as it is")
+    max_seconds: float = option(120.0, "audio seconds in one forward pass; a step is split by it", low=1.0, high=1e6)
+    augment: bool = option(True, "vary speed, level, noise and bandwidth of the training audio")
+    precision: str = option("float32", "arithmetic of training", choices=("float32", "bfloat16"))
+    device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard in one utterance. `confidence` is from 0 to 1."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingUtterance:
+    """One row to learn from: `row` is its 1-based number in the query, `audio` a path or the file's bytes."""
+
+    row: int
+    audio: str | bytes
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """One step of training as it happens; `loss` is the mean CTC loss of the step's utterances."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One pass over the training rows: mean loss, wall seconds, audio seconds a wall second."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    rtfx: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport:
+    """What training did. `audio_hours` is that of the rows learned from, once; `skipped` are the rows left out, each with
+    its `row`, `text` and `reason`; `warnings` say what the user should know about the outcome, in sentences."""
+
+    steps: int
+    epochs: int
+    loss: float
+    seconds: float
+    utterances: int
+    audio_hours: float
+    history: tuple[Epoch, ...]
+    skipped: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Recognizer(Protocol):
+    """A loaded model that transcribes."""
+
+    def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+        """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order; the answer of one does not depend on its neighbours."""
+
+
+class Family(Protocol):
+    """A kind of model: a module or object with these, registered by name in `registry.py`."""
+
+    def load(self, checkpoint: str, settings: Settings, options: TranscribeOptions) -> Recognizer:
+        """The recognizer of a checkpoint (a folder, or a hub id)."""
+
+    def prepare(self, checkpoint: str, settings: Settings, texts: Iterator[tuple[int, str]]) -> Any:
+        """Check the texts (row number, text) against the checkpoint's vocabulary before anything is trained."""
+
+    def train(
+        self,
+        checkpoint: str,
+        settings: Settings,
+        utterances: Sequence[TrainingUtterance],
+        options: TrainOptions,
+        folder: Path,
+        progress: Callable[[TrainingProgress], None],
+    ) -> TrainingReport:
+        """Train from `checkpoint` and leave a Hugging Face folder in `folder`."""
