@@ -8,7 +8,7 @@ from pathlib import Path
 
 import thanosql
 from thanosql.__main__ import show
-from thanosql.engine.parser import split
+from thanosql.engine.parser import parse_with_texts
 from thanosql.notebook.progress import ProgressBar
 
 MAX_WER = 0.10  # on voices and random seeds that no training data holds
@@ -18,8 +18,8 @@ def main() -> int:
     started = time.perf_counter()
     word_error_rates = []
     with thanosql.connect() as session:
-        for statement in split((Path(__file__).parent / "demo.sql").read_text(encoding="utf-8")):
-            print(f"\n{statement.strip()};\n")
+        for _, statement in parse_with_texts((Path(__file__).parent / "demo.sql").read_text(encoding="utf-8")):
+            print(f"\n{statement};\n")
             with ProgressBar() as bar:
                 result = session.run(statement, progress=bar.update)
             show(result)

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import thanosql
+from thanosql.engine.session import Session
+
 # Nothing here may reach for a hub: what a test needs is made or shipped.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# One thread a process: the models of the suite are small, and its workers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -52,3 +57,45 @@ def postgres_url() -> Iterator[str]:
     finally:
         embedded.stop(folder / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_url: str) -> Iterator[str]:
+    """An empty database for one test module."""
+    import uuid
+
+    import sqlalchemy
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    url = sqlalchemy.make_url(postgres_url).set(drivername="postgresql+psycopg2")
+    server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        yield url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        server.dispose()
+
+
+@pytest.fixture
+def session(database_url: str, tmp_path: Path) -> Iterator[Session]:
+    """A session with a database of the module's and a home of its own."""
+    with thanosql.connect(database_url, home=tmp_path / "home") as opened:
+        yield opened
+
+
+@pytest.fixture
+def numbers(session: Session) -> Session:
+    """A session whose workspace holds `spoken_numbers`, as the tables librispeech_train and librispeech_test.
+
+    They bear the names of the tutorial's tables, so that its statements run as they are printed.
+    """
+    session.execute("GET THANOSQL DATASET spoken_numbers")
+    for part in ("train", "test"):
+        session.execute(
+            f"COPY librispeech_{part} OPTIONS (if_exists='replace') "
+            f"FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_{part}.csv'"
+        )
+    return session

@@ -1,4 +1,4 @@
-"""`python -m thanosql`: a statement or a script in, its results on the terminal out.
+"""`python -m thanosql`: a statement or a script in, its results on the terminal out; a prompt when nothing is given.
 
     python -m thanosql "SELECT 1"
     python -m thanosql --file demo/demo.sql --format csv
@@ -10,6 +10,7 @@ Exit status: 0 done, 1 a statement failed, 2 the command line is wrong, 130 inte
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ from thanosql.errors import ThanoSQLError
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
+    from thanosql.engine.session import Session
+
+INTERRUPTED = "Interrupted; tables and models are as they were."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,68 +32,128 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.statement and options.file:
         parser.error("give a statement or --file, not both")
-    from thanosql.notebook.progress import ProgressBar
-
     try:
-        source = options.statement or (options.file.read_text(encoding="utf-8") if options.file else sys.stdin.read())
-        with thanosql.connect(options.database, home=options.home) as session, ProgressBar() as bar:
-            session.run(
-                source,
-                dict(options.params),
-                progress=None if options.quiet else bar.update,
-                each=lambda result: show(result, options.format, options.quiet),
-            )
+        with thanosql.connect(options.database, home=options.home) as session:
+            if options.statement is None and options.file is None and sys.stdin.isatty():
+                return _prompt(session, options)
+            return _run(session, _source(options), options)
     except ThanoSQLError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _say(error)
         return 1
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nothing more is to be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, UnicodeDecodeError) as error:
         print(f"{options.file}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("Interrupted; tables and models are as they were.", file=sys.stderr)
-        return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="thanosql", description="Speech recognition in SQL.")
+    parser = argparse.ArgumentParser(
+        prog="thanosql", description="Speech recognition in SQL. Without a statement and on a terminal, a prompt."
+    )
     parser.add_argument("statement", nargs="?", help="one or more statements; without one they are read from --file")
-    parser.add_argument("-f", "--file", type=Path, help="a script")
+    parser.add_argument("-f", "--file", type=Path, help="a script; - is standard input")
     parser.add_argument("-d", "--database", help="postgresql://…; default: the configured or the embedded one")
     parser.add_argument("--home", help="where models, data sets and the embedded database are")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    parser.add_argument("--with", dest="params", metavar="NAME=VALUE", type=_pair, action="append", default=[])
+    parser.add_argument(
+        "--with",
+        dest="params",
+        metavar="NAME=VALUE",
+        type=_pair,
+        action="append",
+        default=[],
+        help="a value for :NAME; may be repeated",
+    )
+    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="print N rows of a table; default: all")
     parser.add_argument("-q", "--quiet", action="store_true", help="rows only: no notes, no progress")
     parser.add_argument("--version", action="version", version=f"thanosql {thanosql.__version__}")
     return parser
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, Any]:
+    from thanosql.notebook.arguments import value_of
+
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, value
+    return name, value_of(value)
 
 
-def show(result: Result, form: str = "table", quiet: bool = False) -> None:
-    """Print what a statement gave."""
-    frame = result.rows if result.rows is not None else getattr(result.report, "frame", lambda: None)()
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of rows")
+    return int(text)
+
+
+def _source(options: argparse.Namespace) -> str:
+    if options.statement is not None:
+        return str(options.statement)
+    if options.file is None or str(options.file) == "-":
+        return sys.stdin.read()
+    return str(options.file.read_text(encoding="utf-8"))
+
+
+def _run(session: Session, source: str, options: argparse.Namespace) -> int:
+    from thanosql.notebook.progress import ProgressBar
+    from thanosql.notebook.status import beginning
+
+    with ProgressBar(quiet=options.quiet, first=beginning(session)) as bar:
+
+        def each(result: Result) -> None:
+            bar.leave("")
+            show(result, options.format, options.quiet, options.limit)
+
+        session.run(source, dict(options.params), progress=bar.update, each=each)
+    return 0
+
+
+def _prompt(session: Session, options: argparse.Namespace) -> int:
+    from thanosql.notebook.prompt import converse
+
+    def run(source: str) -> None:
+        try:
+            _run(session, source, options)
+        except ThanoSQLError as error:
+            _say(error)
+        except KeyboardInterrupt:
+            print(INTERRUPTED, file=sys.stderr)
+
+    converse(session, run)
+    return 0
+
+
+def _say(error: ThanoSQLError) -> None:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+
+
+def show(result: Result, form: str = "table", quiet: bool = False, limit: int = 0) -> None:
+    """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, 0 for all."""
+    from thanosql.notebook.views import frame_of
+
+    frame = frame_of(result)
     if frame is not None:
-        print(_formatted(frame, form))
+        print(_formatted(frame, form, limit))
     elif not quiet:
-        print(result.status)
+        print(result.status, file=sys.stderr if form != "table" else sys.stdout)
     if result.note and not quiet:
         print(result.note, file=sys.stderr if form != "table" else sys.stdout)
+    sys.stdout.flush()
 
 
-def _formatted(frame: Any, form: str) -> str:
+def _formatted(frame: Any, form: str, limit: int) -> str:
     if form == "csv":
         return str(frame.to_csv(index=False)).rstrip("\n")
     if form == "json":
         return str(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
-    if len(frame.columns) == 1 or not len(frame):
-        return str(frame.to_string(index=False))
-    return str(frame.to_string(index=False, max_colwidth=60))
+    from thanosql.notebook.tables import as_text
+
+    return as_text(frame, limit)
 
 
 if __name__ == "__main__":

@@ -1,83 +1,199 @@
-"""`%thanosql` and `%%thanosql`: the text of a cell in, its result shown.
+"""`%thanosql` and `%%thanosql`: the text of a line or cell in, its result shown.
 
-    %%thanosql                                   SQL in the cell; notebook variables as :name
-    %thanosql SELECT 1                           SQL on the line
-    %thanosql postgresql://user@host/database    another database
-    %thanosql                                    what is connected
+%%thanosql                                   SQL in the cell; the notebook's variables as :name
+%thanosql SELECT 1                           SQL on the line
+%thanosql postgresql://user@host/database    another database; a name of the configuration's [connections] will do
+%thanosql                                    what is connected, the store, the device, the version
 """
 
 from __future__ import annotations
 
+import sys
+import time
+import warnings
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Bool, Float, Int
 
 if TYPE_CHECKING:
+    from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
+    from thanosql.notebook.arguments import Arguments
 
-SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg2://")
+TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and database. Go on with %%thanosql."
 
 
 def load(shell: Any) -> None:
-    """Register the magics with an IPython shell."""
-    shell.register_magics(ThanoSQLMagics)
+    """Register the magics, the views and the completions with an IPython shell; a second time replaces the first."""
+    from thanosql.notebook.hooks import Views, complete_cells, highlight_cells, let_help_through
+
+    # tqdm says so whenever a library imports it in a notebook without ipywidgets; our progress needs none.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    shell.configurables[:] = [one for one in shell.configurables if type(one).__name__ != "ThanoSQL"]
+    magics = ThanoSQL(shell=shell, views=Views(shell))
+    shell.register_magics(magics)
+    complete_cells(shell)
+    highlight_cells(shell)
+    let_help_through(shell)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or the stop button, as a cell shows it: one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 @magics_class
-class ThanoSQLMagics(Magics):  # type: ignore[misc]  # IPython's Magics is untyped
-    """The magics; thin on purpose: text in, display out."""
+class ThanoSQL(Magics):
+    """The magics and their settings: `%config ThanoSQL` lists them, `%config ThanoSQL.limit = 20` sets one."""
+
+    limit = Int(10, min=0, help="Rows that a result shows; 0 shows all. The value always has them all.").tag(
+        config=True
+    )
+    fetch = Bool(True, help="Bring the rows of a PREDICT with a table_name into the notebook too.").tag(config=True)
+    quiet = Bool(False, help="Show rows only: no notes, no statuses, no progress.").tag(config=True)
+    players = Bool(True, help="Show audio players beside transcripts.").tag(config=True)
+    audio_megabytes = Float(8.0, min=0.0, help="Audio that one output may put into the notebook.").tag(config=True)
+
+    def __init__(self, shell: Any = None, views: Any = None, **more: Any) -> None:
+        super().__init__(shell=shell, **more)
+        self._views = views
 
     # Braces and dollars belong to SQL here, not to IPython.
-    @no_var_expand  # type: ignore[untyped-decorator]
-    @line_cell_magic  # type: ignore[untyped-decorator]
+    @no_var_expand
+    @line_cell_magic
     def thanosql(self, line: str, cell: str | None = None) -> Any:
-        """Run ThanoSQL statements; the last one's result is the cell's value."""
-        from thanosql.engine.session import default_session
+        """Run ThanoSQL statements, or any SQL; the last one's result is the value.
 
-        line = line.strip()
-        if line.startswith(SCHEMES):
-            self._connect(line)
+            %%thanosql [options] [connection] [variable <<]
+            PREDICT USING Wav2Vec2Tiny AS
+            SELECT * FROM calls WHERE day = :day
+
+        connection           postgresql://user@host/database, or a name of [connections] in thanosql.toml; it stays
+        variable <<          keep the result in a variable instead of showing it
+        --limit N            show N rows (0: all); the value has them all
+        --no-fetch           leave the rows of a PREDICT with a table_name in the database
+        --quiet              rows only: no notes, no progress
+        --with NAME=VALUE    a value for :NAME, before the notebook's variable of that name; may be repeated
+
+        %thanosql            what is connected
+        %thanosql PREDICT?   help on a statement (LIST?, BUILD MODEL? …), an option or a base model
+        %config ThanoSQL     the settings
+        """
+        from thanosql.engine.session import default_session
+        from thanosql.notebook import arguments
+
+        if arguments.gives_token(line):
+            print(TOKEN_ANSWER)
             if not cell or not cell.strip():
                 return None
             line = ""
-        if cell is None and not line:
-            print(describe(default_session()))
+        session = default_session()
+        given = arguments.read(line, cell, session.settings)
+        if given.connection is not None:
+            session = _connect(given.connection)
+        if not given.sql.strip():
+            from thanosql.notebook.status import describe
+
+            print(describe(session))
             return None
-        sql = line if cell is None else cell if not line else f"{line}\n{cell}"
-        return self._run(default_session(), sql)
+        if (asked := arguments.asked_for(given.sql)) is not None:
+            from thanosql.notebook.explanations import explain
 
-    def _connect(self, url: str) -> None:
-        from thanosql.engine.session import Session, use
+            print(explain(asked))
+            return None
+        return self._run(session, given)
 
-        session = Session(url)
-        session.database.ping()  # a wrong address is an error of this line, not of a later cell
-        use(session)
-        print(describe(session))
-
-    def _run(self, session: Session, sql: str) -> Any:
+    def _run(self, session: Session, given: Arguments) -> Any:
+        from thanosql.notebook.hooks import Status
         from thanosql.notebook.progress import ProgressBar
+        from thanosql.notebook.status import beginning
 
-        with ProgressBar() as bar:
-            result = session.run(sql, self.shell.user_ns, progress=bar.update)
-        if result.note:
-            print(result.note)
-        if isinstance(result.value, str):
-            print(result.value)
+        shell: Any = self.shell
+        quiet = given.quiet or self.quiet
+        pending: list[tuple[Result, str]] = []
+        began = time.monotonic()
+
+        def each(result: Result) -> None:
+            for earlier in pending:
+                self._show(*earlier, given, session)
+            said = bar.leave(result.note)
+            pending[:] = [(result, "" if said or quiet else result.note)]
+
+        try:
+            with ProgressBar(quiet=quiet, first=beginning(session)) as bar:
+                session.run(
+                    given.sql,
+                    ChainMap(dict(given.values), shell.user_ns),
+                    fetch=given.fetch and self.fetch,
+                    progress=bar.update,
+                    each=each,
+                )
+        except KeyboardInterrupt:
+            seconds = time.monotonic() - began
+            raise Interrupted(f"Interrupted after {seconds:.1f} s; tables and models are as they were.") from None
+        finally:
+            sys.stdout.flush()
+        if not pending:
             return None
-        return result.value
+        result, note = pending[0]
+        value = Status(result.value) if isinstance(result.value, str) else result.value
+        if given.variable is not None:
+            shell.push({given.variable: value})
+            if not quiet:
+                print(f"{given.variable}: {_in_short(result)}{'; ' + note if note else ''}")
+            return None
+        if isinstance(value, Status):
+            if note:
+                print(note)
+            return None if quiet else value
+        self._views.remember(value, result, self._showing(given, session), note)
+        return value
 
+    def _show(self, result: Result, note: str, given: Arguments, session: Session) -> None:
+        """What a statement before the last one gave."""
+        from IPython.display import display
 
-def describe(session: Session) -> str:
-    """What a session is connected to, never with a password."""
-    import thanosql
-    from thanosql.engine.address import without_password
+        from thanosql.notebook.hooks import Status
 
-    url = session.settings.database_url
-    return "\n".join(
-        (
-            f"ThanoSQL {thanosql.__version__}",
-            f"database  {without_password(url) if url else f'embedded, in {session.settings.postgres_folder}'}",
-            f"store     {session.settings.store_folder}",
-            f"workspace {session.settings.workspace}",
+        value = Status(result.value) if isinstance(result.value, str) else result.value
+        if given.variable is not None or (isinstance(value, Status) and (given.quiet or self.quiet)):
+            return
+        if isinstance(value, Status):
+            print(f"{value}{'; ' + note if note else ''}")
+            return
+        self._views.remember(value, result, self._showing(given, session), note)
+        display(value)  # type: ignore[no-untyped-call]
+
+    def _showing(self, given: Arguments, session: Session) -> Any:
+        from thanosql.notebook.views import Showing
+
+        return Showing(
+            limit=self.limit if given.limit is None else given.limit,
+            players=self.players,
+            audio_bytes=int(self.audio_megabytes * 1e6),
+            audio_roots=session.settings.audio_roots,
         )
-    )
+
+
+def _connect(url: str) -> Session:
+    from thanosql.engine.session import Session, use
+    from thanosql.notebook.status import describe
+
+    session = Session(url)
+    _ = session.database.server_version  # a wrong address is an error of this line, not of a later cell
+    use(session)
+    print(describe(session))
+    return session
+
+
+def _in_short(result: Result) -> str:
+    if result.rows is None:
+        return result.status
+    from thanosql.notebook.tables import counted
+
+    columns = len(result.rows.columns)
+    return f"{counted(len(result.rows), 0)}, {columns} column{'' if columns == 1 else 's'}"

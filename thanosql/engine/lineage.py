@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from thanosql.models.base import TrainingReport
 
 if TYPE_CHECKING:
     from thanosql.engine.statements.build_model import TrainPlan
+    from thanosql.models.registry import Model
 
 TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
 PACKAGES = ("thanosql", "torch", "transformers", "soxr", "soundfile")
@@ -30,7 +31,7 @@ def training_card(
         "family": plan.model.family,
         "base": plan.model.base,
         "from": {"name": plan.model.name, "version": plan.model.version, "key": plan.model.key},
-        "statement": environment.source,
+        "statement": environment.statement,
         "options": {**asdict(plan.options), **asdict(plan.train)},
         "rows": len(plan.references),
         "audio_hours": report.audio_hours,
@@ -40,6 +41,17 @@ def training_card(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "hardware": f"{platform.machine()} {platform.system()}",
+    }
+
+
+def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable[str]) -> dict[str, Any]:
+    """What a model's card keeps of an evaluation: its statement, figures, moment, and the fingerprint of its rows."""
+    return {
+        "statement": statement,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "fingerprint": fingerprint(rows),
+        # JSON knows no NaN.
+        **{name: None if value != value else value for name, value in figures.items()},
     }
 
 
@@ -54,6 +66,16 @@ def row_fingerprints(rows: Iterable[tuple[str | bytes | None, str]]) -> list[str
 
 def write_trained_rows(folder: Path, rows: Iterable[str]) -> None:
     (folder / TRAINED_ROWS).write_text("".join(f"{row}\n" for row in rows), encoding="ascii")
+
+
+def trained_rows(model: Model) -> frozenset[str]:
+    """Fingerprints of the rows that a model learned from; empty for a base, whose rows are not known."""
+    if model.card is None:
+        return frozenset()
+    try:
+        return frozenset((Path(model.checkpoint) / TRAINED_ROWS).read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return frozenset()
 
 
 def fingerprint(rows: Iterable[str]) -> str:

@@ -36,12 +36,16 @@ class Progress:
 
 @dataclass
 class Environment:
-    """What a statement is planned and run in. `resources` closes when the statement is over, however it ends."""
+    """What a statement is planned and run in: `statement` is its own text, `source` the whole that positions point into.
+
+    `resources` closes when the statement is over, however it ends.
+    """
 
     settings: Settings
     open_database: Callable[[], Database]
     store: Store
     loaded: LoadedModels
+    statement: str = ""
     source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[Progress], None] = lambda _: None

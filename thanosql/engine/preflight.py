@@ -49,10 +49,7 @@ def chunk_size(column: Column) -> int:
 def inspect(snapshot: Snapshot, column: Column, environment: Environment) -> AudioRows:
     """Probe the header of every row's audio. Raises ThanoSQLDataError when the query gave no rows at all."""
     refuse_empty(snapshot)
-    if column.type not in ("text", "character varying", "bytea") and not column.type.startswith("character"):
-        raise ThanoSQLDataError(
-            f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea)."
-        )
+    refuse_unfit(column)
     seconds: array[float] = array("f")
     failures: list[dict[str, Any]] = []
     probe = partial(_probe, environment=environment)
@@ -65,6 +62,14 @@ def inspect(snapshot: Snapshot, column: Column, environment: Environment) -> Aud
                     failures.append({"row": row, "path": describe(audio), "reason": reason})
             environment.progress(Progress(what="checking", done=len(seconds), total=snapshot.rows, unit="rows"))
     return AudioRows(seconds, failures)
+
+
+def refuse_unfit(column: Column) -> None:
+    """Raise a ThanoSQLDataError when a column cannot hold audio."""
+    if column.type not in ("text", "character varying", "bytea") and not column.type.startswith("character"):
+        raise ThanoSQLDataError(
+            f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea)."
+        )
 
 
 def refuse_empty(snapshot: Snapshot) -> None:

@@ -59,14 +59,14 @@ class Session:
     ) -> Result:
         """As `execute`, with the whole Result; `each` is called with every statement's own as it comes."""
         from thanosql.engine.dispatcher import Result
-        from thanosql.engine.parser import parse_script
+        from thanosql.engine.parser import parse_with_texts
 
-        statements = parse_script(sql)
+        statements = parse_with_texts(sql)
         result = Result(status="")
         with self._one_at_a_time:
-            for number, statement in enumerate(statements, start=1):
+            for number, (statement, text) in enumerate(statements, start=1):
                 try:
-                    result = self._run_one(statement, sql, params or {}, fetch, progress)
+                    result = self._run_one(statement, text, sql, params or {}, fetch, progress)
                 except ThanoSQLError as error:
                     if len(statements) > 1:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
@@ -78,6 +78,7 @@ class Session:
     def _run_one(
         self,
         statement: Statement,
+        text: str,
         source: str,
         params: Mapping[str, Any],
         fetch: bool,
@@ -86,7 +87,7 @@ class Session:
         from thanosql.engine import dispatcher, planner, statements  # noqa: F401  (registers them)
 
         with ExitStack() as resources:
-            environment = self._environment(source, params, fetch, resources)
+            environment = self._environment(text, source, params, fetch, resources)
             if progress is not None:
                 environment.progress = progress
             try:
@@ -100,7 +101,7 @@ class Session:
                 ) from error
 
     def _environment(
-        self, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack
+        self, text: str, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack
     ) -> Environment:
         from thanosql.engine.planner import Environment
 
@@ -109,6 +110,7 @@ class Session:
             open_database=lambda: self.database,
             store=self.store,
             loaded=self.loaded,
+            statement=text,
             source=source,
             params=params,
             fetch=fetch,

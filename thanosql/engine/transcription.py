@@ -1,20 +1,25 @@
-"""A snapshot's rows and a model → a transcript for every row: what PREDICT and EVALUATE share."""
+"""A snapshot's rows and a model → what was heard in every row: what PREDICT and EVALUATE share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from thanosql.engine.executors import local
+from thanosql.engine.executors.local import Utterance
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.preflight import MISSING, AudioRows, chunk_size
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import TranscribeOptions, Transcript
+from thanosql.models.base import Assessment, Recognizer, TranscribeOptions, Transcript
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from thanosql.engine.database import Column, Snapshot
     from thanosql.models.registry import Model
+
+T = TypeVar("T")
 
 
 def transcribe(
@@ -26,6 +31,40 @@ def transcribe(
     environment: Environment,
 ) -> Iterator[tuple[int, Transcript | Exception]]:
     """`(row, transcript)` for each row, or what was wrong with its audio; in the order in which they were done."""
+
+    def work(recognizer: Recognizer, waveforms: list[np.ndarray], _: list[str | None]) -> list[Transcript]:
+        return recognizer.transcribe(waveforms, options)
+
+    return _recognize(snapshot, audio, rows, model, options, environment, work)
+
+
+def assess(
+    snapshot: Snapshot,
+    audio: Column,
+    rows: AudioRows,
+    references: Sequence[str],
+    model: Model,
+    options: TranscribeOptions,
+    environment: Environment,
+) -> Iterator[tuple[int, Assessment | Exception]]:
+    """As `transcribe`, and how well each row's reference (`references[row - 1]`, normalized) fits its audio."""
+
+    def work(recognizer: Recognizer, waveforms: list[np.ndarray], texts: list[str | None]) -> list[Assessment]:
+        return recognizer.assess(waveforms, [text or "" for text in texts], options)
+
+    return _recognize(snapshot, audio, rows, model, options, environment, work, references)
+
+
+def _recognize(
+    snapshot: Snapshot,
+    audio: Column,
+    rows: AudioRows,
+    model: Model,
+    options: TranscribeOptions,
+    environment: Environment,
+    work: Callable[[Recognizer, list[np.ndarray], list[str | None]], list[T]],
+    references: Sequence[str] | None = None,
+) -> Iterator[tuple[int, T | Exception]]:
     from thanosql.models.audio import AudioError, read
 
     reasons = {failure["row"]: failure["reason"] for failure in rows.failures}
@@ -34,14 +73,17 @@ def transcribe(
     if len(reasons) == snapshot.rows:
         return
     recognizer = environment.loaded.recognizer(model, environment.settings, options)
-    references = (
-        (row, value, rows.seconds[row - 1])
+    utterances = (
+        Utterance(row, value, rows.seconds[row - 1], references[row - 1] if references is not None else None)
         for row, value in snapshot.stream(audio, chunk=chunk_size(audio))
         if row not in reasons
     )
     heard, total = 0.0, rows.total_seconds
-    for row, outcome in local.transcribe(
-        references, recognizer, options, partial(read, roots=environment.settings.audio_roots)
+    for row, outcome in local.recognize(
+        utterances,
+        partial(work, recognizer),
+        partial(read, roots=environment.settings.audio_roots),
+        options.batch_size,
     ):
         heard += rows.seconds[row - 1]
         environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))

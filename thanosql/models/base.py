@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.config import Settings
+    from thanosql.models.text import Normalizer
 
 SAMPLING_RATE = 16_000  # Hz, of every waveform here
 
@@ -77,6 +78,14 @@ class TrainOptions:
     max_seconds: float = option(120.0, "audio seconds in one forward pass; a step is split by it", low=1.0, high=1e6)
     augment: bool = option(True, "vary speed, level, noise and bandwidth of the training audio")
     precision: str = option("float32", "arithmetic of training", choices=("float32", "bfloat16"))
+    gradient_accumulation: int = option(1, "batches of batch_size in one optimizer step", low=1, high=1024)
+    valid_split: float = option(
+        0.0, "share of the rows held out; the epoch with the best WER on them is kept", low=0.0, high=0.5
+    )
+    early_stopping: int = option(
+        0, "epochs without a better WER on the held-out rows before training ends; 0 is never", low=0, high=10_000
+    )
+    resume: bool = option(False, "go on where the same statement was interrupted")
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
 
 
@@ -86,6 +95,19 @@ class Transcript:
 
     text: str
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A transcript, and how well a reference fits the same audio.
+
+    `reference_loss` and `hypothesis_loss` are CTC losses: minus the natural log-probability of all alignments of that
+    text; infinite where the text cannot fit the frames, NaN where the vocabulary cannot spell it.
+    """
+
+    transcript: Transcript
+    reference_loss: float
+    hypothesis_loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +135,26 @@ class TrainingProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One pass over the training rows: mean loss, wall seconds, audio seconds a wall second."""
+    """One pass over the training rows: mean loss, wall seconds, audio seconds a wall second; and, where rows are held
+    out, the loss, WER and CER on them after it (fractions)."""
 
     epoch: int
     loss: float
     seconds: float
     rtfx: float
+    valid_loss: float | None = None
+    valid_wer: float | None = None
+    valid_cer: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """What training did. `audio_hours` is that of the rows learned from, once; `skipped` are the rows left out, each with
-    its `row`, `text` and `reason`; `warnings` say what the user should know about the outcome, in sentences."""
+    """What training did. `audio_hours` is that of the rows learned from, once.
+
+    `skipped` are the rows left out, each with its `row`, `text` and `reason`; `warnings` say in sentences what the user
+    should know about the outcome; `best_epoch` is the one kept where rows were held out; `identity` has the
+    fingerprints of rows and base, the options and the versions that made the model.
+    """
 
     steps: int
     epochs: int
@@ -135,13 +165,18 @@ class TrainingReport:
     history: tuple[Epoch, ...]
     skipped: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    best_epoch: int | None = None
+    identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Recognizer(Protocol):
     """A loaded model that transcribes."""
 
     def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
-        """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order; the answer of one does not depend on its neighbours."""
+        """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
+
+        The answer to one does not depend on its neighbours.
+        """
 
 
 class Family(Protocol):
@@ -150,7 +185,10 @@ class Family(Protocol):
     def load(self, checkpoint: str, settings: Settings, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a checkpoint (a folder, or a hub id)."""
 
-    def prepare(self, checkpoint: str, settings: Settings, texts: Iterator[tuple[int, str]]) -> Any:
+    def normalizer(self, checkpoint: str, settings: Settings) -> Normalizer:
+        """What is done to texts before the checkpoint learns from them, or is measured against them."""
+
+    def prepare(self, checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]]) -> None:
         """Check the texts (row number, text) against the checkpoint's vocabulary before anything is trained."""
 
     def train(
@@ -161,5 +199,13 @@ class Family(Protocol):
         options: TrainOptions,
         folder: Path,
         progress: Callable[[TrainingProgress], None],
+        *,
+        read: Callable[[str | bytes], np.ndarray],
     ) -> TrainingReport:
-        """Train from `checkpoint` and leave a Hugging Face folder in `folder`."""
+        """Train from `checkpoint` and leave a Hugging Face folder in `folder`; `read` gives an utterance's waveform."""
+
+    def adopt(self, checkpoint: str, settings: Settings, folder: Path) -> str | None:
+        """Put a checkpoint's files into `folder`, checked; the hub's commit they are of, None for a folder's own."""
+
+    def facts(self, checkpoint: str) -> Any:
+        """What can be said of a checkpoint without loading it; None when its files are not on this machine."""

@@ -1,6 +1,6 @@
-"""EVALUATE: a model and a query with references in, WER and CER out.
+"""EVALUATE: a model and a query with references in, WER and CER and how sure they are out.
 
-    EVALUATE USING my_model OPTIONS (audio_col='audio_path', text_col='text') AS SELECT * FROM test
+    EVALUATE USING my_model OPTIONS (group_by='speaker', table_name='heard') AS SELECT * FROM test
 
     jiwer.process_words(test["text"], hypotheses).wer                   # what it means in Python
 """
@@ -11,18 +11,21 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.engine import transcription
+from thanosql.engine import evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.evaluation import EvaluateOptions, Heard
+from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, render, resolve_model
 from thanosql.engine.preflight import AudioRows, inspect
 from thanosql.engine.statements.rows import materialize_rows
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.texts import references
-from thanosql.models.base import TranscribeOptions, option
+from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.models.base import TranscribeOptions
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.database import Column, Snapshot, Target
     from thanosql.models.registry import Model
 
 
@@ -35,15 +38,12 @@ class Evaluate(Statement):
     query: Query
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
-    text_col: str = option("text", "the column with the reference transcript", kind="column")
-
-
 @dataclass(frozen=True)
 class EvaluatePlan(Plan):
+    """Of each row: `fingerprints`, `trained` (whether the model learned from it), its values of `clusters` and `groups`."""
+
     model: Model
+    against: Model | None
     options: EvaluateOptions
     transcribe: TranscribeOptions
     snapshot: Snapshot
@@ -51,6 +51,12 @@ class EvaluatePlan(Plan):
     text: Column
     rows: AudioRows
     references: list[str]
+    fingerprints: list[str]
+    trained: list[bool]
+    clusters: list[object] | None
+    groups: list[tuple[object, ...]] | None
+    target: Target | None
+    confusions_target: Target | None
 
 
 @plan.register
@@ -64,53 +70,81 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
         statement="EVALUATE",
         params=environment.params,
     )
-    query = render(statement.query, environment)
-    snapshot = environment.resources.enter_context(environment.database.snapshot(query))
+    against = resolve_model(ModelReference(options.against), environment) if options.against is not None else None
+    if options.table_name is not None or options.confusions_table is not None:
+        refuse_open_transaction(environment, "EVALUATE with a table")
+    snapshot = environment.resources.enter_context(environment.database.snapshot(render(statement.query, environment)))
     audio = snapshot.column(options.audio_col, option="audio_col")
     text = snapshot.column(options.text_col, option="text_col")
+    cluster = snapshot.column(options.cluster_by, option="cluster_by") if options.cluster_by is not None else None
+    groups = [snapshot.column(name, option="group_by") for name in options.group_by]
+    targets = [
+        snapshot.check_target(name) if name is not None else None
+        for name in (options.table_name, options.confusions_table)
+    ]
     rows = inspect(snapshot, audio, environment)
     rows.refuse(audio.name)
-    return EvaluatePlan(model, options, transcribe, snapshot, audio, text, rows, references(snapshot, text))
+    texts = references(snapshot, text)
+    fingerprints = row_fingerprints(zip((audio for _, audio in snapshot.stream(audio)), texts))
+    learned = trained_rows(model)
+    return EvaluatePlan(
+        model,
+        against,
+        options,
+        transcribe,
+        snapshot,
+        audio,
+        text,
+        rows,
+        texts,
+        fingerprints,
+        [row in learned for row in fingerprints],
+        [value for _, value in snapshot.stream(cluster)] if cluster is not None else None,
+        [tuple(values) for _, *values in snapshot.stream(*groups)] if groups else None,
+        *targets,
+    )
 
 
 @run.register
 def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
-    import pandas as pd
-
-    from thanosql.models import registry
-    from thanosql.models.metrics import score
-
     started = time.perf_counter()
-    hypotheses = [""] * plan.snapshot.rows
-    for row, outcome in transcription.transcribe(
-        plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment
+    heard = _hear(plan, plan.model, environment)
+    seconds = time.perf_counter() - started
+    other = _hear(plan, plan.against, environment) if plan.against is not None else None
+    kept = [index for index in range(plan.snapshot.rows) if not (plan.options.exclude_trained and plan.trained[index])]
+    if not kept:
+        raise evaluation.all_trained(plan.model.name)
+    tally = evaluation.Tally(plan, heard, other, kept, seconds)
+    frame = tally.comparison() if other is not None else tally.figures()
+    if plan.target is not None:
+        plan.snapshot.write(evaluation.COLUMNS if other is None else evaluation.COMPARED_COLUMNS, tally.rows())
+        plan.snapshot.replace(plan.target)
+    if plan.confusions_target is not None:
+        evaluation.write_confusions(environment, plan.confusions_target, tally)
+    if plan.model.version is not None:
+        record = evaluation_record(environment.statement, tally.total_row(), (plan.fingerprints[i] for i in kept))
+        environment.store.record_evaluation(plan.model.name, plan.model.version, record)
+    return Result(
+        status=f"EVALUATE {len(kept)}",
+        rows=frame,
+        note="\n".join([transcription.summary(len(kept), tally.audio_seconds, seconds), *tally.remarks()]),
+    )
+
+
+def _hear(plan: EvaluatePlan, model: Model, environment: Environment) -> list[Heard]:
+    """What a model hears in every row, both sides in the model's own letters: another case is no error of the model."""
+    from thanosql.models import registry
+
+    normalize = registry.normalizer(model, environment.settings).normalize
+    texts = [normalize(text) for text in plan.references]
+    found: list[Heard | None] = [None] * plan.snapshot.rows
+    for row, outcome in transcription.assess(
+        plan.snapshot, plan.audio, plan.rows, texts, model, plan.transcribe, environment
     ):
         if isinstance(outcome, Exception):
             raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
-        hypotheses[row - 1] = outcome.text
-    seconds = time.perf_counter() - started
-    # Both sides in the model's own letters: a reference in another case is not an error of the model.
-    normalize = registry.normalizer(plan.model, environment.settings).normalize
-    scores = score([normalize(text) for text in plan.references], [normalize(text) for text in hypotheses])
-    frame = pd.DataFrame(
-        [
-            {
-                "utterances": scores.utterances,
-                "hours": plan.rows.total_seconds / 3600,
-                "words": scores.words,
-                "wer": scores.wer,
-                "cer": scores.cer,
-                "substitutions": scores.substitutions,
-                "deletions": scores.deletions,
-                "insertions": scores.insertions,
-            }
-        ]
-    )
-    return Result(
-        status=f"EVALUATE {plan.snapshot.rows}",
-        rows=frame,
-        note=transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds),
-    )
+        found[row - 1] = Heard(texts[row - 1], normalize(outcome.transcript.text), outcome)
+    return [heard for heard in found if heard is not None]
 
 
 materialize.register(Evaluate, materialize_rows)

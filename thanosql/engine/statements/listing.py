@@ -67,7 +67,9 @@ def _models(environment: Environment) -> tuple[list[str], Rows]:
 
 
 def _tables(environment: Environment) -> tuple[list[str], Rows]:
-    return ["schema", "name", "rows", "bytes", "comment"], [tuple(row) for row in environment.database.tables()]
+    tables = environment.database.tables()
+    columns = ["schema", "table", "kind", "rows", "bytes", "comment"]
+    return columns, [tuple(table) for table in tables]
 
 
 def _bases(environment: Environment) -> tuple[list[str], Rows]:

@@ -8,7 +8,11 @@ from thanosql.engine.syntax import Statement
 
 
 def materialize_rows(statement: Statement, environment: Environment) -> str:
-    """Run the statement and put its rows into a temporary table; its quoted name."""
+    """Run the statement and put its rows into a temporary table, dropped when the whole is over; its quoted name."""
+    from thanosql.engine.frame_tables import temporary_frame
+
     frame = run(plan(statement, environment), environment).rows
     assert frame is not None
-    return environment.database.temporary_frame(frame)
+    name = temporary_frame(environment.database, frame)
+    environment.resources.callback(environment.database.drop_temporary, name)
+    return name

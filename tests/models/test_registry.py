@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thanosql.config import Settings
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models import registry
+from thanosql.models.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, audio_roots=())
+
+
+def save(store: Store, name: str, overwrite: bool = False) -> None:
+    with store.writing(name, overwrite=overwrite) as draft:
+        (draft.folder / "config.json").write_text("{}")
+        draft.commit({"family": "wav2vec2", "base": "Wav2Vec2Tiny"})
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpoint"),
+    [("Wav2Vec2En", "facebook/wav2vec2-base-960h"), ("Wav2Vec2Ko", "kresnik/wav2vec2-large-xlsr-korean")],
+)
+def test_the_two_bases_are_their_hub_ids(name: str, checkpoint: str, store: Store, settings: Settings) -> None:
+    found = registry.resolve(name, False, store, settings)
+    assert (found.checkpoint, found.base, found.family, found.version) == (checkpoint, name, "wav2vec2", None)
+
+
+def test_the_configuration_points_a_base_elsewhere(store: Store, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, audio_roots=(), base_models={"Wav2Vec2En": str(tmp_path), "Ours": "we/ours"})
+    assert registry.resolve("Wav2Vec2En", False, store, settings).checkpoint == str(tmp_path)
+    assert registry.resolve("Ours", False, store, settings).checkpoint == "we/ours"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Wav2Vec2Eng", "Wav2Vec2En"), ("wav2vec2ko", "Wav2Vec2Ko"), ("wav2vec2_tiny", "Wav2Vec2Tiny")],
+)
+def test_a_misspelt_base_gets_the_closest_one(written: str, meant: str, store: Store, settings: Settings) -> None:
+    with pytest.raises(ThanoSQLModelError, match=rf"Did you mean {meant}\?"):
+        registry.resolve(written, False, store, settings)
+
+
+def test_a_model_of_the_store_is_its_folder_and_each_version_has_its_own_key(store: Store, settings: Settings) -> None:
+    save(store, "digits")
+    first = registry.resolve("digits", False, store, settings)
+    save(store, "digits", overwrite=True)
+    second = registry.resolve("digits", False, store, settings)
+    assert (first.version, second.version, second.base) == (1, 2, "Wav2Vec2Tiny")
+    assert second.checkpoint == str(store.folder / "digits" / "2")
+    assert first.key != second.key
+    assert registry.train_defaults(second) == registry.BASES["Wav2Vec2Tiny"].train_defaults != {}
+
+
+def test_a_string_is_a_folder_or_a_hub_id(store: Store, settings: Settings, tmp_path: Path) -> None:
+    assert registry.resolve("owner/name", True, store, settings).checkpoint == "owner/name"
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ThanoSQLModelError, match="no config.json"):
+        registry.resolve(str(tmp_path / "mine"), True, store, settings)
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    before = registry.resolve(str(tmp_path / "mine"), True, store, settings)
+    (tmp_path / "mine" / "config.json").write_text('{"a": 1}')
+    assert registry.resolve(str(tmp_path / "mine"), True, store, settings).key != before.key
+
+
+def test_a_new_name_is_checked_before_anything_is_trained(store: Store) -> None:
+    save(store, "digits")
+    with pytest.raises(ThanoSQLModelError, match="exists already"):
+        registry.check_new_name("digits", store, overwrite=False)
+    registry.check_new_name("digits", store, overwrite=True)
+
+
+def test_to_resolve_and_to_open_the_family_imports_neither_torch_nor_transformers(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from thanosql.config import Settings
+from thanosql.models import registry
+from thanosql.models.store import Store
+home = Path({str(tmp_path)!r})
+found = registry.resolve("Wav2Vec2En", False, Store(home / "models"), Settings(home=home, audio_roots=()))
+registry.family(found.family)
+print(sorted({{"torch", "transformers", "numpy", "huggingface_hub"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

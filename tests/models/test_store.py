@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLModelError
+from thanosql.models.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models")
+
+
+def save(store: Store, name: str, note: str = "", overwrite: bool = False) -> int:
+    with store.writing(name, overwrite=overwrite) as draft:
+        (draft.folder / "config.json").write_text("{}")
+        return draft.commit({"note": note}).version
+
+
+def test_a_store_that_was_never_written_is_empty_and_makes_nothing(store: Store) -> None:
+    assert store.names() == [] and not store.exists("a") and store.versions("a") == []
+    assert not store.folder.exists()
+
+
+def test_what_is_committed_is_found_again_with_its_card(store: Store) -> None:
+    assert save(store, "mine", "first") == 1
+    found = Store(store.folder).get("mine")
+    assert (found.version, found.card["note"], found.card["name"]) == (1, "first", "mine")
+    assert (found.folder / "config.json").is_file()
+    assert "created" in found.card
+
+
+def test_only_the_newest_three_versions_are_kept(store: Store) -> None:
+    for number in range(5):
+        save(store, "mine", str(number), overwrite=True)
+    assert store.versions("mine") == [3, 4, 5]
+    assert store.get("mine").card["note"] == "4"
+    assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["3", "4", "5", "CURRENT"]
+
+
+def test_a_name_that_exists_is_refused_before_the_body_runs(store: Store) -> None:
+    save(store, "mine")
+    with pytest.raises(ThanoSQLModelError, match="exists already"), store.writing("mine"):
+        pytest.fail("the body ran")
+    assert store.versions("mine") == [1]
+
+
+@pytest.mark.parametrize("name", ["", "a-b", "1a", "../a", "a/b", "ä", "x" * 64, "CURRENT.new", "a\n"])
+def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(ThanoSQLModelError, match="no name"), store.writing(name):
+        pytest.fail("the body ran")
+
+
+def test_a_name_that_differs_only_in_case_is_refused_and_does_not_exist(store: Store) -> None:
+    save(store, "Mine")
+    assert not store.exists("mine")
+    with pytest.raises(ThanoSQLModelError, match="There is a model Mine"), store.writing("mine", overwrite=True):
+        pytest.fail("the body ran")
+
+
+def test_an_error_in_the_body_leaves_everything_as_it_was(store: Store) -> None:
+    save(store, "mine", "old")
+    with pytest.raises(ZeroDivisionError), store.writing("mine", overwrite=True) as draft:
+        (draft.folder / "config.json").write_text("{}")
+        raise ZeroDivisionError
+    assert store.get("mine").card["note"] == "old"
+    assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "CURRENT"]
+    with pytest.raises(ZeroDivisionError), store.writing("other"):
+        raise ZeroDivisionError
+    assert store.names() == ["mine"] and not (store.folder / "other").exists()
+
+
+def test_a_draft_without_a_model_cannot_be_committed(store: Store) -> None:
+    with pytest.raises(ThanoSQLInternalError), store.writing("mine") as draft:
+        draft.commit({})
+    assert store.names() == []
+
+
+def test_two_cannot_write_one_name_at_once_but_two_names_can_be_written(store: Store) -> None:
+    with store.writing("mine"):
+        with pytest.raises(ThanoSQLModelError, match="in use"), store.writing("mine"):
+            pytest.fail("the body ran")
+        with pytest.raises(ThanoSQLModelError, match="in use"), store.writing("MINE"):
+            pytest.fail("the body ran")
+        assert save(store, "other") == 1
+
+
+def test_a_killed_writer_leaves_the_old_version_no_lock_and_its_leftovers_are_swept(store: Store) -> None:
+    save(store, "mine", "old")
+    code = f"""
+import os, signal
+from pathlib import Path
+from thanosql.models.store import Store
+with Store(Path({str(store.folder)!r})).writing("mine", overwrite=True) as draft:
+    (draft.folder / "config.json").write_text("{{}}")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert store.get("mine").card["note"] == "old"
+    assert [path for path in (store.folder / "mine").iterdir() if path.name.startswith(".draft-")]
+    assert save(store, "mine", "new", overwrite=True) == 2
+    assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "2", "CURRENT"]
+
+
+@pytest.mark.parametrize("step", ["rename", "replace", "fsync"])
+def test_a_full_disk_at_any_step_of_the_commit_leaves_the_old_version(
+    store: Store, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(store, "mine", "old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if step != "rename" else Path, step, fail)
+        with pytest.raises(ThanoSQLModelError, match="No space left"):
+            save(store, "mine", "new", overwrite=True)
+    assert store.get("mine").card["note"] == "old"
+    assert save(store, "mine", "newer", overwrite=True) > 1
+    assert store.get("mine").card["note"] == "newer"
+    assert sorted(path.name for path in (store.folder / "mine").iterdir() if path.is_dir())[0] == "1"
+
+
+def test_a_dropped_model_is_gone_and_can_be_built_again(store: Store) -> None:
+    save(store, "mine")
+    assert store.drop("mine")
+    assert store.names() == []
+    assert not store.drop("mine", if_exists=True)
+    with pytest.raises(ThanoSQLModelError, match="There is no model mine"):
+        store.drop("mine")
+    assert save(store, "mine") == 1
+
+
+def test_a_model_that_is_being_written_cannot_be_dropped(store: Store) -> None:
+    save(store, "mine")
+    with store.writing("mine", overwrite=True), pytest.raises(ThanoSQLModelError, match="in use"):
+        store.drop("mine")
+    assert store.exists("mine")
+
+
+@pytest.mark.parametrize("damage", ["nonsense", "99", ""])
+def test_a_damaged_pointer_is_a_model_error_and_the_model_can_be_dropped(store: Store, damage: str) -> None:
+    save(store, "mine")
+    (store.folder / "mine" / "CURRENT").write_text(damage)
+    with pytest.raises(ThanoSQLModelError, match="damaged"):
+        store.get("mine")
+    assert store.drop("mine")
+
+
+def test_a_damaged_card_is_a_model_error_and_the_model_can_be_overwritten(store: Store) -> None:
+    save(store, "mine")
+    (store.get("mine").folder / "thanosql.json").write_text(json.dumps([]))
+    with pytest.raises(ThanoSQLModelError, match="damaged"):
+        store.get("mine")
+    assert save(store, "mine", "whole", overwrite=True) == 2
+    assert store.get("mine").card["note"] == "whole"
+
+
+def test_a_misspelt_name_gets_the_closest_one(store: Store) -> None:
+    save(store, "digits")
+    with pytest.raises(ThanoSQLError, match=r"Did you mean digits\?"):
+        store.get("digit")

@@ -1,0 +1,240 @@
+"""The magics in a real IPython, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from thanosql.engine import session as sessions
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLOptionError
+
+
+@pytest.fixture
+def shell(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("THANOSQL_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("THANOSQL_HOME", str(tmp_path))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    sessions.use(sessions.Session())
+    InteractiveShell.clear_instance()
+    one = InteractiveShell.instance()
+    one.run_line_magic("load_ext", "thanosql")
+    yield one
+    one.history_manager.end_session()
+    InteractiveShell.clear_instance()
+    sessions.default_session().close()
+
+
+def run(shell: Any, code: str) -> tuple[Any, str]:
+    """A cell's result as IPython has it, and all that was printed."""
+    with capture_output() as captured:
+        result = shell.run_cell(textwrap.dedent(code).strip(), store_history=True)
+    displayed = [output.data.get("text/plain", "") for output in captured.outputs]
+    return result, "\n".join([captured.stdout, captured.stderr, *displayed])
+
+
+def test_loading_takes_less_than_the_stated_time_and_imports_nothing_heavy() -> None:
+    code = """
+    import sys, time
+    from IPython.core.interactiveshell import InteractiveShell
+    shell = InteractiveShell.instance()
+    before = time.process_time()
+    shell.run_line_magic("load_ext", "thanosql")
+    print(time.process_time() - before)
+    print([name for name in ("pandas", "numpy", "sqlalchemy", "lark", "torch", "transformers") if name in sys.modules])
+    """
+    answer = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    seconds, heavy = answer.stdout.strip().splitlines()[-2:]
+    assert heavy == "[]"
+    assert float(seconds) < 0.3
+
+
+def test_the_value_of_a_cell_is_the_frame_that_execute_returns(shell: Any) -> None:
+    result, shown = run(shell, "%%thanosql\nSELECT 1 AS a, 'x' AS b;")
+    assert isinstance(result.result, pd.DataFrame)
+    assert result.result.to_dict("records") == [{"a": 1, "b": "x"}]
+    assert shell.user_ns["_"] is result.result
+    assert "a" in shown
+
+
+def test_a_line_magic_can_be_assigned(shell: Any) -> None:
+    run(shell, "x = %thanosql SELECT 2 AS b")
+    assert shell.user_ns["x"].b.tolist() == [2]
+
+
+def test_variables_of_the_notebook_are_parameters_and_braces_and_dollars_stay(shell: Any) -> None:
+    result, _ = run(shell, "n = 3; name = \"O'Brien\"")
+    result, _ = run(shell, "%%thanosql\nSELECT :n + 1 AS m, :name AS who, '{n}' AS braces, '$n' AS dollars")
+    assert result.result.iloc[0].to_dict() == {"m": 4, "who": "O'Brien", "braces": "{n}", "dollars": "$n"}
+
+
+def test_a_value_given_with_the_magic_stands_before_the_notebooks_variable(shell: Any) -> None:
+    shell.user_ns["n"] = 1
+    result, _ = run(shell, "%thanosql --with n=5 --with word='two words' SELECT :n AS n, :word AS word")
+    assert result.result.iloc[0].to_dict() == {"n": 5, "word": "two words"}
+
+
+def test_a_result_kept_in_a_variable_is_not_shown(shell: Any) -> None:
+    result, shown = run(shell, "%%thanosql kept <<\nSELECT 'seen' AS a")
+    assert result.result is None
+    assert shell.user_ns["kept"].a.tolist() == ["seen"]
+    assert "seen" not in shown
+    assert "kept: 1 row, 1 column" in shown
+
+
+def test_the_limit_is_on_what_is_shown_never_on_the_value(shell: Any) -> None:
+    run(shell, "%config ThanoSQL.limit = 3")
+    result, shown = run(shell, "%thanosql SELECT 'row ' || x AS x FROM generate_series(1, 50) x")
+    assert len(result.result) == 50
+    assert "row 3" in shown
+    assert "row 4" not in shown
+    assert "50 rows, the first 3 shown" in shown
+    _, shown = run(shell, "%thanosql --limit 5 SELECT 'row ' || x AS x FROM generate_series(1, 50) x")
+    assert "row 5" in shown
+
+
+def test_every_statement_of_a_cell_says_what_it_did_and_the_last_one_is_the_value(shell: Any) -> None:
+    result, shown = run(
+        shell, "%%thanosql\nCREATE TEMP TABLE t AS SELECT 1 AS a;\nSELECT 'between' AS b;\nSELECT a + 1 AS c FROM t;"
+    )
+    assert "SELECT 1" in shown
+    assert "between" in shown
+    assert result.result.c.tolist() == [2]
+
+
+def test_a_quiet_cell_says_no_status(shell: Any) -> None:
+    result, shown = run(shell, "%thanosql --quiet CREATE TEMP TABLE quiet_table (a int)")
+    assert result.success
+    assert shown.strip() == ""
+
+
+def test_a_status_is_a_string_shown_without_quotes(shell: Any) -> None:
+    result, shown = run(shell, "%thanosql CREATE TEMP TABLE spoken (a int)")
+    assert result.result == "CREATE TABLE"
+    assert "Out[1]: CREATE TABLE" in shown.splitlines()
+
+
+def test_a_frame_that_was_changed_is_shown_by_pandas_again(shell: Any) -> None:
+    run(shell, "x = %thanosql SELECT 1 AS a")
+    bundle, _ = shell.display_formatter.format(shell.user_ns["x"])
+    assert "thanosql-table" in bundle["text/html"]
+    shell.user_ns["x"]["more"] = 2
+    bundle, _ = shell.display_formatter.format(shell.user_ns["x"])
+    assert "thanosql-table" not in bundle["text/html"]
+
+
+def test_frames_that_are_not_ours_are_left_to_pandas(shell: Any) -> None:
+    run(shell, "%thanosql SELECT 1 AS a")
+    bundle, _ = shell.display_formatter.format(pd.DataFrame({"a": [1]}))
+    assert "thanosql" not in bundle["text/html"]
+
+
+def test_a_view_does_not_keep_its_frame_alive(shell: Any) -> None:
+    import gc
+    import weakref
+
+    run(shell, "x = %thanosql SELECT 1 AS a")
+    frame = weakref.ref(shell.user_ns["x"])
+    del shell.user_ns["x"]
+    gc.collect()
+    assert frame() is None
+
+
+def test_an_error_is_one_short_block_with_a_caret_and_fails_the_cell(shell: Any) -> None:
+    result, shown = run(shell, "%%thanosql\nSELECT *\nFROM no_such_table")
+    assert isinstance(result.error_in_exec, ThanoSQLDatabaseError)
+    assert not result.success
+    assert "Traceback" not in shown
+    assert ".py" not in shown
+    line, caret = shown.strip().splitlines()[1:3]
+    assert line == "line 2: FROM no_such_table"
+    assert caret.strip() == "^" * len("no_such_table")
+    assert line.index("no_such_table") == caret.index("^")
+
+
+def test_a_misspelt_option_of_the_magic_is_told_with_the_right_one(shell: Any) -> None:
+    result, shown = run(shell, "%thanosql --limt 3 SELECT 1")
+    assert isinstance(result.error_in_exec, ThanoSQLOptionError)
+    assert "Did you mean --limit?" in shown
+
+
+def test_a_name_that_is_no_connection_is_told(shell: Any) -> None:
+    result, _ = run(shell, "%thanosql warehouse")
+    assert isinstance(result.error_in_exec, ThanoSQLConnectionError)
+
+
+def test_the_origins_token_is_answered_and_not_repeated(shell: Any) -> None:
+    result, shown = run(shell, "%thanosql API_TOKEN=s3cret")
+    assert result.success
+    assert "No token is needed" in shown
+    assert "s3cret" not in shown
+
+
+def test_the_magic_alone_tells_what_is_connected(shell: Any, tmp_path: Path) -> None:
+    _, shown = run(shell, "%thanosql")
+    for word in ("ThanoSQL", "database", str(tmp_path / "models"), "device", "cpu"):
+        assert word in shown
+
+
+def test_connecting_never_shows_the_password(shell: Any) -> None:
+    result, shown = run(shell, "%thanosql postgresql://ann:s3cret@127.0.0.1:1/calls")
+    assert isinstance(result.error_in_exec, ThanoSQLConnectionError)
+    assert "s3cret" not in shown
+
+
+def test_a_cell_can_name_its_connection(shell: Any, postgres_url: str) -> None:
+    result, shown = run(shell, f"%%thanosql {postgres_url} kept <<\nSELECT 7 AS a")
+    assert result.success
+    assert shell.user_ns["kept"].a.tolist() == [7]
+    assert "PostgreSQL" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("%thanosql PREDICT?", "result_col='predict_result'"),
+        ("%%thanosql\nBUILD MODEL?", "max_epochs=5"),
+        ("%thanosql ? Wav2Vec2En", "facebook/wav2vec2-base-960h"),
+        ("%thanosql batch_size?", "from 1 to 4096"),
+        ("%thanosql PREDCT?", "Did you mean PREDICT?"),
+        ("%thanosql?", "--with NAME=VALUE"),
+    ],
+)
+def test_a_question_mark_explains(shell: Any, asked: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "cat")
+    result, shown = run(shell, asked)
+    assert result.success
+    assert said in shown
+
+
+def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:
+    shell.run_line_magic("reload_ext", "thanosql")
+    assert [type(one).__name__ for one in shell.configurables].count("ThanoSQL") == 1
+    assert [one.__name__ for one in shell.Completer.custom_matchers].count("thanosql_matcher") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_an_interrupt_ends_a_query_within_a_second_with_one_line(shell: Any) -> None:
+    run(shell, "%thanosql SELECT 1")
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    result, shown = run(shell, "%thanosql SELECT pg_sleep(60)")
+    assert time.monotonic() - began < 4
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)
+    assert shown.strip().splitlines()[-1].startswith("Interrupted after ")
+    assert "Traceback" not in shown
+    result, _ = run(shell, "%thanosql SELECT 8 AS a")
+    assert result.result.a.tolist() == [8]

@@ -1,0 +1,165 @@
+"""What a statement would need, from headers, a model's files and this machine: memory in bytes, time in seconds.
+
+Nothing of torch is imported and nothing is loaded. The figures are orders of size, not promises: each comes with the
+words for how it was reckoned.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.executors.local import BATCH_SECONDS
+from thanosql.engine.planner import Environment
+from thanosql.engine.preflight import chunk_size
+
+if TYPE_CHECKING:
+    from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.wav2vec2.description import Facts
+
+HEADERS = 500  # read at most; a sample where there are more rows
+EFFICIENCY = 0.6  # of the rate of plain matrix products that a forward pass reaches on a CPU (benchmarks measure it)
+BFLOAT16 = 2.5  # how much faster where the processor multiplies bfloat16 itself
+GPU_RATE = 20e12  # operations a second that are assumed of a GPU, float32
+TRAINING = 3  # a backward pass costs two forward passes
+CONV_COPIES = 3  # activations of the first convolution held at once: input, product, norm
+BLOCK_COPIES = 20  # of a frame's hidden state that one transformer block holds at once in a forward pass
+KEPT_BYTES = (
+    64  # a frame, hidden unit and block that training keeps in float32 (34 in 16 bits; Korthikanti et al. 2022)
+)
+
+
+@dataclass(frozen=True)
+class Length:
+    """The audio of a query as far as its headers were read: `seconds` of those that can be read."""
+
+    rows: int
+    read: int
+    seconds: Sequence[float]
+    unreadable: int
+
+    @property
+    def total(self) -> float:
+        """Seconds of all the rows."""
+        return self.mean * (self.rows - self.unreadable * self.rows / max(1, self.read))
+
+    @property
+    def mean(self) -> float:
+        return math.fsum(self.seconds) / len(self.seconds) if self.seconds else 0.0
+
+    @property
+    def longest(self) -> float:
+        return max(self.seconds, default=0.0)
+
+    @property
+    def said(self) -> str:
+        if self.read == self.rows:
+            return f"all {self.rows:,} headers read"
+        return f"estimated from {self.read:,} of {self.rows:,} headers"
+
+
+def length(snapshot: Snapshot, audio: Column, environment: Environment) -> Length:
+    """The headers of all rows, or of a sample spread over them (of audio in bytea: the first ones)."""
+    from thanosql.models.audio import AudioError, probe
+
+    step = max(1, math.ceil(snapshot.rows / HEADERS))
+    rows = snapshot.stream(audio, chunk=chunk_size(audio))
+    chosen = islice(rows, HEADERS) if audio.type == "bytea" else islice(rows, 0, None, step)
+    seconds: list[float] = []
+    read = unreadable = 0
+    for _, value in chosen:
+        read += 1
+        try:
+            if value is None:
+                raise AudioError("NULL")
+            seconds.append(probe(value, environment.settings.audio_roots).seconds)
+        except AudioError:
+            unreadable += 1
+    return Length(snapshot.rows, read, seconds, unreadable)
+
+
+def device(named: str) -> str:
+    """'cpu' or 'cuda', as 'auto' will be understood; until torch is imported, guessed from its files and the driver."""
+    if named != "auto":
+        return named
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda"):
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    found = find_spec("torch")
+    version = Path(found.origin).with_name("version.py") if found and found.origin else None
+    built = version is not None and version.is_file() and "cuda: Optional[str] = None" not in version.read_text()
+    return "cuda" if built and (Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()) else "cpu"
+
+
+def rate() -> float:
+    """Operations a second that this machine reaches now in float32 matrix products; takes about 0.1 s."""
+    import numpy as np
+
+    size = 1024
+    left = np.ones((size, size), dtype=np.float32)
+    best = math.inf
+    for _ in range(4):
+        started = time.perf_counter()
+        left @ left
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
+
+
+def transcription_memory(model: Facts, audio: Length) -> tuple[float, str]:
+    """Bytes at the longest audio and one full batch, and how that was reckoned."""
+    weights = 4 * model.parameters
+    first = model.conv_dim[0] * 16_000 / model.conv_stride[0] * 4 * CONV_COPIES * audio.longest
+    blocks = 50 * model.hidden * 4 * BLOCK_COPIES * max(BATCH_SECONDS, audio.longest)
+    return weights + first + blocks, (
+        f"weights {size(weights)}, longest audio ({audio.longest:.1f} s) {size(first)}, batch {size(blocks)}"
+    )
+
+
+def training_memory(model: Facts, audio: Length, seconds: float) -> tuple[float, str]:
+    """Bytes for weights, gradients, AdamW's two moments and the activations of one pass of so many audio seconds."""
+    weights = 16 * model.parameters
+    kept = KEPT_BYTES * 50 * min(max(seconds, audio.longest), max(audio.total, 1)) * model.hidden * model.layers
+    first = model.conv_dim[0] * 16_000 / model.conv_stride[0] * 4 * CONV_COPIES * audio.longest
+    return weights + kept + first, (
+        f"weights, gradients and optimizer {size(weights)}, activations {size(kept + first)}"
+    )
+
+
+def seconds(operations: float, precision: str, where: str) -> tuple[float, str]:
+    """How long so many operations take, and how that was reckoned."""
+    faster = BFLOAT16 if precision in ("bfloat16", "float16") else 1.0
+    if where.startswith("cuda"):
+        return operations / (GPU_RATE * faster), f"at an assumed {GPU_RATE / 1e12:.0f} TFLOP/s of a GPU"
+    measured = rate()
+    said = f"{operations / 1e9:,.0f} GFLOP at {EFFICIENCY:.0%} of the {measured / 1e9:.0f} GFLOP/s measured just now"
+    return operations / (measured * EFFICIENCY * faster), f"{said} on {os.cpu_count()} cores"
+
+
+def size(count: float) -> str:
+    """Bytes, to be read.
+
+    >>> size(1_270_000_000), size(4_800_000)
+    ('1.3 GB', '5 MB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def duration(count: float) -> str:
+    """Seconds, to be read.
+
+    >>> duration(0.4), duration(90), duration(7200)
+    ('under 1 s', 'about 1.5 min', 'about 2.0 h')
+    """
+    if count < 1:
+        return "under 1 s"
+    if count < 60:
+        return f"about {count:.0f} s"
+    return f"about {count / 60:.1f} min" if count < 3600 else f"about {count / 3600:.1f} h"

@@ -1,0 +1,336 @@
+"""The lexer: a text in, the grammar's tokens out: heads of our statements finely, SQL in runs as long as can be.
+
+SQL is cut only where a parameter or a statement of ours in parentheses stands, so that a megabyte of it is a handful of
+tokens. What the grammar has no words for (which WITH names are in sight, what is left open) is found on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lark import Token
+from lark.common import LexerConf
+from lark.lexer import Lexer
+
+from thanosql.engine import terminals
+from thanosql.engine.heads import KEYWORDS, SHAPES, WITH_QUERY, foreign_space, opens_nested, opens_statement
+from thanosql.engine.lookaround import is_operand, made_by, separates, word_before
+from thanosql.engine.scopes import Findings
+from thanosql.engine.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
+from thanosql.engine.with_names import WithNames, mentions
+
+MAX_NESTED = 50  # statements in statements
+MAX_PARENTHESES = 1_000  # open at once in SQL, brackets included
+MAX_LISTS = 20  # open at once in a statement's head, parentheses included
+
+_SIGNS = {"(": "LPAR", ")": "RPAR", "[": "LSQB", "]": "RSQB", ",": "COMMA", "=": "EQUAL", ".": "DOT"}
+_QUERY_OPENERS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_NO_HOME = {  # what would outlive the statement's temporary result
+    "VIEW": "Make a table of it: CREATE TABLE … AS SELECT …",
+    "FUNCTION": "Run it when it is needed, and let the function read a table.",
+    "PROCEDURE": "Run it when it is needed, and let the procedure read a table.",
+    "RULE": "Run it when it is needed.",
+    "PREPARE": "Use parameters: thanosql.execute(sql, params={…}).",
+    "DECLARE": "Make a table of it first: CREATE TEMP TABLE … AS SELECT …",
+}
+
+
+class StatementLexer(Lexer):
+    """Lark's side of it: what is parsed is a Scanner, one for each text."""
+
+    def __init__(self, lexer_conf: LexerConf) -> None:
+        pass
+
+    def lex(self, scanner: Scanner) -> Iterator[Token]:  # type: ignore[override]
+        return scanner.tokens()
+
+
+class Scanner:
+    """One text on its way to the parser. `head` is where the innermost statement of ours begins, for messages."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.findings = Findings(text)
+        self.head: Lexeme | None = None
+        self._level = 0  # statements around
+        self._depth = 0  # parentheses around, of all levels
+        self._names = WithNames(text)
+        self._statement = 0  # where the outermost statement begins
+        self.spans: list[tuple[int, int]] = []  # begin and end of each statement, `;` and white space around left out
+
+    def tokens(self) -> Iterator[Token]:
+        while (begin := terminals.skip_blank(self.text, self.at)) < len(self.text):
+            if self.text[begin] == ";":
+                yield self._token("SEMICOLON", begin, begin + 1)
+                self.at = begin + 1
+                continue
+            self._level, self._depth, self._statement = 0, 0, begin
+            self._names.clear()
+            if opens_statement(self.text, begin):
+                yield from self._headed(None)
+            else:
+                self.head = None
+                yield from self._sql(None, ours=False)
+            self.spans.append((begin, self.at))
+
+    def _token(self, kind: str, start: int, end: int, value: str | None = None) -> Token:
+        return Token(kind, self.text[start:end] if value is None else value, start, end_pos=end)
+
+    def _headed(self, parenthesis: int | None) -> Iterator[Token]:
+        """A statement of ours, and its query; `parenthesis` is the one that it is nested in."""
+        text = self.text
+        self.head = word = lexeme(text, self.at)
+        expects_query = word.upper in WITH_QUERY
+        depth = 0
+        while True:
+            piece = lexeme(text, self.at)
+            if piece.kind in ("", ";") or (piece.kind == ")" and depth == 0 and parenthesis is not None):
+                self.at = piece.start
+                return
+            self.at = piece.end
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece.kind, 0)
+            if depth > MAX_LISTS:
+                raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
+            token = self._head_token(piece, depth)
+            if word.upper in ("EXPLAIN", "CHECK") and token.type in WITH_QUERY:
+                self.head, expects_query = piece, True
+                word = piece
+            yield token
+            if token.type == "AS" and depth == 0 and expects_query:
+                yield from self._sql(parenthesis, ours=True)
+                return
+
+    def _head_token(self, piece: Lexeme, depth: int) -> Token:
+        kind, value = _SIGNS.get(piece.kind, piece.kind), None
+        if kind == "WORD":
+            # Between parentheses every word is a name, but an AS with a query behind it: there one is not closed.
+            if piece.upper in KEYWORDS and (depth <= 0 or (piece.upper == "AS" and self._opens_query(piece.end))):
+                kind = piece.upper
+            elif (space := foreign_space(piece)) is not None:
+                raise space
+            elif any(mark in piece.text for mark in "‘’“”"):
+                raise Refusal(
+                    "This is a typographic quote.", piece.start, 1, "Strings stand in straight single quotes: '…'."
+                )
+        elif kind == "STRING":
+            value = terminals.string_value(piece)
+        elif kind in "'\"":
+            raise terminals.unclosed_quote(self.text, piece.start)
+        elif kind == "PARAMETER":
+            value = piece.text[1:]
+        return self._token(kind, piece.start, piece.end, value)
+
+    def _opens_query(self, at: int) -> bool:
+        following = lexeme(self.text, at)
+        return following.kind == "(" or following.upper in _QUERY_OPENERS
+
+    def _sql(self, parenthesis: int | None, *, ours: bool) -> Iterator[Token]:
+        """SQL up to the `;` or the parenthesis that ends it: a query of ours, or a statement of PostgreSQL's."""
+        text, region = self.text, _Region(parenthesis, ours)
+        while self.at < len(text) and text[self.at] in SPACE:
+            self.at += 1
+        pending = self.at
+        if ours:
+            self._check_begin()
+        while self._skip_dull(region):
+            start, sign = self.at, text[self.at]
+            if sign == "(" and opens_nested(text, start, word_before(text, region.last)):
+                self._check_nested(region)
+                if pending < start:
+                    yield self._token("SQL", pending, start)
+                yield from self._nested(start)
+                pending = self.at
+            elif sign == ":" and (name := self._parameter(region)) is not None:
+                if pending < start:
+                    yield self._token("SQL", pending, start)
+                yield self._token("PARAMETER", start, name.end(), name[1])
+                self.at = pending = name.end()
+            elif region.ends_with(sign):
+                break
+            else:
+                self._mark(sign, region)
+            region.last = self.at - 1
+        if region.openers:
+            raise unclosed(text, region.openers[-1])
+        if parenthesis is not None and not text.startswith(")", self.at):
+            raise unclosed(text, parenthesis)
+        end = self.at
+        while end > pending and text[end - 1] in SPACE:
+            end -= 1
+        if pending < end and region.last >= 0:
+            yield self._token("SQL", pending, end)
+
+    def _check_begin(self) -> None:
+        """What is often written behind AS and is no query."""
+        first = lexeme(self.text, self.at)
+        following = lexeme(self.text, first.end)
+        if first.upper == "AS":
+            raise Refusal("AS stands here twice.", first.start, 2, "Take one away.")
+        if first.upper in ("PREDICT", "EVALUATE") and following.upper == "USING":
+            raise Refusal(
+                f"{first.upper} stands in parentheses where a query is expected.",
+                first.start,
+                len(first.text),
+                f"Write AS ({first.upper} USING …).",
+            )
+        if first.upper == "OPTIONS" and following.kind == "(":
+            raise self._behind_query(first)
+
+    def _behind_query(self, word: Lexeme) -> Refusal:
+        shape = f" {SHAPES[self.head.upper]}" if self.head else ""
+        return Refusal("OPTIONS (…) stands behind AS.", word.start, len(word.text), f"It comes before AS:{shape}")
+
+    def _skip_dull(self, region: _Region) -> bool:
+        """Go on to the next character that needs a look; False at the end of the text."""
+        while True:
+            dull = terminals.DULL.match(self.text, self.at)
+            if dull is not None:
+                run = dull[0].rstrip(SPACE)
+                region.last = self.at + len(run) - 1 if run else region.last
+                self.at = dull.end()
+            if self.at >= len(self.text):
+                return False
+            if self.text[self.at] not in "-/":
+                return True
+            self.at = terminals.skip_blank(self.text, self.at)  # a comment: others are dull
+
+    def _nested(self, parenthesis: int) -> Iterator[Token]:
+        """A statement of ours in parentheses, both of them included."""
+        head = self.head
+        self._depth += 1
+        self._level += 1
+        self.findings.scopes[parenthesis] = self._names.visible
+        yield self._token("LPAR", parenthesis, parenthesis + 1)
+        self.at = parenthesis + 1
+        yield from self._headed(parenthesis)
+        if not self.text.startswith(")", self.at):
+            raise unclosed(self.text, parenthesis)
+        for entry in self._names.recursive():
+            if mentions(self.text, parenthesis, self.at, entry.name):
+                raise Refusal(
+                    f"A statement inside the recursive query '{entry.name}' cannot read '{entry.name}'.",
+                    parenthesis,
+                    1,
+                    "Put the recursion inside the statement: PREDICT USING … AS WITH RECURSIVE …",
+                )
+        yield self._token("RPAR", self.at, self.at + 1)
+        self.at += 1
+        self.head = head
+        self._level -= 1
+        self._close(parenthesis)
+
+    def _check_nested(self, region: _Region) -> None:
+        start = self.at
+        self._check_depth()
+        if self._level >= MAX_NESTED:
+            raise Refusal(f"Statements stand in each other more than {MAX_NESTED} deep.", start)
+        if word_before(self.text, region.last).upper() == "LATERAL":
+            raise Refusal(
+                "A statement in a query cannot be LATERAL: it runs once, before the query around it.",
+                start,
+                1,
+                "Take LATERAL away, and join its result by a key.",
+            )
+        made = made_by(self.text, self._statement)
+        if made in _NO_HOME:
+            raise Refusal(
+                f"A {made} cannot hold this statement: its result is gone when the statement ends."
+                if made not in ("PREPARE", "DECLARE")
+                else f"{made} cannot hold this statement: its result is gone when the statement ends.",
+                start,
+                1,
+                _NO_HOME[made],
+            )
+
+    def _check_depth(self) -> None:
+        if self._depth >= MAX_PARENTHESES:
+            raise Refusal(f"More than {MAX_PARENTHESES:,} parentheses are open here.", self.at)
+
+    def _parameter(self, region: _Region) -> re.Match[str] | None:
+        """The parameter that stands here; None for `::`, `:=`, a slice, and the colon of JSON_OBJECT."""
+        if self.text.startswith("::", self.at):
+            return None
+        name = terminals.PARAMETER.match(self.text, self.at)
+        return None if name is None or separates(self.text, region.last, region.openers) else name
+
+    def _mark(self, sign: str, region: _Region) -> None:
+        """Go over one thing that is no token of its own, and remember what it opens or closes."""
+        text, start = self.text, self.at
+        if sign in "'\"$" or text.startswith(("e'", "E'"), start):
+            self.at = terminals.quoted_end(text, start)
+        elif sign in "([":
+            self._check_depth()
+            if sign == "(" and region.last < 0:
+                region.outer = start
+            region.openers.append(start)
+            self._depth += 1
+            self.at += 1
+        elif sign == ")":
+            self.at += 1
+            if not region.openers:
+                raise Refusal(
+                    "This parenthesis closes none that is open.", start, 1, "Take it away, or open one before it."
+                )
+            opener = region.openers.pop()
+            if text[opener] == "[":
+                raise unclosed(text, opener)
+            self._close(opener)
+            if opener == region.outer and region.ours and self._ends(region):
+                self.findings.outer[opener] = start
+        elif sign == "]":
+            self.at += 1
+            if region.openers and text[region.openers[-1]] == "[":
+                region.openers.pop()
+                self._depth -= 1
+        elif sign.isalpha():
+            self._word(region)
+        else:
+            self.at += 2 if text.startswith("::", start) else 1
+
+    def _ends(self, region: _Region) -> bool:
+        behind = terminals.skip_blank(self.text, self.at)
+        return self.text[behind : behind + 1] in ("", ";", ")" if region.parenthesis is not None else ";")
+
+    def _word(self, region: _Region) -> None:
+        """WITH, BEGIN, CASE, END or OPTIONS: the words that mean something to us in SQL."""
+        word = lexeme(self.text, self.at)
+        self.at = word.end
+        following = lexeme(self.text, word.end)
+        if word.upper == "WITH":
+            before = self.text[region.last] if region.last >= 0 else ""
+            self._names.begin(word, before, level=self._level, depth=self._depth)
+        elif word.upper == "BEGIN":
+            atomic = following.upper == "ATOMIC" and made_by(self.text, self._statement) in ("FUNCTION", "PROCEDURE")
+            region.blocks += atomic or region.blocks > 0
+        elif word.upper == "CASE":
+            region.blocks += region.blocks > 0
+        elif word.upper == "END":
+            region.blocks -= region.blocks > 0
+        elif region.ours and not region.openers and following.kind == "(" and is_operand(self.text, region.last):
+            name = lexeme(self.text, following.end)
+            if name.kind == "WORD" and lexeme(self.text, name.end).kind == "=":
+                raise self._behind_query(word)
+
+    def _close(self, parenthesis: int) -> None:
+        self._depth -= 1
+        self._names.close(parenthesis, self.at, self._depth)
+
+
+@dataclass(slots=True)
+class _Region:
+    """A stretch of SQL while it is read. `last` is its last character that is neither white space nor comment."""
+
+    parenthesis: int | None
+    ours: bool
+    last: int = -1
+    openers: list[int] = field(default_factory=list)
+    outer: int = -1  # the parenthesis it begins with
+    blocks: int = 0  # BEGIN ATOMIC … END, and CASE … END in it
+
+    def ends_with(self, sign: str) -> bool:
+        if self.openers:
+            return False
+        return self.blocks == 0 if sign == ";" else sign == ")" and self.parenthesis is not None

@@ -1,0 +1,45 @@
+"""Names in, SQL out: identifiers as PostgreSQL quotes and measures them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+LONGEST = 63  # bytes of a name in PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a query: `name` as it is, `type` as PostgreSQL's format_type writes it ('numeric(30,10)')."""
+
+    name: str
+    type: str
+
+
+def quoted(*names: str) -> str:
+    """A name with its schema before it, each in quotes.
+
+    >>> quoted("public", 'my "table"')
+    '"public"."my ""table\"""'
+    """
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def literal(text: str) -> str:
+    """A string in SQL whatever standard_conforming_strings says.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    doubled = text.replace("'", "''")
+    return f" E'{doubled.replace(chr(92), chr(92) * 2)}'" if "\\" in doubled else f"'{doubled}'"
+
+
+def fresh(purpose: str) -> str:
+    """A name that no user's can meet: 'thanosql_staging_' and 12 random hexadecimal digits."""
+    return f"thanosql_{purpose}_{secrets.token_hex(6)}"
+
+
+def too_long(name: str) -> bool:
+    """Whether PostgreSQL would cut this name off."""
+    return len(name.encode("utf-8")) > LONGEST

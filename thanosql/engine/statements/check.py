@@ -1,0 +1,85 @@
+"""CHECK: a statement in, a row for every row that would fail or hurt out; the audio is decoded, nothing else is done.
+
+CHECK FIT MODEL my_model USING my_model AS SELECT * FROM new_calls
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.inspection import Inspection
+from thanosql.engine.lineage import TRAINED_ROWS
+from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.preflight import describe
+from thanosql.engine.statements.subject import Subject, subject
+from thanosql.engine.syntax import Statement
+
+COLUMNS = ["row", "path", "problem", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Statement):
+    """CHECK {BUILD | FIT | PREDICT | EVALUATE} …"""
+
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class CheckPlan(Plan):
+    subject: Subject
+
+
+@plan.register
+def plan_check(statement: Check, environment: Environment) -> CheckPlan:
+    return CheckPlan(subject(statement.statement, environment))
+
+
+@run.register
+def run_check(plan: CheckPlan, environment: Environment) -> Result:
+    import pandas as pd
+
+    rows = list(_rows(plan.subject, environment))
+    frame = pd.DataFrame(rows, columns=COLUMNS).astype(
+        {"row": "int64", "path": "str", "problem": "str", "reason": "str"}
+    )
+    counts = Counter(problem for _, _, problem, _ in rows)
+    said = ", ".join(f"{count:,} {problem}" for problem, count in counts.most_common()) or "no problem found"
+    return Result(
+        status=f"CHECK {len(rows)}",
+        rows=frame,
+        note=f"{plan.subject.snapshot.rows:,} rows checked: {said}",
+    )
+
+
+def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, str, str]]:
+    from thanosql.models import registry
+
+    known = None
+    trained: frozenset[str] = frozenset()
+    if about.text is not None:
+        family = registry.family(about.model.family)
+        known = family.facts(about.model.checkpoint)
+        if known is None:
+            # A model that is only on the hub is fetched: its vocabulary is asked for here.
+            family.normalizer(about.model.checkpoint, environment.settings)
+            known = family.facts(about.model.checkpoint)
+        trained = _trained_rows(about)
+    inspection = Inspection(about, known, trained, environment)
+    for row, audio, problems in inspection.rows():
+        for problem in problems:
+            yield row, describe(audio), problem.name, problem.reason
+
+
+def _trained_rows(about: Subject) -> frozenset[str]:
+    """Fingerprints of the rows that the model has learned from, where it is one of the store."""
+    if about.model.card is None:
+        return frozenset()
+    try:
+        lines = (Path(about.model.checkpoint) / TRAINED_ROWS).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(lines)

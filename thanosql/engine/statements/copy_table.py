@@ -1,0 +1,156 @@
+"""COPY: a file or a folder of audio in, a table out.
+
+COPY calls OPTIONS (if_exists='replace') FROM 'calls.csv'
+COPY recordings FROM 'recordings/'
+
+pandas.read_csv("calls.csv").to_sql("calls", engine, if_exists="replace")     # what it means in Python, but streamed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thanosql.engine import target
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.options import bind
+from thanosql.engine.paths import find, given_path
+from thanosql.engine.planner import Environment, Plan, Progress, plan
+from thanosql.engine.syntax import Option, Parameter, Statement, Word
+from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.models.base import option
+
+if TYPE_CHECKING:
+    from thanosql.engine.loading import Source
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+JSON = (".json", ".jsonl", ".ndjson")
+PARQUET = (".parquet", ".pq")
+KNOWN = "csv, tsv, parquet, xlsx, json, jsonl, or a folder of audio files"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Statement):
+    """COPY table [OPTIONS (…)] FROM 'path'; `table` is as written, schema and quotes included"""
+
+    table: Word
+    options: tuple[Option, ...]
+    path: str | Parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions:
+    if_exists: str = option(
+        "fail",
+        "a table of that name: 'fail' stops, 'replace' puts the file's content in its place, 'append' adds its rows",
+        choices=("fail", "replace", "append"),
+    )
+    delimiter: str | None = option(
+        None, "the character between the values of a csv or tsv file; comma and tab if not said"
+    )
+    sheet: str | None = option(None, "the sheet of an xlsx file; the first if not said")
+
+
+@dataclass(frozen=True)
+class CopyPlan(Plan):
+    table: str
+    there: bool
+    options: CopyOptions
+    path: Path
+    source: Source
+
+
+@plan.register
+def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
+    (options,) = bind(
+        statement.options, CopyOptions, source=environment.source, statement="COPY", params=environment.params
+    )
+    refuse_open_transaction(environment, "COPY")
+    path = find(given_path(statement.path, environment), environment.settings)
+    check_format(path, options)
+    there = table_exists(statement.table, environment)
+    if there and options.if_exists == "fail":
+        raise ThanoSQLDatabaseError(
+            f"There is a table {statement.table} already.",
+            sqlstate="42P07",
+            hint="OPTIONS (if_exists='replace') or OPTIONS (if_exists='append') say what to do with it.",
+            position=environment.position(statement.table.start, len(statement.table.text)),
+        )
+    if there and options.if_exists == "replace":
+        target.find(environment.database.connection, statement.table.text)
+    return CopyPlan(statement.table.text, there, options, path, open_source(path, options, environment))
+
+
+@run.register
+def run_copy(plan: CopyPlan, environment: Environment) -> Result:
+    from thanosql.engine import loading
+    from thanosql.engine.tabular import Records
+
+    load = loading.create
+    if plan.there:
+        load = loading.append if plan.options.if_exists == "append" else loading.replace
+    loaded = load(environment.database, plan.source, plan.table, _progress(plan.path, environment))
+    types = ", ".join(f"{name} {type_}" for name, type_ in loaded.columns[:50])
+    more = len(loaded.columns) - 50
+    said = plan.source.said() if isinstance(plan.source, Records) else ""
+    note = f"{loaded.rows:,} rows from {plan.path} in {plan.table}: {types}" + (f" and {more} more" if more > 0 else "")
+    return Result(status=f"COPY {loaded.rows}", note=f"{note}; {said}" if said else note)
+
+
+def check_format(path: Path, options: CopyOptions) -> None:
+    """Raise what can be said before anything is read: of the format, and of options that it does not have."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        suffix = "folder"
+    elif suffix in (".pkl", ".pickle"):
+        raise ThanoSQLDataError(
+            f"{path} is a pickle, which runs code when it is read; it is never read here.",
+            hint="Save the data as parquet or csv.",
+        )
+    elif suffix not in (*DELIMITERS, *JSON, *PARQUET, ".xlsx"):
+        raise ThanoSQLDataError(f"COPY does not read '{suffix or path.name}' files.", hint=f"It reads {KNOWN}.")
+    if options.delimiter is not None:
+        if suffix not in DELIMITERS:
+            raise ThanoSQLOptionError("The option delimiter is for csv and tsv files.")
+        # What PostgreSQL takes as one.
+        if len(options.delimiter.encode()) != 1 or options.delimiter in '\r\n"\\':
+            raise ThanoSQLOptionError(f"A delimiter is one character, as ';' is, and not {options.delimiter!r}.")
+    if options.sheet is not None and suffix != ".xlsx":
+        raise ThanoSQLOptionError("The option sheet is for xlsx files.")
+
+
+def open_source(path: Path, options: CopyOptions, environment: Environment) -> Source:
+    """The file's columns, found; its rows are read later."""
+    from thanosql.engine import delimited, recordings, records
+
+    suffix = path.suffix.lower()
+    try:
+        if path.is_dir():
+            return recordings.open_folder(path, environment.settings.workspace)
+        if suffix in DELIMITERS:
+            return delimited.open_delimited(path, options.delimiter or DELIMITERS[suffix])
+        if suffix in PARQUET:
+            return records.open_parquet(path)
+        return records.open_json(path) if suffix in JSON else records.open_xlsx(path, options.sheet)
+    except OSError as error:
+        raise ThanoSQLDataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def table_exists(table: Word, environment: Environment) -> bool:
+    """Whether the database has a table (or anything else in a table's place) of that name."""
+    from thanosql.engine.syntax import SQL, Bound, Text
+
+    sql = SQL((Text("SELECT to_regclass("), Bound(table.text, table.start), Text(") IS NOT NULL")), environment.source)
+    return bool(environment.database.connection.execute(sql).value)
+
+
+def _progress(path: Path, environment: Environment) -> Callable[[int], None]:
+    size = path.stat().st_size if path.is_file() else 0
+
+    def report(done: int) -> None:
+        environment.progress(Progress(what=f"reading {path.name}", done=done, total=size, unit="bytes"))
+
+    return report

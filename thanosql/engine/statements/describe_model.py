@@ -1,0 +1,147 @@
+"""DESCRIBE MODEL: a name in, what is known of the model out, a fact a row.
+
+DESCRIBE MODEL my_model
+SELECT value FROM (DESCRIBE MODEL my_model) d WHERE section = 'lineage' AND name = 'statement'
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
+from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.syntax import ModelReference, Statement, Word
+
+if TYPE_CHECKING:
+    from thanosql.models.registry import Model
+
+COLUMNS = ["section", "name", "value"]
+Fact = tuple[str, str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeModel(Statement):
+    """DESCRIBE MODEL name"""
+
+    name: Word
+
+
+@dataclass(frozen=True)
+class DescribePlan(Plan):
+    model: Model
+
+
+@plan.register
+def plan_describe(statement: DescribeModel, environment: Environment) -> DescribePlan:
+    reference = ModelReference(statement.name.text, start=statement.name.start)
+    return DescribePlan(resolve_model(reference, environment))
+
+
+@run.register
+def run_describe(plan: DescribePlan, environment: Environment) -> Result:
+    import pandas as pd
+
+    rows = [(*where, _text(value)) for *where, value in _facts(plan.model, environment)]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return Result(status=f"DESCRIBE MODEL {plan.model.name}", rows=frame)
+
+
+def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
+    card = model.card
+    yield "model", "name", model.name
+    yield "model", "kind", "base model" if card is None else "model of the store"
+    yield "model", "base", model.base
+    yield "model", "family", model.family
+    if card is None:
+        yield from _base(model, environment)
+    else:
+        yield "model", "version", model.version
+        yield "model", "versions kept", ", ".join(map(str, environment.store.versions(model.name)))
+        for name in ("created", "rows", "audio_hours"):
+            if card.get(name) is not None:
+                yield "model", name, card[name]
+    yield from _files(model)
+    if card is not None:
+        yield from _lineage(card)
+
+
+def _base(model: Model, environment: Environment) -> Iterator[Fact]:
+    from thanosql.models.base import TrainOptions
+    from thanosql.models.registry import BASES, train_defaults
+
+    yield "model", "checkpoint", model.checkpoint
+    if declared := BASES.get(model.name):
+        yield "model", "size", declared.size
+        yield "model", "language", declared.language
+    for field in fields(TrainOptions):
+        yield "training defaults", field.name, train_defaults(model).get(field.name, field.default)
+
+
+def _files(model: Model) -> Iterator[Fact]:
+    from thanosql.models import registry
+
+    known = registry.family(model.family).facts(model.checkpoint)
+    if known is None:
+        yield "files", "folder", "not on this machine yet: the hub is asked when the model is first used"
+        return
+    yield "files", "folder", known.folder
+    yield "files", "weights", f"{known.weight_bytes / 1e6:,.1f} MB"
+    yield "architecture", "parameters", f"{known.parameters:,}"
+    yield "architecture", "transformer layers", known.layers
+    yield "architecture", "hidden size", known.hidden
+    if known.vocabulary is not None:
+        letters = sorted(known.vocabulary.characters)
+        yield "vocabulary", "tokens", len(known.vocabulary.tokens)
+        yield "vocabulary", "characters", " ".join("(space)" if letter == " " else letter for letter in letters)
+        for field in fields(known.normalizer):
+            yield "normalizer", field.name, getattr(known.normalizer, field.name)
+
+
+def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
+    """What the card says; a card may lack any of it."""
+    yield "lineage", "statement", card.get("statement")
+    for name, value in _mapping(card.get("from")):
+        if value is not None:
+            yield "lineage", f"from {name}", value
+    for name in ("fingerprint", "hardware"):
+        if card.get(name) is not None:
+            yield "lineage", name, card[name]
+    for name, value in _mapping(card.get("options")):
+        yield "options", name, value
+    for name, value in _mapping(card.get("versions")):
+        yield "versions", name, value
+    report = dict(_mapping(card.get("report")))
+    history = report.pop("history", None) or ()
+    for name, value in report.items():
+        yield "report", name, value
+    for number, epoch in enumerate(history, start=1):
+        said = dict(_mapping(epoch))
+        yield "history", f"epoch {said.pop('epoch', number)}", said
+    for number, evaluation in enumerate(card.get("evaluations") or (), start=1):
+        yield "evaluations", str(number), evaluation
+
+
+def _mapping(value: Any) -> Iterator[tuple[str, Any]]:
+    return iter(value.items()) if isinstance(value, Mapping) else iter(())
+
+
+def _text(value: Any) -> str | None:
+    """A value as a cell shows it.
+
+    >>> _text({"loss": 0.51234567, "seconds": 3.0})
+    'loss 0.512346, seconds 3'
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple) else str(value)
+
+
+materialize.register(DescribeModel, materialize_rows)

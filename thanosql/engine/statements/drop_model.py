@@ -1,0 +1,49 @@
+"""DROP MODEL and DELETE MODEL: a name in, the model gone.
+
+DROP MODEL IF EXISTS my_model
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.planner import Environment, Plan, located, plan
+from thanosql.engine.syntax import Statement, Word
+from thanosql.errors import ThanoSQLModelError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class DropModel(Statement):
+    """DROP MODEL [IF EXISTS] name, DELETE MODEL name"""
+
+    name: Word
+    if_exists: bool = False
+
+
+@dataclass(frozen=True)
+class DropPlan(Plan):
+    name: str
+    there: bool
+
+
+@plan.register
+def plan_drop(statement: DropModel, environment: Environment) -> DropPlan:
+    from thanosql.models.registry import BASES
+
+    name = statement.name.text
+    there = environment.store.exists(name)
+    if not there and not statement.if_exists:
+        with located(environment, statement.name.start, len(name)):
+            if name in BASES:
+                raise ThanoSQLModelError(f"{name} is a base model, which cannot be dropped.")
+            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, environment.store.names()))
+    return DropPlan(name, there)
+
+
+@run.register
+def run_drop(plan: DropPlan, environment: Environment) -> Result:
+    # Another process may have dropped it since the plan was made: that is what was wanted.
+    if plan.there and environment.store.drop(plan.name, if_exists=True):
+        return Result(status=f"DROP MODEL {plan.name}")
+    return Result(status="DROP MODEL", note=f"there was no model {plan.name}")

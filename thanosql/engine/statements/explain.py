@@ -1,0 +1,117 @@
+"""EXPLAIN: a statement in, its plan as a table out; nothing is loaded and nothing changed.
+
+EXPLAIN PREDICT USING my_model AS SELECT * FROM calls
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine import estimates
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.executors.local import BATCH_SECONDS
+from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.statements.subject import Subject, subject
+from thanosql.engine.syntax import Statement
+from thanosql.models.base import TrainOptions
+
+if TYPE_CHECKING:
+    from thanosql.models.wav2vec2.description import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Explain(Statement):
+    """EXPLAIN {BUILD | FIT | PREDICT | EVALUATE} …"""
+
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class ExplainPlan(Plan):
+    subject: Subject
+
+
+@plan.register
+def plan_explain(statement: Explain, environment: Environment) -> ExplainPlan:
+    return ExplainPlan(subject(statement.statement, environment))
+
+
+@run.register
+def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
+    import pandas as pd
+
+    frame = pd.DataFrame(list(_items(plan.subject, environment)), columns=["item", "value"])
+    return Result(
+        status=f"EXPLAIN {plan.subject.kind}",
+        rows=frame,
+        note="Memory and time are estimates; nothing was loaded or changed.",
+    )
+
+
+def _items(about: Subject, environment: Environment) -> Iterator[tuple[str, str]]:
+    from thanosql.models import registry
+
+    audio = estimates.length(about.snapshot, about.audio, environment)
+    known = registry.family(about.model.family).facts(about.model.checkpoint)
+    where = estimates.device(about.how.device)
+    yield "statement", about.kind
+    yield "rows", f"{about.snapshot.rows:,}"
+    yield "hours of audio", f"{audio.total / 3600:.3f} ({audio.said})"
+    yield "audio", f"{audio.mean:.1f} s on average, {audio.longest:.1f} s at most, of those read"
+    if audio.unreadable:
+        yield "cannot be read", f"{audio.unreadable:,} of the {audio.read:,} headers read; CHECK lists them"
+    yield "model", _model(about)
+    yield "model size", _size(about, known)
+    yield "device", where
+    yield "precision", about.how.precision
+    yield from _batches(about, audio)
+    if known is not None:
+        yield from _costs(about, audio, known, where)
+    if about.writes:
+        yield "writes", about.writes
+
+
+def _model(about: Subject) -> str:
+    model = about.model
+    version = f", version {model.version}" if model.version is not None else ""
+    return f"{model.name} (base {model.base}{version})" if model.base != model.name or version else model.name
+
+
+def _size(about: Subject, known: Facts | None) -> str:
+    from thanosql.models.registry import BASES
+
+    if known is not None:
+        return f"{known.parameters / 1e6:.1f} million parameters, {estimates.size(known.weight_bytes)} on disk"
+    declared = BASES.get(about.model.base)
+    size = f", {declared.size}" if declared else ""
+    return f"not on this machine yet: {about.model.checkpoint} from the hub{size}"
+
+
+def _batches(about: Subject, audio: estimates.Length) -> Iterator[tuple[str, str]]:
+    rows, batch_size = about.snapshot.rows, about.how.batch_size
+    if isinstance(about.how, TrainOptions):
+        steps = math.ceil(rows / batch_size)
+        yield "batches", f"{steps:,} steps of {batch_size} an epoch"
+        yield "epochs", f"{about.how.max_epochs:,} ({steps * about.how.max_epochs:,} steps)"
+        return
+    batches = max(math.ceil(rows / batch_size), math.ceil(audio.total / BATCH_SECONDS))
+    yield "batches", f"about {batches:,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
+
+
+def _costs(about: Subject, audio: estimates.Length, known: Facts, where: str) -> Iterator[tuple[str, str]]:
+    how: Any = about.how
+    forward = known.flops_per_second * audio.total
+    if not isinstance(how, TrainOptions):
+        memory, parts = estimates.transcription_memory(known, audio)
+        seconds, said = estimates.seconds(forward, how.precision, where)
+    else:
+        memory, parts = estimates.training_memory(known, audio, how.max_seconds)
+        encoder = known.encoder_share if how.freeze_feature_encoder else 0.0
+        # A frozen feature encoder has no backward pass; with augmentation it runs in every epoch.
+        passes = encoder + estimates.TRAINING * (1 - encoder)
+        seconds, said = estimates.seconds(forward * passes * how.max_epochs, how.precision, where)
+    yield "memory", f"about {estimates.size(memory)}: {parts}"
+    yield "time", f"{estimates.duration(seconds)}: {said}"

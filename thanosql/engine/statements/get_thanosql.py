@@ -1,0 +1,133 @@
+"""GET THANOSQL DATASET and MODEL: a name in, its files in the workspace or the store out.
+
+GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)
+GET THANOSQL MODEL Wav2Vec2En OPTIONS (model_name='my_base')
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine.adopted import adopted_card
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.options import bind
+from thanosql.engine.planner import Environment, Plan, located, plan
+from thanosql.engine.syntax import Option, Statement, Word
+from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
+from thanosql.models.base import option
+
+
+@dataclass(frozen=True, slots=True)
+class GetDataset(Statement):
+    """GET THANOSQL DATASET name [OPTIONS (…)]"""
+
+    name: Word
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetModel(Statement):
+    """GET THANOSQL MODEL name [OPTIONS (…)]"""
+
+    name: Word
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetDatasetOptions:
+    overwrite: bool = option(False, "renew a data set that is in the workspace already")
+
+
+@dataclass(frozen=True)
+class GetDatasetPlan(Plan):
+    name: str
+    options: GetDatasetOptions
+
+
+@plan.register
+def plan_get_dataset(statement: GetDataset, environment: Environment) -> GetDatasetPlan:
+    from thanosql.models.datasets import DATASETS
+
+    (options,) = bind(
+        statement.options,
+        GetDatasetOptions,
+        source=environment.source,
+        statement="GET THANOSQL DATASET",
+        params=environment.params,
+    )
+    name = statement.name.text
+    if name not in DATASETS:
+        raise ThanoSQLDataError(
+            f"There is no data set {name}.",
+            hint=did_you_mean(name, DATASETS),
+            position=environment.position(statement.name.start, len(name)),
+        )
+    return GetDatasetPlan(name, options)
+
+
+@run.register
+def run_get_dataset(plan: GetDatasetPlan, environment: Environment) -> Result:
+    from thanosql.models import datasets
+
+    workspace = environment.settings.workspace
+    try:
+        folder = datasets.get(plan.name, workspace, overwrite=plan.options.overwrite)
+    except OSError as error:
+        raise ThanoSQLDataError(f"The data set {plan.name} cannot be put into {workspace}: {error}") from error
+    files = sorted(path.name for path in folder.iterdir() if path.suffix == ".csv")
+    said = f"{datasets.WORKSPACE_FOLDER}/{plan.name}"
+    note = f"{plan.name} is in {folder}"
+    if files:
+        note += "; COPY reads " + ", ".join(f"'{said}/{name}'" for name in files)
+    return Result(status=f"GET THANOSQL DATASET {plan.name}", note=note)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetModelOptions:
+    model_name: str | None = option(None, "the name it gets in the store; the base's own if not said")
+    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+
+
+@dataclass(frozen=True)
+class GetModelPlan(Plan):
+    base: str
+    checkpoint: str
+    family: str
+    name: str
+    options: GetModelOptions
+
+
+@plan.register
+def plan_get_model(statement: GetModel, environment: Environment) -> GetModelPlan:
+    from thanosql.models import registry
+
+    (options,) = bind(
+        statement.options,
+        GetModelOptions,
+        source=environment.source,
+        statement="GET THANOSQL MODEL",
+        params=environment.params,
+    )
+    base = statement.name.text
+    with located(environment, statement.name.start, len(base)):
+        known = {
+            **{name: found.checkpoint for name, found in registry.BASES.items()},
+            **environment.settings.base_models,
+        }
+        if base not in known:
+            raise ThanoSQLModelError(f"There is no base model {base}.", hint=did_you_mean(base, known))
+        name = options.model_name or base
+        environment.store.check_new_name(name, overwrite=options.overwrite)
+    declared = registry.BASES.get(base)
+    return GetModelPlan(base, known[base], declared.family if declared else "wav2vec2", name, options)
+
+
+@run.register
+def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
+    from thanosql.models import registry
+
+    with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
+        revision = registry.family(plan.family).adopt(plan.checkpoint, environment.settings, draft.folder)
+        card = adopted_card(plan.name, plan.family, plan.base, plan.checkpoint, revision, environment)
+        model = draft.commit(card)
+    return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

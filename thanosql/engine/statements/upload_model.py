@@ -1,0 +1,69 @@
+"""UPLOAD MODEL: a Hugging Face folder in, a model of the store out.
+
+UPLOAD MODEL my_model OPTIONS (overwrite=True) FROM 'checkpoints/my_model'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from thanosql.engine.adopted import adopted_card
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.options import bind
+from thanosql.engine.paths import find, given_path
+from thanosql.engine.planner import Environment, Plan, located, plan
+from thanosql.engine.syntax import Option, Parameter, Statement, Word
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.base import option
+
+FAMILY = "wav2vec2"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadModel(Statement):
+    """UPLOAD MODEL name [OPTIONS (…)] FROM 'path'"""
+
+    name: Word
+    options: tuple[Option, ...]
+    path: str | Parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadOptions:
+    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+
+
+@dataclass(frozen=True)
+class UploadPlan(Plan):
+    name: str
+    options: UploadOptions
+    folder: Path
+
+
+@plan.register
+def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
+    (options,) = bind(
+        statement.options, UploadOptions, source=environment.source, statement="UPLOAD MODEL", params=environment.params
+    )
+    with located(environment, statement.name.start, len(statement.name.text)):
+        environment.store.check_new_name(statement.name.text, overwrite=options.overwrite)
+    folder = find(given_path(statement.path, environment), environment.settings)
+    if not (folder / "config.json").is_file():
+        what = "has no config.json" if folder.is_dir() else "is a file"
+        raise ThanoSQLModelError(
+            f"{folder} {what}: UPLOAD takes the folder of a Hugging Face model.",
+            hint="It holds config.json, vocab.json and model.safetensors, as save_pretrained leaves them.",
+        )
+    return UploadPlan(statement.name.text, options, folder)
+
+
+@run.register
+def run_upload(plan: UploadPlan, environment: Environment) -> Result:
+    from thanosql.models import registry
+
+    with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
+        registry.family(FAMILY).adopt(str(plan.folder), environment.settings, draft.folder)
+        card = adopted_card(plan.name, FAMILY, plan.name, str(plan.folder), None, environment)
+        model = draft.commit(card)
+    return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")

@@ -1,0 +1,219 @@
+"""Connectionist temporal classification: per-frame log-probabilities and a vocabulary in, transcripts out.
+
+The decoding is that of Hugging Face's Wav2Vec2CTCTokenizer, character for character (repeats joined, then the blank
+dropped; Graves et al. 2006). No torch is needed here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.base import Transcript
+
+if TYPE_CHECKING:
+    import numpy as np
+
+VOCABULARY_FILE = "vocab.json"
+TOKENIZER_FILE = "tokenizer_config.json"
+SPECIAL_FILE = "special_tokens_map.json"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a model, by their id, and the parts some of them play.
+
+    `pad` is the blank, `delimiter` stands between words; `bos`, `eos`, `unk` may be absent from `tokens` (a tokenizer
+    may name tokens that its model never learned).
+    """
+
+    tokens: tuple[str, ...]
+    pad: str = "<pad>"
+    delimiter: str = "|"
+    unk: str = "<unk>"
+    bos: str | None = "<s>"
+    eos: str | None = "</s>"
+    lower_case: bool = False  # Hugging Face's do_lower_case: text is raised on the way in and lowered on the way out
+
+    def __post_init__(self) -> None:
+        if self.pad not in self.ids:
+            raise ThanoSQLModelError(f"The vocabulary has no padding token {self.pad!r}, which CTC needs as its blank.")
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        # Numbers that no token has are filled with the unknown token: its own number is the first.
+        return {token: number for number, token in reversed(list(enumerate(self.tokens)))}
+
+    @property
+    def blank(self) -> int:
+        return self.ids[self.pad]
+
+    @property
+    def unknown(self) -> int | None:
+        return self.ids.get(self.unk)
+
+    @property
+    def special(self) -> frozenset[str]:
+        """Tokens that stand for no text."""
+        return frozenset(token for token in (self.pad, self.unk, self.bos, self.eos) if token is not None)
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """What a text may consist of, the space included where words are divided; longer tokens stand as they are."""
+        letters = {token for token in self.tokens if token not in self.special and token != self.delimiter}
+        return frozenset(letters | ({" "} if self.delimiter in self.ids else set()))
+
+    @cached_property
+    def _pieces(self) -> re.Pattern[str]:
+        long = sorted((token for token in self.characters if len(token) > 1), key=len, reverse=True)
+        return re.compile("|".join([*map(re.escape, long), "(?s:.)"]))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a normalized text. A character that the vocabulary lacks raises KeyError: ask `missing` first."""
+        return [self.ids[self.delimiter if piece == " " else piece] for piece in self._split(text)]
+
+    def missing(self, text: str) -> str:
+        """The characters of a normalized text that the vocabulary lacks, each once, in their order.
+
+        >>> Vocabulary(("<pad>", "|", "A", "B")).missing("AB? B?C")
+        '?C'
+        """
+        return "".join(dict.fromkeys(piece for piece in self._split(text) if piece not in self.characters))
+
+    def _split(self, text: str) -> list[str]:
+        return self._pieces.findall(text.upper() if self.lower_case else text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the best token of each frame.
+
+        >>> Vocabulary(("<pad>", "|", "A", "B")).decode([2, 2, 0, 2, 1, 1, 3, 0])
+        'AA B'
+        """
+        return self.spell(number for number, _ in groupby(ids))
+
+    def spell(self, ids: Iterable[int]) -> str:
+        """The text of ids whose repeats are joined already."""
+        tokens = [self.tokens[number] if number < len(self.tokens) else self.unk for number in ids]
+        text = "".join(" " if token == self.delimiter else token for token in tokens if token != self.pad).strip()
+        text = text.lower() if self.lower_case else text
+        # Jamo come back as the syllables that people write.
+        return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+    @classmethod
+    def read(cls, folder: Path, size: int | None = None) -> Vocabulary:
+        """The vocabulary of a Hugging Face folder, cut to the `size` of the model's head where one is given.
+
+        Raises ThanoSQLModelError when the files are missing or damaged.
+        """
+        settings = _settings(folder)
+        content = _json(folder / VOCABULARY_FILE)
+        language = settings.get("target_lang")
+        if language is not None and isinstance(content.get(language), dict):
+            content = content[language]
+        if not content or not all(isinstance(number, int) and number >= 0 for number in content.values()):
+            raise ThanoSQLModelError(f"{folder / VOCABULARY_FILE} is damaged: it must map each token to its number.")
+        numbers = {number: token for token, number in content.items()}
+        named = {name: _token(settings.get(f"{key}_token", default)) for name, key, default in _PARTS}
+        unk = named["unk"] or "<unk>"
+        return cls(
+            tokens=tuple(numbers.get(number, unk) for number in range(size or max(numbers) + 1)),
+            pad=named["pad"] or "<pad>",
+            delimiter=named["delimiter"] or "|",
+            unk=unk,
+            bos=named["bos"],
+            eos=named["eos"],
+            lower_case=bool(settings.get("do_lower_case", False)),
+        )
+
+    def write(self, folder: Path) -> None:
+        """Leave what Wav2Vec2CTCTokenizer.from_pretrained reads."""
+        named = {
+            "unk_token": self.unk,
+            "bos_token": self.bos,
+            "eos_token": self.eos,
+            "pad_token": self.pad,
+        }
+        settings = {
+            "tokenizer_class": "Wav2Vec2CTCTokenizer",
+            "do_lower_case": self.lower_case,
+            "word_delimiter_token": self.delimiter,
+            "replace_word_delimiter_char": " ",
+            **named,
+        }
+        for name, content in ((VOCABULARY_FILE, self.ids), (TOKENIZER_FILE, settings), (SPECIAL_FILE, named)):
+            text = json.dumps(content, ensure_ascii=False, indent=2)
+            (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+_PARTS = (
+    ("pad", "pad", "<pad>"),
+    ("unk", "unk", "<unk>"),
+    ("bos", "bos", "<s>"),
+    ("eos", "eos", "</s>"),
+    ("delimiter", "word_delimiter", "|"),
+)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in (SPECIAL_FILE, TOKENIZER_FILE):
+        if (folder / name).is_file():
+            found.update(_json(folder / name))
+    return found
+
+
+def _token(value: Any) -> str | None:
+    return value.get("content") if isinstance(value, dict) else value
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ThanoSQLModelError(f"{path.parent} has no {path.name}: it is not a folder of a CTC model.") from error
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
+    return content
+
+
+def frames(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """How many frames a convolutional feature encoder makes of so many samples (0 when they are too few).
+
+    >>> frames(16_000, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
+    49
+    """
+    for kernel, stride in zip(kernels, strides, strict=True):
+        samples = (samples - kernel) // stride + 1 if samples >= kernel else 0
+    return samples
+
+
+def greedy(log_probabilities: np.ndarray, vocabulary: Vocabulary) -> Transcript:
+    """The transcript of the best token of each frame; log-probabilities `(frames, vocab)`, natural logarithm.
+
+    The confidence is the geometric mean, over the characters (word breaks included), of the probability that each has
+    in its most certain frame; of a transcript without any, over the frames, of the probability of the blank. No frames
+    at all give an empty transcript with confidence 0.
+    """
+    if len(log_probabilities) == 0:
+        return Transcript("", 0.0)
+    best = log_probabilities.argmax(axis=-1)
+    certainty = log_probabilities.max(axis=-1)
+    ids: list[int] = []
+    logs: list[float] = []
+    for number, run in groupby(zip(best.tolist(), certainty.tolist(), strict=True), key=lambda pair: pair[0]):
+        ids.append(number)
+        if number != vocabulary.blank:
+            logs.append(max(value for _, value in run))
+    mean = sum(logs) / len(logs) if logs else float(certainty.mean())
+    return Transcript(vocabulary.spell(ids), min(1.0, math.exp(mean)))

@@ -1,0 +1,252 @@
+"""A model's name in, its folder and card out; and a new version put in its place in one step.
+
+    NAME/VERSION/        a folder that Wav2Vec2ForCTC.from_pretrained reads as it is, and its card, thanosql.json
+    NAME/CURRENT         the version that the name stands for; replaced atomically, after everything is on the disk
+    NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
+    .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
+
+A reader needs no lock: the version it found stays for as long as it is among the newest that are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from thanosql.errors import ThanoSQLInternalError, ThanoSQLModelError, did_you_mean
+from thanosql.models.filelock import lock
+
+CARD_FILE = "thanosql.json"
+CURRENT = "CURRENT"
+DRAFT = ".draft-"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """One version of a saved model; `folder` is Hugging Face's layout."""
+
+    name: str
+    version: int
+    folder: Path
+    card: Mapping[str, Any]
+
+
+@dataclass
+class Draft:
+    """A version being written into `folder`; nothing of it counts until `commit`."""
+
+    store: Store
+    name: str
+    folder: Path
+    committed: bool = field(default=False, init=False)
+
+    def commit(self, card: Mapping[str, Any]) -> StoredModel:
+        """Make the draft what the name stands for, its card beside it. On any failure the old version stays."""
+        if not (self.folder / "config.json").is_file():
+            raise ThanoSQLInternalError(f"The draft of the model {self.name} holds no model.")
+        stored = self.store._put_in_place(self, card)
+        self.committed = True
+        return stored
+
+
+class Store:
+    """Saved models under one folder; made when the first one is written. Any number of processes may share it."""
+
+    def __init__(self, folder: Path, *, keep_versions: int = 3) -> None:
+        self.folder = Path(folder)
+        self.keep_versions = keep_versions
+
+    def names(self) -> list[str]:
+        """Names of the models, sorted."""
+        return sorted(name for name in self._entries() if (self.folder / name / CURRENT).is_file())
+
+    def exists(self, name: str) -> bool:
+        # Not asked of the path: on a disk that ignores case, `Mine` would be there for `mine`.
+        return name in self._entries() and (self.folder / name / CURRENT).is_file()
+
+    def get(self, name: str) -> StoredModel:
+        """The version that the name stands for. Raises ThanoSQLModelError when there is none, or it is damaged."""
+        if not self.exists(name):
+            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
+        home = self.folder / name
+        try:
+            version = self._current(name)
+            card = json.loads((home / str(version) / CARD_FILE).read_text(encoding="utf-8"))
+            if not isinstance(card, dict):
+                raise ValueError(f"{CARD_FILE} holds no object")
+        except (OSError, ValueError) as error:
+            raise ThanoSQLModelError(
+                f"The model {name} is damaged: {error}", hint=f"DROP MODEL {name} removes it."
+            ) from error
+        return StoredModel(name, version, home / str(version), card)
+
+    def versions(self, name: str) -> list[int]:
+        """The versions that are kept, oldest first."""
+        if not self.exists(name):
+            return []
+        try:
+            current = self._current(name)
+        except (OSError, ValueError):
+            return self._numbers(name)
+        return [version for version in self._numbers(name) if version <= current]
+
+    @contextmanager
+    def writing(self, name: str, *, overwrite: bool = False) -> Iterator[Draft]:
+        """A draft of a model, its name held against other writers. Refuses, before anything is done, a name that is
+        not one, that exists (unless `overwrite`), that differs from another only in case, or that is being written.
+
+        Left without `commit`, by an error or a kill, nothing has changed.
+        """
+        self.check_new_name(name, overwrite=overwrite)
+        with self._held(name):
+            self.check_new_name(name, overwrite=overwrite)
+            try:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                self._sweep(name)
+                draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=self.folder / name)))
+            except OSError as error:
+                raise _cannot_write(name, error) from error
+            try:
+                yield draft
+            finally:
+                if not draft.committed:
+                    shutil.rmtree(draft.folder, ignore_errors=True)
+                    with suppress(OSError):  # not empty: the model has versions
+                        (self.folder / name).rmdir()
+
+    def drop(self, name: str, *, if_exists: bool = False) -> bool:
+        """Remove a model with all its versions; says whether there was one."""
+        if if_exists and not self.exists(name):
+            return False
+        if not self.exists(name):
+            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
+        with self._held(name):
+            try:
+                # First the name, in one step; what is left behind by a kill from here on is swept.
+                (self.folder / name / CURRENT).unlink()
+                _sync(self.folder / name)
+                shutil.rmtree(self.folder / name)
+            except OSError as error:
+                raise ThanoSQLModelError(f"The model {name} cannot be removed: {error}") from error
+        return True
+
+    def record_evaluation(self, name: str, version: int, record: Mapping[str, Any]) -> None:
+        """Add an evaluation to the card of a version; nothing happens when the version is gone by now."""
+        path = self.folder / name / str(version) / CARD_FILE
+        with self._held(f"{name}.card"):
+            try:
+                card = json.loads(path.read_text(encoding="utf-8"))
+                card["evaluations"] = [*card.get("evaluations", []), dict(record)]
+                new = path.with_suffix(".new")
+                new.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+                _sync(new)
+                os.replace(new, path)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise _cannot_write(name, error) from error
+
+    def check_new_name(self, name: str, *, overwrite: bool = False) -> None:
+        """Refuse a name that a model cannot be saved under; the ThanoSQLModelError says why."""
+        _check_name(name)
+        if self.exists(name) and not overwrite:
+            raise ThanoSQLModelError(
+                f"The model {name} exists already.", hint="Choose another name, or say overwrite=True."
+            )
+        for other in self.names():
+            if other != name and other.lower() == name.lower():
+                raise ThanoSQLModelError(f"There is a model {other}: names that differ only in case are refused.")
+
+    def _put_in_place(self, draft: Draft, card: Mapping[str, Any]) -> StoredModel:
+        home = self.folder / draft.name
+        version = max(self._numbers(draft.name), default=0) + 1
+        card = {**card, "name": draft.name, "version": version}
+        card.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
+        try:
+            text = json.dumps(card, ensure_ascii=False, indent=2)
+            (draft.folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+            draft.folder.chmod(0o755)  # mkdtemp's folder is its owner's alone; the store is shared like any folder
+            for path in (*draft.folder.rglob("*"), draft.folder):
+                _sync(path)
+            folder = draft.folder.rename(home / str(version))
+            pointer = home / (CURRENT + ".new")
+            pointer.write_text(str(version), encoding="ascii")
+            _sync(pointer)
+            _sync(home)
+            os.replace(pointer, home / CURRENT)
+            for path in (home, self.folder):
+                _sync(path)
+        except OSError as error:
+            raise _cannot_write(draft.name, error) from error
+        self._sweep(draft.name)
+        return StoredModel(draft.name, version, folder, card)
+
+    def _sweep(self, name: str) -> None:
+        """Remove what no name stands for: drafts that a kill left, versions never pointed to, versions too old."""
+        home = self.folder / name
+        newest = self.versions(name)[-self.keep_versions :]
+        gone = [home / str(version) for version in self._numbers(name) if version not in newest]
+        gone += [path for path in home.iterdir() if path.name.startswith(DRAFT)]
+        for path in gone:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _current(self, name: str) -> int:
+        return int((self.folder / name / CURRENT).read_text(encoding="ascii"))
+
+    def _numbers(self, name: str) -> list[int]:
+        home = self.folder / name
+        return sorted(int(path.name) for path in home.iterdir() if path.name.isascii() and path.name.isdigit())
+
+    def _entries(self) -> list[str]:
+        try:
+            return [name for name in os.listdir(self.folder) if _NAME.fullmatch(name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ThanoSQLModelError(f"The store of models {self.folder} cannot be read: {error}") from error
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[None]:
+        locks = self.folder / ".locks"
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            held = lock(locks / f"{name.lower()}.lock")
+        except OSError as error:
+            raise _cannot_write(name, error) from error
+        if held is None:
+            raise ThanoSQLModelError(f"The model {name} is in use: another statement is writing it.")
+        with held:
+            yield
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ThanoSQLModelError(
+            f"{name!r} is no name for a model.",
+            hint="A name starts with a letter or _, goes on with letters, digits or _, and has at most 63 characters.",
+        )
+
+
+def _cannot_write(name: str, error: OSError) -> ThanoSQLModelError:
+    return ThanoSQLModelError(f"The model {name} cannot be written: {error}")
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold a file or folder; a system that cannot sync folders (Windows) keeps their order itself."""
+    if path.is_dir() and os.name == "nt":
+        return
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

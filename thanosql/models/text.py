@@ -1,0 +1,104 @@
+"""Transcripts as people write them in, transcripts in a model's own letters out.
+
+What is done to a text is declared by a Normalizer, which is saved with the model: the same is done to training texts
+and to the references that a model is measured against.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.ctc import Vocabulary
+
+NORMALIZER_FILE = "normalizer.json"
+
+# Signs that people say aloud: a text that holds one is not read rightly without it.
+SPOKEN = frozenset("%&@#*/\\§¶†‡‰‱")
+APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ＇`´"), "'")
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """How a text is fitted to a vocabulary.
+
+    form: Unicode form of the result, 'NFC', 'NFD' (Korean syllables as jamo) or 'NFKC'.
+    case: 'upper', 'lower' or 'keep'.
+    keep: punctuation that stays; all other punctuation divides words and is dropped (apostrophes join), except signs
+    that are spoken (%, &, @ …), which stay so that a vocabulary without them refuses the text.
+    """
+
+    form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
+    case: Literal["upper", "lower", "keep"] = "keep"
+    keep: str = ""
+
+    def __post_init__(self) -> None:
+        if self.form not in ("NFC", "NFD", "NFKC", "NFKD") or self.case not in ("upper", "lower", "keep"):
+            raise ThanoSQLModelError(f"There is no normalizer with form {self.form!r} and case {self.case!r}.")
+
+    def normalize(self, text: str) -> str:
+        """The text in its form and case, without punctuation, with single spaces between words.
+
+        >>> Normalizer(case="upper", keep="'").normalize("  It’s  twenty-one, isn't it? ")
+        "IT'S TWENTY ONE ISN'T IT"
+        """
+        text = "".join(map(_plain, text)).translate(APOSTROPHES)
+        if self.case == "upper":
+            text = text.upper()
+        elif self.case == "lower":
+            text = text.lower()
+        kept = "".join(letter if letter in self.keep else _fitted(letter) for letter in text)
+        return " ".join(unicodedata.normalize(self.form, kept).split())
+
+    @classmethod
+    def for_vocabulary(cls, vocabulary: Vocabulary) -> Normalizer:
+        """The normalizer that a vocabulary asks for: its case, its punctuation, jamo where it has jamo."""
+        letters = "".join(vocabulary.characters)
+        upper = any(letter.isupper() for letter in letters)
+        lower = any(letter.islower() for letter in letters)
+        return cls(
+            form="NFD" if any("\u1100" <= letter <= "\u11ff" for letter in letters) else "NFC",
+            case="upper" if upper and not lower else "lower" if lower and not upper else "keep",
+            keep="".join(sorted(letter for letter in set(letters) if _dropped(letter))),
+        )
+
+    @classmethod
+    def read(cls, folder: Path, vocabulary: Vocabulary) -> Normalizer:
+        """The normalizer saved with a model, or the one its vocabulary asks for where none was saved."""
+        path = folder / NORMALIZER_FILE
+        try:
+            content: Any = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls.for_vocabulary(vocabulary)
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
+        names = {field.name for field in fields(cls)}
+        if not isinstance(content, dict) or not all(name in names for name in content):
+            raise ThanoSQLModelError(f"{path} is damaged: it must hold {', '.join(sorted(names))} and nothing else.")
+        return cls(**content)
+
+    def write(self, folder: Path) -> None:
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        (folder / NORMALIZER_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(letter: str) -> str:
+    """A full-width letter or a ligature is the letter that a vocabulary has; single jamo (ㅋ) stay what they are."""
+    return letter if "\u3130" <= letter <= "\u318f" else unicodedata.normalize("NFKC", letter)
+
+
+def _fitted(letter: str) -> str:
+    """What stays of a character not kept by name: dropped punctuation divides words, an apostrophe joins them."""
+    if not _dropped(letter):
+        return letter
+    return " " if unicodedata.category(letter)[0] == "P" and letter != "'" else ""
+
+
+def _dropped(letter: str) -> bool:
+    """Punctuation, and marks that nobody sees: what a vocabulary may lack without a word being lost."""
+    category = unicodedata.category(letter)
+    return (category[0] == "P" and letter not in SPOKEN) or category in ("Cf", "Sk")

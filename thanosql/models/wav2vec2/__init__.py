@@ -1,0 +1,74 @@
+"""Wav2Vec2 with a CTC head: the family's doors, each importing torch and transformers only when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.config import Settings
+    from thanosql.models.base import (
+        TrainingProgress,
+        TrainingReport,
+        TrainingUtterance,
+        TrainOptions,
+        TranscribeOptions,
+    )
+    from thanosql.models.text import Normalizer
+    from thanosql.models.wav2vec2.description import Facts
+    from thanosql.models.wav2vec2.recognizer import Wav2Vec2Recognizer
+
+
+def load(checkpoint: str, settings: Settings, options: TranscribeOptions) -> Wav2Vec2Recognizer:
+    """The recognizer of a checkpoint; see `recognizer.load`."""
+    from thanosql.models.wav2vec2 import recognizer
+
+    return recognizer.load(checkpoint, settings, options)
+
+
+def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
+    """What is done to texts before this checkpoint learns from them or is measured against them."""
+    from thanosql.models.wav2vec2 import texts
+
+    return texts.normalizer(checkpoint, settings)
+
+
+def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]]) -> None:
+    """Check texts against a checkpoint's vocabulary; see `texts.prepare`."""
+    from thanosql.models.wav2vec2 import texts as checks
+
+    checks.prepare(checkpoint, settings, texts)
+
+
+def train(
+    checkpoint: str,
+    settings: Settings,
+    utterances: Sequence[TrainingUtterance],
+    options: TrainOptions,
+    folder: Path,
+    progress: Callable[[TrainingProgress], None],
+    *,
+    read: Callable[[str | bytes], np.ndarray],
+) -> TrainingReport:
+    """Train from a checkpoint and leave a Hugging Face folder; see `trainer.train`."""
+    from thanosql.models.wav2vec2 import trainer
+
+    return trainer.train(checkpoint, settings, utterances, options, folder, progress, read=read)
+
+
+def adopt(checkpoint: str, settings: Settings, folder: Path) -> str | None:
+    """Put a checkpoint's files into a folder of the store; see `adoption.adopt`."""
+    from thanosql.models.wav2vec2 import adoption
+
+    return adoption.adopt(checkpoint, settings, folder)
+
+
+def facts(checkpoint: str) -> Facts | None:
+    """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
+    from thanosql.models.wav2vec2 import description
+
+    folder = description.local_folder(checkpoint)
+    return description.facts(folder) if folder else None

@@ -1,0 +1,163 @@
+"""Rows of audio and text in; the examples a model can learn from, their waveforms read ahead, and what was left out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models.audio import AudioError
+from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.ctc import frames
+from thanosql.models.wav2vec2.augmentation import augment
+from thanosql.models.wav2vec2.draws import generator
+from thanosql.models.wav2vec2.objective import frames_needed, sample_count
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.models.base import TrainingUtterance
+    from thanosql.models.ctc import Vocabulary
+    from thanosql.models.text import Normalizer
+
+_KEPT_BYTES = 1 << 29  # decoded audio that stays in memory from one epoch to the next
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row that can be learned from; `labels` are token ids, `seconds` what the file's header says."""
+
+    row: int
+    audio: str | bytes
+    text: str
+    labels: tuple[int, ...]
+    seconds: float
+
+
+def select(
+    utterances: Sequence[TrainingUtterance],
+    vocabulary: Vocabulary,
+    normalizer: Normalizer,
+    config: Any,
+    max_seconds: float,
+) -> tuple[list[Example], list[dict[str, Any]]]:
+    """The examples, and the rows left out with the reason: no text, too short for its text, longer than `max_seconds`.
+
+    Raises ThanoSQLDataError when a text holds characters outside the vocabulary, or when no row is left.
+    """
+    examples: list[Example] = []
+    skipped: list[dict[str, Any]] = []
+    foreign: list[dict[str, Any]] = []
+    for utterance in utterances:
+        text = normalizer.normalize(utterance.text)
+        if missing := vocabulary.missing(text):
+            foreign.append({"row": utterance.row, "text": utterance.text, "characters": missing})
+            continue
+        labels = tuple(vocabulary.encode(text))
+        reason = _unfit(labels, utterance.seconds, config, max_seconds)
+        if reason:
+            skipped.append({"row": utterance.row, "text": utterance.text, "reason": reason})
+        else:
+            examples.append(Example(utterance.row, utterance.audio, text, labels, utterance.seconds))
+    if foreign:
+        raise ThanoSQLDataError("Texts hold characters that the model's vocabulary has not.", rows=foreign)
+    if not examples:
+        raise ThanoSQLDataError(f"None of the {len(utterances):,} rows can be learned from.", rows=skipped)
+    return examples, skipped
+
+
+def _unfit(labels: Sequence[int], seconds: float, config: Any, max_seconds: float) -> str | None:
+    if not labels:
+        return "no text is left after normalization"
+    if seconds > max_seconds:
+        return f"{seconds:.1f} s long, over max_seconds = {max_seconds:g}"
+    # A header's duration may be rounded: one frame of grace.
+    room = frames(int(seconds * SAMPLING_RATE), config.conv_kernel, config.conv_stride) + 1
+    needed = frames_needed(labels)
+    if needed > room:
+        return f"{seconds:.2f} s of audio make {room} frames, its text needs {needed}"
+    return None
+
+
+class Waveforms:
+    """The examples' waveforms as the model takes them, varied anew each epoch when `varied`; float32 `(samples,)`.
+
+    What an example sounds like in an epoch depends on the seed, the epoch and its own number alone.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        read: Callable[[str | bytes], np.ndarray],
+        config: Any,
+        *,
+        seed: int,
+        varied: bool,
+        normalized: bool,
+    ) -> None:
+        self._examples = examples
+        self._read = read
+        self._config = config
+        self._seed = seed
+        self._varied = varied
+        self._normalized = normalized
+        self._kept: dict[int, np.ndarray] = {}
+        self._bytes = 0
+
+    def get(self, index: int, epoch: int) -> np.ndarray:
+        """One example's waveform in an epoch (the first is 1; 0 is as it was recorded)."""
+        import numpy as np
+
+        waveform = self._recorded(index)
+        shortest = sample_count(self._config, frames_needed(self._examples[index].labels))
+        if self._varied and epoch:
+            waveform = augment(waveform, generator("sound", self._seed, epoch, index), shortest=shortest)
+        if self._normalized:
+            waveform = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)
+        # Rounded durations let through what is a few samples short of one frame.
+        waveform = np.pad(waveform, (0, max(0, sample_count(self._config, 1) - len(waveform))))
+        return waveform.astype(np.float32, copy=False)
+
+    def _recorded(self, index: int) -> np.ndarray:
+        waveform = self._kept.get(index)
+        if waveform is None:
+            example = self._examples[index]
+            try:
+                waveform = self._read(example.audio)
+            except AudioError as error:
+                where = example.audio if isinstance(example.audio, str) else f"{len(example.audio):,} bytes"
+                raise ThanoSQLDataError(
+                    "Audio cannot be read.", rows=[{"row": example.row, "audio": where, "reason": str(error)}]
+                ) from error
+            if self._bytes + waveform.nbytes <= _KEPT_BYTES:
+                self._kept[index] = waveform
+                self._bytes += waveform.nbytes
+        return waveform
+
+
+def read_ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], depth: int = 3
+) -> Generator[tuple[Item, Result], None, None]:
+    """Each item with `work(item)`, in order, worked on in one other thread at most `depth` items ahead.
+
+    An error of `work` is raised where its item would have come. Close the iterator to stop early.
+    """
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="thanosql-read-ahead")
+    try:
+        for item in items:
+            pending.append((item, pool.submit(work, item)))
+            if len(pending) > depth:
+                first, future = pending.popleft()
+                yield first, future.result()
+        while pending:
+            first, future = pending.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,64 @@
+"""Frames of a frozen feature encoder in, once; the same frames out in every later epoch.
+
+They lie in a file in bfloat16, about 184 MB an hour of audio for the base size. Each utterance is computed alone, so
+what is kept does not depend on its neighbours, nor on where a resumed run began.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+FRAMES_PER_SECOND = 50
+DISK_SHARE = 0.5  # of what is free: a disk that a training run fills stops everything else on the machine
+
+
+class KeptFeatures:
+    """A temporary file of frames by example number. A context manager: the file goes at the end."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, prefix="features-")  # noqa: SIM115 - closed by __exit__
+        self._places: dict[int, tuple[int, tuple[int, int]]] = {}
+
+    @staticmethod
+    def fit(seconds: float, config: Any, folder: Path) -> bool:
+        """Whether the frames of so much audio may be kept under `folder`."""
+        import shutil
+
+        needed = seconds * FRAMES_PER_SECOND * config.conv_dim[-1] * 2
+        return bool(needed <= DISK_SHARE * shutil.disk_usage(folder).free)
+
+    def get(self, index: int, compute: Callable[[], Sequence[torch.Tensor]]) -> torch.Tensor:
+        """An example's frames, float32 `(frames, conv_dim[-1])`, rounded to bfloat16 the first time as well.
+
+        `compute` gives them as the only one of a sequence, as the encoder does.
+        """
+        import torch
+
+        if index not in self._places:
+            frames = compute()[0].detach().to("cpu", torch.bfloat16).contiguous()
+            at = self._file.seek(0, 2)
+            self._file.write(frames.view(torch.int16).numpy().tobytes())
+            self._places[index] = (at, (frames.shape[0], frames.shape[1]))
+            return frames.float()
+        at, shape = self._places[index]
+        self._file.seek(at)
+        content = bytearray(self._file.read(2 * shape[0] * shape[1]))
+        return torch.frombuffer(content, dtype=torch.bfloat16).view(shape).float()
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._places
+
+    def __enter__(self) -> KeptFeatures:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

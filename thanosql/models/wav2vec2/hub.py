@@ -1,0 +1,115 @@
+"""A hub id in, a folder of the hub's cache out, at one commit.
+
+What is in the cache already is used without asking anyone; what is not is downloaded, only the files that a Wav2Vec2
+model needs.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
+from thanosql.models.registry import BASES
+
+# Weights, the first that is there; what lies beside them is small.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+SMALL = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "normalizer.json",
+)
+TIMEOUT = 10.0  # seconds, for the question which files there are
+_ID = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95})(@(?P<revision>[\w./-]{1,255}))?")
+
+
+def is_id(text: str) -> bool:
+    """Whether a text reads as `owner/name` or `owner/name@revision`.
+
+    >>> is_id("facebook/wav2vec2-base-960h"), is_id("./models/mine"), is_id("a/b@v1.0")
+    (True, False, True)
+    """
+    return _ID.fullmatch(text) is not None
+
+
+def fetch(identifier: str) -> Path:
+    """The folder of a repository in the hub's cache; its name is the commit.
+
+    Raises ThanoSQLModelError when the hub has no such model, ThanoSQLConnectionError when it cannot be reached: the
+    message says what was wanted, how large it is, and how to get it.
+    """
+    match = _ID.fullmatch(identifier)
+    if match is None:
+        raise ThanoSQLModelError(f"{identifier!r} is no id of the hub; one reads owner/name.")
+    name, revision = match["name"], match["revision"]
+    return _cached(name, revision) or _download(name, revision)
+
+
+def _cached(name: str, revision: str | None) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        return None
+    return folder if _is_complete(folder) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    if not (folder / "config.json").is_file():
+        return False
+    return (folder / WEIGHTS[0]).is_file() or any((folder / name).is_file() for name in WEIGHTS[1:])
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if constants.HF_HUB_OFFLINE:
+        raise _unreachable(name, "the hub is switched off (HF_HUB_OFFLINE)")
+    try:
+        found = HfApi().model_info(name, revision=revision, timeout=TIMEOUT)
+        files = {file.rfilename for file in found.siblings or ()}
+        weights = next((weights for weights in WEIGHTS if weights in files), None)
+        if weights is None:
+            raise ThanoSQLModelError(f"{name} on the hub holds no weights that can be read (model.safetensors).")
+        wanted = [*SMALL, weights]
+        if weights.endswith(".index.json"):
+            wanted.append("*.safetensors" if "safetensors" in weights else "*.bin")
+        return Path(snapshot_download(name, revision=found.sha, allow_patterns=wanted))
+    except GatedRepoError as error:
+        raise ThanoSQLModelError(
+            f"{name} on the hub is only for those it is granted to.", hint="Log in with: hf auth login"
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        where = f"{name}@{revision}" if revision else name
+        raise ThanoSQLModelError(f"The hub has no model {where} (or it is private).") from error
+    except ThanoSQLModelError:
+        raise
+    except Exception as error:  # httpx, OSError, and the hub's own: all say that the files did not come
+        raise _unreachable(name, f"{type(error).__name__}: {error}".splitlines()[0][:300]) from error
+
+
+def _unreachable(name: str, reason: str) -> ThanoSQLConnectionError:
+    base = next((base for base in BASES.values() if base.checkpoint == name), None)
+    size = f" ({base.size})" if base else ""
+    point = (
+        f"or set THANOSQL_{base.name.upper()} (or [base_models] {base.name} in thanosql.toml) to a folder that holds it"
+        if base
+        else "or name a folder that holds it"
+    )
+    return ThanoSQLConnectionError(
+        f"The model {name}{size} is not in the hub's cache, and the hub cannot be reached: {reason}.",
+        hint=f"Get it once on a machine with a network: hf download {name}, and copy the cache (HF_HOME); {point}.",
+    )

@@ -1,0 +1,133 @@
+"""The state of a run in, one file that survives a kill out; and back, if the run is still the same.
+
+The file is written beside itself, brought to the disk and renamed, so that whenever the process dies, the one before or
+the one after is there, whole. It is a safetensors file; the numbers stand in its header as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError
+
+if TYPE_CHECKING:
+    import torch
+
+FILE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that was cut off: optimizer steps done, of how many, and what it was a run of (`identity`)."""
+
+    step: int
+    steps: int
+    identity: Mapping[str, str]
+
+
+class SavedState:
+    """Where one run's state lies. `identity` says what makes the run what it is: rows, options, base, versions."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.identity = dict(identity)
+
+    def save(self, numbers: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+        """Replace the state by this one. Raises ThanoSQLModelError when it cannot be written."""
+        from safetensors.torch import save_file
+
+        header = {"numbers": json.dumps(numbers), "identity": json.dumps(self.identity)}
+        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        draft = self.folder / (FILE + ".draft")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file(content, draft, metadata=header)
+            _to_disk(draft)
+            os.replace(draft, self.folder / FILE)
+            _to_disk(self.folder)
+        except OSError as error:
+            raise ThanoSQLModelError(f"The state of the training cannot be kept in {self.folder}: {error}") from error
+
+    def load(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
+        """The numbers and tensors last saved, None where there are none.
+
+        Raises ThanoSQLModelError, listing what changed, when they are those of another run, or damaged.
+        """
+        from safetensors.torch import load_file
+
+        header = _header(self.folder)
+        if header is None:
+            return None
+        was = json.loads(header["identity"])
+        changed = [
+            f"{name} ({was.get(name, 'none')} then, {self.identity.get(name, 'none')} now)"
+            for name in sorted(was.keys() | self.identity.keys())
+            if was.get(name) != self.identity.get(name)
+        ]
+        if changed:
+            raise ThanoSQLModelError(
+                "The training that was interrupted cannot be gone on with, since these changed: " + "; ".join(changed),
+                hint="Run the statement as it was, or start anew with resume=False.",
+            )
+        return json.loads(header["numbers"]), load_file(self.folder / FILE)
+
+    def clear(self) -> None:
+        """Forget the run: it is complete, or another begins."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def interrupted(folder: Path) -> Interrupted | None:
+    """What a state folder holds; None where nothing is to be gone on with."""
+    header = _header(folder)
+    if header is None:
+        return None
+    numbers = json.loads(header["numbers"])
+    return Interrupted(numbers["step"], numbers["steps"], json.loads(header["identity"]))
+
+
+def digest(parts: Iterable[Any]) -> str:
+    """A fingerprint of values in their order; bytes by their content, the others by how they are written."""
+    found = hashlib.sha256()
+    for part in parts:
+        content = part if isinstance(part, bytes) else repr(part).encode()
+        found.update(len(content).to_bytes(8, "big"))
+        found.update(content)
+    return found.hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _header(folder: Path) -> dict[str, str] | None:
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            header: dict[str, str] = file.metadata()
+    except (OSError, SafetensorError) as error:
+        raise ThanoSQLModelError(
+            f"The state of the interrupted training in {folder} is damaged: {error}", hint="Start anew: resume=False."
+        ) from error
+    return header
+
+
+def _to_disk(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no such thing for folders
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,215 @@
+"""A checkpoint and rows of audio and text in; a Hugging Face folder with the trained model, and a report, out.
+
+CTC fine-tuning of wav2vec 2.0 (Baevski et al. 2020): the convolutional feature encoder frozen, SpecAugment on the
+hidden states, AdamW with warm-up and decay, gradients clipped. Every random choice follows from the seed and the number
+of the epoch, the step or the example, never from what was drawn before: so a run can be repeated, and gone on with.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.models.base import TrainingProgress, TrainingReport
+from thanosql.models.text import Normalizer
+from thanosql.models.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.wav2vec2 import resumption
+from thanosql.models.wav2vec2.examples import Waveforms, select
+from thanosql.models.wav2vec2.features import KeptFeatures
+from thanosql.models.wav2vec2.learning import Run
+from thanosql.models.wav2vec2.validation import Judge, hold_out
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from thanosql.config import Settings
+    from thanosql.models.base import TrainingUtterance, TrainOptions
+
+
+def train(
+    checkpoint: str,
+    settings: Settings | None,
+    utterances: Sequence[TrainingUtterance],
+    options: TrainOptions,
+    folder: Path,
+    progress: Callable[[TrainingProgress], None],
+    *,
+    read: Callable[[str | bytes], np.ndarray],
+    valid: Sequence[TrainingUtterance] = (),
+    state: Path | None = None,
+) -> TrainingReport:
+    """Train from `checkpoint` (a folder or hub id) and leave a Hugging Face folder in `folder`.
+
+    `read` gives the waveform of an utterance's audio, float32 `(samples,)` at 16 kHz. `progress` hears of every step.
+    With rows to validate on, `valid` or a share of the others by `valid_split`, the epoch with the best WER is kept,
+    otherwise the last. In the folder `state` the run keeps what it goes on from when it is killed and then called again
+    with `resume`; the folder goes when the run is complete.
+
+    Raises ThanoSQLDataError for texts outside the vocabulary, audio that cannot be read, and when no row can be learned
+    from; ThanoSQLModelError for a base that cannot be trained, a loss that is not finite, memory that does not suffice,
+    and a state of other rows or options; ThanoSQLOptionError for options that contradict each other.
+    """
+    started = time.perf_counter()
+    base = checkpoints.open(checkpoint, settings).folder
+    if not (base / "vocab.json").is_file():
+        raise ThanoSQLModelError(
+            f"{checkpoint} is a pretrained model without a vocabulary: training cannot start from it yet.",
+            hint="Name a model with a CTC head, such as Wav2Vec2En, Wav2Vec2Ko or Wav2Vec2Tiny.",
+        )
+    vocabulary = checkpoints.read_vocabulary(base)
+    normalizer = Normalizer.read(base, vocabulary)
+    features = checkpoints.read_features(base)
+    config = checkpoints.read_config(base)
+    examples, skipped = select(utterances, vocabulary, normalizer, config, options.max_seconds)
+    if valid:
+        held_out, more = select(valid, vocabulary, normalizer, config, options.max_seconds)
+        skipped += more
+    else:
+        examples, held_out = hold_out(examples, options.valid_split, options.seed)
+    if options.early_stopping and not held_out:
+        raise ThanoSQLOptionError(
+            "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
+        )
+    device = _device(options.device)
+    identity = _identity(base, options, examples, held_out)
+    sound = {"read": read, "config": config, "seed": options.seed, "normalized": features.do_normalize}
+    with ExitStack() as stack:
+        stack.enter_context(_own_randomness(device))
+        stack.enter_context(_memory(options))
+        kept = None
+        seconds = sum(example.seconds for example in examples)
+        repeated = options.freeze_feature_encoder and not options.augment
+        if repeated and KeptFeatures.fit(seconds, config, folder.parent):
+            kept = stack.enter_context(KeptFeatures(folder.parent))
+        judge = None
+        if held_out:
+            judge = Judge(held_out, Waveforms(held_out, varied=False, **sound), vocabulary, options.max_seconds)
+        run = Run(
+            _trainable(checkpoints.load_model(base), options, checkpoint).to(device),
+            examples,
+            Waveforms(examples, varied=options.augment, **sound),
+            options,
+            vocabulary.blank,
+            device,
+            kept=kept,
+            judge=judge,
+            saved=None if state is None else resumption.SavedState(state, identity),
+        )
+        warnings = _take_up(run, options)
+        run.learn(progress)
+    checkpoints.save(folder, run.model.eval().cpu(), vocabulary, normalizer, features)
+    if run.saved is not None:
+        run.saved.clear()
+    return TrainingReport(
+        steps=run.done,
+        epochs=len(run.history),
+        loss=run.history[-1].loss,
+        seconds=time.perf_counter() - started,
+        utterances=len(examples),
+        audio_hours=seconds / 3600,
+        history=tuple(run.history),
+        skipped=tuple(skipped),
+        warnings=(*warnings, *_doubts(run, options)),
+        best_epoch=run.best.epoch or None,
+        identity=identity,
+    )
+
+
+def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any]) -> dict[str, str]:
+    """What makes a run the run it is, each in a few characters, so that a change can be named."""
+    weights = [path for path in sorted(base.iterdir()) if path.suffix in (".safetensors", ".bin", ".json")]
+    named = {
+        f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")
+    }
+    rows = [(example.row, example.labels, example.seconds) for example in (*examples, *held_out)]
+    audio = [example.audio for example in (*examples, *held_out)]
+    return {
+        "rows": f"{len(rows):,}, {resumption.digest([*rows, *audio])}",
+        "base": resumption.digest([(path.name, resumption.file_digest(path)) for path in weights]),
+        **named,
+        **{f"package {name}": importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "soxr")},
+    }
+
+
+def _take_up(run: Run, options: TrainOptions) -> list[str]:
+    if run.saved is None:
+        return []
+    if not options.resume:
+        run.saved.clear()
+        return []
+    found = run.saved.load()
+    if found is None:
+        return ["There was no interrupted training to go on with: this one began anew."]
+    run.go_on_from(*found)
+    return []
+
+
+def _doubts(run: Run, options: TrainOptions) -> list[str]:
+    """What the user should know about the outcome."""
+    if not run.spoken:
+        return [
+            "Every frame of the last epoch was heard as blank: the model transcribes nothing yet. The likely cause is "
+            f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
+        ]
+    wer = run.best.score[0]
+    if run.best.epoch and wer >= 1:
+        return [
+            f"The WER on the held-out rows is {wer:.2f}, no better than silence. The likely cause is texts that do not "
+            f"belong to their audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "
+            "low or too high here."
+        ]
+    return []
+
+
+def _trainable(model: Any, options: TrainOptions, checkpoint: str) -> Any:
+    if model.config.add_adapter:
+        raise ThanoSQLModelError(f"{checkpoint} has adapter layers behind its encoder: training cannot start from it.")
+    for parameter in model.parameters():
+        # The weights may be pages of the base's file: what is trained is a copy.
+        parameter.data = parameter.data.clone()
+    if options.freeze_feature_encoder:
+        model.freeze_feature_encoder()
+    return model
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    # torch says it in an exception of its own for each reason: unknown name, no such card, no CUDA at all.
+    except (RuntimeError, AssertionError) as error:
+        raise ThanoSQLOptionError(f"There is no device '{name}' here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+@contextmanager
+def _own_randomness(device: torch.device) -> Iterator[None]:
+    """Leave torch's generators as they were: the caller's own draws go on as if nothing had been trained."""
+    import torch
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+
+
+@contextmanager
+def _memory(options: TrainOptions) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ThanoSQLModelError(
+            "The memory does not suffice for one forward and backward pass.",
+            hint=f"Choose a max_seconds below {options.max_seconds:g}: the same steps are computed in smaller parts.",
+        ) from error

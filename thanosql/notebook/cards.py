@@ -1,0 +1,126 @@
+"""A model's card, or the report of a training, in; a card to read out, with the curves of its history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thanosql.notebook import curves
+from thanosql.notebook.evaluation import duration, figures
+from thanosql.notebook.markup import Html, element, join
+from thanosql.notebook.tables import plain
+
+CURVES = {"loss": False, "valid_loss": False, "valid_wer": True, "valid_cer": True}  # and whether it is a rate
+LABELS = {"valid_loss": "held-out loss", "valid_wer": "held-out WER", "valid_cer": "held-out CER"}
+
+
+def history(epochs: Sequence[Mapping[str, Any]]) -> Html | None:
+    """The curves of a training's epochs, a chart a measure; None where there is nothing to draw."""
+    drawn = []
+    for name, percent in CURVES.items():
+        points = [
+            (float(epoch.get("epoch", number)), float(epoch[name]))
+            for number, epoch in enumerate(epochs, start=1)
+            if isinstance(epoch.get(name), int | float)
+        ]
+        if points:
+            drawn.append(
+                curves.chart(
+                    LABELS.get(name, name),
+                    points,
+                    unit="epoch",
+                    percent=percent,
+                )
+            )
+    return curves.charts(*drawn) if drawn else None
+
+
+def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) -> Html:
+    """What BUILD and FIT did: `fields` are the report's."""
+    shown = {
+        "last loss": f"{fields['loss']:.3f}" if isinstance(fields.get("loss"), float) else None,
+        "utterances": f"{fields['utterances']:,}" if "utterances" in fields else None,
+        "audio": duration(fields["hours"] * 3600) if "hours" in fields else None,
+        "epochs": str(fields["epochs"]) if "epochs" in fields else None,
+        "steps": f"{fields['steps']:,}" if "steps" in fields else None,
+        "time": duration(fields["seconds"]) if "seconds" in fields else None,
+    }
+    return element(
+        "div",
+        element(
+            "h3",
+            f"{fields.get('model', '')} ",
+            element(
+                "span", f"version {fields.get('version', '')}, from {fields.get('base', '')}", class_="thanosql-note"
+            ),
+        ),
+        figures({name: value for name, value in shown.items() if value is not None}),
+        history(epochs),
+        element("p", str(fields["folder"]), class_="thanosql-note") if fields.get("folder") else None,
+        class_="thanosql-card",
+    )
+
+
+def model(card: Mapping[str, Any], version: int | None = None, folder: str = "") -> Html:
+    """What is known of a model: `card` as the store keeps it."""
+    trained = card.get("report") or {}
+    measured = [evaluation for evaluation in card.get("evaluations") or () if isinstance(evaluation, Mapping)]
+    wer = measured[-1].get("wer") if measured else None
+    shown = {
+        "WER": f"{wer:.2%}" if isinstance(wer, float) else None,
+        "last loss": f"{trained['loss']:.3f}" if isinstance(trained.get("loss"), float) else None,
+        "rows": f"{card['rows']:,}" if isinstance(card.get("rows"), int) else None,
+        "audio": duration(card["audio_hours"] * 3600) if isinstance(card.get("audio_hours"), float) else None,
+        "epochs": str(trained["epochs"]) if "epochs" in trained else None,
+        "time": duration(trained["seconds"]) if isinstance(trained.get("seconds"), float) else None,
+    }
+    origin = card.get("from") if isinstance(card.get("from"), Mapping) else {}
+    said = ", ".join(
+        part
+        for part in (
+            f"version {version}" if version else "",
+            f"from {origin['name']}"
+            if origin and origin.get("name")
+            else f"from {card['base']}"
+            if card.get("base")
+            else "",
+            f"base {card['base']}" if card.get("base") and origin and origin.get("name") != card.get("base") else "",
+            str(card.get("created", "")),
+        )
+        if part
+    )
+    return element(
+        "div",
+        element("h3", str(card.get("name", "model"))),
+        element("p", said, class_="thanosql-note"),
+        figures({name: value for name, value in shown.items() if value is not None}),
+        history(trained.get("history") or ()),
+        _statement(card.get("statement")),
+        _details("Options", card.get("options")),
+        _details("Vocabulary", card.get("vocabulary")),
+        _details("Made with", {**(card.get("versions") or {}), "hardware": card.get("hardware")}),
+        _details("Evaluations", measured or None),
+        element("p", folder, class_="thanosql-note") if folder else None,
+        class_="thanosql-card",
+    )
+
+
+def _statement(sql: object) -> Html | None:
+    return join((element("h4", "Trained by"), element("pre", str(sql).strip()))) if sql else None
+
+
+def _details(name: str, content: object) -> Html | None:
+    if not content:
+        return None
+    if isinstance(content, Mapping):
+        lines = "\n".join(f"{key} = {_written(value)}" for key, value in content.items() if value is not None)
+    elif isinstance(content, str):
+        lines = content
+    else:
+        lines = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    return element("details", element("summary", name), element("pre", lines))
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict) else plain(value)

@@ -1,0 +1,174 @@
+"""An evaluation in, its figures, bars by group and worst rows out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from thanosql.notebook import diff, tables
+from thanosql.notebook.markup import Html, element, join
+from thanosql.notebook.players import Players
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASURES = frozenset(
+    (
+        "utterances", "hours", "words", "characters", "wer", "wer_low", "wer_high", "cer", "substitutions", "deletions",
+        "insertions", "hits", "empty_hypotheses", "seconds", "rtfx", "small",
+    )
+)  # fmt: skip
+COMPARED = frozenset(("wer_against", "difference", "p_value"))
+BAR = 140  # pixels of the longest bar
+
+Row = Mapping[str, Any]
+
+
+def as_html(frame: pd.DataFrame, limit: int, players: Players, utterances: Sequence[Row] = ()) -> Html:
+    """`frame` is what EVALUATE gives; `utterances` its rows: row, audio, reference, hypothesis, errors."""
+    names = [str(name) for name in frame.columns]
+    rows: list[Row] = [dict(zip(names, values)) for values in tables.rows(frame, 0)]
+    if set(names) >= COMPARED:
+        return join((comparison(rows[0]), worst(utterances, limit, players)))
+    groups = [name for name in names if name not in MEASURES]
+    return join(
+        (
+            figures(_figures(rows[-1])) if rows else None,
+            by_group(rows[:-1], groups) if groups and len(rows) > 1 else None,
+            worst(utterances, limit, players),
+        )
+    )
+
+
+def figures(values: Mapping[str, str]) -> Html:
+    """A few figures that matter, large, each with its name."""
+    pairs = [element("div", element("dt", name), element("dd", value)) for name, value in values.items()]
+    return element("dl", pairs, class_="thanosql-figures")
+
+
+def by_group(rows: Sequence[Row], groups: Sequence[str]) -> Html:
+    """A row a group with its WER as a bar, the highest first; its interval as a line across the bar's end."""
+    ordered = sorted(rows, key=lambda row: -_rate(row.get("wer")))
+    top = max((max(_rate(row.get("wer")), _rate(row.get("wer_high"))) for row in ordered), default=0.0) or 1.0
+    body = [
+        element(
+            "tr",
+            [element("td", tables.plain(row[name]), data_column=name, dir="auto") for name in groups],
+            element("td", percent(row.get("wer")), class_="thanosql-number", data_column="WER"),
+            element("td", _bar(row, top), aria_hidden="true"),
+            element("td", percent(row.get("cer")), class_="thanosql-number", data_column="CER"),
+            element("td", _count(row.get("words")), class_="thanosql-number", data_column="words"),
+            element("td", "few words" if row.get("small") else "", class_="thanosql-null"),
+        )
+        for row in ordered
+    ]
+    head = element(
+        "tr",
+        [element("th", name, scope="col") for name in groups],
+        element("th", "WER", scope="col", class_="thanosql-number"),
+        element("td", ""),
+        [element("th", name, scope="col", class_="thanosql-number") for name in ("CER", "words")],
+        element("td", ""),
+    )
+    caption = element("caption", f"by {', '.join(groups)}, the highest WER first")
+    return element("table", caption, element("thead", head), element("tbody", body), class_="thanosql-table")
+
+
+def comparison(row: Row) -> Html:
+    """Two models on the same rows."""
+    difference = f"{_rate(row['difference']) * 100:+.2f} points"
+    interval = f"{_rate(row['difference_low']) * 100:+.2f} to {_rate(row['difference_high']) * 100:+.2f}"
+    return figures(
+        {
+            f"WER of {row.get('model', 'this model')}": percent(row["wer"]),
+            f"WER of {row.get('against', 'the other')}": percent(row["wer_against"]),
+            "difference": difference,
+            "95% interval": interval,
+            "p": f"{_rate(row['p_value']):.3f}",
+            "rows won, lost, tied": ", ".join(_count(row.get(name)) for name in ("won", "lost", "tied")),
+        }
+    )
+
+
+def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | None:
+    """The utterances with the most errors first: player, what was said against what was heard, errors."""
+    if not utterances:
+        return None
+    wrong = sorted((one for one in utterances if one["errors"]), key=lambda one: (-one["errors"], one["row"]))
+    if not wrong:
+        return element("p", "Every utterance was heard as its reference says.", class_="thanosql-note")
+    shown = wrong[: limit or None]
+    body = [
+        element(
+            "tr",
+            element("td", str(one["row"]), class_="thanosql-number", data_column="row"),
+            element("td", players.player(one.get("audio"), f"row {one['row']}"), data_column="audio"),
+            element("td", diff.as_html(str(one["reference"]), str(one["hypothesis"])), dir="auto"),
+            element("td", str(one["errors"]), class_="thanosql-number", data_column="wrong words"),
+        )
+        for one in shown
+    ]
+    head = element(
+        "tr",
+        element("th", "row", scope="col", class_="thanosql-number"),
+        element("th", "audio", scope="col"),
+        element("th", element("del", "said"), " and ", element("ins", "heard"), scope="col"),
+        element("th", "wrong words", scope="col", class_="thanosql-number"),
+    )
+    many = tables.counted(len(wrong), 0)
+    caption = element(
+        "caption", f"{many} with errors, worst first{f', {len(shown)} shown' if wrong[len(shown) :] else ''}"
+    )
+    return element("table", caption, element("thead", head), element("tbody", body), class_="thanosql-table")
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits it.
+
+    >>> duration(4.2), duration(90), duration(7200)
+    ('4.2 s', '1.5 min', '2.00 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
+
+
+def percent(value: Any) -> str:
+    """A rate as one reads it.
+
+    >>> percent(0.0734), percent(None)
+    ('7.34%', '–')
+    """
+    return "–" if math.isnan(_rate(value)) else f"{float(value):.2%}"
+
+
+def _figures(row: Row) -> dict[str, str]:
+    found = {name.upper(): percent(row[name]) for name in ("wer", "cer") if name in row}
+    if not math.isnan(_rate(row.get("wer_low"))):
+        found["95% interval of the WER"] = f"{percent(row['wer_low'])} to {percent(row['wer_high'])}"
+    found |= {name: _count(row[name]) for name in ("utterances", "words") if name in row}
+    if not math.isnan(_rate(row.get("hours"))):
+        found["audio"] = duration(float(row["hours"]) * 3600)
+    return found | {name: _count(row[name]) for name in ("substitutions", "deletions", "insertions") if name in row}
+
+
+def _bar(row: Row, top: float) -> Html:
+    rate, low, high = (_rate(row.get(name)) for name in ("wer", "wer_low", "wer_high"))
+    width = 0.0 if math.isnan(rate) else rate / top * BAR
+    parts = [element("rect", x=0, y=3, width=f"{width:.1f}", height=8, rx=2, fill="var(--ts-accent)")]
+    if not math.isnan(low) and not math.isnan(high):
+        parts.append(
+            element(
+                "path", d=f"M{low / top * BAR:.1f} 7H{high / top * BAR:.1f}", stroke="var(--ts-ink)", stroke_width=1.2
+            )
+        )
+    return element("svg", parts, viewBox=f"0 0 {BAR} 14", width=BAR, height=14)
+
+
+def _rate(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) or hasattr(value, "__float__") else math.nan
+
+
+def _count(value: Any) -> str:
+    return "–" if math.isnan(_rate(value)) else f"{int(value):,}"

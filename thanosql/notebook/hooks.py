@@ -1,0 +1,124 @@
+"""An IPython shell in; its displays, completions and colours know ThanoSQL's cells.
+
+The value of a cell stays what `execute` returns, a DataFrame, so that `_`, `Out[3]` and `x = %thanosql …` are what one
+expects; what is shown for it is richer. A formatter for DataFrames looks a value up among those that a magic returned
+(that very object, held weakly) and gives way to what else would show it when it is none of them, or was changed since.
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from thanosql.engine.dispatcher import Result
+    from thanosql.notebook.views import Showing
+
+# By name: the formatters must not import pandas, nor a statement's file, before a result is there to be shown.
+SHOWN_TYPES = (
+    ("pandas", "DataFrame"),
+    ("pandas.core.frame", "DataFrame"),
+    ("thanosql.engine.statements.build_model", "ModelReport"),
+)
+HELP_LINE = re.compile(r"^(\s*%thanosql\s+)([A-Za-z_][\w ]*?)\s*\?{1,2}\s*$")
+
+
+class Status(str):
+    """What a statement without rows gives: a `str` that a cell shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class _Known(NamedTuple):
+    value: weakref.ref[Any]
+    result: Result
+    showing: Showing
+    note: str
+    shape: tuple[list[Any], int] | None
+
+
+class Views:
+    """The rich views of values that magics returned, for as long as the values live."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._known: dict[int, _Known] = {}
+        for module, name in SHOWN_TYPES:
+            shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, self.bundle)
+
+    def remember(self, value: Any, result: Result, showing: Showing, note: str) -> None:
+        """Show `value` as `result` from now on."""
+        key = id(value)
+        gone: Callable[[Any], object] = lambda _: self._known.pop(key, None)  # noqa: E731
+        bare = replace(result, rows=None, report=None)  # or the value would live as long as its view
+        shape = (list(value.columns), len(value)) if result.rows is not None else None
+        self._known[key] = _Known(weakref.ref(value, gone), bare, showing, note, shape)
+
+    def bundle(self, value: Any) -> dict[str, str] | None:
+        """The MIME bundle of a value; None where it is not ours to show."""
+        from thanosql.notebook import views
+
+        known = self._known.get(id(value))
+        if known is None or known.value() is not value:
+            return None
+        showing, note = known.showing, known.note
+        if known.shape is None:
+            result = replace(known.result, report=value)
+        elif known.shape == (list(value.columns), len(value)):
+            result = replace(known.result, rows=value)
+        else:
+            return None
+        bundle = {"text/plain": views.as_text(result, showing.limit) + (f"\n{note}" if note else "")}
+        if "text/html" in self._shell.display_formatter.active_types:
+            page = views.as_html(result, showing, note=note)
+            if page is not None:
+                bundle["text/html"] = page
+        return bundle
+
+
+def complete_cells(shell: Any) -> None:
+    """Have IPython's completer ask us in `%%thanosql` cells and `%thanosql` lines, and only there."""
+    completer = getattr(shell, "Completer", None)
+    if completer is None or not hasattr(completer, "custom_matchers"):
+        return
+    from thanosql.notebook.matcher import thanosql_matcher
+
+    completer.custom_matchers[:] = [
+        one for one in completer.custom_matchers if getattr(one, "__name__", "") != thanosql_matcher.__name__
+    ]
+    completer.custom_matchers.append(thanosql_matcher)
+
+
+def highlight_cells(shell: Any) -> None:
+    """Colour `%%thanosql` cells in a terminal's IPython."""
+    lexer: Any = getattr(getattr(shell, "pt_app", None), "lexer", None)
+    if hasattr(lexer, "magic_lexers"):
+        from prompt_toolkit.lexers import PygmentsLexer
+
+        from thanosql.notebook.highlighting import ThanoSQLLexer
+
+        lexer.magic_lexers["%%thanosql"] = PygmentsLexer(ThanoSQLLexer)
+
+
+def let_help_through(shell: Any) -> None:
+    """`%thanosql PREDICT?` asks us: IPython would look for a Python object of that name."""
+    transforms = shell.input_transformers_cleanup
+    transforms[:] = [one for one in transforms if getattr(one, "__name__", "") != help_line.__name__]
+    transforms.append(help_line)
+
+
+def help_line(lines: list[str]) -> list[str]:
+    """`%thanosql PREDICT?` as `%thanosql ? PREDICT`, which IPython lets through.
+
+    >>> help_line(["%thanosql BUILD MODEL?\\n"])
+    ['%thanosql ? BUILD MODEL\\n']
+    """
+    if len(lines) != 1 or not (match := HELP_LINE.match(lines[0])):
+        return lines
+    return [f"{match[1]}? {match[2]}\n"]

@@ -1,0 +1,141 @@
+"""An audio reference in, a player out: the sound itself stands in the page, so that it plays from a saved notebook too.
+
+A browser plays most files as they are; the others, and those too large, are decoded and put in as MP3 at 16,000 Hz.
+Nothing is fetched: a page that plays a URL would tell its server who looks at it.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thanosql.models.base import SAMPLING_RATE
+from thanosql.notebook.markup import Html, element, join
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LARGEST = 1_500_000  # bytes of a file that goes into the page as it is
+LONGEST = 600.0  # seconds of a recording that goes into the page at all
+WAVE_WIDTH, WAVE_HEIGHT = 320, 44  # pixels
+
+
+@dataclass
+class Players:
+    """Makes the players of one output. `budget` is how many bytes of audio it may still put into the page."""
+
+    roots: Sequence[Path]
+    budget: int
+    made: list[int] = field(default_factory=list)
+
+    def player(self, audio: object, label: str, *, waveform: bool = False) -> Html:
+        """A player with the file's own sound, or a word on why there is none. `label` is what a screen reader says."""
+        from thanosql.models.audio import AudioError, probe
+
+        if not isinstance(audio, str | bytes | bytearray | memoryview):
+            return _instead("no audio")
+        reference = audio if isinstance(audio, str) else bytes(audio)
+        try:
+            seconds = probe(reference, self.roots).seconds
+            if seconds > LONGEST:
+                return _instead(f"{seconds / 60:.0f} minutes: too long for a player here")
+            mime, content = self._content(reference)
+            if len(content) > self.budget:
+                return _instead(f"{seconds:.1f} s; the players above fill this output's size")
+            drawn = self._waveform(reference) if waveform else None
+        except (AudioError, OSError) as error:
+            return _instead(str(error))
+        self.budget -= len(content)
+        self.made.append(len(content))
+        return join(
+            (
+                element(
+                    "audio",
+                    controls=True,
+                    preload="none" if len(self.made) > 1 else "metadata",
+                    src=f"data:{mime};base64,{base64.b64encode(content).decode()}",
+                    aria_label=f"{label}, {seconds:.1f} seconds",
+                    title=f"{seconds:.1f} s",
+                ),
+                drawn,
+            )
+        )
+
+    def _content(self, audio: str | bytes) -> tuple[str, bytes]:
+        from thanosql.models.audio import locate
+
+        path = locate(audio, self.roots) if isinstance(audio, str) else None
+        size = path.stat().st_size if path else len(audio)
+        if size <= LARGEST:
+            content = path.read_bytes() if path else bytes(audio)  # type: ignore[arg-type]
+            if mime := playable(content):
+                return mime, content
+        return "audio/mpeg", self._encoded(audio)
+
+    def _encoded(self, audio: str | bytes) -> bytes:
+        import soundfile
+
+        from thanosql.models.audio import read
+
+        buffer = io.BytesIO()
+        soundfile.write(buffer, read(audio, self.roots), SAMPLING_RATE, format="MP3")
+        return buffer.getvalue()
+
+    def _waveform(self, audio: str | bytes) -> Html:
+        from thanosql.models.audio import read
+
+        return waveform_picture(read(audio, self.roots))
+
+
+def playable(content: bytes) -> str | None:
+    """The MIME type of a file that every browser of today plays as it is, by its first bytes; None for any other.
+
+    >>> playable(b"fLaC" + bytes(60)), playable(b"FORM\\0\\0\\0\\0AIFF")
+    ('audio/flac', None)
+    """
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        at = content.find(b"fmt ", 12, 4096)
+        # PCM and float; the rest (GSM, ADPCM) is for telephones, not for browsers.
+        return "audio/wav" if at > 0 and content[at + 8 : at + 10] in (b"\1\0", b"\3\0", b"\xfe\xff") else None
+    if content[:4] == b"fLaC":
+        return "audio/flac"
+    if content[:3] == b"ID3" or (len(content) > 1 and content[0] == 0xFF and content[1] & 0xE6 == 0xE2):
+        return "audio/mpeg"
+    if content[4:8] == b"ftyp":
+        return "audio/mp4"
+    return None
+
+
+def waveform_picture(waveform: np.ndarray) -> Html:
+    """Peaks of a float32 `(samples,)` waveform as a small picture."""
+    import numpy as np
+
+    bins = min(WAVE_WIDTH // 2, len(waveform))
+    edges = np.linspace(0, len(waveform), bins + 1).astype(int)[:-1]
+    highs = np.maximum.reduceat(np.abs(waveform), edges)
+    top = max(float(highs.max()), 1e-4)
+    middle, step = WAVE_HEIGHT / 2, WAVE_WIDTH / bins
+    path = "".join(
+        f"M{(index + 0.5) * step:.1f} {middle - size:.1f}v{2 * size:.1f}"
+        for index, size in enumerate(np.maximum(highs / top * (middle - 1), 0.5))
+    )
+    line = element("path", d=path, stroke="var(--ts-accent)", stroke_width="1.4", fill="none")
+    view = f"0 0 {WAVE_WIDTH} {WAVE_HEIGHT}"
+    seconds = len(waveform) / SAMPLING_RATE
+    return element(
+        "svg",
+        line,
+        viewBox=view,
+        width=WAVE_WIDTH,
+        height=WAVE_HEIGHT,
+        role="img",
+        aria_label=f"waveform of {seconds:.1f} seconds",
+    )
+
+
+def _instead(words: str) -> Html:
+    return element("span", words, class_="thanosql-note")

@@ -1,0 +1,119 @@
+"""The interactive prompt of `thanosql`: statements typed, ended by `;`, shown; with history, completion and colours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, ThreadedCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.lexers import PygmentsLexer
+
+from thanosql.notebook.arguments import asked_for
+from thanosql.notebook.completion import complete
+from thanosql.notebook.explanations import explain
+from thanosql.notebook.highlighting import ThanoSQLLexer
+from thanosql.notebook.status import describe
+
+if TYPE_CHECKING:
+    from thanosql.engine.session import Session
+
+ENDS = ("exit", "quit", "\\q")
+WELCOME = "End a statement with ;  Tab completes, PREDICT? explains, Ctrl-D ends."
+
+
+def converse(session: Session, run: Callable[[str], None]) -> None:
+    """Read statements and `run` them until the end of input. `run` says its errors itself and raises none."""
+    print(describe(session))
+    print(WELCOME)
+    prompt: PromptSession[str] = PromptSession(
+        message="thanosql> ",
+        multiline=True,
+        prompt_continuation="       -> ",
+        lexer=PygmentsLexer(ThanoSQLLexer),
+        completer=ThreadedCompleter(SessionCompleter(session)),
+        complete_while_typing=False,
+        auto_suggest=AutoSuggestFromHistory(),
+        history=_history(session.settings.home),
+        key_bindings=_keys(),
+    )
+    while True:
+        try:
+            text = prompt.prompt().strip()
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+        if text.lower().rstrip(";").strip() in ENDS:
+            return
+        if (asked := asked_for(text)) is not None:
+            print(explain(asked))
+        elif text:
+            run(text)
+
+
+class SessionCompleter(Completer):
+    """prompt_toolkit's question, answered as a notebook's is."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        found = complete(document.text, document.cursor_position, self._session)
+        for one in found.candidates:
+            yield Completion(one.text, -len(found.fragment), display_meta=f"{one.kind} {one.about}".strip())
+
+
+def is_complete(text: str) -> bool:
+    """Whether Enter runs a text: it ends with `;` that stands in no string, comment or bracket, or it asks or ends.
+
+    >>> is_complete("SELECT 1;"), is_complete("SELECT ';"), is_complete("SELECT 1"), is_complete("PREDICT?")
+    (True, False, False, True)
+    """
+    from thanosql.engine.terminals import Refusal
+    from thanosql.notebook.place import place_at
+
+    stripped = text.strip()
+    if not stripped or asked_for(stripped) is not None or stripped.lower() in ENDS:
+        return True
+    if not stripped.endswith(";"):
+        return False
+    try:
+        place = place_at(stripped, len(stripped))
+    except Refusal:
+        return False
+    return place is not None and place.kind == "start"
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None
+        elif is_complete(buffer.text):
+            buffer.validate_and_handle()
+        else:
+            buffer.insert_text("\n")
+
+    return keys
+
+
+def _history(home: Path) -> FileHistory | InMemoryHistory:
+    """Under the home, for this user alone; kept in memory where that cannot be."""
+    path = home / "history"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        print(f"The history is not kept: {error}", file=sys.stderr)
+        return InMemoryHistory()
+    return FileHistory(path)

@@ -1,0 +1,62 @@
+"""Transcribed rows in, a table with a player beside each transcript out: PREDICT and PRINT AUDIO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from thanosql.notebook import tables
+from thanosql.notebook.markup import Html, element, unseen
+from thanosql.notebook.players import Players
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def as_html(
+    frame: pd.DataFrame,
+    limit: int,
+    players: Players,
+    *,
+    audio: str,
+    transcript: str | None = None,
+    confidence: Sequence[float | None] | None = None,
+    waveform: bool = False,
+) -> Html:
+    """The first `limit` rows: the player, the transcript, then the rest. `confidence` is by row, from 0 to 1."""
+    names = [str(name) for name in frame.columns]
+    ordered = ([transcript] if transcript in names else []) + [name for name in names if name != transcript]
+    values = list(frame[audio].iloc[: limit or None]) if audio in names else []
+    cells: Mapping[str, tables.Cell] = {}
+    if transcript in names:
+        cells = {str(transcript): lambda row, value: heard(value, _at(confidence, row))}
+
+    def play(row: int, _: Any) -> Html:
+        return players.player(values[row], f"row {row + 1}", waveform=waveform)
+
+    return tables.as_html(
+        frame[ordered], limit, cells=cells, first={"audio" if audio != "audio" else "▶": play} if values else {}
+    )
+
+
+def heard(text: Any, confidence: float | None) -> Html:
+    """A transcript, shaded the more the less sure the model is; sure ones have no shade."""
+    if not isinstance(text, str):
+        return element("span", "NULL", class_="thanosql-null")
+    if not text:
+        return element("span", "(nothing heard)", class_="thanosql-null")
+    if confidence is None:
+        return element("span", text)
+    doubt = max(0.0, min(1.0, 1.0 - confidence))
+    return element(
+        "span",
+        text,
+        unseen(f" (confidence {confidence:.0%})"),
+        class_="thanosql-heard",
+        style=f"background:rgba(var(--ts-warn),{doubt**0.7 * 0.6:.2f})" if doubt > 0.01 else None,
+        title=f"confidence {confidence:.1%}",
+    )
+
+
+def _at(confidence: Sequence[float | None] | None, row: int) -> float | None:
+    return confidence[row] if confidence is not None and row < len(confidence) else None

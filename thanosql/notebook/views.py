@@ -1,0 +1,132 @@
+"""A statement's Result in, the HTML a notebook shows for it out; the value of the cell stays what `execute` returns.
+
+Which view a result has is told by its status, which opens with the statement's keywords. `Result.display` may hold more
+than the value does: `result_column` and `confidence` (by row) of a PREDICT, `utterances` of an EVALUATE (mappings of
+row, audio, reference, hypothesis, errors), `card` and `version` of a DESCRIBE, `history` of a BUILD or FIT.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.notebook import cards, evaluation, style, tables, transcripts
+from thanosql.notebook.markup import Html, element
+from thanosql.notebook.players import Players
+
+if TYPE_CHECKING:
+    from thanosql.engine.dispatcher import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """How results are shown: at most `limit` rows (0: all), `audio_bytes` of sound in one output."""
+
+    limit: int = 10
+    players: bool = True
+    audio_bytes: int = 8_000_000
+    audio_roots: Sequence[Path] = ()
+
+    def make_players(self) -> Players:
+        return Players(self.audio_roots, self.audio_bytes if self.players else 0)
+
+
+def as_html(result: Result, showing: Showing, *, note: str = "") -> str | None:
+    """The whole HTML of a result; None for one that is but a status."""
+    kind = next((kind for kind in VIEWS if result.status.startswith(kind)), "")
+    content = VIEWS[kind](result, showing) if kind else _table(result, showing)
+    if content is None:
+        return None
+    said = element("p", note, class_="thanosql-note") if note else None
+    return style.framed(content, said, label=f"ThanoSQL: {result.status}")
+
+
+def as_text(result: Result, limit: int) -> str:
+    """The same where HTML is not shown: a terminal, a log, a diff of notebooks."""
+    frame = frame_of(result)
+    return result.status if frame is None else tables.as_text(frame, limit)
+
+
+def frame_of(result: Result) -> Any:
+    """The rows of a result, or its report as a table of one row; None for a status."""
+    if result.rows is not None:
+        return result.rows
+    return getattr(result.report, "frame", lambda: None)()
+
+
+def _table(result: Result, showing: Showing) -> Html | None:
+    frame = frame_of(result)
+    return None if frame is None else tables.as_html(frame, showing.limit)
+
+
+def _predict(result: Result, showing: Showing) -> Html | None:
+    frame, display = result.rows, result.display
+    if frame is None or not showing.players or result.audio_column not in list(frame.columns):
+        return _table(result, showing)
+    return transcripts.as_html(
+        frame,
+        showing.limit,
+        showing.make_players(),
+        audio=str(result.audio_column),
+        transcript=display.get("result_column") or _last(frame),
+        confidence=display.get("confidence"),
+    )
+
+
+def _print(result: Result, showing: Showing) -> Html | None:
+    frame = result.rows
+    if frame is None or result.audio_column not in list(frame.columns):
+        return _table(result, showing)
+    return transcripts.as_html(
+        frame,
+        showing.limit,
+        Players(showing.audio_roots, showing.audio_bytes),
+        audio=str(result.audio_column),
+        transcript=next((name for name in ("predict_result", "text", "transcript") if name in frame.columns), None),
+        waveform=True,
+    )
+
+
+def _evaluate(result: Result, showing: Showing) -> Html | None:
+    if result.rows is None or "wer" not in result.rows.columns:
+        return _table(result, showing)
+    utterances = result.display.get("utterances", ())
+    return evaluation.as_html(result.rows, showing.limit, showing.make_players(), utterances)
+
+
+def _train(result: Result, showing: Showing) -> Html | None:
+    if not dataclasses.is_dataclass(result.report):
+        return _table(result, showing)
+    fields = {field.name: getattr(result.report, field.name) for field in dataclasses.fields(result.report)}
+    return cards.report(fields, result.display.get("history") or fields.get("history") or ())
+
+
+def _describe(result: Result, showing: Showing) -> Html | None:
+    card = result.display.get("card")
+    if card is None:
+        return _table(result, dataclasses.replace(showing, limit=0))
+    return cards.model(card, result.display.get("version"), str(result.display.get("folder", "")))
+
+
+def _whole(result: Result, showing: Showing) -> Html | None:
+    return _table(result, dataclasses.replace(showing, limit=max(showing.limit, 100)))
+
+
+def _last(frame: Any) -> str:
+    return "predict_result" if "predict_result" in frame.columns else str(frame.columns[-1])
+
+
+VIEWS: dict[str, Callable[[Any, Showing], Html | None]] = {
+    "PREDICT": _predict,
+    "PRINT": _print,
+    "EVALUATE": _evaluate,
+    "BUILD": _train,
+    "FIT": _train,
+    "DESCRIBE": _describe,
+    "LIST": _whole,
+    "EXPLAIN": _whole,
+    "CHECK": _whole,
+}
