@@ -20,7 +20,7 @@ demo: setup  ## runs demo/demo.sql: a recognizer built, used and measured in SQL
 	$(BIN)/python demo/demo.py
 
 test: setup  ## the whole suite
-	$(BIN)/python -m pytest tests thanosql
+	$(BIN)/python -m pytest tests thanosql --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: lint test  ## lint, then the suite with warnings as errors
 

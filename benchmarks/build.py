@@ -70,13 +70,15 @@ def main() -> None:
     for name, found in ((f"ours, {options.precision}", ours), (f"Trainer, {options.precision}", same)):
         speeds = ", ".join(f"{audio / seconds:.1f}" for seconds in found.seconds)
         print(f"{name:20} audio s/s by epoch: {speeds}; last loss {found.losses[-1]:.3f}")
-    for name, peer in (("same", same), ("default", default)):
+    peers = {options.precision: (same, GOALS["same"])} | (
+        {"float32": (default, GOALS["default"])} if options.precision == "bfloat16" else {}
+    )
+    for precision, (peer, goals) in peers.items():
         first = peer.seconds[0] / ours.seconds[0]
         later = float(np.median(peer.seconds[1:])) / float(np.median(ours.seconds[1:]))
-        goals = GOALS[name] if name == "same" or options.precision == "bfloat16" else GOALS["same"]
-        against = f"Trainer in {options.precision if name == 'same' else 'float32'}"
         print(
-            f"against the {against}: first epoch x {first:.2f} (goal {goals[0]}), later x {later:.2f} (goal {goals[1]})"
+            f"against the Trainer in {precision}: "
+            f"first epoch x {first:.2f} (goal {goals[0]}), later x {later:.2f} (goal {goals[1]})"
         )
 
 

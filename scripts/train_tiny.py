@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from augmentation import SAMPLE_RATE, augmented, batch_of
+from spoken_texts import DIGITS
 from synthesize import Corpus, read_corpus, synthesize
 from tiny_model import decode, encode, new_model, save, use_channels_last
 from transformers import Wav2Vec2ForCTC
@@ -35,7 +36,7 @@ class Schedule:
 
     steps: int
     minutes: float
-    peak_rate: float = 1.8e-3
+    peak_rate: float = 2.2e-3
     warm_up: int = 400  # steps
     one_word: int = 2000  # steps with one word an utterance
     mild: int = 2500  # steps with mild augmentation
@@ -47,7 +48,7 @@ class Schedule:
 
     def strength(self, step: int) -> float:
         """Of the augmentation: a model that knows no letter yet learns none from noise."""
-        return float(np.interp(step, (self.mild, self.full), (0.25, 1.0)))
+        return float(np.interp(step, (self.mild, self.full), (0.25, 0.85)))
 
     def rate(self, step: int, minutes: float) -> float:
         """Linear warm-up, then a cosine to 1% of the peak."""
@@ -63,6 +64,7 @@ class Batches:
         n_words = np.array([len(text.split()) for text in corpus.texts])
         by_length = np.argsort(corpus.lengths, kind="stable")
         self.one_word = by_length[n_words[by_length] == 1]
+        self.not_digits = self.one_word[[corpus.texts[index] not in DIGITS for index in self.one_word]]
         self.several = by_length[n_words[by_length] > 1]
         self.babble = corpus.waveforms[: 600 * SAMPLE_RATE].astype(np.float32) / 32768
 
@@ -71,7 +73,9 @@ class Batches:
         rng, strength = np.random.default_rng((self.seed, *position)), self.schedule.strength(step)
         kind = 0.0 if step < self.schedule.one_word else rng.random()
         if kind < 0.55:
-            heard, texts = self._neighbours(self.one_word, rng, strength)
+            # The corpus is half digits, which are learned first.
+            which = self.one_word if step < self.schedule.one_word or rng.random() < 0.45 else self.not_digits
+            heard, texts = self._neighbours(which, rng, strength)
         elif kind < 0.85:
             heard, texts = self._neighbours(self.several, rng, strength)
         else:
@@ -113,7 +117,7 @@ class Batches:
         heard, texts = [], []
         while len(heard) < self._batch_size(longest):
             pieces, words = [], []
-            for index in rng.choice(self.one_word, n_words):
+            for index in rng.choice(self.one_word if rng.random() < 0.5 else self.not_digits, n_words):
                 pause = np.zeros(int(rng.uniform(0.02, 0.3) * SAMPLE_RATE), np.int16)
                 pieces += [self.corpus.samples(index), pause]
                 words.append(self.corpus.texts[index])

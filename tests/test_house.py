@@ -45,12 +45,15 @@ def test_every_statement_but_plain_sql_has_a_rule_in_the_grammar() -> None:
 
 
 def test_every_option_has_help_and_a_default_within_its_limits() -> None:
-    from thanosql.engine.statements.build_model import BuildOptions
-    from thanosql.engine.statements.evaluate import EvaluateOptions
-    from thanosql.engine.statements.predict import PredictOptions
-    from thanosql.models.base import TrainOptions, TranscribeOptions
-
-    for kind in (BuildOptions, EvaluateOptions, PredictOptions, TrainOptions, TranscribeOptions):
+    modules = [module for name, module in sys.modules.items() if name.startswith("thanosql.")]
+    kinds = {
+        kind
+        for module in modules
+        for name, kind in vars(module).items()
+        if name.endswith("Options") and dataclasses.is_dataclass(kind)
+    }
+    assert {"BuildOptions", "CopyOptions", "PredictOptions", "TrainOptions"} <= {kind.__name__ for kind in kinds}
+    for kind in kinds:
         for field in dataclasses.fields(kind):
             assert field.metadata["help"], field.name
             default = field.default

@@ -75,7 +75,7 @@ def test_a_line_magic_can_be_assigned(shell: Any) -> None:
 
 
 def test_variables_of_the_notebook_are_parameters_and_braces_and_dollars_stay(shell: Any) -> None:
-    result, _ = run(shell, "n = 3; name = \"O'Brien\"")
+    result, _ = run(shell, 'n = 3; name = "O\'Brien"')
     result, _ = run(shell, "%%thanosql\nSELECT :n + 1 AS m, :name AS who, '{n}' AS braces, '$n' AS dollars")
     assert result.result.iloc[0].to_dict() == {"m": 4, "who": "O'Brien", "braces": "{n}", "dollars": "$n"}
 
@@ -234,7 +234,7 @@ def test_an_interrupt_ends_a_query_within_a_second_with_one_line(shell: Any) -> 
     result, shown = run(shell, "%thanosql SELECT pg_sleep(60)")
     assert time.monotonic() - began < 4
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
-    assert shown.strip().splitlines()[-1].startswith("Interrupted after ")
+    assert [line for line in shown.splitlines() if line.startswith("Interrupted after ")] != []
     assert "Traceback" not in shown
     result, _ = run(shell, "%thanosql SELECT 8 AS a")
     assert result.result.a.tolist() == [8]

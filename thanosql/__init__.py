@@ -21,13 +21,12 @@ from thanosql.errors import (
     ThanoSQLOptionError,
     ThanoSQLSyntaxError,
 )
+from thanosql.version import __version__
 
 if TYPE_CHECKING:
     import os
 
     from thanosql.engine.session import Session
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Session",
@@ -39,6 +38,7 @@ __all__ = [
     "ThanoSQLModelError",
     "ThanoSQLOptionError",
     "ThanoSQLSyntaxError",
+    "__version__",
     "connect",
     "execute",
     "load_ipython_extension",

@@ -137,17 +137,27 @@ BAD = [
     bad("PREDICT USING Wav2vec2EN AS {few}", ThanoSQLModelError, r"Did you mean Wav2Vec2En\?", "base-in-wrong-case"),
     bad("PREDICT USING no_such_model AS {few}", ThanoSQLModelError, r"no_such_model[\s\S]*\^{13}", "no-such-model"),
     bad("BUILD MODEL m USING Wav2Vec2Enn AS {few}", ThanoSQLModelError, "Did you mean Wav2Vec2En", "unknown-base"),
-    bad("PREDICT USING Wav2Vec2Tiny OPTIONS (bach_size=4) AS {few}", ThanoSQLOptionError, "batch_size", "unknown-option"),
+    bad(
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (bach_size=4) AS {few}", ThanoSQLOptionError, "batch_size", "unknown-option"
+    ),
     bad(
         "PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size=4, batch_size=4) AS {few}",
         ThanoSQLOptionError,
         "batch_size",
         "doubled-option",
     ),
-    bad("PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size='x') AS {few}", ThanoSQLOptionError, "whole number", "ill-typed-option"),
+    bad(
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size='x') AS {few}",
+        ThanoSQLOptionError,
+        "whole number",
+        "ill-typed-option",
+    ),
     bad("PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size=0) AS {few}", ThanoSQLOptionError, "4,?096", "out-of-range"),
     bad(
-        "BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (learning_rate=0) AS {few}", ThanoSQLOptionError, "over 0|0", "rate-of-0"
+        "BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (learning_rate=0) AS {few}",
+        ThanoSQLOptionError,
+        "over 0|0",
+        "rate-of-0",
     ),
     bad(
         "PREDICT USING Wav2Vec2Tiny OPTIONS (audio_col='path') AS {few}",
@@ -169,7 +179,9 @@ BAD = [
         r"row 1, path nowhere\.wav",
         "missing-file",
     ),
-    bad("PREDICT USING Wav2Vec2Tiny AS SELECT 1 AS audio_path", ThanoSQLDataError, "type integer", "audio-of-wrong-type"),
+    bad(
+        "PREDICT USING Wav2Vec2Tiny AS SELECT 1 AS audio_path", ThanoSQLDataError, "type integer", "audio-of-wrong-type"
+    ),
     bad(
         "PREDICT USING Wav2Vec2Tiny AS SELECT audio_path, audio_path FROM librispeech_test",
         ThanoSQLDatabaseError,

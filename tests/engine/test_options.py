@@ -68,6 +68,10 @@ def test_values_take_the_place_of_defaults() -> None:
     )
 
 
+def test_one_name_is_a_list_of_one() -> None:
+    assert bound("words='x'").words == bound("words=x").words == ["x"]
+
+
 def test_null_is_taken_where_nothing_is_a_value() -> None:
     assert bound("table_name=NULL, beam=null") == Everything()
     assert refused("batch_size=NULL").message == "The option 'batch_size' takes a whole number, not NULL."
@@ -117,7 +121,7 @@ def test_an_option_given_twice_is_refused_at_the_second() -> None:
         ("audio_col=4", "The option 'audio_col' takes a column's name, not 4.", "4"),
         ("audio_col=''", "The option 'audio_col' takes a column's name, not the string ''.", "''"),
         ("table_name=['a']", "The option 'table_name' takes a table's name or NULL, not a list.", "['a']"),
-        ("words='x'", "The option 'words' takes a list of strings, not the string 'x'.", "'x'"),
+        ("words=1", "The option 'words' takes a list of strings, not 1.", "1"),
         ("words=['x', 1]", "The option 'words' takes a list of strings, not a list.", "['x'"),
         ("note=1", "The option 'note' takes a string, not 1.", "1"),
     ],

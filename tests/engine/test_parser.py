@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -101,6 +102,14 @@ def _frames():
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+@pytest.mark.parametrize("begin", ["", "SELECT * FROM (", "EXPLAIN ", "PREDICT ", "BUILD MODEL m "])
+def test_a_word_of_any_length_is_read_at_once(begin: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(ThanoSQLSyntaxError):
+        parse(f"{begin}{'predict' * 200_000} USING m AS SELECT 1")
+    assert time.process_time() - started < 1
 
 
 def test_numbers_of_any_length_are_numbers_or_errors() -> None:

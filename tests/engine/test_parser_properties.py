@@ -9,7 +9,7 @@ import os
 import re
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thanosql.engine import statements as s
@@ -17,7 +17,7 @@ from thanosql.engine.parser import parse, parse_script
 from thanosql.engine.syntax import ModelReference, Nested, Option, Parameter, Query, Statement, Text, Word
 from thanosql.errors import ThanoSQLError
 
-EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "100"))
 many = settings(max_examples=EXAMPLES, deadline=2_000, suppress_health_check=list(HealthCheck), database=None)
 
 
@@ -178,9 +178,9 @@ def test_statements_that_are_printed_parse_to_themselves(several: list[Statement
 
 SIGNS = "( ) [ ] , ; : :: := . = == => * + - / % ? | ~ # @ ! ` { } < > \\ $$ $t$ $1 -- /* */ \" '"
 LITERALS = "'x' '' E' E'\\'' \"q\" U&'\\0041' U&\"x\" N'x' B'1' :n 1 -1 1e-4 1e 0x NULL True é ‘ \x00"
-WORDS = """SELECT FROM WITH RECURSIVE a b AS MATERIALIZED PREDICT USING EVALUATE BUILD FIT MODEL OPTIONS LIST MODELS TABLE
-    THANOSQL DATASET DESCRIBE DROP DELETE IF EXISTS PRINT AUDIO COPY GET UPLOAD EXPLAIN CHECK CREATE VIEW FUNCTION
-    BEGIN ATOMIC CASE END LATERAL SEARCH CYCLE SET predict PREDCIT MODLE JSON_OBJECT"""
+WORDS = """SELECT FROM WITH RECURSIVE a b AS MATERIALIZED PREDICT USING EVALUATE BUILD FIT MODEL OPTIONS LIST MODELS
+    TABLE THANOSQL DATASET DESCRIBE DROP DELETE IF EXISTS PRINT AUDIO COPY GET UPLOAD EXPLAIN CHECK CREATE VIEW
+    FUNCTION BEGIN ATOMIC CASE END LATERAL SEARCH CYCLE SET predict PREDCIT MODLE JSON_OBJECT"""
 PIECES = [*f"{SIGNS} {LITERALS} {WORDS}".split(), " ", "\n", "\f"]
 pieces = st.lists(st.sampled_from(PIECES), max_size=40)
 soup = pieces.map(" ".join) | pieces.map("".join)
@@ -188,6 +188,7 @@ soup = pieces.map(" ".join) | pieces.map("".join)
 
 @many
 @given(soup | st.text(max_size=60))
+@example("\x85")
 def test_any_text_is_statements_or_an_error(text: str) -> None:
     check(text)
 

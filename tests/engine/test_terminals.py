@@ -7,6 +7,7 @@ import pytest
 
 from thanosql.engine.lexer import Scanner
 from thanosql.engine.parser import parse, parse_script
+from thanosql.engine.statements import PlainSQL
 from thanosql.engine.syntax import Query, Text
 from thanosql.engine.terminals import Refusal, lexeme, skip_blank, string_value
 
@@ -33,8 +34,8 @@ LITERALS = [
 
 
 @pytest.fixture(scope="module")
-def cursor(postgres_url):
-    connection = psycopg2.connect(postgres_url)
+def cursor(database_url):
+    connection = psycopg2.connect(database_url)
     connection.autocommit = True
     with connection.cursor() as cursor:
         yield cursor
@@ -64,6 +65,7 @@ STATEMENTS = [
     "SELECT E'\\';' AS a",
     "SELECT date'2020-01-01' AS a",
     "SELECT (ARRAY[1,2,3])[1:2] AS a",
+    "SELECT (ARRAY[1,2,3])[a:b], (ARRAY[1,2])[a::int:b] FROM (SELECT 1 AS a, 2 AS b) t",
     "SELECT $$;$$ || $b$;$$;$b$ AS a",
     "SELECT '1'::int AS a",
     "SELECT U&'\\0041' || U&\"\\0061\" FROM (SELECT 'x' AS a) t",
@@ -71,7 +73,7 @@ STATEMENTS = [
     "SELECT 1 /**/ AS a",
     "SELECT 1 /*/ ; */ AS a",
     "SELECT 5 * -- ;\n 2 AS a",
-    "SELECT @-5 AS a, 'x'\n';y' AS b",
+    "SELECT @ -5 AS a, 'x'\n';y' AS b",
     "SELECT '{\"a\": 1}'::jsonb -> 'a' AS a",
 ]
 
@@ -82,6 +84,25 @@ def test_a_statement_that_postgresql_takes_whole_is_left_whole(cursor, statement
     cursor.execute("DEALLOCATE whole")
     assert parse(statement).query == Query((Text(statement),))
     assert len(parse_script(f"{statement}; {statement}")) == 2
+
+
+def test_postgresql_s_own_views_and_functions_are_left_whole(cursor) -> None:
+    """Some hundred thousand characters of SQL that nobody wrote for us: a statement each, without a parameter."""
+    cursor.execute("SELECT definition FROM pg_views UNION ALL SELECT definition FROM pg_rules")
+    texts = [definition.strip().removesuffix(";") for (definition,) in cursor.fetchall()]
+    cursor.execute("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE prolang = 14 AND prokind = 'f'")
+    texts += [definition.strip() for (definition,) in cursor.fetchall()]
+    assert sum(map(len, texts)) > 100_000
+    for text in texts:
+        assert parse(text) == PlainSQL(Query((Text(text),))), text
+
+
+def test_the_colon_of_a_json_object_is_left_alone(cursor) -> None:
+    if cursor.connection.server_version < 160_000:
+        pytest.skip("JSON_OBJECT with colons came with PostgreSQL 16")
+    statement = "SELECT JSON_OBJECT('a':b, 'c' : b) FROM (SELECT 1 AS b) t"
+    cursor.execute(statement)
+    assert parse(statement).query == Query((Text(statement),))
 
 
 @pytest.mark.parametrize("text", ["'a", "E'a\\'", '"a', "$a$ x $b$", "/* /* */", "$$"])

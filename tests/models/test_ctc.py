@@ -66,6 +66,12 @@ def test_what_the_vocabulary_lacks_is_listed_once_and_special_tokens_are_no_text
     assert vocabulary.missing("A|B5<unk>5") == "|5<unk>"
 
 
+def test_words_are_divided_by_one_delimiter_and_none_stands_at_the_ends() -> None:
+    assert ABC.words([1, 2, 1, 1, 3, 3, 1]) == [2, 1, 3, 3]
+    assert ABC.words([1, 1]) == ABC.words([]) == []
+    assert ABC.words([2]) == [2]
+
+
 def test_a_vocabulary_without_word_breaks_misses_the_space() -> None:
     assert Vocabulary(("<pad>", "A")).missing("A A") == " "
 

@@ -21,7 +21,7 @@ def adopted_card(
         "family": family,
         "base": base,
         "from": {"name": checkpoint, "revision": revision},
-        "statement": environment.source,
+        "statement": environment.statement,
         "evaluations": [],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **_versions()},

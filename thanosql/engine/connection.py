@@ -8,6 +8,7 @@ a thread of the connection's own, so that Ctrl-C reaches us at once and is passe
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -51,9 +52,12 @@ class Connection:
         self._raw: Any = None
         self._worker: ThreadPoolExecutor | None = None
         self._turn = threading.RLock()
-        self._left_open = False
+        self._moment: object | None = None
         self._same_moment = False
         self._arrays: dict[int, bool] = {}
+        self.read_by: dict[
+            int, frozenset[int]
+        ] = {}  # a temporary result's oid: those of the tables that it was read from
 
     @property
     def open(self) -> bool:
@@ -78,7 +82,7 @@ class Connection:
         """Whether a BEGIN is open, failed ones included."""
         from psycopg2.extensions import TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 
-        if not self.open or self._left_open:
+        if not self.open or self._moment is not None:
             return False
         return self._raw.info.transaction_status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
@@ -89,9 +93,13 @@ class Connection:
 
         return self.open and bool(self._raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
 
-    def leave_open(self) -> None:
+    def leave_open(self, whose: object) -> None:
         """Let the transaction that is open last until the next thing is asked for, `same_moment` apart."""
-        self._left_open = True
+        self._moment = whose
+
+    def is_at_the_moment_of(self, whose: object) -> bool:
+        """Whether the transaction that this one left open still is."""
+        return self.open and self._moment is whose
 
     @contextlib.contextmanager
     def same_moment(self) -> Iterator[None]:
@@ -104,8 +112,8 @@ class Connection:
 
     def settle(self) -> None:
         """End the transaction that was left open; nothing happens if there is none."""
-        if self._left_open and not self._same_moment:
-            self._left_open = False
+        if self._moment is not None and not self._same_moment:
+            self._moment = None
             if self.open:
                 self.execute("ROLLBACK" if self.failed else "COMMIT")
 
@@ -131,8 +139,16 @@ class Connection:
         with self._turn, self.raw.cursor() as cursor, self._translating(SQL(()), ()):
             return self._interruptible(lambda: (cursor.execute(text, values), cursor.fetchall())[1])
 
-    def copy_in(self, text: str, data: BinaryIO) -> int:
-        """Run `COPY … FROM STDIN` with these bytes; rows taken."""
+    def copy_in(self, table: str, data: bytes) -> int:
+        """Put rows into a table (its name quoted), in COPY's text format; rows taken."""
+        self.settle()
+        text = f"COPY {table} FROM STDIN (ENCODING 'UTF8')"
+        with self._turn, self.raw.cursor() as cursor, self._translating(SQL(()), ()):
+            self._interruptible(lambda: cursor.copy_expert(text, io.BytesIO(data), 1 << 20))
+            return int(cursor.rowcount)
+
+    def copy_stream(self, text: str, data: BinaryIO) -> int:
+        """Run a `COPY … FROM STDIN` of ours with what `data` gives as it is read; rows taken."""
         self.settle()
         with self._turn, self.raw.cursor() as cursor, self._translating(SQL(()), ()):
             self._interruptible(lambda: cursor.copy_expert(text, data, 1 << 20))

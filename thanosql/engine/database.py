@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -73,7 +72,7 @@ class Database:
         self._connection.execute(f"CREATE TEMP TABLE {table} ({defined})")
         try:
             for data in chunks(rows, [column.type for column in columns]):
-                self._connection.copy_in(f"COPY {table} FROM STDIN", io.BytesIO(data))
+                self._connection.copy_in(table, data)
         except BaseException:
             self.drop_temporary(table)
             raise

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.naming import Column
+from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, option
 from thanosql.models.intervals import error_rate, paired_difference
@@ -19,7 +20,6 @@ from thanosql.models.metrics import UtteranceScore, confusions, score_each, tota
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.database import Target
     from thanosql.engine.planner import Environment
     from thanosql.engine.statements.evaluate import EvaluatePlan
 
@@ -98,7 +98,9 @@ class Tally:
     scores: list[UtteranceScore] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.scores = score_each([self.heard[i].reference for i in self.kept], [self.heard[i].hypothesis for i in self.kept])
+        self.scores = score_each(
+            [self.heard[i].reference for i in self.kept], [self.heard[i].hypothesis for i in self.kept]
+        )
 
     @property
     def audio_seconds(self) -> float:
@@ -239,18 +241,26 @@ class Tally:
         empty = sum(not self.heard[index].reference for index in self.kept)
         if empty:
             yield f"{empty:,} references are empty: what was heard in them counts as insertions."
-        worse = sum(mine.errors > theirs.errors for mine, theirs in zip(self.scores, self.other_scores)) if self.other else 0
+        worse = (
+            sum(mine.errors > theirs.errors for mine, theirs in zip(self.scores, self.other_scores))
+            if self.other
+            else 0
+        )
         if worse:
             yield f"{worse:,} rows got worse; with a table_name they are the rows WHERE worse."
 
 
-def write_confusions(environment: Environment, target: Target, tally: Tally) -> None:
-    """Replace a table by the pairs of words that were taken for each other, the most frequent first; '' is none."""
-    from thanosql.engine.syntax import SQL, Text
+def check_confusions_table(environment: Environment, table: str) -> None:
+    """Refuse, before any work, a table that cannot be replaced."""
+    with environment.database.snapshot(_rows_without_columns(0)) as snapshot:
+        snapshot.check_target(table)
 
+
+def write_confusions(environment: Environment, table: str, tally: Tally) -> None:
+    """Replace a table by the pairs of words that were taken for each other, the most frequent first; '' is none."""
     counts = confusions(tally.scores)
-    rows_without_columns = SQL((Text(f"SELECT FROM generate_series(1, {len(counts)})"),))
-    with environment.database.snapshot(rows_without_columns) as snapshot:
+    with environment.database.snapshot(_rows_without_columns(len(counts))) as snapshot:
+        target = snapshot.check_target(table)
         columns = (Column("reference", "text"), Column("hypothesis", "text"), Column("count", "bigint"))
         snapshot.write(
             columns,
@@ -260,6 +270,10 @@ def write_confusions(environment: Environment, target: Target, tally: Tally) -> 
             ),
         )
         snapshot.replace(target)
+
+
+def _rows_without_columns(count: int) -> SQL:
+    return SQL((Text(f"SELECT FROM generate_series(1, {count})"),))
 
 
 def all_trained(name: str) -> ThanoSQLDataError:

@@ -45,6 +45,7 @@ _POSTGRES = words(
     REASSIGN REFRESH REINDEX RELEASE REPACK RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW START TABLE
     TRUNCATE UNLISTEN UPDATE VACUUM VALUES WAIT WITH"""
 )
+_LONGEST = 30  # letters; no misspelt keyword has more
 _NO_WORD_BEHIND = re.compile(r"[ \t\n\r\f\v]*+[0-9'\"()*:$]")
 _PLANNED = ("BUILD", "FIT", "PREDICT", "EVALUATE")
 _QUERY_INTRODUCERS = words(
@@ -59,6 +60,8 @@ def near(word: str, valid: Iterable[str], cutoff: float = 0.75) -> str | None:
     >>> near("BULID", SHAPES), near("SELECT", SHAPES)
     ('BUILD', None)
     """
+    if len(word) > _LONGEST:
+        return None
     close = difflib.get_close_matches(word.upper(), list(valid), n=1, cutoff=cutoff)
     return close[0] if close else None
 
@@ -172,7 +175,7 @@ def _copies_file(text: str, first: Lexeme) -> bool:
 def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
     if first.upper in _POSTGRES:
         return
-    if first.upper.split()[0] in SHAPES and (space := foreign_space(first)) is not None:
+    if SHAPES.keys() & first.upper.split()[:1] and (space := foreign_space(first)) is not None:
         raise space
     for word, seconds in _SECOND.items():
         sure = second.upper in seconds.split()

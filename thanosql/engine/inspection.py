@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from thanosql.models.wav2vec2.description import Facts
 
 READERS = 4
-LONG_SECONDS = 30.0  # past it attention takes memory that grows with the square, and training loses the thread
+LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears
 SHORT_SECONDS = 0.1  # shorter than any word
 SILENT_DB = -60.0  # full scale; a peak under it is no speech
 SHOWN = 20  # characters named in a reason
@@ -108,7 +108,7 @@ class Inspection:
         if heard.failure:
             yield Problem("no audio" if audio is None else "unreadable audio", heard.failure)
         else:
-            yield from _sound(heard)
+            yield from _sound(heard, training=self._about.kind in ("BUILD", "FIT"))
         if self._about.text is not None:
             yield from self._written(self._about.text.name, text, heard)
         if self._about.text is not None and not heard.failure:
@@ -155,13 +155,16 @@ class Inspection:
             yield Problem("duplicate", f"the same audio as row {first[0]}, with {also}")
 
 
-def _sound(heard: Heard) -> Iterator[Problem]:
+def _sound(heard: Heard, *, training: bool) -> Iterator[Problem]:
     seconds = heard.samples / SAMPLING_RATE
     if heard.peak == 0.0:
         yield Problem("silent audio", f"every sample of its {seconds:.2f} s is zero")
     elif 20 * math.log10(heard.peak) < SILENT_DB:
         yield Problem("silent audio", f"its loudest sample is at {20 * math.log10(heard.peak):.0f} dB of full scale")
     if seconds > LONG_SECONDS:
-        yield Problem("long audio", f"{seconds:.1f} s; over {LONG_SECONDS:.0f} s memory grows fast and words get lost")
+        hurt = "memory grows with its square, and a long text is hard to align"
+        if not training:
+            hurt = "it is heard in windows, at whose seams words may be lost"
+        yield Problem("long audio", f"{seconds:.1f} s; over {LONG_SECONDS:.0f} s {hurt}")
     elif seconds < SHORT_SECONDS:
         yield Problem("short audio", f"{seconds:.3f} s is shorter than a word")

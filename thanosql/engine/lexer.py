@@ -16,7 +16,7 @@ from lark.lexer import Lexer
 
 from thanosql.engine import terminals
 from thanosql.engine.heads import KEYWORDS, SHAPES, WITH_QUERY, foreign_space, opens_nested, opens_statement
-from thanosql.engine.lookaround import is_operand, made_by, separates, word_before
+from thanosql.engine.lookaround import is_operand, made_by, refuse_home, separates, word_before
 from thanosql.engine.scopes import Findings
 from thanosql.engine.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
 from thanosql.engine.with_names import WithNames, mentions
@@ -27,14 +27,6 @@ MAX_LISTS = 20  # open at once in a statement's head, parentheses included
 
 _SIGNS = {"(": "LPAR", ")": "RPAR", "[": "LSQB", "]": "RSQB", ",": "COMMA", "=": "EQUAL", ".": "DOT"}
 _QUERY_OPENERS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
-_NO_HOME = {  # what would outlive the statement's temporary result
-    "VIEW": "Make a table of it: CREATE TABLE … AS SELECT …",
-    "FUNCTION": "Run it when it is needed, and let the function read a table.",
-    "PROCEDURE": "Run it when it is needed, and let the procedure read a table.",
-    "RULE": "Run it when it is needed.",
-    "PREPARE": "Use parameters: thanosql.execute(sql, params={…}).",
-    "DECLARE": "Make a table of it first: CREATE TEMP TABLE … AS SELECT …",
-}
 
 
 class StatementLexer(Lexer):
@@ -227,23 +219,7 @@ class Scanner:
         self._check_depth()
         if self._level >= MAX_NESTED:
             raise Refusal(f"Statements stand in each other more than {MAX_NESTED} deep.", start)
-        if word_before(self.text, region.last).upper() == "LATERAL":
-            raise Refusal(
-                "A statement in a query cannot be LATERAL: it runs once, before the query around it.",
-                start,
-                1,
-                "Take LATERAL away, and join its result by a key.",
-            )
-        made = made_by(self.text, self._statement)
-        if made in _NO_HOME:
-            raise Refusal(
-                f"A {made} cannot hold this statement: its result is gone when the statement ends."
-                if made not in ("PREPARE", "DECLARE")
-                else f"{made} cannot hold this statement: its result is gone when the statement ends.",
-                start,
-                1,
-                _NO_HOME[made],
-            )
+        refuse_home(self.text, self._statement, start, word_before(self.text, region.last))
 
     def _check_depth(self) -> None:
         if self._depth >= MAX_PARENTHESES:

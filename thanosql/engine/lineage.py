@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment
 from thanosql.models.base import TrainingReport
+from thanosql.version import __version__
 
 if TYPE_CHECKING:
     from thanosql.engine.statements.build_model import TrainPlan
     from thanosql.models.registry import Model
 
 TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
-PACKAGES = ("thanosql", "torch", "transformers", "soxr", "soundfile")
+PACKAGES = ("torch", "transformers", "soxr", "soundfile")
 
 
-def training_card(
-    plan: TrainPlan, report: TrainingReport, rows: list[str], environment: Environment
-) -> dict[str, Any]:
+def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], environment: Environment) -> dict[str, Any]:
     """The card of a model that `plan` trained: statement, options, seed, base, rows, versions, hardware, history."""
     return {
         "name": plan.name,
@@ -39,7 +38,11 @@ def training_card(
         "report": {**asdict(report), "history": [asdict(epoch) for epoch in report.history]},
         "evaluations": [],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            "thanosql": __version__,
+            **{name: version(name) for name in PACKAGES},
+        },
         "hardware": f"{platform.machine()} {platform.system()}",
     }
 
@@ -65,7 +68,7 @@ def row_fingerprints(rows: Iterable[tuple[str | bytes | None, str]]) -> list[str
 
 
 def write_trained_rows(folder: Path, rows: Iterable[str]) -> None:
-    (folder / TRAINED_ROWS).write_text("".join(f"{row}\n" for row in rows), encoding="ascii")
+    (folder / TRAINED_ROWS).write_text("".join(f"{row}\n" for row in sorted(rows)), encoding="ascii")
 
 
 def trained_rows(model: Model) -> frozenset[str]:

@@ -149,7 +149,7 @@ def _copy(
         how = "(FORMAT text, ENCODING 'UTF8')"
         stream = RowStream(source.rows(), [type_ for _, type_ in columns])
     with stream, _line_named(source, stream):
-        return connection.copy_in(f"COPY {table} ({names}) FROM STDIN WITH {how}", cast("BinaryIO", stream))
+        return connection.copy_stream(f"COPY {table} ({names}) FROM STDIN WITH {how}", cast("BinaryIO", stream))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thanosql.engine.terminals import lexeme, words
+from thanosql.engine.terminals import Refusal, lexeme, words
 
 # Behind these words an operand is still to come.
 _NO_OPERAND = words(
@@ -12,6 +12,15 @@ _NO_OPERAND = words(
     RETURNING SELECT SET SIMILAR SOME THEN TO USING VALUE VALUES WHEN WHERE"""
 )
 _CREATE_MODIFIERS = words("OR REPLACE TEMP TEMPORARY LOCAL GLOBAL UNLOGGED RECURSIVE MATERIALIZED")
+_NO_HOME = {  # what would outlive the statement's temporary result
+    "VIEW": "Make a table of it: CREATE TABLE … AS SELECT …",
+    "FUNCTION": "Run it when it is needed, and let the function read a table.",
+    "PROCEDURE": "Run it when it is needed, and let the procedure read a table.",
+    "RULE": "Run it when it is needed.",
+    "POLICY": "Make a table of it first: CREATE TABLE … AS SELECT …",
+    "PREPARE": "Use parameters: thanosql.execute(sql, params={…}).",
+    "DECLARE": "Make a table of it first: CREATE TEMP TABLE … AS SELECT …",
+}
 
 
 def word_before(text: str, last: int) -> str:
@@ -52,3 +61,23 @@ def made_by(text: str, at: int) -> str:
     while (word := lexeme(text, word.end)).upper in _CREATE_MODIFIERS:
         pass
     return word.upper
+
+
+def refuse_home(text: str, statement: int, parenthesis: int, before: str) -> None:
+    """Raise Refusal where a statement of ours cannot stand; `before` is the word before its parenthesis."""
+    if before.upper() == "LATERAL":
+        raise Refusal(
+            "A statement in a query cannot be LATERAL: it runs once, before the query around it.",
+            parenthesis,
+            1,
+            "Take LATERAL away, and join its result by a key.",
+        )
+    made = made_by(text, statement)
+    if made in _NO_HOME:
+        what = made if made in ("PREPARE", "DECLARE") else f"A {made}"
+        raise Refusal(
+            f"{what} cannot hold this statement: its result is gone when the statement ends.",
+            parenthesis,
+            1,
+            _NO_HOME[made],
+        )

@@ -114,7 +114,7 @@ def _declared(entry: dataclasses.Field[Any], hint: Any) -> Declared:
     default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
     return Declared(
         name=entry.name,
-        type=f"a {kind}'s name" if kind else _TYPES[base],
+        type=(f"a {kind}'s name" + (" or a list of them" if base is list else "")) if kind else _TYPES[base],
         default=default,
         limits=_limits(about),
         help=about.get("help", ""),
@@ -185,9 +185,10 @@ def _converted(declared: Declared, value: Any) -> Any:
     if value is None:
         return None if declared.optional else _MISSING
     if declared.base is list:
-        items = value if isinstance(value, tuple) else ()
+        # One name is a list of one: group_by='speaker'.
+        items = value if isinstance(value, tuple) else (value,)
         texts = [str(item) for item in items if isinstance(item, str | Word)]
-        return texts if isinstance(value, tuple) and len(texts) == len(items) else _MISSING
+        return texts if len(texts) == len(items) else _MISSING
     if declared.base is str:
         if not isinstance(value, str | Word):
             return _MISSING

@@ -110,10 +110,10 @@ class _Builder(Transformer[Token, Any]):
 
     build_model, fit_model, predict, evaluate, print_audio = BuildModel, FitModel, Predict, Evaluate, PrintAudio
     describe_model, get_dataset, get_model, upload_model, copy = DescribeModel, GetDataset, GetModel, UploadModel, Copy
-    explain, check, plain_sql = Explain, Check, PlainSQL
+    list, explain, check, plain_sql = List, Explain, Check, PlainSQL
 
-    def list(self, _list: Token, *what: Token) -> List:
-        return List(" ".join(word.upper().removesuffix("S") for word in what))
+    def what(self, *words: Token) -> str:
+        return " ".join(word.upper().removesuffix("S") for word in words)
 
     def drop_model(self, *children: Any) -> DropModel:
         return DropModel(children[-1], if_exists=len(children) == 2)

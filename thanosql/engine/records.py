@@ -7,14 +7,13 @@ import json
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
+from thanosql.engine.json_items import items
 from thanosql.engine.tabular import Records, checked_names
 from thanosql.errors import ThanoSQLDataError
 
 BATCH = 10_000  # rows of parquet at a time
-BLOCK = 1 << 20  # characters of json at a time
-LONGEST_VALUE = 1 << 28  # characters of one json value
 BIGINT = 2**63
 
 
@@ -146,7 +145,7 @@ def open_json(path: Path) -> Records:
     """A list of objects, or one object a line; a key that an object lacks is NULL."""
 
     def objects() -> Iterator[dict[str, Any]]:
-        for number, item in enumerate(_json_items(path), start=1):
+        for number, item in enumerate(items(path), start=1):
             if not isinstance(item, dict):
                 raise ThanoSQLDataError(
                     f"{path.name}, row {number}: not an object but {json.dumps(item)[:80]}.",
@@ -162,79 +161,6 @@ def open_json(path: Path) -> Records:
     keys = tuple(found)
     names = checked_names(keys, path.name)
     return _inferred(path, names, lambda: (tuple(item.get(key) for key in keys) for item in objects()))
-
-
-def _json_items(path: Path) -> Iterator[Any]:
-    """The items of a list, or the values one after another, read piece by piece."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            pieces = _Pieces(file)
-            if pieces.peek() == "[":
-                yield from pieces.listed()
-            while pieces.peek():
-                yield pieces.value()
-    except UnicodeDecodeError as error:
-        raise ThanoSQLDataError(f"{path}: {error}", hint="It must be UTF-8.") from error
-    except json.JSONDecodeError as error:
-        shown = error.doc[max(0, error.pos - 40) : error.pos + 40]
-        raise ThanoSQLDataError(f"{path} cannot be read as json: {error.msg}, near: {shown!r}") from error
-    except RecursionError as error:
-        raise ThanoSQLDataError(f"{path} cannot be read as json: it is nested too deeply.") from error
-
-
-class _Pieces:
-    """JSON read a piece at a time; no more is held than the value that is being read."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._decoder = json.JSONDecoder()
-        self._text, self._at, self._ended = "", 0, False
-
-    def peek(self) -> str:
-        """The next character that is not white space; "" at the end."""
-        while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in " \t\r\n":
-                    return self._text[self._at]
-                self._at += 1
-            if self._ended:
-                return ""
-            self._more()
-
-    def value(self) -> Any:
-        """The next value."""
-        self.peek()
-        while True:
-            try:
-                item, end = self._decoder.raw_decode(self._text, self._at)
-            except json.JSONDecodeError:
-                if self._ended or len(self._text) - self._at > LONGEST_VALUE:
-                    raise
-            else:
-                # A number at the end of what was read may go on behind it.
-                if end < len(self._text) or self._ended:
-                    self._at = end
-                    return item
-            self._more()
-
-    def listed(self) -> Iterator[Any]:
-        """The items of the list that begins here, which must be all there is."""
-        self._at += 1
-        mark = "," if self.peek() != "]" else "]"
-        while mark == ",":
-            yield self.value()
-            mark = self.peek()
-            if mark not in (",", "]"):
-                raise json.JSONDecodeError("a comma or ] is missing", self._text, self._at)
-            self._at += mark == ","
-        self._at += 1
-        if self.peek():
-            raise json.JSONDecodeError("more follows behind the list", self._text, self._at)
-
-    def _more(self) -> None:
-        # Twice as much each time, so that a long value is not begun anew too often.
-        block = self._file.read(max(BLOCK, len(self._text) - self._at))
-        self._text, self._at, self._ended = self._text[self._at :] + block, 0, not block
 
 
 def _inferred(path: Path, names: Sequence[str], rows: Callable[[], Iterator[Sequence[Any]]]) -> Records:

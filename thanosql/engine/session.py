@@ -174,4 +174,3 @@ def use(session: Session) -> None:
         if _default is not None and _default is not session:
             _default.close()
         _default = session
-

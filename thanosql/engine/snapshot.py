@@ -9,7 +9,6 @@ INSERT … SELECT, which PostgreSQL plans serially.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +21,7 @@ from thanosql.engine.naming import Column, fresh, quoted, too_long
 from thanosql.engine.query_errors import NO_PRIVILEGE, READ_ONLY, explained
 from thanosql.engine.syntax import SQL
 from thanosql.engine.target import Target, find, state_of
-from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +51,9 @@ class Snapshot:
         self._number = quoted(fresh("row"))
         self._written: dict[tuple[Column, ...], str] = {}
         self._indexed: set[str] = set()
-        self._read: frozenset[int] = frozenset()
+        self._read: frozenset[int] = frozenset()  # oids
+        self._read_before: frozenset[int] = frozenset()  # by the statements nested in the query, earlier
+        self._targets: dict[str, Target] = {}
         inside = connection.in_transaction
         connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ")
         try:
@@ -64,7 +65,7 @@ class Snapshot:
             # Leaving a subtransaction gives the outer one its right to write back.
             connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
         else:
-            connection.leave_open()
+            connection.leave_open(self)
 
     def _fill(self, query: SQL) -> None:
         run = self._connection.execute
@@ -77,7 +78,6 @@ class Snapshot:
             raise
         self.columns = columns_of(self._connection, self._table)
         run(f"ALTER TABLE {self._table} ADD COLUMN {self._number} bigint")
-        run(f"CREATE UNIQUE INDEX ON {self._table} ({self._number})")
         run("SET TRANSACTION READ ONLY")
         with explained(self._connection, query):
             self.rows = run(f"INSERT INTO {self._table} SELECT q.*, row_number() OVER () FROM (", query, "\n) q").count
@@ -87,6 +87,7 @@ class Snapshot:
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         self._read = frozenset(oid for (oid,) in locked)
+        self._read_before = frozenset().union(*(self._connection.read_by.get(oid, ()) for oid in self._read))
 
     def column(self, name: str, *, option: str) -> Column:
         """The query's column of this name: as written, then folded to lower case.
@@ -102,6 +103,7 @@ class Snapshot:
         bytea comes as `bytes`, NULL as None, text as `str`; other things may be done with the database between two
         rows.
         """
+        self._index(self._table)
         picked = ", ".join([self._number, *(quoted(column.name) for column in columns)])
         raw = [quoted(column.name) for column in columns if column.type == "bytea"]
         last = 0
@@ -142,19 +144,21 @@ class Snapshot:
             self._connection.execute(f"CREATE TEMP TABLE {table} ({self._number} bigint{defined})")
             self._written[columns] = table
         for data in chunks(rows, ["bigint", *(column.type for column in columns)]):
-            self._connection.copy_in(f"COPY {table} FROM STDIN", io.BytesIO(data))
+            self._connection.copy_in(table, data)
 
     def frame(self) -> pd.DataFrame:
         """The query's columns with the written ones (a name that the query has is replaced in its place), in order."""
-        self._index()
+        self._index(*self._tables)
         answer = self._connection.execute(f"SELECT {self._picked()} {self._joined()}", casts=casts())
         return as_frame(self._connection, answer)
 
     def into_temporary(self) -> str:
         """The same as a temporary table that outlives the snapshot; its name, quoted."""
-        self._index()
+        self._index(*self._tables)
         table = quoted("pg_temp", fresh("result"))
         self._connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {self._picked()} {self._joined()}")
+        ((oid,),) = self._connection.values("SELECT %s::regclass::oid::bigint", table)
+        self._connection.read_by[oid] = self._read | self._read_before
         return table
 
     def check_target(self, table: str) -> Target:
@@ -165,11 +169,25 @@ class Snapshot:
         """
         if self._connection.in_transaction:
             raise replacement.inside_transaction(table)
+        if table in self._targets:
+            return self._targets[table]
         with self._connection.same_moment():
             target = find(self._connection, table)
+            if target.oid in self._read_before:
+                # What it was when the nested statement read it is not known any more.
+                raise ThanoSQLDatabaseError(
+                    f"The table {target} cannot be replaced by a statement in which a nested one reads it.",
+                    sqlstate="0A000",
+                    hint="Write the nested statement's result into a table of its own first, and read that.",
+                )
             if target.oid in self._read:
+                if not self._connection.is_at_the_moment_of(self):
+                    raise ThanoSQLInternalError(
+                        f"The table {target} was looked at after the query's moment had passed."
+                    )
                 target = target.remembering(state_of(self._connection, target))
         self._connection.settle()
+        self._targets[table] = target
         return target
 
     def replace(self, target: Target) -> int:
@@ -177,7 +195,7 @@ class Snapshot:
 
         Raises ThanoSQLDatabaseError: the lock was not to be had, the table was changed since, or a constraint refuses.
         """
-        self._index()
+        self._index(*self._tables)
         written = frozenset(column.name for columns in self._written for column in columns)
         source = replacement.Source(self._result_columns(), written, self._joined(), dict(self._pairs()))
         return replacement.replace(self._connection, target, source)
@@ -188,7 +206,7 @@ class Snapshot:
             return
         self._connection.settle()
         if not self._connection.failed:
-            for table in (*self._written.values(), self._table):
+            for table in self._tables:
                 self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         self._written.clear()
 
@@ -234,18 +252,20 @@ class Snapshot:
             if quoted(piece.name) != self._number:
                 yield piece.name, piece
 
-    def _index(self) -> None:
-        """What was written gets an index, so that the join walks both in order; two predictions for a row are found
-        here."""
-        self._connection.settle()
-        for table in self._written.values():
+    @property
+    def _tables(self) -> tuple[str, ...]:
+        return self._table, *self._written.values()
+
+    def _index(self, *tables: str) -> None:
+        """Give each an index, once, so that joins walk them in order; two predictions for one row are found here.
+
+        Made when all rows are in: that takes half the time of keeping it up to date while they come.
+        """
+        for table in tables:
             if table not in self._indexed:
                 self._connection.execute(f"CREATE UNIQUE INDEX ON {table} ({self._number})")
                 self._connection.execute(f"ANALYZE {table} ({self._number})")
                 self._indexed.add(table)
-        if self._written and self._table not in self._indexed:
-            self._connection.execute(f"ANALYZE {self._table} ({self._number})")
-            self._indexed.add(self._table)
 
 
 def columns_of(connection: Connection, table: str) -> tuple[Column, ...]:

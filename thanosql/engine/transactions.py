@@ -7,7 +7,7 @@ from thanosql.errors import ThanoSQLDatabaseError
 
 
 def refuse_open_transaction(environment: Environment, what: str) -> None:
-    """Raise a ThanoSQLDatabaseError when the session has a transaction open: `what` would commit work that is not its own."""
+    """Raise a ThanoSQLDatabaseError when the session has a transaction open: `what` would commit others' work."""
     if environment.database.in_transaction:
         raise ThanoSQLDatabaseError(
             f"{what} cannot run inside an open transaction.", hint="Say COMMIT or ROLLBACK first.", sqlstate="25001"

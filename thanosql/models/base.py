@@ -62,6 +62,9 @@ class TranscribeOptions:
         choices=("float32", "bfloat16", "float16", "auto"),
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
+    window_seconds: float = option(
+        30.0, "audio longer than this is heard in overlapping windows of this length", low=2.0, high=3600.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +180,11 @@ class Recognizer(Protocol):
 
         The answer to one does not depend on its neighbours.
         """
+
+    def assess(
+        self, waveforms: Sequence[np.ndarray], references: Sequence[str], options: TranscribeOptions
+    ) -> list[Assessment]:
+        """The same, and how well each normalized reference fits its waveform."""
 
 
 class Family(Protocol):

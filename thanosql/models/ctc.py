@@ -108,6 +108,13 @@ class Vocabulary:
         # Jamo come back as the syllables that people write.
         return text if text.isascii() else unicodedata.normalize("NFC", text)
 
+    def words(self, ids: Iterable[int]) -> list[int]:
+        """Ids without blanks as a text has them: one delimiter between words, none at the ends."""
+        delimiter = self.ids.get(self.delimiter)
+        groups = [(is_break, list(run)) for is_break, run in groupby(ids, key=lambda number: number == delimiter)]
+        inner = groups[1 if groups and groups[0][0] else 0 : len(groups) - 1 if groups and groups[-1][0] else None]
+        return [number for is_break, run in inner for number in (run[:1] if is_break else run)]
+
     @classmethod
     def read(cls, folder: Path, size: int | None = None) -> Vocabulary:
         """The vocabulary of a Hugging Face folder, cut to the `size` of the model's head where one is given.

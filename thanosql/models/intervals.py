@@ -88,14 +88,14 @@ def _per_cluster(
     if clusters is None:
         return errors, words
     _, of = np.unique(np.asarray(clusters), return_inverse=True)
-    return np.bincount(of, errors), np.bincount(of, words)
+    return np.bincount(of, errors).astype(np.float64), np.bincount(of, words).astype(np.float64)
 
 
 def _rates(errors: NDArray[np.float64], words: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """The rate in each resample; one without any word is drawn again by being left out."""
     import numpy as np
 
-    sums = np.concatenate([drawn for drawn in _draws(errors, words, seed)])
+    sums = np.concatenate(list(_draws(errors, words, seed)))
     sums = sums[sums[:, 1] > 0]
     rates: NDArray[np.float64] = sums[:, 0] / sums[:, 1]
     return rates

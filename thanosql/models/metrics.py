@@ -153,9 +153,7 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str], chunks: Iterable
         heard = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]  # type: ignore[attr-defined]
         kind = chunk.type  # type: ignore[attr-defined]
         for step in range(max(len(expected), len(heard))):
-            yield Edit(
-                kind, expected[step] if step < len(expected) else "", heard[step] if step < len(heard) else ""
-            )
+            yield Edit(kind, expected[step] if step < len(expected) else "", heard[step] if step < len(heard) else "")
 
 
 def _rate(errors: int, of: int) -> float:

@@ -14,6 +14,8 @@ VOID = frozenset({"br", "hr", "img", "input", "source"})
 # Control characters would act on the page or the terminal that shows them; their pictures do not.
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 PICTURES |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+# Overrides of the writing direction make a text read as another one.
+PICTURES |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
 
 
 class Html(str):

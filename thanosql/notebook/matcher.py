@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import (
     CompletionContext,
@@ -11,6 +11,9 @@ from IPython.core.completer import (
     SimpleMatcherResult,
     context_matcher,
 )
+
+if TYPE_CHECKING:
+    from thanosql.notebook.completion import Candidate
 
 CELL = re.compile(r"\s*%%thanosql\b")
 LINE = re.compile(r"(?:^|=)\s*%thanosql\s")
@@ -35,14 +38,16 @@ def thanosql_matcher(context: CompletionContext) -> SimpleMatcherResult:
 
     found = complete(text, cursor, default_session(), _variables())
     return SimpleMatcherResult(
-        completions=[
-            SimpleCompletion(one.text, type=one.kind + (f" {one.about}" if one.about else ""))
-            for one in found.candidates
-        ],
+        completions=[SimpleCompletion(one.text, type=_type(one)) for one in found.candidates],
         matched_fragment=found.fragment,
         suppress=True,
         ordered=True,
     )
+
+
+def _type(candidate: Candidate) -> str:
+    """What a front end writes beside a candidate; JupyterLab breaks it at spaces, one word over the other."""
+    return f"{candidate.kind} {candidate.about}".strip().replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _variables() -> dict[str, Any]:

@@ -195,6 +195,8 @@ def _in_head(frame: _Frame, words: list[str], text: str, begin: int, fragment: s
             kind="head", fragment=fragment, keywords=PLANNED + (("SELECT", "ANALYZE") if words[0] == "EXPLAIN" else ())
         )
     keywords = _keywords(text[frame.start : begin])
+    if words == ["DROP", "MODEL"]:
+        keywords = ("IF EXISTS",)
     if words in (["DROP"], ["DELETE"]):
         keywords = ("MODEL", *(("TABLE", "VIEW", "INDEX", "SCHEMA") if words[0] == "DROP" else ("FROM",)))
     return Place(kind="head", names=names, keywords=keywords, fragment=fragment)
@@ -243,10 +245,7 @@ def _in_query(tokens: Sequence[Lexeme], text: str, start: int, fragment: str) ->
 
 def _tables(text: str, at: int) -> dict[str, str]:
     """The tables that the statement around the offset `at` reads: alias, or name, → name as written."""
-    try:
-        tokens = _lexemes(text)
-    except Refusal:
-        return {}
+    tokens = _whole(text)
     begin = max((index + 1 for index, token in enumerate(tokens) if token.kind == ";" and token.end <= at), default=0)
     end = next((index for index, token in enumerate(tokens) if token.kind == ";" and token.start >= at), len(tokens))
     found: dict[str, str] = {}
@@ -269,6 +268,20 @@ def _tables(text: str, at: int) -> dict[str, str]:
             alias, index = tokens[index].text, index + 1
         found[alias] = name
     return found
+
+
+def _whole(text: str) -> list[Lexeme]:
+    """The lexemes of a text; past a quote that is being typed they go on behind the word that it opens."""
+    try:
+        tokens = _lexemes(text)
+        if tokens and tokens[-1].kind in ("'", '"'):
+            opened = tokens.pop()
+            behind = text[opened.end :].partition(" ")[2]
+            skipped = len(text) - len(behind)
+            tokens += [Lexeme(one.kind, one.text, one.start + skipped, one.end + skipped) for one in _lexemes(behind)]
+    except Refusal:
+        return []
+    return tokens
 
 
 def _qualified(tokens: Sequence[Lexeme], index: int, end: int) -> tuple[str, int]:

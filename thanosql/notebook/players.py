@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,6 @@ class Players:
 
     roots: Sequence[Path]
     budget: int
-    made: list[int] = field(default_factory=list)
 
     def player(self, audio: object, label: str, *, waveform: bool = False) -> Html:
         """A player with the file's own sound, or a word on why there is none. `label` is what a screen reader says."""
@@ -50,13 +49,12 @@ class Players:
         except (AudioError, OSError) as error:
             return _instead(str(error))
         self.budget -= len(content)
-        self.made.append(len(content))
         return join(
             (
                 element(
                     "audio",
                     controls=True,
-                    preload="none" if len(self.made) > 1 else "metadata",
+                    preload="metadata",
                     src=f"data:{mime};base64,{base64.b64encode(content).decode()}",
                     aria_label=f"{label}, {seconds:.1f} seconds",
                     title=f"{seconds:.1f} s",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def describe(session: Session) -> str:
     """A few lines; nothing is connected and no model library imported for them unless a GPU may be there."""
-    import thanosql
+    from thanosql.version import __version__
     from thanosql.engine.address import without_password
 
     settings = session.settings
@@ -26,7 +26,7 @@ def describe(session: Session) -> str:
         where += " (connects with the first statement)"
     return "\n".join(
         (
-            f"ThanoSQL   {thanosql.__version__}",
+            f"ThanoSQL   {__version__}",
             f"database   {where}",
             f"store      {settings.store_folder} ({_models(session)})",
             f"workspace  {settings.workspace}",

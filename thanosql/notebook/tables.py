@@ -57,7 +57,7 @@ def as_html(
         element("caption", caption or counted(len(frame), limit)),
         element("thead", head),
         element("tbody", body),
-        class_="thanosql-table" + (" thanosql-narrow" if len(names) + len(before) <= NARROW else ""),
+        class_="thanosql-table" + (" thanosql-narrow" if len(names) <= NARROW and not before else ""),
     )
 
 
@@ -145,7 +145,8 @@ def _is_numeric(frame: pd.DataFrame, position: int) -> bool:
     if kind.kind != "O" or not len(frame):
         return False
     values = (value for value in frame.iloc[:50, position] if not _is_null(value))
-    return isinstance(next(values, None), int | float | Decimal)
+    value = next(values, None)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _class(number: bool) -> str | None:

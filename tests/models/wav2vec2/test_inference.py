@@ -8,11 +8,13 @@ import torch
 
 from tests.models import checkpoints
 from thanosql.models.wav2vec2 import checkpoint, products
+from thanosql.models.wav2vec2.checkpoint import Features
 from thanosql.models.wav2vec2.folded import Folded
 from thanosql.models.wav2vec2.inference import Forward, forward
 from thanosql.models.wav2vec2.preparation import prepare
 
 CPU = torch.device("cpu")
+LENGTHS = (16_000, 400, 719, 5_000, 31_234)  # samples
 KINDS = {
     "base": checkpoints.BASE,
     "large": checkpoints.LARGE,
@@ -30,11 +32,15 @@ def waves(*samples: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Forward | Folded:
-    return forward(checkpoint.load_model(folder), checkpoint.read_features(folder), CPU, dtype)
+    return forward(checkpoint.load_model(folder), CPU, dtype)
 
 
 def load_plain(folder: Path) -> Forward:
-    return Forward(checkpoint.load_model(folder), checkpoint.read_features(folder), CPU, torch.float32)
+    return Forward(checkpoint.load_model(folder), CPU, torch.float32)
+
+
+def heard(*samples: int, seed: int = 0) -> list[np.ndarray]:
+    return [prepare(wave, Features()) for wave in waves(*samples, seed=seed)]
 
 
 def one_by_one(folder: Path, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
@@ -66,11 +72,10 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("mask", [False, True], ids=["without-mask", "with-mask"])
 def test_log_probabilities_are_those_of_plain_transformers_one_by_one(folder: Path, mask: bool) -> None:
     checkpoints.write_processor(folder, checkpoints.LETTERS, mask=mask)
-    waveforms = waves(16_000, 400, 719, 5_000, 31_234)
-    expected = one_by_one(folder, waveforms)
+    expected = one_by_one(folder, waves(*LENGTHS))
     assert float(expected[0].std()) > 0.3, "answers as flat as these would agree by themselves"
-    assert difference(load(folder)(waveforms), expected) < 1e-4
-    assert difference(load_plain(folder)(waveforms), expected) < 1e-4
+    assert difference(load(folder)(heard(*LENGTHS)), expected) < 1e-4
+    assert difference(load_plain(folder)(heard(*LENGTHS)), expected) < 1e-4
 
 
 def test_models_without_adapters_are_folded_on_a_cpu(folder: Path) -> None:
@@ -78,14 +83,14 @@ def test_models_without_adapters_are_folded_on_a_cpu(folder: Path) -> None:
 
 
 def test_without_the_private_operators_the_answers_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waveforms = waves(16_000, 5_000)
+    waveforms = heard(16_000, 5_000)
     expected = load(folder)(waveforms)
     monkeypatch.setattr(products, "onednn_works", lambda dtype: False)
     assert difference(load(folder)(waveforms), expected) < 1e-4
 
 
 def test_bfloat16_is_near_float32_and_not_the_same(folder: Path) -> None:
-    waveforms = waves(16_000, 5_000)
+    waveforms = heard(16_000, 5_000)
     exact, rounded = load(folder)(waveforms), load(folder, torch.bfloat16)(waveforms)
     assert 1e-4 < difference(rounded, exact) < 0.5
 
@@ -94,13 +99,13 @@ def test_a_padded_batch_gives_the_answers_of_one_by_one(folder: Path) -> None:
     batched = load_plain(folder)
     # An adapter shortens time after the transformer: such models go one by one wherever they run.
     batched.one_by_one = batched.config.add_adapter
-    waveforms = waves(16_000, 400, 5_000, 31_234, 8_000, seed=1)
-    assert difference(batched(waveforms), one_by_one(folder, waveforms)) < 1e-4
+    expected = one_by_one(folder, waves(*LENGTHS, 8_000, seed=1))
+    assert difference(batched(heard(*LENGTHS, 8_000, seed=1)), expected) < 1e-4
 
 
 def test_on_a_cpu_an_answer_is_bitwise_the_same_whatever_its_neighbours(folder: Path) -> None:
     model = load(folder)
-    waveforms = waves(16_000, 5_000, 9_999)
+    waveforms = heard(16_000, 5_000, 9_999)
     alone = [model([wave])[0] for wave in waveforms]
     together = model(waveforms[::-1])[::-1]
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
@@ -108,7 +113,7 @@ def test_on_a_cpu_an_answer_is_bitwise_the_same_whatever_its_neighbours(folder: 
 
 @pytest.mark.parametrize("samples", [0, 1, 399])
 def test_audio_too_short_for_a_frame_has_no_frames(folder: Path, samples: int) -> None:
-    short, long = load(folder)(waves(samples, 8_000))
+    short, long = load(folder)(heard(samples, 8_000))
     assert short.shape == (0, len(checkpoints.LETTERS))
     assert long.shape[0] > 0
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +59,98 @@ def test_audio_too_short_to_be_heard_gives_an_empty_transcript(folder: Path, set
     found = recognizer.transcribe(waves(0, 399), OPTIONS)
     assert [(one.text, one.confidence) for one in found] == [("", 0.0)] * 2
     assert recognizer.transcribe([], OPTIONS) == []
+
+
+@pytest.mark.parametrize("changes", [checkpoints.BASE, checkpoints.LARGE], ids=["group", "layer"])
+def test_windows_of_long_audio_are_joined_to_what_the_whole_gives(
+    settings: Settings, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    recognizer = wav2vec2.load(str(checkpoints.make(tmp_path / "m", **changes)), settings, OPTIONS)
+    (whole,) = recognizer.log_probabilities(waves(160_123))
+    (joined,) = recognizer.log_probabilities(waves(160_123), window_seconds=4)
+    assert joined.shape == whole.shape
+    assert float((joined.argmax(-1) == whole.argmax(-1)).float().mean()) > 0.9
+    assert not torch.equal(joined, whole), "no windows were made"
+
+
+def test_long_audio_is_heard_in_windows_of_the_option(folder: Path, settings: Settings) -> None:
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    longest: list[int] = []
+    forward = recognizer.forward
+
+    class Watched:
+        config, frames = forward.config, forward.frames
+
+        def __call__(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
+            longest.extend(map(len, waveforms))
+            return forward(waveforms)
+
+    recognizer.forward = Watched()  # type: ignore[assignment]
+    recognizer.transcribe(waves(200_000), dataclasses.replace(OPTIONS, window_seconds=3))
+    assert max(longest) <= 3 * 16_000 + 400
+    assert len(longest) > 4
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(
+    folder: Path, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    waveforms = waves(4_000, 5_000, 6_000, 7_000, 8_000)
+    expected = recognizer.transcribe(waveforms, OPTIONS)
+    forward = recognizer.forward
+
+    class Small:
+        config, frames = forward.config, forward.frames
+
+        def __call__(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
+            if sum(map(len, waveforms)) > 9_000:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return forward(waveforms)
+
+    recognizer.forward = Small()  # type: ignore[assignment]
+    assert recognizer.transcribe(waveforms, OPTIONS) == expected
+    assert "Out of memory with 5 utterances at once; going on with 2" in caplog.text
+    with pytest.raises(ThanoSQLModelError, match=r"Memory does not suffice for 0\.6 s"):
+        recognizer.transcribe(waves(10_000), OPTIONS)
+
+
+def test_a_model_that_gives_no_numbers_is_a_model_error(tmp_path: Path, settings: Settings) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = checkpoints.make(tmp_path / "broken") / "model.safetensors"
+    weights = load_file(path)
+    weights["lm_head.bias"][3] = float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(ThanoSQLModelError, match="NaN"):
+        wav2vec2.load(str(tmp_path / "broken"), settings, OPTIONS).transcribe(waves(4_000), OPTIONS)
+
+
+def test_the_loss_of_a_reference_is_that_of_transformers(folder: Path, settings: Settings) -> None:
+    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    wave = waves(16_000)
+    processor, model = Wav2Vec2Processor.from_pretrained(folder), Wav2Vec2ForCTC.from_pretrained(folder).eval()
+    model.config.ctc_loss_reduction = "sum"
+    heard = recognizer.assess(wave, ["HELLO WORLD"], OPTIONS)[0]
+    for text, found in (("HELLO WORLD", heard.reference_loss), (heard.transcript.text, heard.hypothesis_loss)):
+        inputs = processor(wave[0], sampling_rate=16_000, return_tensors="pt")
+        if "<" not in text:
+            labels = processor.tokenizer(text, return_tensors="pt").input_ids
+            assert found == pytest.approx(float(model(**inputs, labels=labels).loss.detach()), rel=1e-4)
+    assert heard.transcript == recognizer.transcribe(wave, OPTIONS)[0]
+
+
+def test_a_reference_that_cannot_be_spelt_has_no_loss_and_one_that_cannot_fit_an_infinite_one(
+    folder: Path, settings: Settings
+) -> None:
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    losses = [
+        one.reference_loss
+        for one in recognizer.assess(waves(2_000, 2_000, 10, 10), ["5", "LONG" * 9, "A", ""], OPTIONS)
+    ]
+    assert math.isnan(losses[0])
+    assert losses[1:] == [math.inf, math.inf, 0.0]
 
 
 def test_a_confidence_is_between_0_and_1(folder: Path, settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """BUILD MODEL: a base model and a query in, a trained model in the store and its report out.
 
-    BUILD MODEL my_model USING Wav2Vec2En OPTIONS (max_epochs=5) AS SELECT * FROM librispeech_train
+BUILD MODEL my_model USING Wav2Vec2En OPTIONS (max_epochs=5) AS SELECT * FROM librispeech_train
 
-    Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …).train()   # what it means in Python
+Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …).train()   # what it means in Python
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.options import bind
-from thanosql.engine.planner import Environment, Plan, Progress, located, plan, render, resolve_model
+from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, chunk_size, inspect
+from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
@@ -47,7 +48,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class TrainPlan(Plan):
-    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL', `sql` the exact query for the lineage."""
+    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL'."""
 
     statement: str
     name: str
@@ -56,7 +57,6 @@ class TrainPlan(Plan):
     train: TrainOptions
     snapshot: Snapshot
     audio: Column
-    text: Column
     rows: AudioRows
     references: list[str]
 
@@ -86,20 +86,20 @@ class ModelReport:
         return str(self.frame().to_html(index=False, escape=True))
 
 
+@subject.register
+def subject_of_build(statement: BuildModel, environment: Environment) -> Subject:
+    return subject_of_training("BUILD", statement.name, statement.base, statement.options, statement.query, environment)
+
+
 @plan.register
 def plan_build(statement: BuildModel, environment: Environment) -> TrainPlan:
-    return plan_training("BUILD MODEL", statement.name, statement.base, statement.options, statement.query, environment)
+    return plan_training(subject_of_build(statement, environment), statement.name.text, environment)
 
 
-def plan_training(
-    kind: str,
-    name: Word,
-    reference: ModelReference,
-    given: tuple[Option, ...],
-    query: Query,
-    environment: Environment,
-) -> TrainPlan:
-    """Check names, options, columns, audio headers and texts, in this order; nothing is trained."""
+def subject_of_training(
+    kind: str, name: Word, reference: ModelReference, given: tuple[Option, ...], query: Query, environment: Environment
+) -> Subject:
+    """What BUILD and FIT are about: names and options are checked before the query is run."""
     from thanosql.models import registry
 
     model = resolve_model(reference, environment)
@@ -108,26 +108,38 @@ def plan_training(
         BuildOptions,
         TrainOptions,
         source=environment.source,
-        statement=kind.split()[0],
+        statement=kind,
         params=environment.params,
         defaults=registry.train_defaults(model),
     )
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, overwrite=options.overwrite)
-    refuse_open_transaction(environment, kind)
-    snapshot = environment.resources.enter_context(environment.database.snapshot(render(query, environment)))
-    audio = snapshot.column(options.audio_col, option="audio_col")
+    refuse_open_transaction(environment, f"{kind} MODEL")
+    snapshot, audio = open_rows(query, options.audio_col, environment)
     text = snapshot.column(options.text_col, option="text_col")
-    rows = inspect(snapshot, audio, environment)
-    rows.refuse(audio.name)
-    texts = references(snapshot, text)
-    registry.family(model.family).prepare(model.checkpoint, environment.settings, enumerate(texts, start=1))
-    return TrainPlan(kind, name.text, model, options, train, snapshot, audio, text, rows, texts)
+    there = environment.store.exists(name.text)
+    writes = f"model {name.text} ({'replaced' if there else 'made'})"
+    return Subject(kind, model, options, train, snapshot, audio, text, None, writes)
+
+
+def plan_training(about: Subject, name: str, environment: Environment) -> TrainPlan:
+    """Check the audio's headers and the texts against the vocabulary; nothing is trained."""
+    from thanosql.models import registry
+
+    assert isinstance(about.how, TrainOptions)
+    assert about.text is not None
+    rows = inspect(about.snapshot, about.audio, environment)
+    rows.refuse(about.audio.name)
+    texts = references(about.snapshot, about.text)
+    registry.family(about.model.family).prepare(about.model.checkpoint, environment.settings, enumerate(texts, start=1))
+    return TrainPlan(
+        f"{about.kind} MODEL", name, about.model, about.options, about.how, about.snapshot, about.audio, rows, texts
+    )
 
 
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
-    from thanosql.engine.lineage import row_fingerprints, training_card, write_trained_rows
+    from thanosql.engine.lineage import row_fingerprints, trained_rows, training_card, write_trained_rows
     from thanosql.models import registry
     from thanosql.models.audio import read
 
@@ -153,7 +165,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             read=partial(read, roots=environment.settings.audio_roots),
         )
         rows = row_fingerprints(zip((audio for _, audio in _audio(plan)), plan.references))
-        write_trained_rows(draft.folder, rows)
+        # What the model it starts from has learned is known to this one as well.
+        write_trained_rows(draft.folder, trained_rows(plan.model).union(rows))
         model = draft.commit(training_card(plan, report, rows, environment))
     return Result(
         status=f"{plan.statement} {plan.name}", report=_model_report(plan, report, model.version, str(model.folder))
@@ -184,5 +197,3 @@ def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder:
         seconds=report.seconds,
         folder=folder,
     )
-
-

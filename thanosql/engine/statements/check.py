@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.inspection import Inspection
-from thanosql.engine.lineage import TRAINED_ROWS
+from thanosql.engine.lineage import trained_rows
 from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import describe
-from thanosql.engine.statements.subject import Subject, subject
+from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import Statement
 
 COLUMNS = ["row", "path", "problem", "reason"]
@@ -67,19 +66,8 @@ def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, 
             # A model that is only on the hub is fetched: its vocabulary is asked for here.
             family.normalizer(about.model.checkpoint, environment.settings)
             known = family.facts(about.model.checkpoint)
-        trained = _trained_rows(about)
+        trained = trained_rows(about.model)
     inspection = Inspection(about, known, trained, environment)
     for row, audio, problems in inspection.rows():
         for problem in problems:
             yield row, describe(audio), problem.name, problem.reason
-
-
-def _trained_rows(about: Subject) -> frozenset[str]:
-    """Fingerprints of the rows that the model has learned from, where it is one of the store."""
-    if about.model.card is None:
-        return frozenset()
-    try:
-        lines = (Path(about.model.checkpoint) / TRAINED_ROWS).read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return frozenset()
-    return frozenset(lines)

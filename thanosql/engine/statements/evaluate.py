@@ -1,8 +1,8 @@
 """EVALUATE: a model and a query with references in, WER and CER and how sure they are out.
 
-    EVALUATE USING my_model OPTIONS (group_by='speaker', table_name='heard') AS SELECT * FROM test
+EVALUATE USING my_model OPTIONS (group_by='speaker', table_name='heard') AS SELECT * FROM test
 
-    jiwer.process_words(test["text"], hypotheses).wer                   # what it means in Python
+jiwer.process_words(test["text"], hypotheses).wer                   # what it means in Python
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import EvaluateOptions, Heard
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
 from thanosql.engine.options import bind
-from thanosql.engine.planner import Environment, Plan, materialize, plan, render, resolve_model
+from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, inspect
 from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
@@ -56,11 +57,10 @@ class EvaluatePlan(Plan):
     clusters: list[object] | None
     groups: list[tuple[object, ...]] | None
     target: Target | None
-    confusions_target: Target | None
 
 
-@plan.register
-def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan:
+@subject.register
+def subject_of_evaluate(statement: Evaluate, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
     options, transcribe = bind(
         statement.options,
@@ -70,28 +70,35 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
         statement="EVALUATE",
         params=environment.params,
     )
-    against = resolve_model(ModelReference(options.against), environment) if options.against is not None else None
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
-    snapshot = environment.resources.enter_context(environment.database.snapshot(render(statement.query, environment)))
-    audio = snapshot.column(options.audio_col, option="audio_col")
+    snapshot, audio = open_rows(statement.query, options.audio_col, environment)
     text = snapshot.column(options.text_col, option="text_col")
+    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
+    return Subject("EVALUATE", model, options, transcribe, snapshot, audio, text, target, written(target))
+
+
+@plan.register
+def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan:
+    about = subject_of_evaluate(statement, environment)
+    options, snapshot, audio, text = about.options, about.snapshot, about.audio, about.text
+    assert isinstance(about.how, TranscribeOptions)
+    assert text is not None
+    against = resolve_model(ModelReference(options.against), environment) if options.against is not None else None
     cluster = snapshot.column(options.cluster_by, option="cluster_by") if options.cluster_by is not None else None
     groups = [snapshot.column(name, option="group_by") for name in options.group_by]
-    targets = [
-        snapshot.check_target(name) if name is not None else None
-        for name in (options.table_name, options.confusions_table)
-    ]
+    if options.confusions_table is not None:
+        evaluation.check_confusions_table(environment, options.confusions_table)
     rows = inspect(snapshot, audio, environment)
     rows.refuse(audio.name)
     texts = references(snapshot, text)
     fingerprints = row_fingerprints(zip((audio for _, audio in snapshot.stream(audio)), texts))
-    learned = trained_rows(model)
+    learned = trained_rows(about.model)
     return EvaluatePlan(
-        model,
+        about.model,
         against,
         options,
-        transcribe,
+        about.how,
         snapshot,
         audio,
         text,
@@ -101,7 +108,7 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
         [row in learned for row in fingerprints],
         [value for _, value in snapshot.stream(cluster)] if cluster is not None else None,
         [tuple(values) for _, *values in snapshot.stream(*groups)] if groups else None,
-        *targets,
+        about.target,
     )
 
 
@@ -119,8 +126,8 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     if plan.target is not None:
         plan.snapshot.write(evaluation.COLUMNS if other is None else evaluation.COMPARED_COLUMNS, tally.rows())
         plan.snapshot.replace(plan.target)
-    if plan.confusions_target is not None:
-        evaluation.write_confusions(environment, plan.confusions_target, tally)
+    if plan.options.confusions_table is not None:
+        evaluation.write_confusions(environment, plan.options.confusions_table, tally)
     if plan.model.version is not None:
         record = evaluation_record(environment.statement, tally.total_row(), (plan.fingerprints[i] for i in kept))
         environment.store.record_evaluation(plan.model.name, plan.model.version, record)

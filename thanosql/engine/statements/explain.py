@@ -14,7 +14,7 @@ from thanosql.engine import estimates
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.planner import Environment, Plan, plan
-from thanosql.engine.statements.subject import Subject, subject
+from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import Statement
 from thanosql.models.base import TrainOptions
 

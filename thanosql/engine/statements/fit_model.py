@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.planner import Environment, plan
-from thanosql.engine.statements.build_model import TrainPlan, plan_training
+from thanosql.engine.statements.build_model import TrainPlan, plan_training, subject_of_training
+from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 
 
@@ -24,6 +25,11 @@ class FitModel(Statement):
     query: Query
 
 
+@subject.register
+def subject_of_fit(statement: FitModel, environment: Environment) -> Subject:
+    return subject_of_training("FIT", statement.name, statement.model, statement.options, statement.query, environment)
+
+
 @plan.register
 def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
-    return plan_training("FIT MODEL", statement.name, statement.model, statement.options, statement.query, environment)
+    return plan_training(subject_of_fit(statement, environment), statement.name.text, environment)

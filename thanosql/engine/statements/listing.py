@@ -1,9 +1,9 @@
 """LIST: what there is of a kind, as a table.
 
-    LIST MODEL              the store's models
-    LIST TABLE              the database's tables
-    LIST THANOSQL MODEL     the base models
-    LIST THANOSQL DATASET   the tutorial data sets
+LIST MODEL              the store's models
+LIST TABLE              the database's tables
+LIST THANOSQL MODEL     the base models
+LIST THANOSQL DATASET   the tutorial data sets
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Any other SQL: goes to PostgreSQL as written; a DataFrame or the status out.
 
-    SELECT speaker, count(*) FROM (PREDICT USING m AS SELECT * FROM calls) p GROUP BY speaker
+SELECT speaker, count(*) FROM (PREDICT USING m AS SELECT * FROM calls) p GROUP BY speaker
 """
 
 from __future__ import annotations

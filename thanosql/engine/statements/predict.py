@@ -1,11 +1,11 @@
 """PREDICT: a model and a query in, the query's columns and the transcripts out.
 
-    PREDICT USING my_model OPTIONS (audio_col='audio_path', table_name='heard') AS SELECT * FROM calls
+PREDICT USING my_model OPTIONS (audio_col='audio_path', table_name='heard') AS SELECT * FROM calls
 
-    from transformers import pipeline                                   # what it means in Python
-    calls["predict_result"] = [row["text"] for row in pipeline("automatic-speech-recognition", "my_model")(
-        list(calls["audio_path"]))]
-    calls.to_sql("heard", engine, if_exists="replace")                  # but in one step, with the types kept
+from transformers import pipeline                                   # what it means in Python
+calls["predict_result"] = [row["text"] for row in pipeline("automatic-speech-recognition", "my_model")(
+    list(calls["audio_path"]))]
+calls.to_sql("heard", engine, if_exists="replace")                  # but in one step, with the types kept
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.options import bind
-from thanosql.engine.planner import Environment, Plan, materialize, plan, render, resolve_model
+from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, inspect
+from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLDataError
@@ -67,8 +68,8 @@ class PredictPlan(Plan):
     target: Target | None
 
 
-@plan.register
-def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
+@subject.register
+def subject_of_predict(statement: Predict, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
     options, transcribe = bind(
         statement.options,
@@ -80,14 +81,19 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     )
     if options.table_name is not None:
         refuse_open_transaction(environment, "PREDICT with a table_name")
-    query = render(statement.query, environment)
-    snapshot = environment.resources.enter_context(environment.database.snapshot(query))
-    audio = snapshot.column(options.audio_col, option="audio_col")
+    snapshot, audio = open_rows(statement.query, options.audio_col, environment)
     target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    rows = inspect(snapshot, audio, environment)
-    if options.on_error == "raise":
-        rows.refuse(audio.name)
-    return PredictPlan(model, options, transcribe, snapshot, audio, rows, target)
+    return Subject("PREDICT", model, options, transcribe, snapshot, audio, None, target, written(target))
+
+
+@plan.register
+def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
+    about = subject_of_predict(statement, environment)
+    rows = inspect(about.snapshot, about.audio, environment)
+    if about.options.on_error == "raise":
+        rows.refuse(about.audio.name)
+    assert isinstance(about.how, TranscribeOptions)
+    return PredictPlan(about.model, about.options, about.how, about.snapshot, about.audio, rows, about.target)
 
 
 @run.register
@@ -113,7 +119,9 @@ def materialize_predict(statement: Predict, environment: Environment) -> str:
             "A PREDICT inside a query cannot have a table_name.", hint="Run it as a statement of its own first."
         )
     _write(plan, environment)
-    return plan.snapshot.into_temporary()
+    name = plan.snapshot.into_temporary()
+    environment.resources.callback(environment.database.drop_temporary, name)
+    return name
 
 
 def _write(plan: PredictPlan, environment: Environment) -> None:

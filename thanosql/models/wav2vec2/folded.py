@@ -1,4 +1,4 @@
-"""One waveform in, its log-probabilities out, on a CPU: the forward pass of Wav2Vec2ForCTC in fewer and larger steps.
+"""A prepared waveform in, its log-probabilities out, on a CPU: Wav2Vec2ForCTC in fewer and larger steps.
 
 Convolutions are matrix products over windows of channels-last frames, in blocks that stay in the cache; the first
 layer's group norm, whose statistics follow from ten-by-ten moments of the waveform, is folded into its weights; query,
@@ -16,13 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from thanosql.models.ctc import frames
-from thanosql.models.wav2vec2.preparation import prepare
 from thanosql.models.wav2vec2.products import Activation, Product
+from thanosql.models.wav2vec2.windows import geometry
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2ForCTC
-
-    from thanosql.models.wav2vec2.checkpoint import Features
 
 BLOCK = 64  # frames of the feature encoder's output computed at a time: 1.3 s of audio
 
@@ -35,11 +33,10 @@ def is_foldable(model: Wav2Vec2ForCTC) -> bool:
 class Folded:
     """A model's weights rearranged; made once, called with waveforms. The model itself may go."""
 
-    def __init__(self, model: Wav2Vec2ForCTC, features: Features, dtype: torch.dtype) -> None:
+    def __init__(self, model: Wav2Vec2ForCTC, dtype: torch.dtype) -> None:
         if not is_foldable(model):
             raise ValueError("a model with adapters is not written out here")
         with torch.inference_mode():
-            self.features = features
             self.config: Any = model.config
             self.dtype = dtype
             self._encoder = _FeatureEncoder(model.wav2vec2.feature_extractor, self.config, dtype)
@@ -65,14 +62,14 @@ class Folded:
         return frames(samples, self.config.conv_kernel, self.config.conv_stride)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> list[Tensor]:
-        """Natural log-probabilities, float32 `(frames, vocab)`, of float32 waveforms `(samples,)`, each by itself."""
+        """Natural log-probabilities, float32 `(frames, vocab)`, of prepared waveforms `(samples,)`, each by itself."""
         with torch.inference_mode():
             return [self._one(waveform) for waveform in waveforms]
 
     def _one(self, waveform: np.ndarray) -> Tensor:
         if self.frames(len(waveform)) == 0:
             return torch.empty(0, self.config.vocab_size)
-        heard = torch.from_numpy(np.ascontiguousarray(prepare(waveform, self.features), dtype=np.float32))
+        heard = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
         hidden = self._projection(self._projection_norm(self._encoder(heard)).to(self.dtype)).float()
         hidden = hidden + self._position(hidden)
         stable = self.config.do_stable_layer_norm
@@ -123,7 +120,7 @@ class _FeatureEncoder:
             weight, bias = self._fold_group_norm(heard)
         first = Product(weight, bias, self._activation if self._grouped else None)
         count = frames(len(heard), self._kernels, self._strides)
-        reach, step = self._reach()
+        reach, step = geometry(self._kernels, self._strides)
         blocks = []
         for begin in range(0, count, BLOCK):
             end = min(begin + BLOCK, count)
@@ -139,13 +136,6 @@ class _FeatureEncoder:
     def _after(self, number: int, x: Tensor) -> Tensor:
         norm = self._norms[number]
         return x if norm is None else self._activation(norm(x))
-
-    def _reach(self) -> tuple[int, int]:
-        """Samples that one frame sees, and samples from one frame to the next."""
-        reach, step = 1, 1
-        for kernel, stride in zip(self._kernels, self._strides, strict=True):
-            reach, step = reach + (kernel - 1) * step, step * stride
-        return reach, step
 
     def _fold_group_norm(self, heard: Tensor) -> tuple[Tensor, Tensor]:
         """The first layer's weights with its norm over time inside: its mean and variance are the windows' moments."""

@@ -1,4 +1,4 @@
-"""Waveforms in, log-probabilities a frame out, whatever stands beside them in a batch.
+"""Prepared waveforms in, log-probabilities a frame out, whatever stands beside them in a batch.
 
 A Wav2Vec2 of the base kind normalizes its first layer over time, so padding changes its answers even with a mask. The
 convolutional feature encoder therefore hears every utterance alone and unpadded; its frames are padded and go through
@@ -17,29 +17,25 @@ import torch
 
 from thanosql.models.ctc import frames
 from thanosql.models.wav2vec2.folded import Folded, is_foldable
-from thanosql.models.wav2vec2.preparation import prepare
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2ForCTC
 
-    from thanosql.models.wav2vec2.checkpoint import Features
 
-
-def forward(model: Wav2Vec2ForCTC, features: Features, device: torch.device, dtype: torch.dtype) -> Forward | Folded:
+def forward(model: Wav2Vec2ForCTC, device: torch.device, dtype: torch.dtype) -> Forward | Folded:
     """The fastest forward pass that there is for a model on a device; both take and give the same."""
     if device.type == "cpu" and is_foldable(model):
         _fold_weight_norm(model)
-        return Folded(model, features, dtype)
-    return Forward(model, features, device, dtype)
+        return Folded(model, dtype)
+    return Forward(model, device, dtype)
 
 
 class Forward:
     """A model on its device, in its arithmetic; made once, called with one batch after the other."""
 
-    def __init__(self, model: Wav2Vec2ForCTC, features: Features, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, model: Wav2Vec2ForCTC, device: torch.device, dtype: torch.dtype) -> None:
         self.device = device
         self.dtype = dtype
-        self.features = features
         self.config: Any = model.config
         # An adapter shortens time after the transformer: such models are rare, and go one by one.
         self.one_by_one = device.type == "cpu" or bool(self.config.add_adapter)
@@ -56,7 +52,7 @@ class Forward:
         return frames(samples, self.config.conv_kernel, self.config.conv_stride)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
-        """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of float32 waveforms `(samples,)`."""
+        """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of prepared waveforms `(samples,)`."""
         with _quiet_arithmetic(self.device):
             found: dict[int, torch.Tensor] = {}
             heard = [index for index, waveform in enumerate(waveforms) if self.frames(len(waveform)) > 0]
@@ -84,7 +80,7 @@ class Forward:
 
     def _encode(self, waveform: np.ndarray) -> torch.Tensor:
         """Projected frames of one utterance, `(frames, hidden)`."""
-        heard = torch.from_numpy(np.ascontiguousarray(prepare(waveform, self.features), dtype=np.float32))
+        heard = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
         heard = heard.to(device=self.device, dtype=self.dtype)
         wav2vec2 = self.model.wav2vec2
         features = wav2vec2.feature_extractor(heard[None]).transpose(1, 2)

@@ -119,11 +119,11 @@ class Run:
                 self.tally.utterances += len(step.examples)
                 self.tally.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
                 self.tally.spoken += spoken
-                now = time.perf_counter()
-                self.tally.seconds, last = self.tally.seconds + now - last, now
+                self.tally.seconds += time.perf_counter() - last
                 if step.last:
                     self._end_epoch(step.epoch)
                 self._keep(step.last)
+                last = time.perf_counter()  # what validating and keeping took is not the epoch's
                 progress(
                     TrainingProgress(
                         step=self.done,
@@ -132,7 +132,7 @@ class Run:
                         epochs=self.options.max_epochs,
                         loss=loss,
                         learning_rate=rate,
-                        seconds=now - started,
+                        seconds=last - started,
                     )
                 )
                 if step.last and self._is_enough():

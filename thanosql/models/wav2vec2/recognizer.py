@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.base import SAMPLING_RATE, TranscribeOptions, Transcript
+from thanosql.models.base import SAMPLING_RATE, Assessment, TranscribeOptions, Transcript
 from thanosql.models.ctc import Vocabulary, greedy
 from thanosql.models.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.wav2vec2.checkpoint import Features
 from thanosql.models.wav2vec2.folded import Folded
 from thanosql.models.wav2vec2.inference import Forward, forward
+from thanosql.models.wav2vec2.preparation import prepare
+from thanosql.models.wav2vec2.windows import Window, cut, geometry
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
+
+log = logging.getLogger(__name__)
 
 PADDED_SECONDS = 480.0  # audio in one batch on a GPU, padding counted
 
@@ -25,10 +33,14 @@ PADDED_SECONDS = 480.0  # audio in one batch on a GPU, padding counted
 class Wav2Vec2Recognizer:
     """A loaded model that transcribes. `revision` is the hub's commit, None for a folder's files."""
 
-    def __init__(self, forward: Forward | Folded, vocabulary: Vocabulary, revision: str | None = None) -> None:
+    def __init__(
+        self, forward: Forward | Folded, vocabulary: Vocabulary, features: Features, revision: str | None = None
+    ) -> None:
         self.forward = forward
         self.vocabulary = vocabulary
+        self.features = features
         self.revision = revision
+        self._geometry = geometry(forward.config.conv_kernel, forward.config.conv_stride)
 
     @property
     def nbytes(self) -> int:
@@ -39,20 +51,99 @@ class Wav2Vec2Recognizer:
         """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
 
         In float32 the answer to one does not depend on its neighbours. Audio too short for one frame (25 ms) gives an
-        empty transcript. The confidence is that of `ctc.greedy`.
+        empty transcript. The confidence is that of `ctc.greedy`. Raises what `log_probabilities` raises.
         """
-        found = self.log_probabilities(waveforms, batch_size=options.batch_size)
+        found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
         return [greedy(logs.numpy(), self.vocabulary) for logs in found]
 
-    def log_probabilities(self, waveforms: Sequence[np.ndarray], *, batch_size: int = 16) -> list[torch.Tensor]:
+    def log_probabilities(
+        self, waveforms: Sequence[np.ndarray], *, batch_size: int = 16, window_seconds: float = 30.0
+    ) -> list[torch.Tensor]:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of each waveform, in their order.
 
-        A frame stands for 20 ms. Raises ThanoSQLModelError when memory does not suffice for one utterance alone.
+        A frame stands for 20 ms, the first for the samples from 0 on. Audio longer than a window goes in overlapping
+        windows, joined in the middle of each overlap. Raises ThanoSQLModelError when memory does not suffice for one
+        window alone, and when the model gives no numbers.
         """
+        # The loudness of a waveform is that of the whole, also where it goes in windows.
+        heard = [prepare(waveform, self.features) for waveform in waveforms]
+        pieces = [
+            (index, window) for index, one in enumerate(heard) for window in self._windows(len(one), window_seconds)
+        ]
         found: dict[int, torch.Tensor] = {}
-        for batch in _batches([len(waveform) for waveform in waveforms], batch_size):
-            found.update(zip(batch, self.forward([waveforms[index] for index in batch]), strict=True))
-        return [found[index] for index in range(len(waveforms))]
+        for batch in _batches([window.end - window.begin for _, window in pieces], batch_size):
+            waves = [heard[index][window.begin : window.end] for index, window in (pieces[number] for number in batch)]
+            found.update(zip(batch, self._forward(waves), strict=True))
+        parts: list[list[torch.Tensor]] = [[] for _ in heard]
+        for number, (index, window) in enumerate(pieces):
+            parts[index].append(found[number][window.keep_from : window.keep_to])
+        return [one[0] if len(one) == 1 else torch.cat(one) for one in parts]
+
+    def assess(
+        self, waveforms: Sequence[np.ndarray], references: Sequence[str], options: TranscribeOptions
+    ) -> list[Assessment]:
+        """Transcripts, and how well each normalized reference fits its waveform; see `Assessment` for the losses."""
+        found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
+        return [self._assess(logs, reference) for logs, reference in zip(found, references, strict=True)]
+
+    def _assess(self, logs: torch.Tensor, reference: str) -> Assessment:
+        best = (number for number, _ in groupby(logs.argmax(-1).tolist()))
+        words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
+        spelt = not self.vocabulary.missing(reference)
+        return Assessment(
+            transcript=greedy(logs.numpy(), self.vocabulary),
+            reference_loss=_ctc_loss(logs, self.vocabulary.encode(reference), self.vocabulary.blank)
+            if spelt
+            else math.nan,
+            hypothesis_loss=_ctc_loss(logs, words, self.vocabulary.blank),
+        )
+
+    def _windows(self, samples: int, seconds: float) -> list[Window]:
+        count = self.forward.frames(samples)
+        reach, step = self._geometry
+        if self.forward.config.add_adapter:  # its frames are not those of the feature encoder
+            return [Window(0, samples, 0, count)]
+        return cut(samples, count, reach, step, max(2, int(seconds * SAMPLING_RATE) // step))
+
+    def _forward(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
+        """The forward pass of a batch, or of its halves where memory is too small for it."""
+        try:
+            found = self.forward(waveforms)
+        except (MemoryError, RuntimeError) as error:
+            seconds = sum(map(len, waveforms)) / SAMPLING_RATE
+            if not _is_out_of_memory(error):
+                raise ThanoSQLModelError(f"The model failed on {seconds:.1f} s of audio: {error}") from error
+            if len(waveforms) == 1:
+                raise ThanoSQLModelError(
+                    f"Memory does not suffice for {seconds:.1f} s of audio at once.",
+                    hint="Set window_seconds lower, or choose a smaller model.",
+                ) from error
+        else:
+            if any(bool(logs.isnan().any()) for logs in found):
+                raise ThanoSQLModelError(
+                    "The model gives no numbers (NaN): its weights are damaged, or its precision does not hold them."
+                )
+            return found
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        middle = len(waveforms) // 2
+        log.warning("Out of memory with %d utterances at once; going on with %d.", len(waveforms), middle)
+        return self._forward(waveforms[:middle]) + self._forward(waveforms[middle:])
+
+
+def _ctc_loss(logs: torch.Tensor, ids: Sequence[int], blank: int) -> float:
+    """Minus the natural log-probability of a text, over all its alignments; infinite where it has more than fit."""
+    if len(logs) == 0:
+        return math.inf if ids else 0.0
+    lengths = torch.tensor([len(logs)]), torch.tensor([len(ids)])
+    targets = torch.tensor([list(ids)], dtype=torch.long)
+    loss = torch.nn.functional.ctc_loss(logs.double()[:, None], targets, *lengths, blank=blank, reduction="sum")
+    return float(loss)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # On a CPU torch says it in words only.
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def load(checkpoint: str, settings: Settings, options: TranscribeOptions) -> Wav2Vec2Recognizer:
@@ -70,10 +161,10 @@ def load(checkpoint: str, settings: Settings, options: TranscribeOptions) -> Wav
     if len(vocabulary.tokens) != model.lm_head.out_features:
         raise ThanoSQLModelError(f"{found.folder}: the vocabulary and the model's head differ in size.")
     try:
-        calls = forward(model, features, device, dtype)
+        calls = forward(model, device, dtype)
     except RuntimeError as error:  # torch.OutOfMemoryError, and what a broken driver raises
         raise ThanoSQLModelError(f"{checkpoint} cannot be put on {device}: {error}") from error
-    return Wav2Vec2Recognizer(calls, vocabulary, found.revision)
+    return Wav2Vec2Recognizer(calls, vocabulary, features, found.revision)
 
 
 def choose_device(name: str) -> torch.device:

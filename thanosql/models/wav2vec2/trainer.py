@@ -50,7 +50,7 @@ def train(
     `read` gives the waveform of an utterance's audio, float32 `(samples,)` at 16 kHz. `progress` hears of every step.
     With rows to validate on, `valid` or a share of the others by `valid_split`, the epoch with the best WER is kept,
     otherwise the last. In the folder `state` the run keeps what it goes on from when it is killed and then called again
-    with `resume`; the folder goes when the run is complete.
+    with `resume`; the folder is the caller's to remove, once the model is safe where it belongs.
 
     Raises ThanoSQLDataError for texts outside the vocabulary, audio that cannot be read, and when no row can be learned
     from; ThanoSQLModelError for a base that cannot be trained, a loss that is not finite, memory that does not suffice,
@@ -105,8 +105,6 @@ def train(
         warnings = _take_up(run, options)
         run.learn(progress)
     checkpoints.save(folder, run.model.eval().cpu(), vocabulary, normalizer, features)
-    if run.saved is not None:
-        run.saved.clear()
     return TrainingReport(
         steps=run.done,
         epochs=len(run.history),

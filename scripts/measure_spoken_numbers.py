@@ -1,0 +1,60 @@
+"""Measure Wav2Vec2Tiny on spoken_numbers: as it is, and fine-tuned on the training set.
+
+python scripts/measure_spoken_numbers.py --epochs 8 --rate 1e-3
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import soundfile
+import soxr
+import torch
+
+from fine_tune import fine_tune
+from make_spoken_numbers import FOLDER
+from measure_fsdd import Recording, load, word_error_rate
+from train_tiny import ASSETS, SAMPLE_RATE, transcribe
+
+
+def read_part(part: str) -> list[Recording]:
+    """The recordings of "train" or "test", resampled to 16 kHz."""
+    recordings = []
+    with open(FOLDER / f"spoken_numbers_{part}.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            samples, rate = soundfile.read(FOLDER / part / Path(row["audio_path"]).name, dtype="float32")
+            samples = soxr.resample(samples, rate, SAMPLE_RATE)
+            recordings.append(Recording(samples, row["text"], row["speaker"], part == "test"))
+    return recordings
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--model", type=Path, default=ASSETS / "Wav2Vec2Tiny")
+    arguments.add_argument("--epochs", type=int, default=0, help="0 measures the model as it is")
+    arguments.add_argument("--rate", type=float, default=1e-3)
+    arguments.add_argument("--batch", type=int, default=8)
+    arguments.add_argument("--no-augment", action="store_true")
+    arguments.add_argument("--freeze", action="store_true", help="freeze the feature encoder")
+    options = arguments.parse_args()
+    torch.set_num_threads(2)
+    train, test = read_part("train"), read_part("test")
+    model = load(options.model)
+    print(f"as it is: WER {word_error_rate(model, test):.2%}", flush=True)
+    if options.epochs:
+        started = time.monotonic()
+        loss = fine_tune(
+            model,
+            [recording.samples for recording in train],
+            [recording.text for recording in train],
+            epochs=options.epochs,
+            rate=options.rate,
+            batch_size=options.batch,
+            augment=not options.no_augment,
+            freeze_feature_encoder=options.freeze,
+        )
+        seconds = time.monotonic() - started
+        print(f"fine-tuned: WER {word_error_rate(model, test):.2%}, loss {loss:.3f}, {seconds:.0f} s", flush=True)
+    for recording, heard in zip(test[:8], transcribe(model, [recording.samples for recording in test[:8]])):
+        print(f"  {recording.text!r} was heard as {heard!r}")

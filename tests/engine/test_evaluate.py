@@ -1,0 +1,164 @@
+"""EVALUATE teaches: figures with bounds, groups, utterances, confusions, comparisons, and rows already learned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pandas as pd
+import pytest
+
+import thanosql
+from thanosql import ThanoSQLDataError
+from thanosql.engine.session import Session
+
+ALL = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 24"
+
+
+@pytest.fixture(scope="module")
+def session(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with thanosql.connect(database_url, home=tmp_path_factory.mktemp("home")) as opened:
+        opened.execute("GET THANOSQL DATASET spoken_numbers")
+        for part in ("train", "test"):
+            opened.execute(f"COPY librispeech_{part} FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_{part}.csv'")
+        opened.execute(
+            "BUILD MODEL trained USING Wav2Vec2Tiny OPTIONS (max_epochs=1) AS "
+            "SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 32"
+        )
+        yield opened
+
+
+def test_one_row_with_bounds_around_the_rate(session: Session) -> None:
+    row = session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {ALL}").iloc[0]
+    assert (
+        list(row.index)
+        == (
+            "utterances hours words characters wer wer_low wer_high cer substitutions deletions insertions hits "
+            "empty_hypotheses seconds rtfx"
+        ).split()
+    )
+    assert row.wer_low <= row.wer <= row.wer_high
+    assert row.hits + row.substitutions + row.deletions == row.words
+    assert row.rtfx == pytest.approx(row.hours * 3600 / row.seconds)
+
+
+def test_groups_add_up_to_the_total_and_small_ones_are_marked(session: Session) -> None:
+    frame = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by='speaker') AS {ALL}")
+    groups, total = frame.iloc[:-1], frame.iloc[-1]
+    assert pd.isna(total.speaker)
+    assert list(groups.speaker) == sorted(groups.speaker)
+    for count in ("utterances", "words", "substitutions", "deletions", "insertions", "hits"):
+        assert groups[count].sum() == total[count]
+    assert list(groups.small) == [words < 100 for words in groups.words]
+    single = session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {ALL}").iloc[0]
+    assert total.wer == single.wer
+
+
+def test_groups_may_be_of_several_columns(session: Session) -> None:
+    frame = session.execute(
+        f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by=['speaker', 'long']) AS "
+        f"SELECT *, length(text) > 12 AS long FROM ({ALL}) q"
+    )
+    assert list(frame.columns[:2]) == ["speaker", "long"]
+    assert frame.iloc[:-1].utterances.sum() == 24
+
+
+def test_clusters_change_the_bounds_and_not_the_rate(session: Session) -> None:
+    alone = session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {ALL}").iloc[0]
+    clustered = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (cluster_by='speaker') AS {ALL}").iloc[0]
+    assert clustered.wer == alone.wer
+    assert (clustered.wer_low, clustered.wer_high) != (alone.wer_low, alone.wer_high)
+
+
+def test_the_table_has_a_row_for_each_utterance_with_its_alignment(session: Session) -> None:
+    session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='heard') AS {ALL}")
+    heard = session.execute("SELECT * FROM heard")
+    assert list(heard.columns[:3]) == ["audio_path", "text", "speaker"]
+    assert list(heard.text) == list(session.execute(ALL).text)
+    for row in heard.itertuples():
+        assert row.wer == pytest.approx(jiwer.wer(row.reference, row.hypothesis))
+        edits = row.alignment if isinstance(row.alignment, list) else json.loads(row.alignment)
+        assert " ".join(edit[1] for edit in edits if edit[1]) == row.reference
+        assert " ".join(edit[2] for edit in edits if edit[2]) == row.hypothesis
+        assert (row.suspicion == 0) or row.reference != row.hypothesis
+        assert 0 <= row.confidence <= 1
+
+
+def test_the_reference_loss_is_transformers_own(session: Session) -> None:
+    import torch
+    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+
+    from thanosql.models.audio import read
+    from thanosql.models.registry import BASES
+
+    folder = BASES["Wav2Vec2Tiny"].checkpoint
+    model, processor = Wav2Vec2ForCTC.from_pretrained(folder).eval(), Wav2Vec2Processor.from_pretrained(folder)
+    model.config.ctc_loss_reduction = "sum"
+    session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='heard') AS {ALL}")
+    for row in session.execute("SELECT * FROM heard LIMIT 5").itertuples():
+        waveform = read(row.audio_path, session.settings.audio_roots)
+        inputs = processor(waveform, sampling_rate=16_000, return_tensors="pt")
+        labels = processor.tokenizer(row.reference, return_tensors="pt").input_ids
+        with torch.inference_mode():
+            assert float(model(inputs.input_values, labels=labels).loss) == pytest.approx(row.reference_loss, rel=1e-4)
+
+
+def test_confusions_are_counted_by_pair(session: Session) -> None:
+    session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='heard', confusions_table='mixed') AS {ALL}")
+    mixed, heard = session.execute("SELECT * FROM mixed"), session.execute("SELECT * FROM heard")
+    assert list(mixed.columns) == ["reference", "hypothesis", "count"]
+    assert mixed["count"].sum() == (heard.substitutions + heard.deletions + heard.insertions).sum()
+    assert list(mixed["count"]) == sorted(mixed["count"], reverse=True)
+
+
+def test_two_models_are_compared_on_the_same_rows(session: Session) -> None:
+    frame = session.execute(f"EVALUATE USING trained OPTIONS (against='Wav2Vec2Tiny', table_name='compared') AS {ALL}")
+    row, rows = frame.iloc[0], session.execute("SELECT * FROM compared")
+    assert (row.model, row.against) == ("trained", "Wav2Vec2Tiny")
+    assert row.difference == pytest.approx(row.wer - row.wer_against)
+    assert row.won + row.lost + row.tied == row.utterances == 24
+    assert rows.worse.sum() == row.lost
+    assert row.wer_against == pytest.approx(session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {ALL}").wer[0])
+
+
+def test_a_model_against_itself_ties_everywhere(session: Session) -> None:
+    row = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (against='Wav2Vec2Tiny') AS {ALL}").iloc[0]
+    assert (row.difference, row.p_value, row.won, row.lost, row.tied) == (0.0, 1.0, 0, 0, 24)
+
+
+def test_rows_the_model_learned_are_said_and_can_be_left_out(session: Session) -> None:
+    mixed = f"({ALL}) UNION ALL (SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8)"
+    result = session.run(f"EVALUATE USING trained AS {mixed}")
+    assert result.value.utterances[0] == 32
+    assert "8 of 32 rows are rows that trained was trained on" in result.note
+    without = session.run(f"EVALUATE USING trained OPTIONS (exclude_trained=True) AS {mixed}")
+    assert without.value.utterances[0] == 24
+    assert without.value.wer[0] == session.execute(f"EVALUATE USING trained AS {ALL}").wer[0]
+    with pytest.raises(ThanoSQLDataError, match="trained on every row"):
+        session.execute(
+            "EVALUATE USING trained OPTIONS (exclude_trained=True) AS "
+            "SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8"
+        )
+
+
+def test_an_evaluation_is_kept_on_the_card(session: Session) -> None:
+    before = len(session.store.get("trained").card["evaluations"])
+    wer = session.execute(f"EVALUATE USING trained AS {ALL}").wer[0]
+    kept = session.store.get("trained").card["evaluations"]
+    assert len(kept) == before + 1
+    assert kept[-1]["wer"] == wer
+    assert kept[-1]["statement"].startswith("EVALUATE USING trained")
+    listed = session.execute("LIST MODEL")
+    assert listed.wer[0] == wer
+
+
+def test_an_empty_reference_is_counted_and_said(session: Session, tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "hush.wav", np.zeros(8000, np.float32), 16_000)
+    result = session.run(f"EVALUATE USING Wav2Vec2Tiny AS SELECT '{tmp_path / 'hush.wav'}' AS audio_path, '' AS text")
+    assert "1 references are empty" in result.note
+    assert result.value.words[0] == 0

@@ -1,0 +1,111 @@
+"""Progress: what is said of work, what is left behind, and that an interrupt is answered while a step runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from thanosql.engine.planner import Progress
+from thanosql.notebook.lines import NotebookLine
+from thanosql.notebook.progress import ProgressBar
+from thanosql.notebook.work import Work
+
+
+def training(step: int, loss: float) -> Progress:
+    return Progress(
+        what=f"training m, epoch {step // 10 + 1} of 10", done=step, total=100, unit="steps", detail=f"loss {loss:.3f}"
+    )
+
+
+def test_time_left_is_told_at_the_rate_of_the_present_stretch() -> None:
+    work = Work(0.0)
+    work.advance(Progress(what="checking", done=10, total=10, unit="rows"), 1.0)
+    for second in range(10):
+        work.advance(training(second * 2, 1.0), 100.0 + second)
+    assert work.at(109.0).seconds_left == pytest.approx((100 - 18) / 2)
+
+
+def test_what_is_said_names_share_amounts_loss_and_time_left() -> None:
+    work = Work(0.0)
+    work.advance(training(0, 2.0), 0.0)
+    work.advance(training(50, 0.25), 10.0)
+    assert work.at(10.0).parts() == ["training m, epoch 6 of 10", "50%", "50 of 100 steps", "loss 0.250", "10 s left"]
+
+
+def test_audio_is_told_in_its_own_time_and_how_fast_it_is_heard() -> None:
+    work = Work(0.0)
+    work.advance(Progress(what="transcribing", done=0, total=7200, unit="s"), 0.0)
+    work.advance(Progress(what="transcribing", done=600, total=7200, unit="s"), 10.0)
+    said = work.at(10.0).parts()
+    assert "10.0 min of 2.00 h of audio" in said
+    assert "60 × real time" in said
+
+
+def test_a_loss_becomes_a_curve_that_is_drawn_once_it_says_anything() -> None:
+    pages: list[str] = []
+
+    class Kept(NotebookLine):
+        def _show(self, page: str, text: str) -> None:
+            pages.append(page)
+
+    line, work = Kept(None), Work(0.0)
+    for step in range(3):
+        work.advance(training(step, 3.0 - step), float(step))
+        line.draw(work.at(float(step + 1) * 2))
+    assert "<polyline" not in pages[0]
+    assert "<polyline" in pages[2]
+    assert 'aria-valuenow="2"' in pages[2]
+
+
+def test_what_is_over_in_a_moment_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar() as bar:
+        bar.update(training(1, 1.0))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_quiet_bar_stays_quiet_however_long_it_takes(capfd: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar(quiet=True) as bar:
+        bar.update(training(1, 1.0))
+        time.sleep(1.2)
+    assert capfd.readouterr() == ("", "")
+
+
+SCRIPT = """
+import hashlib, sys, time
+from thanosql.notebook.progress import ProgressBar
+try:
+    with ProgressBar() as bar:
+        print("begun", flush=True)
+        before = time.monotonic()
+        while time.monotonic() - before < 6:  # each step holds the main thread, and no Python runs in it
+            hashlib.pbkdf2_hmac("sha256", b"x", b"y", 6_000_000)
+except KeyboardInterrupt:
+    print("ended", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_an_interrupt_is_acknowledged_while_a_long_step_runs() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", textwrap.dedent(SCRIPT)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith("interrupting: it ends after the running step")
+    acknowledged = time.monotonic() - began
+    assert process.stdout.readline() == "ended\n"
+    assert acknowledged < 1.0
+    assert time.monotonic() - began > acknowledged
+    process.wait(timeout=10)
+    process.stdout.close()
+    process.stderr.close()

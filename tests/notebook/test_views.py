@@ -1,0 +1,155 @@
+"""What a result looks like: the right figures stand in it, and nothing that a row says becomes markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thanosql.engine.dispatcher import Result
+from thanosql.notebook import diff
+from thanosql.notebook.markup import element
+from thanosql.notebook.players import Players, playable
+from thanosql.notebook.tables import as_text
+from thanosql.notebook.views import Showing, as_html
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'><script>"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, (0.3 * np.sin(np.arange(16_000) / 10)).astype(np.float32), 16_000)
+    return path
+
+
+def words(page: str) -> str:
+    """The text of a page: its tags and its style sheet left out."""
+    return html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"<style>.*?</style>", "", page)))
+
+
+def tags(page: str) -> set[str]:
+    return set(re.findall(r"<([a-z0-9]+)", page))
+
+
+def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Path) -> None:
+    frame = pd.DataFrame({"audio_path": [str(recording)], "predict_result": ["one two"]})
+    result = Result(
+        status="PREDICT 1",
+        rows=frame,
+        audio_column="audio_path",
+        display={"result_column": "predict_result", "confidence": [0.6]},
+    )
+    page = as_html(result, Showing())
+    assert page is not None
+    assert 'src="data:audio/wav;base64,' in page
+    assert 'aria-label="row 1, 1.0 seconds"' in page
+    assert "one two (confidence 60%)" in words(page)
+
+
+@pytest.mark.parametrize("status", ["PREDICT 1", "PRINT AUDIO 1", "SELECT 1", "LIST 1", "CHECK 1", "DESCRIBE MODEL m"])
+def test_nothing_that_a_row_says_becomes_markup(status: str) -> None:
+    frame = pd.DataFrame({HOSTILE: [HOSTILE], "audio_path": [HOSTILE], "predict_result": [HOSTILE]})
+    page = as_html(Result(status=status, rows=frame, audio_column="audio_path"), Showing(), note=HOSTILE)
+    assert page is not None
+    assert not tags(page) & {"img", "script"}
+    assert words(page).count(HOSTILE) >= 4
+
+
+def test_nothing_that_an_evaluation_or_a_card_says_becomes_markup() -> None:
+    frame = pd.DataFrame([{HOSTILE: HOSTILE, "words": 3, "wer": 0.5}, {HOSTILE: None, "words": 3, "wer": 0.5}])
+    wrong = {"row": 1, "audio": HOSTILE, "reference": HOSTILE, "hypothesis": HOSTILE + " more", "errors": 1}
+    pages = [
+        as_html(Result(status="EVALUATE 1", rows=frame, display={"utterances": [wrong]}), Showing()),
+        as_html(
+            Result(
+                status="DESCRIBE MODEL m",
+                rows=frame,
+                display={
+                    "card": {"name": HOSTILE, "statement": HOSTILE, "options": {HOSTILE: HOSTILE}, "base": HOSTILE}
+                },
+            ),
+            Showing(),
+        ),
+    ]
+    for page in pages:
+        assert page is not None
+        assert not tags(page) & {"img", "script"}
+        assert HOSTILE in words(page)
+
+
+@given(st.text(), st.text(min_size=1))
+@settings(max_examples=100, deadline=None)
+def test_any_text_comes_back_from_markup_as_what_is_seen_of_it(content: str, name: str) -> None:
+    page = element("td", content, title=name)
+    assert page.count("<") == 2
+    assert page.count('"') == 2
+
+
+def test_an_evaluation_shows_its_worst_rows_first_with_the_words_that_differ(recording: Path) -> None:
+    frame = pd.DataFrame([{"utterances": 2, "words": 5, "wer": 0.6, "cer": 0.3}])
+    utterances = [
+        {"row": 1, "audio": str(recording), "reference": "one two", "hypothesis": "one too", "errors": 1},
+        {"row": 2, "audio": str(recording), "reference": "a b c", "hypothesis": "x", "errors": 3},
+        {"row": 3, "audio": str(recording), "reference": "same", "hypothesis": "same", "errors": 0},
+    ]
+    page = as_html(Result(status="EVALUATE 2", rows=frame, display={"utterances": utterances}), Showing())
+    assert page is not None
+    assert "60.00%" in page
+    assert page.index("row 2") < page.index("row 1")
+    assert "<del" in page
+    assert "<ins" in page
+    assert "2 rows with errors, worst first" in page
+
+
+@given(st.lists(st.sampled_from(["one", "two", "three"])), st.lists(st.sampled_from(["one", "two", "four"])))
+@settings(max_examples=60, deadline=None)
+def test_both_texts_can_be_read_off_their_alignment(reference: list[str], hypothesis: list[str]) -> None:
+    steps = diff.align(" ".join(reference), " ".join(hypothesis))
+    assert [step.reference for step in steps if step.reference] == reference
+    assert [step.hypothesis for step in steps if step.hypothesis] == hypothesis
+
+
+def test_a_missing_recording_says_so_where_its_player_would_be() -> None:
+    said = Players((), 1_000_000).player("/no/such.wav", "row 1")
+    assert "no such file" in said
+    assert "<audio" not in said
+
+
+def test_players_stop_at_the_size_an_output_may_have(recording: Path) -> None:
+    players = Players((), recording.stat().st_size + 10)
+    assert "<audio" in players.player(str(recording), "row 1")
+    assert "<audio" not in players.player(str(recording), "row 2")
+
+
+def test_what_a_browser_cannot_play_is_put_in_as_mp3(tmp_path: Path) -> None:
+    path = tmp_path / "tone.aiff"
+    soundfile.write(path, (0.3 * np.sin(np.arange(16_000) / 10)).astype(np.float32), 16_000)
+    assert playable(path.read_bytes()) is None
+    assert "data:audio/mpeg;base64," in Players((), 1_000_000).player(str(path), "row 1")
+
+
+def test_a_file_that_is_no_audio_never_gets_into_the_page(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hunter2")
+    assert "base64" not in Players((), 1_000_000).player(str(secret), "row 1")
+
+
+def test_a_terminals_table_shows_control_characters_instead_of_obeying_them() -> None:
+    shown = as_text(pd.DataFrame({"a": ["\x1b[31mred\x07", "reversed\u202etxt"]}))
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "\u202e" not in shown
+
+
+def test_a_terminals_table_counts_hangul_as_two_columns() -> None:
+    lines = as_text(pd.DataFrame({"a": ["한국", "ab"], "b": ["x", "y"]})).splitlines()
+    assert lines[2] == "한국  x"
+    assert lines[3] == "ab    y"

@@ -1,0 +1,147 @@
+// Colours %%thanosql cells in JupyterLab 4 and Notebook 7: a cell that begins with the magic gets a language of its own.
+//
+// This is the whole of a federated extension, written as it is loaded: JupyterLab asks a container for two functions,
+// `init` (here is what is shared) and `get` (give me a module). So there is nothing to build and nothing to fetch.
+(() => {
+  "use strict";
+
+  const MIME = "text/x-thanosql";
+  const MAGIC = /^\s*%%thanosql\b/;
+  const KEYWORDS = new Set(
+    (
+      "AUDIO BUILD CHECK COPY DATASET DATASETS DELETE DESCRIBE DROP EVALUATE EXISTS EXPLAIN FIT FROM GET IF LIST MODEL " +
+      "MODELS OPTIONS PREDICT PRINT TABLE TABLES THANOSQL UPLOAD USING AS " +
+      "ALL ALTER ANALYZE AND ANY ASC BEGIN BETWEEN BY CASE CAST COMMIT CREATE CROSS DEFAULT DESC DISTINCT ELSE END EXCEPT " +
+      "FILTER FIRST FULL GRANT GROUP HAVING ILIKE IN INDEX INNER INSERT INTERSECT INTERVAL INTO IS JOIN LAST LATERAL LEFT " +
+      "LIKE LIMIT NOT NULLS OFFSET ON OR ORDER OUTER OVER PARTITION PRIMARY RECURSIVE REFERENCES RETURNING REVOKE RIGHT " +
+      "ROLLBACK SELECT SET SHOW TEMP TEMPORARY THEN TRUNCATE UNION UNIQUE UPDATE VACUUM VALUES VIEW WHEN WHERE WITH"
+    ).split(" ")
+  );
+  const ATOMS = new Set(["TRUE", "FALSE", "NULL"]);
+  const BASES = new Set(["Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny"]);
+
+  // Strings and comments may go over lines: `until` is what ends the one that the line begins in.
+  const tokens = {
+    name: "thanosql",
+    startState: () => ({ until: null, kind: null, depth: 0 }),
+    token(stream, state) {
+      if (state.until) {
+        return inside(stream, state);
+      }
+      if (stream.sol() && stream.match(/^\s*%%?thanosql\b.*/)) return "meta";
+      if (stream.eatSpace()) return null;
+      if (stream.match("--")) {
+        stream.skipToEnd();
+        return "comment";
+      }
+      if (stream.match("/*")) return begin(stream, state, "*/", "comment");
+      if (stream.match("'")) return begin(stream, state, "'", "string");
+      if (stream.match('"')) return begin(stream, state, '"', "variableName.special");
+      const tag = stream.match(/^\$(?:[A-Za-z_]\w*)?\$/);
+      if (tag) return begin(stream, state, tag[0], "string");
+      if (stream.match(/^::/)) return "operator";
+      if (stream.match(/^:[A-Za-z_]\w*/)) return "variableName.special";
+      if (stream.match(/^\d+(?:\.\d*)?(?:e[+-]?\d+)?/i)) return "number";
+      const word = stream.match(/^[^\W\d][\w$]*/u) || stream.match(/^\p{L}[\p{L}\p{N}_$]*/u);
+      if (word) {
+        const upper = word[0].toUpperCase();
+        if (KEYWORDS.has(upper)) return "keyword";
+        if (ATOMS.has(upper)) return "atom";
+        if (BASES.has(word[0])) return "typeName";
+        return stream.match(/^\s*\(/, false) ? "variableName.standard" : "variableName";
+      }
+      stream.next();
+      return null;
+    },
+    languageData: { commentTokens: { line: "--", block: { open: "/*", close: "*/" } } },
+  };
+
+  function begin(stream, state, until, kind) {
+    Object.assign(state, { until, kind, depth: 0 });
+    return inside(stream, state);
+  }
+
+  function inside(stream, state) {
+    const kind = state.kind;
+    while (!stream.eol()) {
+      if (state.kind === "comment" && stream.match("/*")) {
+        state.depth += 1;
+      } else if (stream.match(state.until)) {
+        if (state.depth === 0) {
+          state.until = state.kind = null;
+          break;
+        }
+        state.depth -= 1;
+      } else {
+        stream.next();
+      }
+    }
+    return kind;
+  }
+
+  // The cell's language follows its text; the notebook's own language comes back when the magic goes.
+  function watch(cell) {
+    if (cell.type !== "code") return;
+    let usual = cell.mimeType === MIME ? "text/x-ipython" : cell.mimeType;
+    const settle = () => {
+      const ours = MAGIC.test(cell.sharedModel.getSource());
+      if (cell.mimeType !== MIME) usual = cell.mimeType;
+      const wanted = ours ? MIME : usual;
+      if (cell.mimeType !== wanted) cell.mimeType = wanted;
+    };
+    cell.contentChanged.connect(settle);
+    cell.mimeTypeChanged.connect(settle);
+    settle();
+  }
+
+  function watchAll(panel) {
+    const seen = new WeakSet();
+    const look = () => {
+      const cells = panel.content.model ? panel.content.model.cells : [];
+      for (const cell of cells) {
+        if (!seen.has(cell)) {
+          seen.add(cell);
+          watch(cell);
+        }
+      }
+    };
+    panel.context.ready.then(() => {
+      panel.content.model.cells.changed.connect(look);
+      look();
+    });
+  }
+
+  function plugin(notebook, codemirror, language) {
+    return {
+      id: "thanosql:colours",
+      description: "Colours %%thanosql cells",
+      autoStart: true,
+      requires: [notebook.INotebookTracker, codemirror.IEditorLanguageRegistry],
+      activate: (app, tracker, languages) => {
+        const support = new language.LanguageSupport(language.StreamLanguage.define(tokens));
+        languages.addLanguage({ name: "ThanoSQL", mime: MIME, extensions: ["thanosql"], support });
+        tracker.widgetAdded.connect((_, panel) => watchAll(panel));
+        tracker.forEach(watchAll);
+      },
+    };
+  }
+
+  let shared = {};
+  async function load(name) {
+    const [version] = Object.values(shared[name]);
+    return (await version.get())();
+  }
+  const container = {
+    init(scope) {
+      shared = scope;
+    },
+    async get() {
+      const found = await Promise.all(
+        ["@jupyterlab/notebook", "@jupyterlab/codemirror", "@codemirror/language"].map(load)
+      );
+      return () => ({ __esModule: true, default: plugin(...found) });
+    },
+  };
+  window._JUPYTERLAB = window._JUPYTERLAB || {};
+  window._JUPYTERLAB["thanosql"] = container;
+})();
