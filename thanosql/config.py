@@ -11,17 +11,20 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLError, did_you_mean
 
-KEYS = ("database_url", "home", "audio_roots", "executor", "base_models")
+KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "executor", "base_models")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
-    the working folder of the moment."""
+    the working folder of the moment. `confined` says that they were set, and that no local file outside of them is
+    read. `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
     audio_roots: tuple[Path, ...]
+    confined: bool = False
+    remote_hosts: tuple[str, ...] = ()
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
 
@@ -49,6 +52,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
     where = Path(home or environment.get("THANOSQL_HOME") or file.get("home") or _default_home()).expanduser()
     roots = environment.get("THANOSQL_AUDIO_ROOTS")
     named = tuple(roots.split(os.pathsep)) if roots else tuple(file.get("audio_roots", ()))
+    hosts = environment.get("THANOSQL_REMOTE_HOSTS")
     bases = dict(file.get("base_models", {}))
     for name in ("Wav2Vec2En", "Wav2Vec2Ko"):
         if value := environment.get(f"THANOSQL_{name.upper()}"):
@@ -58,6 +62,8 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
         home=where.absolute(),
         audio_roots=tuple(Path(root).expanduser().absolute() for root in named)
         or (Path(), where.absolute() / "workspace"),
+        confined=bool(named),
+        remote_hosts=tuple(hosts.replace(",", " ").split()) if hosts else tuple(file.get("remote_hosts", ())),
         base_models=bases,
         executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
     )

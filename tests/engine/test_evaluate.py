@@ -162,3 +162,14 @@ def test_an_empty_reference_is_counted_and_said(session: Session, tmp_path: Path
     result = session.run(f"EVALUATE USING Wav2Vec2Tiny AS SELECT '{tmp_path / 'hush.wav'}' AS audio_path, '' AS text")
     assert "1 references are empty" in result.note
     assert result.value.words[0] == 0
+
+
+def test_both_sides_are_normalized_alike(session: Session) -> None:
+    shouted = f"SELECT audio_path, upper(text) || '!' AS text FROM ({ALL}) q"
+    plain = session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {ALL}").wer[0]
+    for name in ("model", "words"):
+        row = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (normalizer='{name}') AS {shouted}")
+        assert row.wer[0] == plain
+    row = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (normalizer='none') AS {shouted}").iloc[0]
+    assert row.hits == 0
+

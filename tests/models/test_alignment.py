@@ -48,7 +48,7 @@ def test_audio_longer_than_a_block_is_aligned_as_in_one(frames: int, monkeypatch
     logs = log_probabilities(frames, frames, 5)
     labels = [1, 1, 2, 4][: frames // 2]
     whole = best_path(logs, labels, blank=0).tolist()
-    monkeypatch.setattr(alignment, "BLOCK", 4)
+    monkeypatch.setattr(alignment, "HELD", 4 * (2 * len(labels) + 1))
     assert best_path(logs, labels, blank=0).tolist() == whole
 
 

@@ -156,4 +156,4 @@ def test_memory_does_not_grow_with_the_audio() -> None:
     while waiting:
         alive += 1
         waiting.extend(waiting.pop().after.values())
-    assert alive < 3 * 20 + 200  # the beam, and one trunk as long as the text
+    assert alive < 1000  # not all 200 · 20 · 8 that were ever made

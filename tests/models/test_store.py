@@ -169,3 +169,46 @@ def test_a_misspelt_name_gets_the_closest_one(store: Store) -> None:
     save(store, "digits")
     with pytest.raises(ThanoSQLError, match=r"Did you mean digits\?"):
         store.get("digit")
+
+
+def test_a_rollback_points_to_an_earlier_version_and_keeps_the_later(store: Store) -> None:
+    for number in range(3):
+        save(store, "m", str(number), overwrite=True)
+    assert store.roll_back("m", 2).version == 2
+    assert store.get("m").card["note"] == "1"
+    assert store.versions("m") == [1, 2, 3]
+    assert store.roll_back("m", 3).version == store.get("m").version == 3
+
+
+def test_what_is_written_after_a_rollback_is_a_new_version(store: Store) -> None:
+    for number in range(3):
+        save(store, "m", str(number), overwrite=True)
+    store.roll_back("m", 1)
+    assert save(store, "m", "new", overwrite=True) == 4
+    assert store.get("m").card["note"] == "new"
+
+
+def test_a_version_can_be_kept_without_being_made_the_current_one(store: Store) -> None:
+    save(store, "m", "old")
+    with store.writing("m", overwrite=True) as draft:
+        (draft.folder / "config.json").write_text("{}")
+        assert draft.commit({"note": "new"}, current=False).version == 2
+    assert store.get("m").card["note"] == "old"
+    assert store.versions("m") == [1, 2]
+    assert store.roll_back("m", 2).card["note"] == "new"
+
+
+def test_a_version_that_is_not_kept_cannot_be_rolled_back_to(store: Store) -> None:
+    save(store, "m")
+    with pytest.raises(ThanoSQLModelError):
+        store.roll_back("m", 7)
+    assert store.get("m").version == 1
+
+
+def test_an_evaluation_is_added_to_the_card_of_its_version(store: Store) -> None:
+    save(store, "m")
+    store.record_evaluation("m", 1, {"wer": 0.25})
+    store.record_evaluation("m", 1, {"wer": 0.5})
+    assert [one["wer"] for one in store.get("m").card["evaluations"]] == [0.25, 0.5]
+    store.record_evaluation("m", 9, {"wer": 0.1})  # gone by now: nothing happens
+    assert store.versions("m") == [1]

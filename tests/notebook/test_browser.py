@@ -175,9 +175,10 @@ def test_a_list_completes_what_is_typed_in_a_cell(notebook: lab.Notebook) -> Non
         page.keyboard.press(key)
     page.keyboard.type(" OPTIONS (pre", delay=20)
     page.keyboard.press("Tab")
-    page.wait_for_function(
-        f"() => {lab.LAST}.model.sharedModel.getSource().includes('Wav2Vec2Tiny OPTIONS (precision=')"
-    )
+    page.wait_for_selector(".jp-Completer >> text=precision=")
+    page.keyboard.press("Enter")
+    expected = "PREDICT USING Wav2Vec2Tiny OPTIONS (precision="
+    page.wait_for_function(f"() => {lab.LAST}.model.sharedModel.getSource().includes('{expected}')")
 
 
 def test_a_cell_has_the_colours_of_its_language(notebook: lab.Notebook) -> None:
@@ -195,8 +196,8 @@ def test_an_interrupt_is_acknowledged_within_a_second_and_leaves_one_line(
     notebook: lab.Notebook, statement: str
 ) -> None:
     if statement == "training":
-        # A recording a row, many times over: long enough to be interrupted in the middle.
-        rows = "SELECT audio_path, 'one two' AS text FROM calls, generate_series(1, 100)"
+        # Many passes over few recordings: it begins soon, and is long enough to be interrupted in the middle.
+        rows = "SELECT audio_path, 'one two' AS text FROM calls, generate_series(1, 8)"
         statement = f"BUILD MODEL never_done USING Wav2Vec2Tiny OPTIONS (max_epochs=500) AS {rows}"
     notebook.run(f"%%thanosql\n{statement}", wait=False)
     bar = f"() => {lab.LAST}.outputArea.node.innerText"

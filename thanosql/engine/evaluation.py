@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, option
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, confusions, score_each, total
+from thanosql.models.text import Normalizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,12 @@ class EvaluateOptions:
         None, "the table that takes pairs of reference and hypothesis words with their counts", kind="table"
     )
     exclude_trained: bool = option(False, "leave out the rows that the model was trained on")
+    normalizer: str = option(
+        "model",
+        "what is done to both sides before they are compared: 'model' as the model's own texts, 'words' lower case "
+        "without punctuation, 'none' nothing",
+        choices=("model", "words", "none"),
+    )
     seed: int = option(0, "seed of the bootstrap", low=0, high=2**31 - 1)
 
 
@@ -248,6 +255,11 @@ class Tally:
         )
         if worse:
             yield f"{worse:,} rows got worse; with a table_name they are the rows WHERE worse."
+
+
+def normalizer(name: str, of_model: Callable[[str], str]) -> Callable[[str], str]:
+    """What the option `normalizer` does to a text."""
+    return {"model": of_model, "words": Normalizer(case="lower", keep="'").normalize, "none": str}[name]
 
 
 def check_confusions_table(environment: Environment, table: str) -> None:

@@ -12,29 +12,30 @@ from collections.abc import Iterable
 
 from thanosql.engine.terminals import Lexeme, Refusal, lexeme, words
 
-# What each statement of ours looks like; its first word opens no PostgreSQL command but for the last four.
+# What each statement of ours looks like; its first word opens no PostgreSQL command but for the last five.
 SHAPES = {
     "BUILD": "BUILD MODEL name USING base [OPTIONS (…)] AS query",
     "FIT": "FIT MODEL name USING model [OPTIONS (…)] AS query",
     "PREDICT": "PREDICT USING model [OPTIONS (…)] AS query",
     "EVALUATE": "EVALUATE USING model [OPTIONS (…)] AS query",
     "PRINT": "PRINT AUDIO [OPTIONS (…)] AS query",
-    "LIST": "LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET}",
+    "LIST": "LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | MODEL VERSIONS name}",
     "DESCRIBE": "DESCRIBE MODEL name",
     "GET": "GET THANOSQL {DATASET | MODEL} name [OPTIONS (…)]",
     "UPLOAD": "UPLOAD MODEL name [OPTIONS (…)] FROM 'path'",
     "CHECK": "CHECK {BUILD | FIT | PREDICT | EVALUATE} …",
     "EXPLAIN": "EXPLAIN {BUILD | FIT | PREDICT | EVALUATE} …",
     "DROP": "DROP MODEL [IF EXISTS] name",
+    "ROLLBACK": "ROLLBACK MODEL name [TO version]",
     "DELETE": "DELETE MODEL name",
     "COPY": "COPY table [OPTIONS (…)] FROM 'path'",
 }
 KEYWORDS = words(
     """AS AUDIO BUILD CHECK COPY DATASET DATASETS DELETE DESCRIBE DROP EVALUATE EXISTS EXPLAIN FIT FROM GET IF LIST
-    MODEL MODELS OPTIONS PREDICT PRINT TABLE TABLES THANOSQL UPLOAD USING"""
+    MODEL MODELS OPTIONS PREDICT PRINT ROLLBACK TABLE TABLES THANOSQL TO UPLOAD USING VERSION VERSIONS"""
 )
 WITH_QUERY = frozenset({"BUILD", "FIT", "PREDICT", "EVALUATE", "PRINT"})
-_SHARED = frozenset({"EXPLAIN", "DROP", "DELETE", "COPY"})
+_SHARED = frozenset({"EXPLAIN", "DROP", "ROLLBACK", "DELETE", "COPY"})
 _OWN = frozenset(SHAPES) - _SHARED
 _SECOND = {word: shape.split()[1] for word, shape in SHAPES.items() if word in _OWN and "{" not in shape.split()[1]} | {
     "LIST": "MODEL TABLE MODELS TABLES THANOSQL"
@@ -77,7 +78,7 @@ def opens_statement(text: str, at: int) -> bool:
     second = lexeme(text, first.end)
     if word == "EXPLAIN":
         return _explains(text, second)
-    if word in ("DROP", "DELETE", "CREATE") and second.upper:
+    if word in ("DROP", "DELETE", "ROLLBACK", "CREATE") and second.upper:
         if word == "CREATE" and second.upper == "MODEL":
             raise Refusal(
                 "There is no CREATE MODEL.", first.start, second.end - first.start, f"Did you mean {SHAPES['BUILD']}?"

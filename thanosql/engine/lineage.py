@@ -32,7 +32,7 @@ def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], envi
         "from": {"name": plan.model.name, "version": plan.model.version, "key": plan.model.key},
         "statement": environment.statement,
         "options": {**asdict(plan.options), **asdict(plan.train)},
-        "rows": len(plan.references),
+        "rows": len(plan.rows.references),
         "audio_hours": report.audio_hours,
         "fingerprint": fingerprint(rows),
         "report": {**asdict(report), "history": [asdict(epoch) for epoch in report.history]},

@@ -28,9 +28,11 @@ from thanosql.engine.statements import (
     GetDataset,
     GetModel,
     List,
+    ListVersions,
     PlainSQL,
     Predict,
     PrintAudio,
+    RollbackModel,
     UploadModel,
 )
 from thanosql.engine.syntax import (
@@ -114,6 +116,11 @@ class _Builder(Transformer[Token, Any]):
 
     def what(self, *words: Token) -> str:
         return " ".join(word.upper().removesuffix("S") for word in words)
+
+    list_versions = ListVersions
+
+    def rollback_model(self, name: Word, *version: Token) -> RollbackModel:
+        return RollbackModel(name, _version(version[0]) if version else None)
 
     def drop_model(self, *children: Any) -> DropModel:
         return DropModel(children[-1], if_exists=len(children) == 2)
@@ -207,3 +214,10 @@ def _checked_name(token: Token) -> str:
             f"A name has letters from A to Z, digits and underscores, no digit first, at most {MAX_NAME}.",
         )
     return name
+
+
+def _version(token: Token) -> int:
+    number = _number(token)
+    if not isinstance(number, int) or number < 1:
+        raise Refusal("A version is a whole number from 1.", token.start_pos or 0, len(token.value))
+    return number

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.alignment import AlignmentError
+    from thanosql.models.arpa import LanguageModel
+    from thanosql.models.base import DecodeOptions
+    from thanosql.models.hearing import Hear, Hearing
     from thanosql.models.registry import Model
 
 T = TypeVar("T")
@@ -53,6 +57,71 @@ def assess(
         return recognizer.assess(waveforms, [text or "" for text in texts], options)
 
     return _recognize(snapshot, audio, rows, model, options, environment, work, references)
+
+
+def hear(
+    snapshot: Snapshot,
+    audio: Column,
+    rows: AudioRows,
+    model: Model,
+    options: TranscribeOptions,
+    environment: Environment,
+    decode: DecodeOptions,
+    language: LanguageModel | None = None,
+    *,
+    level: str = "word",
+) -> Iterator[tuple[int, Hearing | Exception]]:
+    """As `transcribe`, decoded as `decode` says, with the seconds of each word, character or segment (`level`)."""
+    made: list[Hear] = []
+
+    def work(recognizer: Recognizer, waveforms: list[np.ndarray], _: list[str | None]) -> list[Hearing]:
+        from thanosql.models import hearing, registry
+
+        if not made:
+            normalize = registry.normalizer(model, environment.settings).normalize
+            made.append(hearing.decoder(recognizer.vocabulary, decode, normalize, language, level=level))
+        return [made[0](logs) for logs in _log_probabilities(recognizer, waveforms, options)]
+
+    return _recognize(snapshot, audio, rows, model, options, environment, work)
+
+
+def align(
+    snapshot: Snapshot,
+    audio: Column,
+    rows: AudioRows,
+    texts: Sequence[str],
+    model: Model,
+    options: TranscribeOptions,
+    environment: Environment,
+    *,
+    level: str = "word",
+) -> Iterator[tuple[int, Hearing | Exception]]:
+    """`(row, where its text stands in its audio)`, `texts[row - 1]` being normalized; or what was wrong with either."""
+
+    def work(
+        recognizer: Recognizer, waveforms: list[np.ndarray], known: list[str | None]
+    ) -> list[Hearing | AlignmentError]:
+        from thanosql.models import hearing
+        from thanosql.models.alignment import AlignmentError
+
+        found: list[Hearing | AlignmentError] = []
+        for logs, text in zip(_log_probabilities(recognizer, waveforms, options), known, strict=True):
+            try:
+                found.append(hearing.aligned(logs, text or "", recognizer.vocabulary, level=level))
+            except AlignmentError as error:
+                found.append(error)
+        return found
+
+    return _recognize(snapshot, audio, rows, model, options, environment, work, texts)
+
+
+def _log_probabilities(
+    recognizer: Recognizer, waveforms: list[np.ndarray], options: TranscribeOptions
+) -> Iterator[np.ndarray]:
+    for logs in recognizer.log_probabilities(
+        waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds
+    ):
+        yield logs.numpy()
 
 
 def _recognize(

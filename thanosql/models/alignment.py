@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLOCK = 1024  # frames whose decisions are held at once; longer audio goes through twice, in memory of its square root
+HELD = 2**26  # decisions held at once, a byte each; longer audio goes through twice, in memory of its square root
 
 
 class AlignmentError(Exception):
@@ -79,7 +79,7 @@ def best_path(log_probabilities: np.ndarray, labels: Sequence[int], blank: int) 
     if not frames:
         return np.empty(0, dtype=np.int64)
     lattice = _Lattice(log_probabilities, wanted, blank)
-    block = max(BLOCK, math.isqrt(frames))
+    block = max(HELD // len(lattice.labels), math.isqrt(frames))
     begins = range(0, frames, block)
     columns = [lattice.first()]
     for begin in begins[1:]:
@@ -120,8 +120,7 @@ class _Lattice:
         self.logs = log_probabilities
         self.labels = np.full(2 * len(wanted) + 1, blank, dtype=np.int64)
         self.labels[1::2] = wanted
-        self.no_skip = np.ones(len(self.labels), dtype=bool)
-        self.no_skip[3::2] = wanted[1:] == wanted[:-1]
+        self.skips = np.where(wanted[1:] != wanted[:-1], 0.0, -np.inf)
 
     def first(self) -> NDArray[np.float64]:
         column = np.full(len(self.labels), -np.inf)
@@ -132,14 +131,12 @@ class _Lattice:
         """The next column, and how many states back each of its values came from: 0, 1 or 2."""
         best = column.copy()
         moves = np.zeros(len(column), dtype=np.int8)
-        for back in (1, 2):
-            before = np.full(len(column), -np.inf)
-            before[back:] = column[:-back]
-            if back == 2:
-                before[self.no_skip] = -np.inf
-            better = before > best
-            best[better] = before[better]
-            moves[better] = back
+        np.greater(column[:-1], column[1:], out=moves[1:], casting="unsafe")
+        np.maximum(column[:-1], column[1:], out=best[1:])
+        # A label may follow another without a blank between, where they are not the same.
+        skipping = column[1:-2:2] + self.skips
+        moves[3::2][skipping > best[3::2]] = 2
+        np.maximum(skipping, best[3::2], out=best[3::2])
         return best + self.logs[frame, self.labels], moves
 
     def last(self, column: NDArray[np.float64]) -> int:

@@ -89,14 +89,14 @@ class KenLM:
 def read(path: Path) -> NGram:
     """The model of an ARPA file. Raises ThanoSQLModelError when it is missing or damaged, with the line."""
     reader = _Reader(path)
-    with _opened(path) as file:
+    with _Opened(path) as file:
         return reader.model(file)
 
 
 def words(path: Path) -> Iterator[str]:
     """The words of an ARPA file, without the marks of sentences and of unknown words. Raises what `read` raises."""
     inside = False
-    with _opened(path) as file:
+    with _Opened(path) as file:
         for line in file:
             if line.startswith("\\"):
                 if inside:
@@ -108,7 +108,7 @@ def words(path: Path) -> Iterator[str]:
                     yield word
 
 
-class _opened:
+class _Opened:
     """A text file, gzipped or not; what the system says against it is translated."""
 
     def __init__(self, path: Path) -> None:

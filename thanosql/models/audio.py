@@ -112,8 +112,11 @@ def _local(path: str) -> Path:
     if scheme is None:
         return Path(path)
     if scheme[1].lower() != "file":
+        from thanosql.models.remote import shown
+
         raise AudioError(
-            f"{scheme[1].lower()}:// audio is not fetched: give a local path, a file:// URL or the bytes ({path})"
+            f"{scheme[1].lower()}:// audio is not fetched without allow_remote=True; a local path, a file:// URL or "
+            f"the bytes need no leave ({shown(path)})"
         )
     url = urlsplit(path)
     if url.netloc not in ("", "localhost"):

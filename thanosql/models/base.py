@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from thanosql.config import Settings
+    from thanosql.models.ctc import Vocabulary
     from thanosql.models.text import Normalizer
 
 SAMPLING_RATE = 16_000  # Hz, of every waveform here
@@ -64,6 +66,33 @@ class TranscribeOptions:
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
     window_seconds: float = option(
         30.0, "audio longer than this is heard in overlapping windows of this length", low=2.0, high=3600.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeOptions:
+    """How what a model heard becomes text; PREDICT takes them."""
+
+    decoder: str = option(
+        "greedy",
+        "'greedy' takes the best token of each frame; 'beam' the likeliest text, guided by lm and hotwords",
+        choices=("greedy", "beam"),
+    )
+    beam_width: int = option(100, "beginnings of texts that decoder='beam' keeps after each frame", low=1, high=10_000)
+    hotwords: list[str] = option([], "words or phrases to listen for, with decoder='beam'")
+    hotword_weight: float = option(
+        10.0,
+        "what a hot word earns in the beam, as a natural logarithm: 10 makes it e¹⁰ times likelier",
+        low=0,
+        high=100,
+    )
+    lm: str | None = option(None, "a language model in ARPA format (or KenLM's binary) for decoder='beam': its path")
+    lm_query: str | None = option(
+        None, "a query for texts (and how often each counts) that a language model is made of, for decoder='beam'"
+    )
+    lm_weight: float = option(0.5, "the language model's part in the beam: 0 is none", low=0, high=100)
+    word_bonus: float = option(
+        1.5, "what each word earns where there is a language model, which prefers few", low=-100, high=100
     )
 
 
@@ -175,6 +204,15 @@ class TrainingReport:
 class Recognizer(Protocol):
     """A loaded model that transcribes."""
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What the second axis of `log_probabilities` stands for."""
+
+    def log_probabilities(
+        self, waveforms: Sequence[np.ndarray], *, batch_size: int, window_seconds: float
+    ) -> list[torch.Tensor]:
+        """Natural log-probabilities of each waveform, float32 `(frames, vocab)` on the CPU, in their order."""
+
     def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
         """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
 
@@ -209,8 +247,13 @@ class Family(Protocol):
         progress: Callable[[TrainingProgress], None],
         *,
         read: Callable[[str | bytes], np.ndarray],
+        valid: Sequence[TrainingUtterance] = (),
+        state: Path | None = None,
     ) -> TrainingReport:
-        """Train from `checkpoint` and leave a Hugging Face folder in `folder`; `read` gives an utterance's waveform."""
+        """Train from `checkpoint` and leave a Hugging Face folder in `folder`; `read` gives an utterance's waveform.
+
+        `valid` are rows to validate on; in `state` a killed run keeps what it goes on from.
+        """
 
     def adopt(self, checkpoint: str, settings: Settings, folder: Path) -> str | None:
         """Put a checkpoint's files into `folder`, checked; the hub's commit they are of, None for a folder's own."""

@@ -1,7 +1,8 @@
 """A model's name in, its folder and card out; and a new version put in its place in one step.
 
     NAME/VERSION/        a folder that Wav2Vec2ForCTC.from_pretrained reads as it is, and its card, thanosql.json
-    NAME/CURRENT         the version that the name stands for; replaced atomically, after everything is on the disk
+    NAME/CURRENT         the version that the name stands for (after a rollback, the newest one behind it); replaced
+                         atomically, after everything is on the disk
     NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
 
@@ -50,11 +51,14 @@ class Draft:
     folder: Path
     committed: bool = field(default=False, init=False)
 
-    def commit(self, card: Mapping[str, Any]) -> StoredModel:
-        """Make the draft what the name stands for, its card beside it. On any failure the old version stays."""
+    def commit(self, card: Mapping[str, Any], *, current: bool = True) -> StoredModel:
+        """Make the draft what the name stands for, its card beside it. On any failure the old version stays.
+
+        With `current=False` it is kept as a version, and the name stands for what it stood for.
+        """
         if not (self.folder / "config.json").is_file():
             raise ThanoSQLInternalError(f"The draft of the model {self.name} holds no model.")
-        stored = self.store._put_in_place(self, card)
+        stored = self.store._put_in_place(self, card, current)
         self.committed = True
         return stored
 
@@ -74,13 +78,13 @@ class Store:
         # Not asked of the path: on a disk that ignores case, `Mine` would be there for `mine`.
         return name in self._entries() and (self.folder / name / CURRENT).is_file()
 
-    def get(self, name: str) -> StoredModel:
-        """The version that the name stands for. Raises ThanoSQLModelError when there is none, or it is damaged."""
+    def get(self, name: str, version: int | None = None) -> StoredModel:
+        """The version that the name stands for, or another. Raises ThanoSQLModelError when it is missing or damaged."""
         if not self.exists(name):
             raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
         home = self.folder / name
         try:
-            version = self._current(name)
+            version = self._current(name) if version is None else version
             card = json.loads((home / str(version) / CARD_FILE).read_text(encoding="utf-8"))
             if not isinstance(card, dict):
                 raise ValueError(f"{CARD_FILE} holds no object")
@@ -91,14 +95,24 @@ class Store:
         return StoredModel(name, version, home / str(version), card)
 
     def versions(self, name: str) -> list[int]:
-        """The versions that are kept, oldest first."""
+        """The versions that are kept, oldest first; after a rollback, later ones than the current too."""
         if not self.exists(name):
             return []
         try:
-            current = self._current(name)
+            newest = self._pointer(name)[1]
         except (OSError, ValueError):
             return self._numbers(name)
-        return [version for version in self._numbers(name) if version <= current]
+        return [version for version in self._numbers(name) if version <= newest]
+
+    def roll_back(self, name: str, version: int) -> StoredModel:
+        """Make a kept version what the name stands for, in one step. Raises ThanoSQLModelError when it is not kept."""
+        with self._held(name):
+            found = self.get(name, version)
+            try:
+                self._point_to(name, version, newest=self._pointer(name)[1])
+            except OSError as error:
+                raise _cannot_write(name, error) from error
+        return found
 
     @contextmanager
     def writing(self, name: str, *, overwrite: bool = False) -> Iterator[Draft]:
@@ -167,7 +181,7 @@ class Store:
             if other != name and other.lower() == name.lower():
                 raise ThanoSQLModelError(f"There is a model {other}: names that differ only in case are refused.")
 
-    def _put_in_place(self, draft: Draft, card: Mapping[str, Any]) -> StoredModel:
+    def _put_in_place(self, draft: Draft, card: Mapping[str, Any], current: bool) -> StoredModel:
         home = self.folder / draft.name
         version = max(self._numbers(draft.name), default=0) + 1
         card = {**card, "name": draft.name, "version": version}
@@ -179,29 +193,45 @@ class Store:
             for path in (*draft.folder.rglob("*"), draft.folder):
                 _sync(path)
             folder = draft.folder.rename(home / str(version))
-            pointer = home / (CURRENT + ".new")
-            pointer.write_text(str(version), encoding="ascii")
-            _sync(pointer)
-            _sync(home)
-            os.replace(pointer, home / CURRENT)
-            for path in (home, self.folder):
-                _sync(path)
+            self._point_to(draft.name, version if current else self._current(draft.name), newest=version)
         except OSError as error:
             raise _cannot_write(draft.name, error) from error
         self._sweep(draft.name)
         return StoredModel(draft.name, version, folder, card)
 
+    def _point_to(self, name: str, version: int, *, newest: int) -> None:
+        home = self.folder / name
+        pointer = home / (CURRENT + ".new")
+        pointer.write_text(str(version) if version == newest else f"{version} {newest}", encoding="ascii")
+        _sync(pointer)
+        _sync(home)
+        os.replace(pointer, home / CURRENT)
+        for path in (home, self.folder):
+            _sync(path)
+
     def _sweep(self, name: str) -> None:
         """Remove what no name stands for: drafts that a kill left, versions never pointed to, versions too old."""
         home = self.folder / name
-        newest = self.versions(name)[-self.keep_versions :]
+        newest = [*self.versions(name)[-self.keep_versions :], self._current_or_none(name)]
         gone = [home / str(version) for version in self._numbers(name) if version not in newest]
         gone += [path for path in home.iterdir() if path.name.startswith(DRAFT)]
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
 
     def _current(self, name: str) -> int:
-        return int((self.folder / name / CURRENT).read_text(encoding="ascii"))
+        return self._pointer(name)[0]
+
+    def _current_or_none(self, name: str) -> int | None:
+        try:
+            return self._current(name)
+        except (OSError, ValueError):
+            return None
+
+    def _pointer(self, name: str) -> tuple[int, int]:
+        """The version that the name stands for, and the newest that was ever made so; they differ after a rollback."""
+        text = (self.folder / name / CURRENT).read_text(encoding="ascii")
+        current, *newest = [int(word) for word in text.split()] or [int(text)]
+        return current, newest[0] if newest else current
 
     def _numbers(self, name: str) -> list[int]:
         home = self.folder / name

@@ -16,7 +16,7 @@ MEASURE = re.compile(
     r"^\s*([A-Za-z][\w ]*?) ([0-9.]+(?:e-?[0-9]+)?)(%?)\s*$"
 )  # a part of Progress.detail: `loss 0.512`
 SECONDS_BEFORE_A_GUESS = 2.0
-NEXT = {"checking": "loading the model"}  # what goes on, unreported, when the work of that name is done
+NEXT = {"checking": "loading model and audio"}  # what goes on, unreported, when the work of that name is done
 
 
 @dataclass

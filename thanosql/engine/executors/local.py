@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +34,42 @@ class Utterance:
     reference: str | None = None
 
 
+class Done(NamedTuple, Generic[T]):
+    """What became of a row: what the recognizer gave, or why it could not be read; `seconds` are those that were read."""
+
+    row: int
+    outcome: T | Exception
+    seconds: float
+
+
+class Memory(Protocol[T]):
+    """What was recognized before, and keeps what is; `engine.kept` has one."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """Audio that may be lost, and so stand in one batch."""
+
+    def recall(self, audios: Sequence[Audio]) -> Mapping[Audio, tuple[T, float]]:
+        """Those that were recognized, with their seconds."""
+
+    def expect(self, seconds: float) -> None:
+        """So much audio is about to be recognized."""
+
+    def keep(self, audio: Audio, outcome: T, seconds: float) -> None:
+        """This was recognized."""
+
+
 Group = list[Utterance]  # rows of the same audio and reference: recognized once
+Key = tuple[Audio, str | None]
 Recognize = Callable[[list["np.ndarray"], list[str | None]], list[T]]
+
+
+@dataclass(frozen=True)
+class _Batch(Generic[T]):
+    """Groups to recognize, and rows that need it no more."""
+
+    groups: list[Group] = field(default_factory=list)
+    done: list[Done[T]] = field(default_factory=list)
 
 
 def recognize(
@@ -41,36 +77,102 @@ def recognize(
     recognizer: Recognize[T],
     read: Callable[[Audio], np.ndarray],
     batch_size: int,
-) -> Iterator[tuple[int, T | Exception]]:
-    """`(row, what the recognizer gave)`, or the error that reading the row raised; not in the rows' order.
+    *,
+    memory: Memory[T] | None = None,
+    readers: int = READERS,
+) -> Iterator[Done[T]]:
+    """What the recognizer gave for each row, or the error that reading it raised; not in the rows' order.
 
     `recognizer` takes waveforms and their references, `read` gives the waveform of an audio. An audio that stands in
-    several rows of a window with one reference is read and recognized once.
+    several rows with one reference is read and recognized once: in the whole stream with a `memory`, else as long as
+    its rows are close.
     """
-    stream = iter(utterances)
-    with ThreadPoolExecutor(READERS, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
         try:
-            for batch, waveforms in _read_ahead(_batches(stream, batch_size), pool, read):
-                yield from _recognize_batch(batch, waveforms, recognizer)
+            yield from _Run(recognizer, batch_size, memory).answers(iter(utterances), pool, read)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _batches(stream: Iterator[Utterance], batch_size: int) -> Iterator[list[Group]]:
-    """Windows of the stream in order of duration, longest first, cut by the number of utterances and by audio seconds."""
-    while window := list(_window(stream)):
-        groups: dict[tuple[Audio, str | None], Group] = {}
-        for utterance in window:
-            groups.setdefault((utterance.audio, utterance.reference), []).append(utterance)
-        batch: list[Group] = []
+class _Run(Generic[T]):
+    def __init__(self, recognizer: Recognize[T], batch_size: int, memory: Memory[T] | None) -> None:
+        self._recognizer = recognizer
+        self._batch_size = batch_size
+        self._memory = memory
+        self._limit = min(BATCH_SECONDS, memory.batch_seconds) if memory is not None else BATCH_SECONDS
+        self._waiting: dict[Key, Group] = {}  # those that are read ahead
+
+    def answers(
+        self, stream: Iterator[Utterance], pool: ThreadPoolExecutor, read: Callable[[Audio], np.ndarray]
+    ) -> Iterator[Done[T]]:
+        for batch, waveforms in _read_ahead(self._batches(stream), pool, read):
+            yield from batch.done
+            yield from self._recognized(batch.groups, waveforms)
+
+    def _batches(self, stream: Iterator[Utterance]) -> Iterator[_Batch[T]]:
+        """Windows of the stream in order of duration, longest first, cut by the number of utterances and by seconds."""
+        while window := list(_window(stream)):
+            groups: dict[Key, Group] = {}
+            for utterance in window:
+                key = utterance.audio, utterance.reference
+                # A group that is read ahead takes those that come later, too.
+                (self._waiting.get(key) or groups.setdefault(key, [])).append(utterance)
+            # One for each window, so that no more of them are read than there is need for.
+            yield _Batch(done=list(self._recalled(groups)))
+            self._waiting.update(groups)
+            groups_left = sorted(groups.values(), key=lambda group: (-group[0].seconds, group[0].row))
+            batch: list[Group] = []
+            filled = 0.0
+            for group in groups_left:
+                if batch and (len(batch) == self._batch_size or filled + group[0].seconds > self._limit):
+                    yield _Batch(batch)
+                    batch, filled = [], 0.0
+                batch.append(group)
+                filled += group[0].seconds
+            if batch:
+                yield _Batch(batch)
+
+    def _recalled(self, groups: dict[Key, Group]) -> Iterator[Done[T]]:
+        """The rows that are remembered, taken out of `groups`."""
+        if self._memory is None:
+            return
+        found = self._memory.recall([audio for audio, _ in groups])
+        for key in [key for key in groups if key[0] in found]:
+            outcome, seconds = found[key[0]]
+            for utterance in groups.pop(key):
+                yield Done(utterance.row, outcome, seconds)
+
+    def _recognized(self, groups: list[Group], waveforms: list[np.ndarray | Exception]) -> Iterator[Done[T]]:
+        heard: list[tuple[Group, np.ndarray]] = []
         filled = 0.0
-        for group in sorted(groups.values(), key=lambda group: (-group[0].seconds, group[0].row)):
-            if batch and (len(batch) == batch_size or filled + group[0].seconds > BATCH_SECONDS):
-                yield batch
-                batch, filled = [], 0.0
-            batch.append(group)
-            filled += group[0].seconds
-        yield batch
+        for group, waveform in zip(groups, waveforms):
+            if isinstance(waveform, Exception):
+                yield from self._answered(group, waveform, 0.0)
+                continue
+            seconds = len(waveform) / SAMPLING_RATE
+            # What was not known beforehand may be longer than was thought.
+            if heard and filled + seconds > 2 * self._limit:
+                yield from self._recognized_together(heard, filled)
+                heard, filled = [], 0.0
+            heard.append((group, waveform))
+            filled += seconds
+        if heard:
+            yield from self._recognized_together(heard, filled)
+
+    def _recognized_together(self, heard: list[tuple[Group, np.ndarray]], seconds: float) -> Iterator[Done[T]]:
+        if self._memory is not None:
+            self._memory.expect(seconds)
+        found = self._recognizer([waveform for _, waveform in heard], [group[0].reference for group, _ in heard])
+        for (group, waveform), outcome in zip(heard, found, strict=True):
+            if self._memory is not None and not isinstance(outcome, Exception):
+                self._memory.keep(group[0].audio, outcome, len(waveform) / SAMPLING_RATE)
+        for (group, waveform), outcome in zip(heard, found, strict=True):
+            yield from self._answered(group, outcome, len(waveform) / SAMPLING_RATE)
+
+    def _answered(self, group: Group, outcome: T | Exception, seconds: float) -> Iterator[Done[T]]:
+        self._waiting.pop((group[0].audio, group[0].reference), None)
+        for utterance in group:
+            yield Done(utterance.row, outcome, seconds)
 
 
 def _window(stream: Iterator[Utterance]) -> Iterator[Utterance]:
@@ -83,12 +185,12 @@ def _window(stream: Iterator[Utterance]) -> Iterator[Utterance]:
 
 
 def _read_ahead(
-    batches: Iterator[list[Group]], pool: ThreadPoolExecutor, read: Callable[[Audio], np.ndarray]
-) -> Iterator[tuple[list[Group], list[np.ndarray | Exception]]]:
-    waiting: deque[tuple[list[Group], list[Future[np.ndarray]]]] = deque()
+    batches: Iterator[_Batch[T]], pool: ThreadPoolExecutor, read: Callable[[Audio], np.ndarray]
+) -> Iterator[tuple[_Batch[T], list[np.ndarray | Exception]]]:
+    waiting: deque[tuple[_Batch[T], list[Future[np.ndarray]]]] = deque()
     while True:
         for batch in islice(batches, BATCHES_AHEAD - len(waiting)):
-            waiting.append((batch, [pool.submit(read, group[0].audio) for group in batch]))
+            waiting.append((batch, [pool.submit(read, group[0].audio) for group in batch.groups]))
         if not waiting:
             return
         batch, futures = waiting.popleft()
@@ -105,18 +207,3 @@ def _outcome(future: Future[np.ndarray]) -> np.ndarray | Exception:
         if isinstance(error, AudioError):
             return error
         raise
-
-
-def _recognize_batch(
-    batch: list[Group], waveforms: list[np.ndarray | Exception], recognizer: Recognize[T]
-) -> Iterator[tuple[int, T | Exception]]:
-    heard = [
-        (waveform, group[0].reference)
-        for group, waveform in zip(batch, waveforms)
-        if not isinstance(waveform, Exception)
-    ]
-    found = iter(recognizer([waveform for waveform, _ in heard], [text for _, text in heard]) if heard else [])
-    for group, waveform in zip(batch, waveforms):
-        outcome = waveform if isinstance(waveform, Exception) else next(found)
-        for utterance in group:
-            yield utterance.row, outcome

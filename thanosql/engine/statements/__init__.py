@@ -13,6 +13,7 @@ from thanosql.engine.statements.listing import List
 from thanosql.engine.statements.plain_sql import PlainSQL
 from thanosql.engine.statements.predict import Predict
 from thanosql.engine.statements.print_audio import PrintAudio
+from thanosql.engine.statements.rollback_model import ListVersions, RollbackModel
 from thanosql.engine.statements.upload_model import UploadModel
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
     "GetDataset",
     "GetModel",
     "List",
+    "ListVersions",
     "PlainSQL",
     "Predict",
     "PrintAudio",
+    "RollbackModel",
     "UploadModel",
 ]

@@ -7,25 +7,25 @@ Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.held_out import Rows, judge, open_held_out
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
-from thanosql.engine.preflight import AudioRows, chunk_size, inspect
+from thanosql.engine.preflight import inspect
 from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions, option
+from thanosql.models.base import TrainingProgress, TrainingReport, TrainOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.database import Column, Snapshot
     from thanosql.models.registry import Model
 
 
@@ -44,21 +44,28 @@ class BuildOptions:
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+    valid_query: str | None = option(
+        None, "a query for rows to validate on, in a string; the epoch with the best WER on them is kept"
+    )
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a model of the name may be there already."""
+        return self.overwrite
 
 
 @dataclass(frozen=True)
 class TrainPlan(Plan):
-    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL'."""
+    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL', `rival` the model that a new version must beat."""
 
     statement: str
     name: str
     model: Model
     options: BuildOptions
     train: TrainOptions
-    snapshot: Snapshot
-    audio: Column
-    rows: AudioRows
-    references: list[str]
+    rows: Rows
+    valid: Rows | None = None
+    rival: Model | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +104,13 @@ def plan_build(statement: BuildModel, environment: Environment) -> TrainPlan:
 
 
 def subject_of_training(
-    kind: str, name: Word, reference: ModelReference, given: tuple[Option, ...], query: Query, environment: Environment
+    kind: str,
+    name: Word,
+    reference: ModelReference,
+    given: tuple[Option, ...],
+    query: Query,
+    environment: Environment,
+    declared: type[BuildOptions] = BuildOptions,
 ) -> Subject:
     """What BUILD and FIT are about: names and options are checked before the query is run."""
     from thanosql.models import registry
@@ -105,7 +118,7 @@ def subject_of_training(
     model = resolve_model(reference, environment)
     options, train = bind(
         given,
-        BuildOptions,
+        declared,
         TrainOptions,
         source=environment.source,
         statement=kind,
@@ -113,7 +126,7 @@ def subject_of_training(
         defaults=registry.train_defaults(model),
     )
     with located(environment, name.start, len(name.text)):
-        registry.check_new_name(name.text, environment.store, overwrite=options.overwrite)
+        registry.check_new_name(name.text, environment.store, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
     snapshot, audio = open_rows(query, options.audio_col, environment)
     text = snapshot.column(options.text_col, option="text_col")
@@ -131,10 +144,15 @@ def plan_training(about: Subject, name: str, environment: Environment) -> TrainP
     rows = inspect(about.snapshot, about.audio, environment)
     rows.refuse(about.audio.name)
     texts = references(about.snapshot, about.text)
-    registry.family(about.model.family).prepare(about.model.checkpoint, environment.settings, enumerate(texts, start=1))
-    return TrainPlan(
-        f"{about.kind} MODEL", name, about.model, about.options, about.how, about.snapshot, about.audio, rows, texts
-    )
+    held_out = None
+    if about.options.valid_query is not None:
+        held_out = open_held_out(about.options.valid_query, about.audio.name, about.text.name, environment)
+    for spoken in (texts, held_out.references if held_out is not None else []):
+        registry.family(about.model.family).prepare(
+            about.model.checkpoint, environment.settings, enumerate(spoken, start=1)
+        )
+    learned = Rows(about.snapshot, about.audio, rows, texts)
+    return TrainPlan(f"{about.kind} MODEL", name, about.model, about.options, about.how, learned, held_out)
 
 
 @run.register
@@ -154,34 +172,38 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             )
         )
 
-    with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
+    # What an interrupted run goes on from; the draft itself goes with the run.
+    state = environment.store.folder / ".training" / plan.name
+    with environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft:
         report = registry.family(plan.model.family).train(
             plan.model.checkpoint,
             environment.settings,
-            _utterances(plan),
+            plan.rows.utterances(),
             plan.train,
             draft.folder,
             progress,
             read=partial(read, roots=environment.settings.audio_roots),
+            valid=plan.valid.utterances() if plan.valid is not None else (),
+            state=state,
         )
-        rows = row_fingerprints(zip((audio for _, audio in _audio(plan)), plan.references))
+        rows = row_fingerprints(zip((audio for _, audio in plan.rows.stream()), plan.rows.references))
         # What the model it starts from has learned is known to this one as well.
         write_trained_rows(draft.folder, trained_rows(plan.model).union(rows))
-        model = draft.commit(training_card(plan, report, rows, environment))
+        verdict = None
+        if plan.rival is not None and plan.valid is not None:
+            verdict = judge(draft.folder, plan.rival, plan.valid, TranscribeOptions(), environment)
+        better = verdict is None or verdict.better
+        model = draft.commit(training_card(plan, report, rows, environment), current=better)
+    shutil.rmtree(state, ignore_errors=True)
+    remarks = list(report.warnings)
+    if verdict is not None:
+        became = "is now the current one" if better else "is kept, and not made the current one"
+        remarks.append(f"Version {model.version} {became}: {verdict}.")
     return Result(
-        status=f"{plan.statement} {plan.name}", report=_model_report(plan, report, model.version, str(model.folder))
+        status=f"{plan.statement} {plan.name}",
+        report=_model_report(plan, report, model.version, str(model.folder)),
+        note="\n".join(remarks),
     )
-
-
-def _audio(plan: TrainPlan) -> Iterator[tuple[int, str | bytes]]:
-    return plan.snapshot.stream(plan.audio, chunk=chunk_size(plan.audio))
-
-
-def _utterances(plan: TrainPlan) -> list[TrainingUtterance]:
-    return [
-        TrainingUtterance(row=row, audio=audio, text=plan.references[row - 1], seconds=plan.rows.seconds[row - 1])
-        for row, audio in _audio(plan)
-    ]
 
 
 def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder: str) -> ModelReport:

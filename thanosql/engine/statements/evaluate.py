@@ -139,18 +139,19 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
 
 
 def _hear(plan: EvaluatePlan, model: Model, environment: Environment) -> list[Heard]:
-    """What a model hears in every row, both sides in the model's own letters: another case is no error of the model."""
+    """What a model hears in every row. By default both sides are in the model's letters: a case is no error of its own."""
     from thanosql.models import registry
 
-    normalize = registry.normalizer(model, environment.settings).normalize
-    texts = [normalize(text) for text in plan.references]
+    fitted = registry.normalizer(model, environment.settings).normalize
+    compared = evaluation.normalizer(plan.options.normalizer, fitted)
+    texts = [fitted(text) for text in plan.references]
     found: list[Heard | None] = [None] * plan.snapshot.rows
     for row, outcome in transcription.assess(
         plan.snapshot, plan.audio, plan.rows, texts, model, plan.transcribe, environment
     ):
         if isinstance(outcome, Exception):
             raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
-        found[row - 1] = Heard(texts[row - 1], normalize(outcome.transcript.text), outcome)
+        found[row - 1] = Heard(compared(plan.references[row - 1]), compared(outcome.transcript.text), outcome)
     return [heard for heard in found if heard is not None]
 
 

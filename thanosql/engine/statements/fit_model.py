@@ -7,12 +7,14 @@ It is BUILD, starting from a model (a base will do too) and keeping its vocabula
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from thanosql.engine.planner import Environment, plan
-from thanosql.engine.statements.build_model import TrainPlan, plan_training, subject_of_training
+from thanosql.engine.planner import Environment, plan, resolve_model
+from thanosql.engine.statements.build_model import BuildOptions, TrainPlan, plan_training, subject_of_training
 from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
+from thanosql.errors import ThanoSQLOptionError
+from thanosql.models.base import option
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,34 @@ class FitModel(Statement):
     query: Query
 
 
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(BuildOptions):
+    overwrite_if_better: bool = option(
+        False, "replace a model of that name only if the new version is better on valid_query (paired p < 0.05)"
+    )
+
+    @property
+    def replaces(self) -> bool:
+        return self.overwrite or self.overwrite_if_better
+
+
 @subject.register
 def subject_of_fit(statement: FitModel, environment: Environment) -> Subject:
-    return subject_of_training("FIT", statement.name, statement.model, statement.options, statement.query, environment)
+    return subject_of_training(
+        "FIT", statement.name, statement.model, statement.options, statement.query, environment, FitOptions
+    )
 
 
 @plan.register
 def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
-    return plan_training(subject_of_fit(statement, environment), statement.name.text, environment)
+    fit = plan_training(subject_of_fit(statement, environment), statement.name.text, environment)
+    assert isinstance(fit.options, FitOptions)
+    if not fit.options.overwrite_if_better:
+        return fit
+    if fit.valid is None:
+        raise ThanoSQLOptionError(
+            "overwrite_if_better needs rows to judge by.", hint="Name them: valid_query='SELECT …'."
+        )
+    name = statement.name.text
+    rival = resolve_model(ModelReference(name), environment) if environment.store.exists(name) else None
+    return replace(fit, rival=rival)

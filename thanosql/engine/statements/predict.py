@@ -17,18 +17,26 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language_models import language_model, refuse_idle_guidance
+from thanosql.engine.naming import Column
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, inspect
 from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.engine.words import LEVELS, WordsTable, plan_words, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import TranscribeOptions, option
+from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot, Target
+    from thanosql.engine.database import Snapshot, Target
+    from thanosql.models.arpa import LanguageModel
+    from thanosql.models.base import Transcript
+    from thanosql.models.hearing import Hearing
     from thanosql.models.registry import Model
+
+TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Predict(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions:
+class PredictOptions(DecodeOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     result_col: str = option(
         "predict_result",
@@ -55,6 +63,26 @@ class PredictOptions:
         "column named as result_col with _error behind it",
         choices=("raise", "null"),
     )
+    timestamps: str = option(
+        "none",
+        "a jsonb column named as result_col with _words behind it: a list of word, start and end (seconds) and "
+        "confidence, for words, characters or segments between pauses",
+        choices=("none", *LEVELS),
+    )
+    confidence: bool = option(
+        False, "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1"
+    )
+    words_table: str | None = option(
+        None, "the table that takes a row for each word; brings timestamps='word' where they are 'none'", kind="table"
+    )
+    row_key: str | None = option(
+        None, "the column that stands beside each word in words_table; audio_col where it is NULL", kind="column"
+    )
+
+    @property
+    def level(self) -> str:
+        """What is timed."""
+        return "word" if self.timestamps == "none" and self.words_table is not None else self.timestamps
 
 
 @dataclass(frozen=True)
@@ -65,7 +93,9 @@ class PredictPlan(Plan):
     snapshot: Snapshot
     audio: Column
     rows: AudioRows
+    language: LanguageModel | None
     target: Target | None
+    words: WordsTable | None
 
 
 @subject.register
@@ -79,9 +109,11 @@ def subject_of_predict(statement: Predict, environment: Environment) -> Subject:
         statement="PREDICT",
         params=environment.params,
     )
-    if options.table_name is not None:
-        refuse_open_transaction(environment, "PREDICT with a table_name")
+    if options.table_name is not None or options.words_table is not None:
+        refuse_open_transaction(environment, "PREDICT with a table")
+    refuse_idle_guidance(options)
     snapshot, audio = open_rows(statement.query, options.audio_col, environment)
+    refuse_taken(snapshot, [column.name for column in _columns(options)[1:]])
     target = snapshot.check_target(options.table_name) if options.table_name is not None else None
     return Subject("PREDICT", model, options, transcribe, snapshot, audio, None, target, written(target))
 
@@ -89,11 +121,19 @@ def subject_of_predict(statement: Predict, environment: Environment) -> Subject:
 @plan.register
 def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     about = subject_of_predict(statement, environment)
+    options = about.options
+    words = None
+    if options.words_table is not None:
+        named = f"{options.result_col}_words"
+        words = plan_words(about.snapshot, options.words_table, options.row_key, about.audio, named)
+    language = language_model(options, about.model, environment)
     rows = inspect(about.snapshot, about.audio, environment)
-    if about.options.on_error == "raise":
+    if options.on_error == "raise":
         rows.refuse(about.audio.name)
     assert isinstance(about.how, TranscribeOptions)
-    return PredictPlan(about.model, about.options, about.how, about.snapshot, about.audio, rows, about.target)
+    return PredictPlan(
+        about.model, options, about.how, about.snapshot, about.audio, rows, language, about.target, words
+    )
 
 
 @run.register
@@ -105,6 +145,9 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
     # Read before the replacement: the query may have read the very table that is replaced.
     frame = plan.snapshot.frame() if environment.fetch or plan.target is None else None
+    if plan.words is not None:
+        count = plan.words.replace(plan.snapshot, environment)
+        note += f"; {count:,} words in table {plan.options.words_table}"
     if plan.target is not None:
         plan.snapshot.replace(plan.target)
         note += f"; in table {plan.options.table_name}"
@@ -114,9 +157,10 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
 @materialize.register
 def materialize_predict(statement: Predict, environment: Environment) -> str:
     plan = plan_predict(statement, environment)
-    if plan.target is not None:
+    if plan.target is not None or plan.words is not None:
         raise ThanoSQLDataError(
-            "A PREDICT inside a query cannot have a table_name.", hint="Run it as a statement of its own first."
+            "A PREDICT inside a query cannot have a table_name or words_table.",
+            hint="Run it as a statement of its own first.",
         )
     _write(plan, environment)
     name = plan.snapshot.into_temporary()
@@ -125,21 +169,40 @@ def materialize_predict(statement: Predict, environment: Environment) -> str:
 
 
 def _write(plan: PredictPlan, environment: Environment) -> None:
-    from thanosql.engine.database import Column
+    plan.snapshot.write(_columns(plan.options), _predictions(plan, environment))
 
-    columns = [Column(plan.options.result_col, "text")]
-    if plan.options.on_error == "null":
-        columns.append(Column(f"{plan.options.result_col}_error", "text"))
-    plan.snapshot.write(columns, _predictions(plan, environment))
+
+def _columns(options: PredictOptions) -> list[Column]:
+    """The columns that are written: the transcript, and what else was asked for."""
+    wanted = {
+        "_words": options.level != "none",
+        "_confidence": options.confidence,
+        "_error": options.on_error == "null",
+    }
+    return [
+        Column(options.result_col, "text"),
+        *(Column(f"{options.result_col}{end}", TYPES[end]) for end, is_wanted in wanted.items() if is_wanted),
+    ]
 
 
 def _predictions(plan: PredictPlan, environment: Environment) -> Iterator[tuple[Any, ...]]:
-    for row, outcome in transcription.transcribe(
-        plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment
-    ):
+    options = plan.options
+    for row, outcome in _heard(plan, environment):
         if not isinstance(outcome, Exception):
-            yield (row, outcome.text) if plan.options.on_error == "raise" else (row, outcome.text, None)
-        elif plan.options.on_error == "null":
-            yield row, None, str(outcome)
+            found: list[Any] = [outcome.text]
+            if options.level != "none":
+                found.append(words_json(outcome.words))  # type: ignore[union-attr]
+            if options.confidence:
+                found.append(outcome.confidence)
+            yield (row, *found) if options.on_error == "raise" else (row, *found, None)
+        elif options.on_error == "null":
+            yield row, *[None] * (len(_columns(options)) - 1), str(outcome)
         else:
             raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
+
+
+def _heard(plan: PredictPlan, environment: Environment) -> Iterator[tuple[int, Transcript | Hearing | Exception]]:
+    given = (plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment)
+    if plan.options.decoder == "greedy" and plan.options.level == "none":
+        return transcription.transcribe(*given)
+    return transcription.hear(*given, plan.options, plan.language, level=plan.options.level)

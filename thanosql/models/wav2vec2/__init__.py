@@ -52,11 +52,15 @@ def train(
     progress: Callable[[TrainingProgress], None],
     *,
     read: Callable[[str | bytes], np.ndarray],
+    valid: Sequence[TrainingUtterance] = (),
+    state: Path | None = None,
 ) -> TrainingReport:
     """Train from a checkpoint and leave a Hugging Face folder; see `trainer.train`."""
     from thanosql.models.wav2vec2 import trainer
 
-    return trainer.train(checkpoint, settings, utterances, options, folder, progress, read=read)
+    return trainer.train(
+        checkpoint, settings, utterances, options, folder, progress, read=read, valid=valid, state=state
+    )
 
 
 def adopt(checkpoint: str, settings: Settings, folder: Path) -> str | None:

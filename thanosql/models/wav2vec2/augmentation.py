@@ -23,18 +23,18 @@ _SEARCH = 128  # samples, 8 ms
 class Augmentation:
     """How far each property may wander: factors log-uniform in [1 / (1 + x), 1 + x], a `…_share` is a probability."""
 
-    speed: float = 0.2
-    tempo: float = 0.2
+    speed: float = 0.12
+    tempo: float = 0.12
     tempo_share: float = 0.5
     pause: float = 0.15  # seconds of quiet added at either end, at most
-    room_share: float = 0.3
+    room_share: float = 0.2
     reverberation: tuple[float, float] = (0.05, 0.4)  # seconds to fall by 60 dB
-    tone: float = 8.0  # dB up or down, in bands about an octave wide
-    band_share: float = 0.5
+    tone: float = 5.0  # dB up or down, in bands about an octave wide
+    band_share: float = 0.3
     low_pass: tuple[float, float] = (2_400.0, 7_500.0)  # Hz
     high_pass: tuple[float, float] = (40.0, 400.0)  # Hz
-    noise_share: float = 0.6
-    signal_to_noise: tuple[float, float] = (5.0, 40.0)  # dB
+    noise_share: float = 0.4
+    signal_to_noise: tuple[float, float] = (10.0, 40.0)  # dB
     level: tuple[float, float] = (-20.0, 6.0)  # dB, kept below full scale
 
 

@@ -1,0 +1,101 @@
+"""ROLLBACK MODEL and LIST MODEL VERSIONS: a name in, an earlier version in its place, or what versions there are, out.
+
+ROLLBACK MODEL my_model
+ROLLBACK MODEL my_model TO 2
+LIST MODEL VERSIONS my_model
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.planner import Environment, Plan, located, materialize, plan
+from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.syntax import Statement, Word
+from thanosql.errors import ThanoSQLModelError
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackModel(Statement):
+    """ROLLBACK MODEL name [TO version]; without a version, the one before the current"""
+
+    name: Word
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListVersions(Statement):
+    """LIST MODEL VERSIONS name"""
+
+    name: Word
+
+
+@dataclass(frozen=True)
+class RollbackPlan(Plan):
+    name: str
+    current: int
+    version: int
+
+
+@dataclass(frozen=True)
+class VersionsPlan(Plan):
+    name: str
+
+
+@plan.register
+def plan_rollback(statement: RollbackModel, environment: Environment) -> RollbackPlan:
+    name = statement.name.text
+    with located(environment, statement.name.start, len(name)):
+        current = environment.store.get(name).version
+        versions = environment.store.versions(name)
+        earlier = [version for version in versions if version < current]
+        version = statement.version if statement.version is not None else max(earlier, default=None)
+        if version is None or version not in versions or version == current:
+            listed = ", ".join(str(one) for one in versions)
+            wanted = "no version before it" if version is None else f"no other version {version}"
+            raise ThanoSQLModelError(
+                f"The model {name} is at version {current}, and there is {wanted}.", hint=f"Kept are: {listed}."
+            )
+    return RollbackPlan(name, current, version)
+
+
+@run.register
+def run_rollback(plan: RollbackPlan, environment: Environment) -> Result:
+    model = environment.store.roll_back(plan.name, plan.version)
+    return Result(
+        status=f"ROLLBACK MODEL {plan.name}",
+        note=f"{plan.name} is at version {model.version}; it was at {plan.current}.",
+    )
+
+
+@plan.register
+def plan_versions(statement: ListVersions, environment: Environment) -> VersionsPlan:
+    with located(environment, statement.name.start, len(statement.name.text)):
+        return VersionsPlan(environment.store.get(statement.name.text).name)
+
+
+@run.register
+def run_versions(plan: VersionsPlan, environment: Environment) -> Result:
+    import pandas as pd
+
+    current = environment.store.get(plan.name).version
+    rows = []
+    for version in environment.store.versions(plan.name):
+        model = environment.store.get(plan.name, version)
+        evaluations = model.card.get("evaluations") or [{}]
+        rows.append(
+            {
+                "version": version,
+                "current": version == current,
+                "rows": model.card.get("rows"),
+                "hours": model.card.get("audio_hours"),
+                "wer": evaluations[-1].get("wer"),
+                "created": model.card.get("created"),
+                "statement": model.card.get("statement"),
+            }
+        )
+    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows))
+
+
+materialize.register(ListVersions, materialize_rows)

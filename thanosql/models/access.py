@@ -1,0 +1,98 @@
+"""Where a statement's audio may come from: references in; headers, waveforms and fingerprints out.
+
+It binds what the settings say (folders, hosts) and what the statement allows, so that every reader of its audio keeps
+to the same limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thanosql.models.audio import is_remote, locate, probe, read
+from thanosql.models.sources import AudioError, AudioInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.config import Settings
+    from thanosql.models.remote import RemoteAccess
+
+FINGERPRINT_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioAccess:
+    """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched.
+
+    With a `spool`, a remote file is fetched once into that folder and read from there: for what reads audio again and
+    again. The folder is the caller's to remove.
+    """
+
+    roots: tuple[Path, ...]
+    confined: bool = False
+    remote: RemoteAccess | None = None
+    spool: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, *, allow_remote: bool = False, spool: Path | None = None) -> AudioAccess:
+        """What the settings let through; other machines only with `allow_remote`."""
+        remote = None
+        if allow_remote:
+            from thanosql.models.remote import RemoteAccess
+
+            remote = RemoteAccess(hosts=frozenset(settings.remote_hosts))
+        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, spool=spool)
+
+    def fetches(self, audio: str | bytes | None) -> bool:
+        """Whether this audio comes over the network each time it is read: then its header is not read beforehand."""
+        return self.remote is not None and self.spool is None and isinstance(audio, str) and is_remote(audio)
+
+    def probe(self, audio: str | bytes) -> AudioInfo:
+        """As `audio.probe`. Raises AudioError."""
+        if (file := self._spooled(audio)) is not None:
+            return probe(str(file))
+        return probe(audio, self.roots, confined=self.confined, remote=self.remote)
+
+    def read(self, audio: str | bytes) -> np.ndarray:
+        """As `audio.read`: float32 `(samples,)`, mono, 16,000 Hz. Raises AudioError."""
+        if (file := self._spooled(audio)) is not None:
+            return read(str(file))
+        return read(audio, self.roots, confined=self.confined, remote=self.remote)
+
+    def fingerprint(self, audio: str | bytes) -> bytes:
+        """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.
+
+        Of a URL it is made of the URL alone: to ask for more would take a journey each. Raises AudioError for a file
+        that is not there.
+        """
+        digest = partial(hashlib.blake2b, digest_size=FINGERPRINT_BYTES)
+        if not isinstance(audio, str):
+            return digest(audio).digest()
+        if is_remote(audio):
+            return digest(audio.encode(errors="surrogatepass"), person=b"url").digest()
+        file = locate(audio, self.roots, confined=self.confined)
+        try:
+            about = file.stat()
+        except OSError as error:
+            raise AudioError(f"cannot be read ({error.strerror or error}): {file}") from error
+        stamp = f"\0{about.st_size}\0{about.st_mtime_ns}".encode()
+        return digest(os.fsencode(file.absolute()) + stamp, person=b"file").digest()
+
+    def _spooled(self, audio: str | bytes) -> Path | None:
+        if self.spool is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
+            return None
+        file = self.spool / hashlib.blake2b(audio.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+        if not file.exists():
+            from thanosql.models.remote import fetch
+
+            content = fetch(audio, self.remote)
+            # Two readers may come for one file: what stands under its name is always whole.
+            part = file.with_suffix(f".{os.getpid()}.{id(content)}")
+            part.write_bytes(content)
+            part.replace(file)
+        return file
