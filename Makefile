@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test check lint format bench clean
+.PHONY: help setup demo test check lint format bench docs clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -36,6 +36,11 @@ format:  ## rewrites the sources as ruff has them
 
 bench: setup  ## every benchmark, one after the other
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: setup  ## the documentation's site, strictly, in site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python scripts/make_reference.py --check
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

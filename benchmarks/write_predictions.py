@@ -3,13 +3,14 @@
     python benchmarks/write_predictions.py [--rows 1000000] [--rounds 3] [--url postgresql://…]
 
 Both write the same table (id, path, transcript), in turn; medians are compared. Ours is all that PREDICT … table_name
-does
-but the recognizing: the query's snapshot, its stream, COPY of the predictions and the table put in place.
+does but the recognizing: the query's snapshot, its stream, COPY of the predictions and the table put in place. On a
+machine that does other work as well, look at the processor seconds of client and server, which are printed beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import tempfile
@@ -57,22 +58,31 @@ def measure(url: str, rows: int, rounds: int) -> None:
         engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
         frame = database.run(said(f"SELECT id, path, {TRANSCRIPT} AS predict_result FROM {SOURCE}"))
         copying, writing, whole, theirs = [], [], [], []
+        busy_ours, busy_theirs = [], []
         for _ in range(rounds):
             begun = time.perf_counter()
             with database.snapshot(said(f"SELECT * FROM {SOURCE}")) as snapshot:
                 target = snapshot.check_target("bench_ours")
                 pairs = list(predictions(snapshot.stream(snapshot.columns[1])))
                 ready = time.perf_counter()
+                (server,) = database.run(said("SELECT pg_backend_pid() AS pid")).pid
+                busy = processor_seconds(server)
                 snapshot.write([PREDICTION], pairs)
                 copied = time.perf_counter()
                 snapshot.replace(target)
                 done = time.perf_counter()
+                busy_ours.append(processor_seconds(server) - busy)
             copying.append(copied - ready)
             writing.append(done - ready)
             whole.append(time.perf_counter() - begun)
-            begun = time.perf_counter()
-            frame.to_sql("bench_theirs", engine, if_exists="replace", index=False, chunksize=10_000)
-            theirs.append(time.perf_counter() - begun)
+            with engine.begin() as connection:
+                server = connection.scalar(sqlalchemy.text("SELECT pg_backend_pid()"))
+                busy = processor_seconds(server)
+                begun = time.perf_counter()
+                frame.to_sql("bench_theirs", connection, if_exists="replace", index=False, chunksize=10_000)
+                connection.commit()
+                theirs.append(time.perf_counter() - begun)
+                busy_theirs.append(processor_seconds(server) - busy)
             del pairs
         database.run(said(f"DROP TABLE {SOURCE}, bench_ours, bench_theirs"))
         engine.dispose()
@@ -83,6 +93,9 @@ def measure(url: str, rows: int, rounds: int) -> None:
     print(f"write alone (COPY)        {copied:8.2f} s  {rows / copied:12,.0f} rows/s, ratio {peer / copied:.1f}")
     print(f"write and replace         {ours:8.2f} s  {rows / ours:12,.0f} rows/s")
     print(f"ratio                     {peer / ours:8.1f}    (goal: at least {GOAL_RATIO:g})")
+    busy, busy_peer = statistics.median(busy_ours), statistics.median(busy_theirs)
+    if busy == busy and busy_peer == busy_peer:
+        print(f"processor seconds         {busy:8.2f} s against {busy_peer:.2f} s: ratio {busy_peer / busy:.1f}")
     print(f"query to table, a row     {each:8.1f} µs (goal: at most {GOAL_MICROSECONDS:g})")
 
 
@@ -93,6 +106,17 @@ def predictions(rows: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """What a recognizer that takes no time would say."""
     for row, path in rows:
         yield row, f"seven three one {path[11:43]}"
+
+
+def processor_seconds(server: int) -> float:
+    """What this process and a server process of this machine have had of the processors; NaN where it is elsewhere."""
+    try:
+        import psutil
+
+        times = psutil.Process(server).cpu_times()
+    except (ImportError, psutil.Error):
+        return math.nan
+    return time.process_time() + times.user + times.system
 
 
 def said(sql: str) -> SQL:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from augmentation import SAMPLE_RATE, augmented, batch_of
+from augmentation import augmented, batch_of, padded_length
 from tiny_model import encode
 from transformers import Wav2Vec2ForCTC
 
@@ -17,12 +17,15 @@ def fine_tune(
     epochs: int,
     rate: float,
     batch_size: int = 16,
-    augment: bool = True,
+    strength: float = 0.5,
     freeze_feature_encoder: bool = False,
     seed: int = 0,
 ) -> float:
-    """Train on float32 utterances at 16 kHz with AdamW, warm-up over a tenth and a cosine; the last epoch's loss."""
+    """Train on float32 utterances at 16 kHz with AdamW, warm-up over a tenth and a cosine; the last epoch's loss.
+
+    `strength` is that of the augmentation, 0 for none."""
     rng = np.random.default_rng(seed)
+    model.set_attn_implementation("eager")
     torch.manual_seed(seed)
     np.random.seed(seed)
     if freeze_feature_encoder:
@@ -35,9 +38,9 @@ def fine_tune(
         losses = []
         for rows in _batches(utterances, batch_size, rng):
             heard = [utterances[row] for row in rows]
-            if augment:
-                heard = [augmented((samples * 32767).astype(np.int16), rng, BABBLE) for samples in heard]
-            waveforms, mask = batch_of(heard)
+            if strength:
+                heard = [augmented((samples * 32767).astype(np.int16), rng, BABBLE, strength) for samples in heard]
+            waveforms, mask = batch_of(heard, padded_length(max(map(len, heard))))
             ids = [encode(texts[row]) for row in rows]
             labels = torch.full((len(ids), max(map(len, ids))), -100)
             for row, symbols in enumerate(ids):
@@ -63,7 +66,3 @@ def _batches(utterances: list[np.ndarray], batch_size: int, rng: np.random.Gener
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     rng.shuffle(batches := list(batches))
     return batches
-
-
-def seconds_of(utterances: list[np.ndarray]) -> float:
-    return sum(map(len, utterances)) / SAMPLE_RATE

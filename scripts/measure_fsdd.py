@@ -58,12 +58,12 @@ if __name__ == "__main__":
     arguments.add_argument("--epochs", type=int, default=0, help="0 measures the model as it is")
     arguments.add_argument("--rate", type=float, default=7e-4)
     arguments.add_argument("--batch", type=int, default=16)
-    arguments.add_argument("--no-augment", action="store_true")
+    arguments.add_argument("--strength", type=float, default=0.5, help="of the augmentation")
     arguments.add_argument("--freeze", action="store_true", help="freeze the feature encoder")
     arguments.add_argument("--left-out", action="store_true", help="also train without each speaker in turn")
     arguments.add_argument("--seed", type=int, default=0)
     options = arguments.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     recordings = read_recordings(options.data)
     tests = [recording for recording in recordings if recording.is_test]
     as_it_is = load(options.model)
@@ -81,7 +81,7 @@ if __name__ == "__main__":
             epochs=options.epochs,
             rate=options.rate,
             batch_size=options.batch,
-            augment=not options.no_augment,
+            strength=options.strength,
             freeze_feature_encoder=options.freeze,
             seed=options.seed,
         )

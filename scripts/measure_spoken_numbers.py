@@ -11,19 +11,18 @@ from pathlib import Path
 import soundfile
 import soxr
 import torch
-
 from fine_tune import fine_tune
 from make_spoken_numbers import FOLDER
 from measure_fsdd import Recording, load, word_error_rate
 from train_tiny import ASSETS, SAMPLE_RATE, transcribe
 
 
-def read_part(part: str) -> list[Recording]:
+def read_part(folder: Path, part: str) -> list[Recording]:
     """The recordings of "train" or "test", resampled to 16 kHz."""
     recordings = []
-    with open(FOLDER / f"spoken_numbers_{part}.csv", newline="") as file:
+    with open(folder / f"spoken_numbers_{part}.csv", newline="") as file:
         for row in csv.DictReader(file):
-            samples, rate = soundfile.read(FOLDER / part / Path(row["audio_path"]).name, dtype="float32")
+            samples, rate = soundfile.read(folder / part / Path(row["audio_path"]).name, dtype="float32")
             samples = soxr.resample(samples, rate, SAMPLE_RATE)
             recordings.append(Recording(samples, row["text"], row["speaker"], part == "test"))
     return recordings
@@ -31,15 +30,16 @@ def read_part(part: str) -> list[Recording]:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--data", type=Path, default=FOLDER)
     arguments.add_argument("--model", type=Path, default=ASSETS / "Wav2Vec2Tiny")
     arguments.add_argument("--epochs", type=int, default=0, help="0 measures the model as it is")
     arguments.add_argument("--rate", type=float, default=1e-3)
     arguments.add_argument("--batch", type=int, default=8)
-    arguments.add_argument("--no-augment", action="store_true")
+    arguments.add_argument("--strength", type=float, default=0.5, help="of the augmentation")
     arguments.add_argument("--freeze", action="store_true", help="freeze the feature encoder")
     options = arguments.parse_args()
-    torch.set_num_threads(2)
-    train, test = read_part("train"), read_part("test")
+    torch.set_num_threads(1)
+    train, test = read_part(options.data, "train"), read_part(options.data, "test")
     model = load(options.model)
     print(f"as it is: WER {word_error_rate(model, test):.2%}", flush=True)
     if options.epochs:
@@ -51,7 +51,7 @@ if __name__ == "__main__":
             epochs=options.epochs,
             rate=options.rate,
             batch_size=options.batch,
-            augment=not options.no_augment,
+            strength=options.strength,
             freeze_feature_encoder=options.freeze,
         )
         seconds = time.monotonic() - started

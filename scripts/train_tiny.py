@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from augmentation import SAMPLE_RATE, augmented, batch_of
+from augmentation import SAMPLE_RATE, augmented, batch_of, padded_length
 from spoken_texts import DIGITS
 from synthesize import Corpus, read_corpus, synthesize
 from tiny_model import decode, encode, new_model, save, use_channels_last
@@ -25,9 +25,6 @@ from transformers import Wav2Vec2ForCTC
 
 ASSETS = Path(__file__).parents[1] / "thanosql" / "models" / "assets"
 IGNORED = -100  # the label of padding
-# Batches are padded to one of these lengths (samples): oneDNN prepares its kernels anew for each shape that it has not
-# met lately, which halves the speed where every batch has a shape of its own.
-LENGTHS = tuple(int(0.4 * 1.17**k * SAMPLE_RATE) for k in range(18))
 
 
 @dataclass(frozen=True)
@@ -80,15 +77,12 @@ class Batches:
             heard, texts = self._neighbours(self.several, rng, strength)
         else:
             heard, texts = self._joined(int(rng.integers(2, 6)), rng, strength)
-        waveforms, mask = batch_of(heard, longest=self._padded_length(max(map(len, heard))))
+        waveforms, mask = batch_of(heard, longest=padded_length(max(map(len, heard))))
         ids = [encode(text) for text in texts]
         labels = torch.full((len(ids), max(map(len, ids))), IGNORED)
         for row, symbols in enumerate(ids):
             labels[row, : len(symbols)] = torch.tensor(symbols)
         return torch.from_numpy(waveforms), torch.from_numpy(mask), labels
-
-    def _padded_length(self, n_samples: int) -> int:
-        return next((length for length in LENGTHS if length >= n_samples), n_samples)
 
     def _batch_size(self, padded_length: int) -> int:
         return max(2, round(self.schedule.batch_seconds * SAMPLE_RATE / padded_length))
@@ -98,7 +92,7 @@ class Batches:
     ) -> tuple[list[np.ndarray], list[str]]:
         """Augmented utterances of about one length, and their texts."""
         centre = int(rng.integers(len(by_length)))
-        longest = self._padded_length(int(self.corpus.lengths[by_length[centre]] * 1.06 + 0.12 * SAMPLE_RATE))
+        longest = padded_length(int(self.corpus.lengths[by_length[centre]] * 1.06 + 0.12 * SAMPLE_RATE))
         count = self._batch_size(longest)
         # Drawn from a wide window, so that a batch is not the same few utterances each time.
         low, high = max(0, centre - 3 * count), min(len(by_length), centre + 2 * count + 1)
@@ -113,7 +107,7 @@ class Batches:
 
     def _joined(self, n_words: int, rng: np.random.Generator, strength: float) -> tuple[list[np.ndarray], list[str]]:
         """Single words put end to end with pauses of 0.02 to 0.3 s, augmented as one utterance, and their texts."""
-        longest = self._padded_length(int(0.9 * n_words * SAMPLE_RATE))
+        longest = padded_length(int(0.9 * n_words * SAMPLE_RATE))
         heard, texts = [], []
         while len(heard) < self._batch_size(longest):
             pieces, words = [], []

@@ -40,6 +40,18 @@ def test_relative_audio_is_looked_for_in_the_working_folder_of_the_moment_and_th
 def test_audio_roots_are_a_path_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THANOSQL_AUDIO_ROOTS", os.pathsep.join(("/a", "/b")))
     assert config.load().audio_roots == (Path("/a"), Path("/b"))
+    assert config.load().confined
+
+
+def test_without_audio_roots_nothing_is_confined() -> None:
+    assert not config.load().confined
+
+
+def test_hosts_that_may_be_fetched_from_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("thanosql.toml").write_text('remote_hosts = ["minio.lan", "10.0.0.7"]\n')
+    assert config.load().remote_hosts == ("minio.lan", "10.0.0.7")
+    monkeypatch.setenv("THANOSQL_REMOTE_HOSTS", "storage.lan, 10.0.0.8")
+    assert config.load().remote_hosts == ("storage.lan", "10.0.0.8")
 
 
 def test_a_base_model_can_be_pointed_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLError, did_you_mean
 
-KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "executor", "base_models")
+KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "executor", "base_models", "connections")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class Settings:
     remote_hosts: tuple[str, ...] = ()
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
+    connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
 
     @property
     def workspace(self) -> Path:
@@ -66,6 +67,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
         remote_hosts=tuple(hosts.replace(",", " ").split()) if hosts else tuple(file.get("remote_hosts", ())),
         base_models=bases,
         executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
+        connections=dict(file.get("connections", {})),
     )
 
 

@@ -111,6 +111,7 @@ class ThanoSQL(Magics):
         from thanosql.notebook.hooks import Status
         from thanosql.notebook.progress import ProgressBar
         from thanosql.notebook.status import beginning
+        from thanosql.notebook.views import known
 
         shell: Any = self.shell
         quiet = given.quiet or self.quiet
@@ -120,7 +121,8 @@ class ThanoSQL(Magics):
         def each(result: Result) -> None:
             for earlier in pending:
                 self._show(*earlier, given, session)
-            said = bar.leave(result.note)
+            # A status is said with its note, in the order of the statements; rows have their note where the bar was.
+            said = bar.leave("" if isinstance(result.value, str) else result.note)
             pending[:] = [(result, "" if said or quiet else result.note)]
 
         try:
@@ -150,7 +152,7 @@ class ThanoSQL(Magics):
             if note:
                 print(note)
             return None if quiet else value
-        self._views.remember(value, result, self._showing(given, session), note)
+        self._views.remember(value, known(result, session), self._showing(given, session), note)
         return value
 
     def _show(self, result: Result, note: str, given: Arguments, session: Session) -> None:
@@ -158,6 +160,7 @@ class ThanoSQL(Magics):
         from IPython.display import display
 
         from thanosql.notebook.hooks import Status
+        from thanosql.notebook.views import known
 
         value = Status(result.value) if isinstance(result.value, str) else result.value
         if given.variable is not None or (isinstance(value, Status) and (given.quiet or self.quiet)):
@@ -165,7 +168,7 @@ class ThanoSQL(Magics):
         if isinstance(value, Status):
             print(f"{value}{'; ' + note if note else ''}")
             return
-        self._views.remember(value, result, self._showing(given, session), note)
+        self._views.remember(value, known(result, session), self._showing(given, session), note)
         display(value)  # type: ignore[no-untyped-call]
 
     def _showing(self, given: Arguments, session: Session) -> Any:

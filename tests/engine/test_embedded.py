@@ -35,6 +35,7 @@ def test_it_starts_twice_keeps_its_data_and_forgets_the_dead(folder: Path) -> No
         assert embedded.start(folder) == url
         with Database(url) as database:
             assert database.server_version >= 130_000
+            assert database.run(said("SHOW wal_level")).wal_level[0] == "minimal"
             database.run(said("CREATE TABLE kept AS SELECT 1 AS a"))
     finally:
         embedded.stop(folder)

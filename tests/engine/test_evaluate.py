@@ -172,4 +172,3 @@ def test_both_sides_are_normalized_alike(session: Session) -> None:
         assert row.wer[0] == plain
     row = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (normalizer='none') AS {shouted}").iloc[0]
     assert row.hits == 0
-

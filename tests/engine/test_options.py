@@ -24,7 +24,7 @@ class Everything:
     overwrite: bool = option(False, "replace")
     precision: str = option("float32", "arithmetic", choices=("float32", "bfloat16"))
     note: str = option("", "free text")
-    words: list[str] = option([], "hot words")  # noqa: RUF009
+    words: list[str] = option([], "hot words")
 
 
 def bound(options: str, *kinds: type, params: dict[str, Any] | None = None, **more: Any) -> Any:

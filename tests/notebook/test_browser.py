@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import lab  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    lab.CHROMIUM is None, reason="the browser tests need Chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not os.environ.get("THANOSQL_TEST_NOTEBOOKS"), reason="it takes minutes: set THANOSQL_TEST_NOTEBOOKS=1"
+    ),
+    pytest.mark.skipif(lab.CHROMIUM is None, reason="the browser tests need Chromium: apt-get install chromium"),
+]
 
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=2</script>"
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from thanosql.engine.heads import SHAPES
 from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLOptionError
 from thanosql.notebook.completion import complete
+from thanosql.notebook.explanations import explain
 from thanosql.notebook.highlighting import KEYWORDS, ThanoSQLLexer
-from thanosql.notebook.language import keywords
+from thanosql.notebook.language import MODULES, keywords, options_of
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +100,34 @@ def test_the_lexer_gives_every_character_back_and_marks_our_words() -> None:
     kinds = {text: str(kind) for kind, text in tokens}
     assert kinds["BUILD"] == kinds["MODEL"] == kinds["SELECT"] == "Token.Keyword"
     assert kinds["Wav2Vec2Tiny"] == "Token.Name.Builtin"
+
+
+def test_every_statement_is_explained() -> None:
+    assert set(MODULES) == set(SHAPES)
+    for word, shape in SHAPES.items():
+        assert shape in explain(word)
+
+
+@pytest.mark.parametrize(
+    ("statement", "word", "about"),
+    [
+        ("BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "BUILD", ""),
+        ("FIT MODEL m USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "FIT", ""),
+        ("PREDICT USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "PREDICT", ""),
+        ("EVALUATE USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "EVALUATE", ""),
+        ("ALIGN USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "ALIGN", ""),
+        ("PRINT AUDIO OPTIONS (zzz=1) AS SELECT 1", "PRINT", ""),
+        ("COPY t OPTIONS (zzz=1) FROM 'x.csv'", "COPY", ""),
+        ("GET THANOSQL DATASET spoken_numbers OPTIONS (zzz=1)", "GET", "DATASET"),
+        ("GET THANOSQL MODEL Wav2Vec2Tiny OPTIONS (zzz=1)", "GET", "MODEL"),
+        ("UPLOAD MODEL m OPTIONS (zzz=1) FROM 'x'", "UPLOAD", ""),
+    ],
+)
+def test_the_options_that_are_offered_are_those_a_statement_takes(
+    session: Session, statement: str, word: str, about: str
+) -> None:
+    with pytest.raises(ThanoSQLOptionError) as raised:
+        session.execute(statement)
+    assert raised.value.hint is not None
+    taken = raised.value.hint.rpartition(" takes ")[2].rstrip(".").split(", ")
+    assert sorted(option.name for option in options_of(word, about)) == sorted(taken)

@@ -40,12 +40,13 @@ def tags(page: str) -> set[str]:
 
 
 def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Path) -> None:
-    frame = pd.DataFrame({"audio_path": [str(recording)], "predict_result": ["one two"]})
+    columns = {"audio_path": [str(recording)], "predict_result": ["one two"], "predict_result_confidence": [0.6]}
+    frame = pd.DataFrame(columns)
     result = Result(
         status="PREDICT 1",
         rows=frame,
         audio_column="audio_path",
-        display={"result_column": "predict_result", "confidence": [0.6]},
+        display={"result_column": "predict_result"},
     )
     page = as_html(result, Showing())
     assert page is not None

@@ -12,7 +12,7 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
@@ -51,6 +51,7 @@ class Connection:
         self.lock_timeout = lock_timeout  # seconds that a replacement waits for other sessions
         self._raw: Any = None
         self._worker: ThreadPoolExecutor | None = None
+        self._copying: Future[None] | None = None
         self._turn = threading.RLock()
         self._moment: object | None = None
         self._same_moment = False
@@ -84,6 +85,7 @@ class Connection:
 
         if not self.open or self._moment is not None:
             return False
+        self._wait_for_copy()
         return self._raw.info.transaction_status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
     @property
@@ -91,6 +93,7 @@ class Connection:
         """Whether the open transaction has failed, so that nothing but ROLLBACK is heard."""
         from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
+        self._wait_for_copy()
         return self.open and bool(self._raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
 
     def leave_open(self, whose: object) -> None:
@@ -111,7 +114,8 @@ class Connection:
             self._same_moment = False
 
     def settle(self) -> None:
-        """End the transaction that was left open; nothing happens if there is none."""
+        """End the copy that is going on and the transaction that was left open; nothing happens if there is neither."""
+        self.finish_copy()
         if self._moment is not None and not self._same_moment:
             self._moment = None
             if self.open:
@@ -146,6 +150,31 @@ class Connection:
         with self._turn, self.raw.cursor() as cursor, self._translating(SQL(()), ()):
             self._interruptible(lambda: cursor.copy_expert(text, io.BytesIO(data), 1 << 20))
             return int(cursor.rowcount)
+
+    def copy_ahead(self, table: str, data: bytes) -> None:
+        """As `copy_in`, but come back at once: what is asked for next waits until the rows are in.
+
+        What stops them is raised there, by `finish_copy` at the latest.
+        """
+        self.settle()
+        text = f"COPY {table} FROM STDIN (ENCODING 'UTF8')"
+
+        def copy(raw: Any) -> None:
+            with raw.cursor() as cursor:
+                cursor.copy_expert(text, io.BytesIO(data), 1 << 20)
+
+        self._copying = self._apart.submit(copy, self.raw)
+
+    def finish_copy(self) -> None:
+        """Wait for what `copy_ahead` began. Raises what stopped it."""
+        copying, self._copying = self._copying, None
+        if copying is not None:
+            with self._turn, self._translating(SQL(()), ()):
+                self._awaited(copying)
+
+    def _wait_for_copy(self) -> None:
+        if self._copying is not None:
+            wait([self._copying])
 
     def copy_stream(self, text: str, data: BinaryIO) -> int:
         """Run a `COPY … FROM STDIN` of ours with what `data` gives as it is read; rows taken."""
@@ -182,6 +211,7 @@ class Connection:
             with contextlib.suppress(Exception):
                 self._raw.close()
             self._raw = None
+        self._copying = None
         if self._worker is not None:
             self._worker.shutdown(wait=False)
             self._worker = None
@@ -232,9 +262,15 @@ class Connection:
         answers."""
         if threading.current_thread() is not threading.main_thread():
             return work()
+        return self._awaited(self._apart.submit(work), cancel=cancel)
+
+    @property
+    def _apart(self) -> ThreadPoolExecutor:
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="thanosql-postgres")
-        future: Future[T] = self._worker.submit(work)
+        return self._worker
+
+    def _awaited(self, future: Future[T], *, cancel: bool = True) -> T:
         try:
             return future.result()
         except KeyboardInterrupt:

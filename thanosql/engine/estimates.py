@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors.local import BATCH_SECONDS
-from thanosql.engine.planner import Environment
 from thanosql.engine.preflight import chunk_size
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 
 HEADERS = 500  # read at most; a sample where there are more rows
@@ -66,9 +66,9 @@ class Length:
         return f"estimated from {self.read:,} of {self.rows:,} headers"
 
 
-def length(snapshot: Snapshot, audio: Column, environment: Environment) -> Length:
-    """The headers of all rows, or of a sample spread over them (of audio in bytea: the first ones)."""
-    from thanosql.models.audio import AudioError, probe
+def length(snapshot: Snapshot, audio: Column, access: AudioAccess) -> Length:
+    """The headers of all rows, or of a sample spread over them (of audio in bytea: the first ones); none is fetched."""
+    from thanosql.models.audio import AudioError
 
     step = max(1, math.ceil(snapshot.rows / HEADERS))
     rows = snapshot.stream(audio, chunk=chunk_size(audio))
@@ -76,11 +76,13 @@ def length(snapshot: Snapshot, audio: Column, environment: Environment) -> Lengt
     seconds: list[float] = []
     read = unreadable = 0
     for _, value in chosen:
+        if access.fetches(value):
+            continue
         read += 1
         try:
             if value is None:
                 raise AudioError("NULL")
-            seconds.append(probe(value, environment.settings.audio_roots).seconds)
+            seconds.append(access.probe(value).seconds)
         except AudioError:
             unreadable += 1
     return Length(snapshot.rows, read, seconds, unreadable)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.naming import Column
+from thanosql.engine.preflight import RemoteOptions
 from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, option
@@ -50,7 +51,7 @@ COMPARED_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
+class EvaluateOptions(RemoteOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the reference transcript", kind="column")
     group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
@@ -259,7 +260,9 @@ class Tally:
 
 def normalizer(name: str, of_model: Callable[[str], str]) -> Callable[[str], str]:
     """What the option `normalizer` does to a text."""
-    return {"model": of_model, "words": Normalizer(case="lower", keep="'").normalize, "none": str}[name]
+    if name == "model":
+        return of_model
+    return Normalizer(case="lower", keep="'").normalize if name == "words" else str
 
 
 def check_confusions_table(environment: Environment, table: str) -> None:

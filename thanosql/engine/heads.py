@@ -18,27 +18,29 @@ SHAPES = {
     "FIT": "FIT MODEL name USING model [OPTIONS (…)] AS query",
     "PREDICT": "PREDICT USING model [OPTIONS (…)] AS query",
     "EVALUATE": "EVALUATE USING model [OPTIONS (…)] AS query",
+    "ALIGN": "ALIGN USING model [OPTIONS (…)] AS query",
     "PRINT": "PRINT AUDIO [OPTIONS (…)] AS query",
-    "LIST": "LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | MODEL VERSIONS name}",
+    "LIST": "LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | MODEL VERSIONS name | PREDICTIONS}",
     "DESCRIBE": "DESCRIBE MODEL name",
     "GET": "GET THANOSQL {DATASET | MODEL} name [OPTIONS (…)]",
     "UPLOAD": "UPLOAD MODEL name [OPTIONS (…)] FROM 'path'",
     "CHECK": "CHECK {BUILD | FIT | PREDICT | EVALUATE} …",
     "EXPLAIN": "EXPLAIN {BUILD | FIT | PREDICT | EVALUATE} …",
-    "DROP": "DROP MODEL [IF EXISTS] name",
+    "DROP": "DROP {MODEL [IF EXISTS] name | PREDICTIONS [model]}",
     "ROLLBACK": "ROLLBACK MODEL name [TO version]",
     "DELETE": "DELETE MODEL name",
     "COPY": "COPY table [OPTIONS (…)] FROM 'path'",
 }
 KEYWORDS = words(
-    """AS AUDIO BUILD CHECK COPY DATASET DATASETS DELETE DESCRIBE DROP EVALUATE EXISTS EXPLAIN FIT FROM GET IF LIST
-    MODEL MODELS OPTIONS PREDICT PRINT ROLLBACK TABLE TABLES THANOSQL TO UPLOAD USING VERSION VERSIONS"""
+    """ALIGN AS AUDIO BUILD CHECK COPY DATASET DATASETS DELETE DESCRIBE DROP EVALUATE EXISTS EXPLAIN FIT FROM GET IF LIST
+    MODEL MODELS OPTIONS PREDICT PREDICTION PREDICTIONS PRINT ROLLBACK TABLE TABLES THANOSQL TO UPLOAD USING VERSION VERSIONS"""
 )
-WITH_QUERY = frozenset({"BUILD", "FIT", "PREDICT", "EVALUATE", "PRINT"})
+WITH_QUERY = frozenset({"BUILD", "FIT", "PREDICT", "EVALUATE", "ALIGN", "PRINT"})
+USING_MODEL = ("PREDICT", "EVALUATE", "ALIGN")  # what gives rows, and may stand in a query
 _SHARED = frozenset({"EXPLAIN", "DROP", "ROLLBACK", "DELETE", "COPY"})
 _OWN = frozenset(SHAPES) - _SHARED
 _SECOND = {word: shape.split()[1] for word, shape in SHAPES.items() if word in _OWN and "{" not in shape.split()[1]} | {
-    "LIST": "MODEL TABLE MODELS TABLES THANOSQL"
+    "LIST": "MODEL TABLE MODELS TABLES THANOSQL PREDICTION PREDICTIONS"
 }
 _POSTGRES = words(
     """ABORT ALTER ANALYSE ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE
@@ -83,7 +85,8 @@ def opens_statement(text: str, at: int) -> bool:
             raise Refusal(
                 "There is no CREATE MODEL.", first.start, second.end - first.start, f"Did you mean {SHAPES['BUILD']}?"
             )
-        return word != "CREATE" and near(second.upper, ("MODEL",)) is not None
+        kinds = ("MODEL", "PREDICTION", "PREDICTIONS") if word == "DROP" else ("MODEL",)
+        return word != "CREATE" and near(second.upper, kinds) is not None
     if word == "COPY":
         return _copies_file(text, second)
     _refuse_misspelt(first, second)
@@ -101,7 +104,7 @@ def opens_nested(text: str, parenthesis: int, before: str) -> bool:
     word = first.upper
     if not word:
         return False
-    if word in ("PREDICT", "EVALUATE"):
+    if word in USING_MODEL:
         second = lexeme(text, first.end)
         if second.upper == "USING":
             return True
@@ -113,7 +116,8 @@ def opens_nested(text: str, parenthesis: int, before: str) -> bool:
         if kind in ("TABLE", "TABLES", "THANOSQL"):
             return word == "LIST"
         # `CREATE TABLE t (list model)` is a column of a type: after a name, the parenthesis holds no sub-select.
-        return kind in ("MODEL", "MODELS") and (not before or before.upper() in _QUERY_INTRODUCERS)
+        rows = ("MODEL", "MODELS", *(("PREDICTION", "PREDICTIONS") if word == "LIST" else ()))
+        return kind in rows and (not before or before.upper() in _QUERY_INTRODUCERS)
     if word in ("BUILD", "FIT") and lexeme(text, first.end).upper == "MODEL":
         name = lexeme(text, lexeme(text, first.end).end)
         if lexeme(text, name.end).upper == "USING":
@@ -124,7 +128,7 @@ def opens_nested(text: str, parenthesis: int, before: str) -> bool:
                 "Run it as a statement of its own first.",
             )
         return False
-    if lexeme(text, first.end).upper == "USING" and (meant := near(word, ("PREDICT", "EVALUATE"))) is not None:
+    if lexeme(text, first.end).upper == "USING" and (meant := near(word, USING_MODEL)) is not None:
         raise _misspelt(first, meant)
     return False
 

@@ -21,6 +21,7 @@ from thanosql.models.metrics import UtteranceScore, score_each, total
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.access import AudioAccess
     from thanosql.models.registry import Model
 
 SIGNIFICANT = 0.05
@@ -63,13 +64,15 @@ class Verdict:
         return f"WER {self.wer:.2%} against {self.current_wer:.2%} of the current version (p = {self.difference.p_value:.3f})"
 
 
-def open_held_out(query: str, audio_col: str, text_col: str, environment: Environment) -> Rows:
+def open_held_out(
+    query: str, audio_col: str, text_col: str, environment: Environment, access: AudioAccess | None = None
+) -> Rows:
     """Run a valid_query and check its rows as those of any query are checked; open until the statement is over."""
     sql = SQL((Text(query),))
     snapshot = environment.resources.enter_context(environment.database.snapshot(sql))
     audio = snapshot.column(audio_col, option="audio_col of valid_query")
     text = snapshot.column(text_col, option="text_col of valid_query")
-    seconds = inspect(snapshot, audio, environment)
+    seconds = inspect(snapshot, audio, environment, access)
     seconds.refuse(audio.name)
     return Rows(snapshot, audio, seconds, references(snapshot, text))
 
@@ -92,9 +95,7 @@ def _scores(model: Model, rows: Rows, options: TranscribeOptions, environment: E
 
     normalize = registry.normalizer(model, environment.settings).normalize
     heard = [""] * len(rows.references)
-    for row, outcome in transcription.transcribe(
-        rows.snapshot, rows.audio, rows.seconds, model, options, environment
-    ):
+    for row, outcome in transcription.transcribe(rows.snapshot, rows.audio, rows.seconds, model, options, environment):
         if isinstance(outcome, Exception):
             raise transcription.unreadable(row, rows.audio.name, outcome) from outcome
         heard[row - 1] = outcome.text

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thanosql.engine.lineage import row_fingerprints
-from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.planner import Progress
 from thanosql.engine.preflight import MISSING, chunk_size
 from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 
 READERS = 4
@@ -62,11 +63,19 @@ class About(Protocol):
 class Inspection:
     """All rows of a statement, one after the other. Memory holds a digest a row, never the audio."""
 
-    def __init__(self, about: About, known: Facts | None, trained: frozenset[str], environment: Environment) -> None:
+    def __init__(
+        self,
+        about: About,
+        known: Facts | None,
+        trained: frozenset[str],
+        access: AudioAccess,
+        progress: Callable[[Progress], None],
+    ) -> None:
         self._about = about
         self._known = known
         self._trained = trained
-        self._environment = environment
+        self._access = access
+        self._progress = progress
         self._first: dict[bytes, tuple[int, str | None]] = {}
 
     def rows(self) -> Iterator[tuple[int, Audio, list[Problem]]]:
@@ -84,21 +93,19 @@ class Inspection:
                             yield number, audio, problems
                         done += 1
                         if done % 20 == 0 or done == about.snapshot.rows:
-                            self._environment.progress(
-                                Progress(what="checking", done=done, total=about.snapshot.rows, unit="rows")
-                            )
+                            self._progress(Progress(what="checking", done=done, total=about.snapshot.rows, unit="rows"))
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _listen(self, audio: Audio) -> Heard:
         import numpy as np
 
-        from thanosql.models.audio import AudioError, read
+        from thanosql.models.audio import AudioError
 
         if audio is None:
             return Heard(failure=MISSING)
         try:
-            waveform = read(audio, self._environment.settings.audio_roots)
+            waveform = self._access.read(audio)
         except AudioError as error:
             return Heard(failure=str(error))
         digest = hashlib.blake2b(waveform.tobytes(), digest_size=12).digest()

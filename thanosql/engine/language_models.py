@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,24 @@ def language_model(options: DecodeOptions, model: Model, environment: Environmen
 
         return arpa.open_model(_located(options.lm, environment))
     return _of_query(options.lm_query, model, environment) if options.lm_query is not None else None
+
+
+def language_identity(
+    options: DecodeOptions, language: LanguageModel | None, environment: Environment
+) -> tuple[object, ...]:
+    """What tells the language model's content from another's: of a file its size and time of change."""
+    from thanosql.models.ngram import NGram
+
+    if options.lm is not None:
+        about = _located(options.lm, environment).stat()
+        return about.st_size, about.st_mtime_ns
+    if isinstance(language, NGram):
+        made = hashlib.blake2b("\0".join(language.words).encode(errors="surrogatepass"), digest_size=16)
+        for table in language.tables:
+            for values in (table.keys, table.logs, table.backoffs):
+                made.update(values.tobytes())
+        return (made.hexdigest(),)
+    return ()
 
 
 def _located(path: str, environment: Environment) -> Path:

@@ -15,7 +15,15 @@ from lark.common import LexerConf
 from lark.lexer import Lexer
 
 from thanosql.engine import terminals
-from thanosql.engine.heads import KEYWORDS, SHAPES, WITH_QUERY, foreign_space, opens_nested, opens_statement
+from thanosql.engine.heads import (
+    KEYWORDS,
+    SHAPES,
+    USING_MODEL,
+    WITH_QUERY,
+    foreign_space,
+    opens_nested,
+    opens_statement,
+)
 from thanosql.engine.lookaround import is_operand, made_by, refuse_home, separates, word_before
 from thanosql.engine.scopes import Findings
 from thanosql.engine.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
@@ -161,7 +169,7 @@ class Scanner:
         following = lexeme(self.text, first.end)
         if first.upper == "AS":
             raise Refusal("AS stands here twice.", first.start, 2, "Take one away.")
-        if first.upper in ("PREDICT", "EVALUATE") and following.upper == "USING":
+        if first.upper in USING_MODEL and following.upper == "USING":
             raise Refusal(
                 f"{first.upper} stands in parentheses where a query is expected.",
                 first.start,

@@ -17,11 +17,13 @@ from thanosql.engine.lexer import Scanner, StatementLexer
 from thanosql.engine.mistakes import explain
 from thanosql.engine.scopes import settle
 from thanosql.engine.statements import (
+    Align,
     BuildModel,
     Check,
     Copy,
     DescribeModel,
     DropModel,
+    DropPredictions,
     Evaluate,
     Explain,
     FitModel,
@@ -111,6 +113,7 @@ class _Builder(Transformer[Token, Any]):
         return statements
 
     build_model, fit_model, predict, evaluate, print_audio = BuildModel, FitModel, Predict, Evaluate, PrintAudio
+    align = Align
     describe_model, get_dataset, get_model, upload_model, copy = DescribeModel, GetDataset, GetModel, UploadModel, Copy
     list, explain, check, plain_sql = List, Explain, Check, PlainSQL
 
@@ -124,6 +127,8 @@ class _Builder(Transformer[Token, Any]):
 
     def drop_model(self, *children: Any) -> DropModel:
         return DropModel(children[-1], if_exists=len(children) == 2)
+
+    drop_predictions = DropPredictions
 
     def if_exists(self, *_words: Token) -> bool:
         return True

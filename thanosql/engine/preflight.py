@@ -7,31 +7,62 @@ from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment, Progress
 from thanosql.errors import ThanoSQLDataError
+from thanosql.models.base import option
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot
+    from thanosql.models.access import AudioAccess
 
 PROBES_AT_ONCE = 4
-BYTES_CHUNK, PATHS_CHUNK = 32, 1000  # rows fetched at a time: audio as bytea is a thousand times a path's size
+FETCHES_AT_ONCE = 8  # of remote files
+PROBES_REMEMBERED = 8192  # of references that stand in several rows
+ASSUMED_SECONDS = 10.0  # of audio that is on another machine, until it is read
+BYTES_CHUNK, PATHS_CHUNK = 1000, 1000
 MISSING = "no audio (NULL)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteOptions:
+    """What every statement over audio says of audio on other machines."""
+
+    allow_remote: bool = option(
+        False,
+        "fetch audio whose reference is a URL (http, https, s3, gs, abfs); private addresses are refused but for the "
+        "setting remote_hosts",
+        changes_result=False,
+    )
 
 
 @dataclass(frozen=True)
 class AudioRows:
-    """`seconds[row - 1]` is the duration of a row's audio, NaN where it cannot be read; `failures` says why."""
+    """`seconds[row - 1]` is the duration of a row's audio, NaN where it cannot be read; `failures` says why, if listed.
+
+    `access` is how the audio is read. The duration of what it fetches is assumed until it is read, and then put right.
+    """
 
     seconds: array[float]
     failures: list[dict[str, Any]]
+    access: AudioAccess
 
     @property
     def total_seconds(self) -> float:
         return math.fsum(value for value in self.seconds if value == value)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(value != value for value in self.seconds)
+
+    def failure(self, row: int, audio: str | bytes | None) -> str | None:
+        """Why a row's audio cannot be read, asked again; None where it can."""
+        return None if self.seconds[row - 1] == self.seconds[row - 1] else _probe(audio, self.access)[1] or MISSING
 
     def refuse(self, column: str) -> None:
         """Raise a ThanoSQLDataError when any row cannot be used."""
@@ -46,22 +77,48 @@ def chunk_size(column: Column) -> int:
     return BYTES_CHUNK if column.type == "bytea" else PATHS_CHUNK
 
 
-def inspect(snapshot: Snapshot, column: Column, environment: Environment) -> AudioRows:
-    """Probe the header of every row's audio. Raises ThanoSQLDataError when the query gave no rows at all."""
+def access_of(options: RemoteOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
+    """How a statement's audio is read; remote files that are `read_again` are fetched once, and stay till it is over."""
+    from thanosql.models.access import AudioAccess
+
+    spool = None
+    if options.allow_remote and read_again:
+        environment.settings.home.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix="fetched-", dir=environment.settings.home)
+        spool = Path(environment.resources.enter_context(folder))
+    return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, spool=spool)
+
+
+def inspect(
+    snapshot: Snapshot,
+    column: Column,
+    environment: Environment,
+    access: AudioAccess | None = None,
+    *,
+    list_failures: bool = True,
+) -> AudioRows:
+    """Probe the header of every row's audio. Raises ThanoSQLDataError when the query gave no rows at all.
+
+    Without `access`, audio is on this machine. Without `list_failures`, memory does not grow with them.
+    """
     refuse_empty(snapshot)
     refuse_unfit(column)
+    access = access or access_of(RemoteOptions(), environment)
     seconds: array[float] = array("f")
     failures: list[dict[str, Any]] = []
-    probe = partial(_probe, environment=environment)
-    with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+    of_bytes = partial(_probe, access=access)
+    of_path = lru_cache(PROBES_REMEMBERED)(of_bytes)
+    probes = FETCHES_AT_ONCE if access.remote is not None else PROBES_AT_ONCE
+    with ThreadPoolExecutor(probes, thread_name_prefix="probe") as pool:
         rows = snapshot.stream(column, chunk=chunk_size(column))
         for chunk in _chunks(rows, chunk_size(column)):
+            probe = of_bytes if column.type == "bytea" else of_path
             for (row, audio), (duration, reason) in zip(chunk, pool.map(probe, [audio for _, audio in chunk])):
                 seconds.append(duration)
-                if reason:
+                if reason and list_failures:
                     failures.append({"row": row, "path": describe(audio), "reason": reason})
             environment.progress(Progress(what="checking", done=len(seconds), total=snapshot.rows, unit="rows"))
-    return AudioRows(seconds, failures)
+    return AudioRows(seconds, failures, access)
 
 
 def refuse_unfit(column: Column) -> None:
@@ -89,13 +146,15 @@ def describe(audio: str | bytes | None) -> str:
     return audio if isinstance(audio, str) else f"{len(audio):,} bytes"
 
 
-def _probe(audio: str | bytes | None, environment: Environment) -> tuple[float, str]:
-    from thanosql.models.audio import AudioError, probe
+def _probe(audio: str | bytes | None, access: AudioAccess) -> tuple[float, str]:
+    from thanosql.models.audio import AudioError
 
     if audio is None:
         return math.nan, MISSING
+    if access.fetches(audio):
+        return ASSUMED_SECONDS, ""
     try:
-        return probe(audio, environment.settings.audio_roots).seconds, ""
+        return access.probe(audio).seconds, ""
     except AudioError as error:
         return math.nan, str(error)
 

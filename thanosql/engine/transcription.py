@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from thanosql.engine.executors import local
-from thanosql.engine.executors.local import Utterance
+from thanosql.engine.executors.local import READERS, Memory, Utterance
 from thanosql.engine.planner import Environment, Progress
-from thanosql.engine.preflight import MISSING, AudioRows, chunk_size
+from thanosql.engine.preflight import FETCHES_AT_ONCE, MISSING, AudioRows, chunk_size
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, Recognizer, TranscribeOptions, Transcript
 
@@ -33,13 +33,18 @@ def transcribe(
     model: Model,
     options: TranscribeOptions,
     environment: Environment,
+    *,
+    memory: Memory[Transcript] | None = None,
 ) -> Iterator[tuple[int, Transcript | Exception]]:
-    """`(row, transcript)` for each row, or what was wrong with its audio; in the order in which they were done."""
+    """`(row, transcript)` for each row, or what was wrong with its audio; in the order in which they were done.
+
+    What `memory` knows is not recognized again.
+    """
 
     def work(recognizer: Recognizer, waveforms: list[np.ndarray], _: list[str | None]) -> list[Transcript]:
         return recognizer.transcribe(waveforms, options)
 
-    return _recognize(snapshot, audio, rows, model, options, environment, work)
+    return _recognize(snapshot, audio, rows, model, options, environment, work, memory=memory)
 
 
 def assess(
@@ -70,6 +75,7 @@ def hear(
     language: LanguageModel | None = None,
     *,
     level: str = "word",
+    memory: Memory[Hearing] | None = None,
 ) -> Iterator[tuple[int, Hearing | Exception]]:
     """As `transcribe`, decoded as `decode` says, with the seconds of each word, character or segment (`level`)."""
     made: list[Hear] = []
@@ -82,14 +88,14 @@ def hear(
             made.append(hearing.decoder(recognizer.vocabulary, decode, normalize, language, level=level))
         return [made[0](logs) for logs in _log_probabilities(recognizer, waveforms, options)]
 
-    return _recognize(snapshot, audio, rows, model, options, environment, work)
+    return _recognize(snapshot, audio, rows, model, options, environment, work, memory=memory)
 
 
 def align(
     snapshot: Snapshot,
     audio: Column,
     rows: AudioRows,
-    texts: Sequence[str],
+    texts: Sequence[str | None],
     model: Model,
     options: TranscribeOptions,
     environment: Environment,
@@ -107,7 +113,9 @@ def align(
         found: list[Hearing | AlignmentError] = []
         for logs, text in zip(_log_probabilities(recognizer, waveforms, options), known, strict=True):
             try:
-                found.append(hearing.aligned(logs, text or "", recognizer.vocabulary, level=level))
+                if text is None:
+                    raise AlignmentError("no text (NULL)")
+                found.append(hearing.aligned(logs, text, recognizer.vocabulary, level=level))
             except AlignmentError as error:
                 found.append(error)
         return found
@@ -132,29 +140,36 @@ def _recognize(
     options: TranscribeOptions,
     environment: Environment,
     work: Callable[[Recognizer, list[np.ndarray], list[str | None]], list[T]],
-    references: Sequence[str] | None = None,
+    references: Sequence[str | None] | None = None,
+    *,
+    memory: Memory[T] | None = None,
 ) -> Iterator[tuple[int, T | Exception]]:
-    from thanosql.models.audio import AudioError, read
+    from thanosql.models.audio import AudioError
 
-    reasons = {failure["row"]: failure["reason"] for failure in rows.failures}
-    for row, reason in reasons.items():
-        yield row, AudioError(reason)
-    if len(reasons) == snapshot.rows:
+    if unreadable := rows.unreadable:
+        for row, value in snapshot.stream(audio, chunk=chunk_size(audio)):
+            if (reason := rows.failure(row, value)) is not None:
+                yield row, AudioError(reason)
+    if unreadable == snapshot.rows:
         return
     recognizer = environment.loaded.recognizer(model, environment.settings, options)
     utterances = (
         Utterance(row, value, rows.seconds[row - 1], references[row - 1] if references is not None else None)
         for row, value in snapshot.stream(audio, chunk=chunk_size(audio))
-        if row not in reasons
+        if rows.seconds[row - 1] == rows.seconds[row - 1]
     )
     heard, total = 0.0, rows.total_seconds
-    for row, outcome in local.recognize(
+    for row, outcome, seconds in local.recognize(
         utterances,
         partial(work, recognizer),
-        partial(read, roots=environment.settings.audio_roots),
+        rows.access.read,
         options.batch_size,
+        memory=memory,
+        readers=READERS if rows.access.remote is None else FETCHES_AT_ONCE,
     ):
         heard += rows.seconds[row - 1]
+        if not isinstance(outcome, Exception):
+            rows.seconds[row - 1] = seconds
         environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))
         yield row, outcome
 

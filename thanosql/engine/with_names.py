@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from thanosql.engine.heads import USING_MODEL
 from thanosql.engine.syntax import Nested, Parameter, Text
 from thanosql.engine.terminals import Lexeme, Refusal, lexeme, quoted_value
 
-_AFTER_LIST = frozenset({"SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", "PREDICT", "EVALUATE"})
+_AFTER_LIST = frozenset({"SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", *USING_MODEL})
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +71,7 @@ class WithNames:
         entry.end = end
         self._visible.append(entry)
         following = self._go_on(entry, lexeme(self._text, end))
-        if following.upper in ("PREDICT", "EVALUATE") and lexeme(self._text, following.end).upper == "USING":
+        if following.upper in USING_MODEL and lexeme(self._text, following.end).upper == "USING":
             raise Refusal(
                 f"{following.upper} cannot follow a WITH list.",
                 following.start,

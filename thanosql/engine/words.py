@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from thanosql.engine.naming import Column, quoted, too_long
 from thanosql.engine.planner import Environment
 from thanosql.engine.syntax import SQL
-from thanosql.errors import ThanoSQLDataError
+from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Snapshot, Target
@@ -46,8 +46,13 @@ class WordsTable:
             environment.database.drop_temporary(rows)
 
 
-def plan_words(snapshot: Snapshot, table: str, row_key: str | None, audio: Column, words: str) -> WordsTable:
-    """The table of words, checked before any work. Raises ThanoSQLDataError for a key that cannot be one."""
+def plan_words(
+    snapshot: Snapshot, table: str, row_key: str | None, audio: Column, words: str, result: Target | None
+) -> WordsTable:
+    """The table of words, checked before any work; `result` is the table that takes the rows.
+
+    Raises ThanoSQLDataError for a key that cannot be one, ThanoSQLOptionError for the same table twice.
+    """
     key = audio if row_key is None else snapshot.column(row_key, option="row_key")
     if key.type == "bytea":
         raise ThanoSQLDataError(
@@ -59,7 +64,12 @@ def plan_words(snapshot: Snapshot, table: str, row_key: str | None, audio: Colum
             f"The key '{key.name}' has the name of another column of '{table}'.",
             hint=f"Its columns are {', '.join(COLUMNS)}: give the key another name in the query.",
         )
-    return WordsTable(snapshot.check_target(table), key, words)
+    target = snapshot.check_target(table)
+    if result is not None and str(target) == str(result):
+        raise ThanoSQLOptionError(
+            f"table_name and words_table both name {target}.", hint="Give each a table of its own."
+        )
+    return WordsTable(target, key, words)
 
 
 def refuse_taken(snapshot: Snapshot, names: Iterable[str]) -> None:

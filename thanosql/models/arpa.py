@@ -117,13 +117,14 @@ class _Opened:
     def __enter__(self) -> TextIO:
         opener: Callable[..., Any] = gzip.open if self.path.suffix == ".gz" else open
         try:
-            self.file: TextIO = opener(self.path, "rt", encoding="utf-8")
+            file: TextIO = opener(self.path, "rt", encoding="utf-8")
         except OSError as error:
             raise ThanoSQLModelError(f"{self.path} cannot be read: {error.strerror or error}") from error
-        return self.file
+        self._file = file
+        return file
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.file.close()
+        self._file.close()
         if isinstance(error, OSError | EOFError | UnicodeDecodeError):
             raise ThanoSQLModelError(
                 f"{self.path} cannot be read: {error}", hint="A language model is a file in ARPA format."

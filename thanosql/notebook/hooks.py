@@ -65,12 +65,13 @@ class Views:
         from thanosql.notebook import views
 
         known = self._known.get(id(value))
-        if known is None or known.value() is not value:
+        alive: Any = known.value() if known is not None else None
+        if known is None or alive is not value:
             return None
         showing, note = known.showing, known.note
         if known.shape is None:
             result = replace(known.result, report=value)
-        elif known.shape == (list(value.columns), len(value)):
+        elif known.shape == (list(alive.columns), len(alive)):
             result = replace(known.result, rows=value)
         else:
             return None
@@ -96,14 +97,23 @@ def complete_cells(shell: Any) -> None:
 
 
 def highlight_cells(shell: Any) -> None:
-    """Colour `%%thanosql` cells in a terminal's IPython."""
-    lexer: Any = getattr(getattr(shell, "pt_app", None), "lexer", None)
-    if hasattr(lexer, "magic_lexers"):
+    """Colour `%%thanosql` cells in a terminal's IPython, which makes its lexer anew for every prompt."""
+    options = getattr(shell, "_extra_prompt_options", None)
+    if options is None or getattr(options, "__name__", "") == "with_our_lexer":
+        return
+
+    def with_our_lexer() -> Any:
         from prompt_toolkit.lexers import PygmentsLexer
 
         from thanosql.notebook.highlighting import ThanoSQLLexer
 
-        lexer.magic_lexers["%%thanosql"] = PygmentsLexer(ThanoSQLLexer)
+        found = options()
+        lexers = getattr(found.get("lexer"), "magic_lexers", None)
+        if lexers is not None:
+            lexers["thanosql"] = PygmentsLexer(ThanoSQLLexer)
+        return found
+
+    shell._extra_prompt_options = with_our_lexer
 
 
 def let_help_through(shell: Any) -> None:

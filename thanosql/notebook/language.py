@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import re
 from functools import cache
@@ -16,19 +15,35 @@ if TYPE_CHECKING:
 # Where a statement's options are declared, by its first words.
 MODULES = {
     "BUILD": "build_model",
-    "FIT": "build_model",
+    "FIT": "fit_model",
     "PREDICT": "predict",
     "EVALUATE": "evaluate",
+    "ALIGN": "align",
     "PRINT": "print_audio",
     "LIST": "listing",
     "DESCRIBE": "describe_model",
     "DROP": "drop_model",
     "DELETE": "drop_model",
+    "ROLLBACK": "rollback_model",
     "COPY": "copy_table",
     "GET": "get_thanosql",
     "UPLOAD": "upload_model",
     "EXPLAIN": "explain",
     "CHECK": "check",
+}
+# The dataclasses that a statement's plan binds its options to; a test holds them equal to what the statement takes.
+OPTIONS = {
+    "BUILD": ("engine.statements.build_model.BuildOptions", "models.base.TrainOptions"),
+    "FIT": ("engine.statements.fit_model.FitOptions", "models.base.TrainOptions"),
+    "PREDICT": ("engine.statements.predict.PredictOptions", "models.base.TranscribeOptions"),
+    "EVALUATE": ("engine.evaluation.EvaluateOptions", "models.base.TranscribeOptions"),
+    "ALIGN": ("engine.statements.align.AlignOptions", "models.base.TranscribeOptions"),
+    "PRINT": ("engine.statements.print_audio.PrintOptions",),
+    "COPY": ("engine.statements.copy_table.CopyOptions",),
+    "GET": ("engine.statements.get_thanosql.GetDatasetOptions", "engine.statements.get_thanosql.GetModelOptions"),
+    "GET DATASET": ("engine.statements.get_thanosql.GetDatasetOptions",),
+    "GET MODEL": ("engine.statements.get_thanosql.GetModelOptions",),
+    "UPLOAD": ("engine.statements.upload_model.UploadOptions",),
 }
 _SQL_WORDS_TEXT = """
 SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET JOIN LEFT RIGHT FULL INNER OUTER CROSS LATERAL ON USING
@@ -66,17 +81,10 @@ def options_of(statement: str, about: str = "") -> tuple[Declared, ...]:
 
     if statement not in MODULES:
         return ()
-    module = importlib.import_module(f"thanosql.engine.statements.{MODULES[statement]}")
-    kinds = [
-        value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and dataclasses.is_dataclass(value) and name.endswith("Options")
-    ]
-    if about and (own := [kind for kind in kinds if about.title() in kind.__name__]):
-        kinds = own
     found: dict[str, Declared] = {}
-    for kind in kinds:
-        for declared in describe(kind):
+    for name in OPTIONS.get(f"{statement} {about}".strip(), OPTIONS.get(statement, ())):
+        module, _, kind = name.rpartition(".")
+        for declared in describe(getattr(importlib.import_module(f"thanosql.{module}"), kind)):
             found.setdefault(declared.name, declared)
     return tuple(found.values())
 

@@ -13,6 +13,7 @@ from thanosql.notebook.work import Work
 
 LOG_SECONDS = 15.0  # between two lines of a log
 FEW_POINTS = 3  # before a curve says anything
+FAR_ENOUGH = 0.2  # of the work, before a curve's axis goes to its end
 
 
 class NotebookLine:
@@ -59,7 +60,7 @@ class NotebookLine:
                         name,
                         points,
                         unit=work.progress.unit.rstrip("s"),
-                        end=work.progress.total,
+                        end=work.progress.total if (work.share or 0) > FAR_ENOUGH else None,
                         percent=name.isupper(),
                     )
                     for name, points in ((name, list(points)) for name, points in work.measures.items())

@@ -149,8 +149,8 @@ def _classified(frame: _Frame, text: str, begin: int, fragment: str, in_string: 
 
 def _query_begin(words: Sequence[str]) -> int | None:
     """The index of a statement's first word of SQL; None while the cursor is in its head."""
-    if words[0] in ("DROP", "DELETE", "COPY", "EXPLAIN"):
-        own = {"DROP": "MODEL", "DELETE": "MODEL"}.get(words[0])
+    if words[0] in ("DROP", "DELETE", "ROLLBACK", "COPY", "EXPLAIN"):
+        own = {"DROP": "MODEL", "DELETE": "MODEL", "ROLLBACK": "MODEL"}.get(words[0])
         if own and len(words) > 1 and words[1] != own:
             return 0
         if words[0] == "EXPLAIN" and len(words) > 1 and words[1] not in ("BUILD", "FIT", "PREDICT", "EVALUATE"):
@@ -197,6 +197,8 @@ def _in_head(frame: _Frame, words: list[str], text: str, begin: int, fragment: s
     keywords = _keywords(text[frame.start : begin])
     if words == ["DROP", "MODEL"]:
         keywords = ("IF EXISTS",)
+    if words == ["LIST", "MODEL"]:
+        keywords = ("VERSIONS",)  # the statement is whole without it, so the grammar stops nowhere
     if words in (["DROP"], ["DELETE"]):
         keywords = ("MODEL", *(("TABLE", "VIEW", "INDEX", "SCHEMA") if words[0] == "DROP" else ("FROM",)))
     return Place(kind="head", names=names, keywords=keywords, fragment=fragment)
@@ -213,7 +215,11 @@ def _names(words: Sequence[str]) -> str:
         return "model"
     if words[0] == "GET":
         return {"DATASET": "dataset", "MODEL": "base"}.get(last, "") if len(words) == 3 else ""
-    if words[0] in ("DESCRIBE", "DROP", "DELETE", "FIT") and (last == "MODEL" or words[-2:] == ["IF", "EXISTS"]):
+    if words[0] in ("DESCRIBE", "DROP", "DELETE", "ROLLBACK", "FIT") and (
+        last == "MODEL" or words[-2:] == ["IF", "EXISTS"]
+    ):
+        return "stored"
+    if words[0] == "LIST" and last == "VERSIONS":
         return "stored"
     if words[0] == "COPY":
         return "table" if len(words) == 1 else "file" if last == "FROM" else ""

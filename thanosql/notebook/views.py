@@ -1,8 +1,8 @@
 """A statement's Result in, the HTML a notebook shows for it out; the value of the cell stays what `execute` returns.
 
 Which view a result has is told by its status, which opens with the statement's keywords. `Result.display` may hold more
-than the value does: `result_column` and `confidence` (by row) of a PREDICT, `utterances` of an EVALUATE (mappings of
-row, audio, reference, hypothesis, errors), `card` and `version` of a DESCRIBE, `history` of a BUILD or FIT.
+than the value does: `result_column` of a PREDICT, `utterances` of an EVALUATE (mappings of row, audio, reference,
+hypothesis, errors), `card`, `version` and `folder` of a DESCRIBE, `history` of a BUILD or FIT; `known` adds the last two.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from thanosql.notebook.players import Players
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
+    from thanosql.engine.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,19 @@ def as_html(result: Result, showing: Showing, *, note: str = "") -> str | None:
     return style.framed(content, said, label=f"ThanoSQL: {result.status}")
 
 
+def known(result: Result, session: Session) -> Result:
+    """The result with what the store knows of the model that it is about: its card, its training's history."""
+    kind, *name = result.status.split()
+    if kind not in ("BUILD", "FIT", "DESCRIBE") or len(name) < 2 or not session.store.exists(name[1]):
+        return result
+    model = session.store.get(name[1])
+    trained = model.card.get("report") or {}
+    more: dict[str, Any] = {"history": trained.get("history") or ()}
+    if kind == "DESCRIBE":
+        more = {"card": model.card, "version": model.version, "folder": str(model.folder)}
+    return dataclasses.replace(result, display={**more, **result.display})
+
+
 def as_text(result: Result, limit: int) -> str:
     """The same where HTML is not shown: a terminal, a log, a diff of notebooks."""
     frame = frame_of(result)
@@ -66,13 +80,15 @@ def _predict(result: Result, showing: Showing) -> Html | None:
     frame, display = result.rows, result.display
     if frame is None or not showing.players or result.audio_column not in list(frame.columns):
         return _table(result, showing)
+    transcript = display.get("result_column") or _transcript(frame)
+    sure = f"{transcript}_confidence"
     return transcripts.as_html(
         frame,
         showing.limit,
         showing.make_players(),
         audio=str(result.audio_column),
-        transcript=display.get("result_column") or _last(frame),
-        confidence=display.get("confidence"),
+        transcript=transcript,
+        confidence=list(frame[sure].iloc[: showing.limit or None]) if sure in frame.columns else None,
     )
 
 
@@ -115,12 +131,17 @@ def _whole(result: Result, showing: Showing) -> Html | None:
     return _table(result, dataclasses.replace(showing, limit=max(showing.limit, 100)))
 
 
-def _last(frame: Any) -> str:
-    return "predict_result" if "predict_result" in frame.columns else str(frame.columns[-1])
+def _transcript(frame: Any) -> str:
+    """The column with the transcripts: the one that other columns are named after, or else the last."""
+    names = [str(name) for name in frame.columns]
+    ends = ("_words", "_confidence", "_error")
+    of_others = (name for name in names if any(f"{name}{end}" in names for end in ends))
+    return next(of_others, "predict_result" if "predict_result" in names else names[-1])
 
 
 VIEWS: dict[str, Callable[[Any, Showing], Html | None]] = {
     "PREDICT": _predict,
+    "ALIGN": _predict,
     "PRINT": _print,
     "EVALUATE": _evaluate,
     "BUILD": _train,

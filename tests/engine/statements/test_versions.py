@@ -67,9 +67,7 @@ def test_better_needs_rows_to_judge_by(session: Session) -> None:
 
 
 def test_rows_to_validate_on_are_measured_in_every_epoch(session: Session) -> None:
-    session.execute(
-        f"BUILD MODEL watched USING Wav2Vec2Tiny OPTIONS (max_epochs=2, valid_query='{VALID}') AS {FEW}"
-    )
+    session.execute(f"BUILD MODEL watched USING Wav2Vec2Tiny OPTIONS (max_epochs=2, valid_query='{VALID}') AS {FEW}")
     history = session.store.get("watched").card["report"]["history"]
     assert len(history) == 2
     assert all(epoch["valid_wer"] is not None for epoch in history)

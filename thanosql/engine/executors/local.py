@@ -21,6 +21,7 @@ WINDOW = 1024  # rows that are put in order of duration together,
 WINDOW_BYTES = 64 * 2**20  # fewer where the rows hold the audio itself
 
 Audio = str | bytes
+Key = tuple[Audio, str | None]  # an audio, and its reference text
 T = TypeVar("T")
 
 
@@ -49,18 +50,17 @@ class Memory(Protocol[T]):
     def batch_seconds(self) -> float:
         """Audio that may be lost, and so stand in one batch."""
 
-    def recall(self, audios: Sequence[Audio]) -> Mapping[Audio, tuple[T, float]]:
+    def recall(self, keys: Sequence[Key]) -> Mapping[Key, tuple[T, float]]:
         """Those that were recognized, with their seconds."""
 
     def expect(self, seconds: float) -> None:
         """So much audio is about to be recognized."""
 
-    def keep(self, audio: Audio, outcome: T, seconds: float) -> None:
+    def keep(self, key: Key, outcome: T, seconds: float) -> None:
         """This was recognized."""
 
 
 Group = list[Utterance]  # rows of the same audio and reference: recognized once
-Key = tuple[Audio, str | None]
 Recognize = Callable[[list["np.ndarray"], list[str | None]], list[T]]
 
 
@@ -114,16 +114,15 @@ class _Run(Generic[T]):
         while window := list(_window(stream)):
             groups: dict[Key, Group] = {}
             for utterance in window:
-                key = utterance.audio, utterance.reference
+                key = _key(utterance)
                 # A group that is read ahead takes those that come later, too.
                 (self._waiting.get(key) or groups.setdefault(key, [])).append(utterance)
             # One for each window, so that no more of them are read than there is need for.
             yield _Batch(done=list(self._recalled(groups)))
             self._waiting.update(groups)
-            groups_left = sorted(groups.values(), key=lambda group: (-group[0].seconds, group[0].row))
             batch: list[Group] = []
             filled = 0.0
-            for group in groups_left:
+            for group in sorted(groups.values(), key=lambda group: (-group[0].seconds, group[0].row)):
                 if batch and (len(batch) == self._batch_size or filled + group[0].seconds > self._limit):
                     yield _Batch(batch)
                     batch, filled = [], 0.0
@@ -136,9 +135,7 @@ class _Run(Generic[T]):
         """The rows that are remembered, taken out of `groups`."""
         if self._memory is None:
             return
-        found = self._memory.recall([audio for audio, _ in groups])
-        for key in [key for key in groups if key[0] in found]:
-            outcome, seconds = found[key[0]]
+        for key, (outcome, seconds) in self._memory.recall(list(groups)).items():
             for utterance in groups.pop(key):
                 yield Done(utterance.row, outcome, seconds)
 
@@ -151,7 +148,7 @@ class _Run(Generic[T]):
                 continue
             seconds = len(waveform) / SAMPLING_RATE
             # What was not known beforehand may be longer than was thought.
-            if heard and filled + seconds > 2 * self._limit:
+            if heard and filled + seconds > 1.01 * self._limit:
                 yield from self._recognized_together(heard, filled)
                 heard, filled = [], 0.0
             heard.append((group, waveform))
@@ -165,14 +162,18 @@ class _Run(Generic[T]):
         found = self._recognizer([waveform for _, waveform in heard], [group[0].reference for group, _ in heard])
         for (group, waveform), outcome in zip(heard, found, strict=True):
             if self._memory is not None and not isinstance(outcome, Exception):
-                self._memory.keep(group[0].audio, outcome, len(waveform) / SAMPLING_RATE)
+                self._memory.keep(_key(group[0]), outcome, len(waveform) / SAMPLING_RATE)
         for (group, waveform), outcome in zip(heard, found, strict=True):
             yield from self._answered(group, outcome, len(waveform) / SAMPLING_RATE)
 
     def _answered(self, group: Group, outcome: T | Exception, seconds: float) -> Iterator[Done[T]]:
-        self._waiting.pop((group[0].audio, group[0].reference), None)
+        self._waiting.pop(_key(group[0]), None)
         for utterance in group:
             yield Done(utterance.row, outcome, seconds)
+
+
+def _key(utterance: Utterance) -> Key:
+    return utterance.audio, utterance.reference
 
 
 def _window(stream: Iterator[Utterance]) -> Iterator[Utterance]:

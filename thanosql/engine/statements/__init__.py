@@ -1,10 +1,12 @@
 """One file a statement; to import this package is to register them all."""
 
+from thanosql.engine.statements.align import Align
 from thanosql.engine.statements.build_model import BuildModel
 from thanosql.engine.statements.check import Check
 from thanosql.engine.statements.copy_table import Copy
 from thanosql.engine.statements.describe_model import DescribeModel
 from thanosql.engine.statements.drop_model import DropModel
+from thanosql.engine.statements.drop_predictions import DropPredictions
 from thanosql.engine.statements.evaluate import Evaluate
 from thanosql.engine.statements.explain import Explain
 from thanosql.engine.statements.fit_model import FitModel
@@ -17,11 +19,13 @@ from thanosql.engine.statements.rollback_model import ListVersions, RollbackMode
 from thanosql.engine.statements.upload_model import UploadModel
 
 __all__ = [
+    "Align",
     "BuildModel",
     "Check",
     "Copy",
     "DescribeModel",
     "DropModel",
+    "DropPredictions",
     "Evaluate",
     "Explain",
     "FitModel",

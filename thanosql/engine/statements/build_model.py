@@ -8,15 +8,15 @@ Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.held_out import Rows, judge, open_held_out
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
-from thanosql.engine.preflight import inspect
+from thanosql.engine.preflight import RemoteOptions, access_of, inspect
 from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.texts import references
@@ -40,7 +40,7 @@ class BuildModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions:
+class BuildOptions(RemoteOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
@@ -76,6 +76,7 @@ class ModelReport:
     version: int
     base: str
     utterances: int
+    skipped: int
     hours: float
     steps: int
     epochs: int
@@ -141,12 +142,14 @@ def plan_training(about: Subject, name: str, environment: Environment) -> TrainP
 
     assert isinstance(about.how, TrainOptions)
     assert about.text is not None
-    rows = inspect(about.snapshot, about.audio, environment)
+    # Every epoch reads it again.
+    access = access_of(about.options, environment, read_again=True)
+    rows = inspect(about.snapshot, about.audio, environment, access)
     rows.refuse(about.audio.name)
     texts = references(about.snapshot, about.text)
     held_out = None
     if about.options.valid_query is not None:
-        held_out = open_held_out(about.options.valid_query, about.audio.name, about.text.name, environment)
+        held_out = open_held_out(about.options.valid_query, about.audio.name, about.text.name, environment, access)
     for spoken in (texts, held_out.references if held_out is not None else []):
         registry.family(about.model.family).prepare(
             about.model.checkpoint, environment.settings, enumerate(spoken, start=1)
@@ -159,7 +162,6 @@ def plan_training(about: Subject, name: str, environment: Environment) -> TrainP
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
     from thanosql.engine.lineage import row_fingerprints, trained_rows, training_card, write_trained_rows
     from thanosql.models import registry
-    from thanosql.models.audio import read
 
     def progress(step: TrainingProgress) -> None:
         environment.progress(
@@ -182,7 +184,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             plan.train,
             draft.folder,
             progress,
-            read=partial(read, roots=environment.settings.audio_roots),
+            read=plan.rows.seconds.access.read,
             valid=plan.valid.utterances() if plan.valid is not None else (),
             state=state,
         )
@@ -195,7 +197,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         better = verdict is None or verdict.better
         model = draft.commit(training_card(plan, report, rows, environment), current=better)
     shutil.rmtree(state, ignore_errors=True)
-    remarks = list(report.warnings)
+    remarks = [_skipped(report.skipped)] if report.skipped else []
+    remarks.extend(report.warnings)
     if verdict is not None:
         became = "is now the current one" if better else "is kept, and not made the current one"
         remarks.append(f"Version {model.version} {became}: {verdict}.")
@@ -206,12 +209,18 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     )
 
 
+def _skipped(rows: Sequence[Mapping[str, Any]]) -> str:
+    shown = "; ".join(f"row {row['row']}: {row['reason']}" for row in rows[:3])
+    return f"{len(rows):,} rows were left out: {shown}{' …' if len(rows) > 3 else ''}"
+
+
 def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder: str) -> ModelReport:
     return ModelReport(
         model=plan.name,
         version=version,
         base=plan.model.name,
         utterances=report.utterances,
+        skipped=len(report.skipped),
         hours=report.audio_hours,
         steps=report.steps,
         epochs=report.epochs,

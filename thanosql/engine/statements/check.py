@@ -13,7 +13,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.inspection import Inspection
 from thanosql.engine.lineage import trained_rows
 from thanosql.engine.planner import Environment, Plan, plan
-from thanosql.engine.preflight import describe
+from thanosql.engine.preflight import access_of, describe
 from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import Statement
 
@@ -67,7 +67,7 @@ def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, 
             family.normalizer(about.model.checkpoint, environment.settings)
             known = family.facts(about.model.checkpoint)
         trained = trained_rows(about.model)
-    inspection = Inspection(about, known, trained, environment)
+    inspection = Inspection(about, known, trained, access_of(about.options, environment), environment.progress)
     for row, audio, problems in inspection.rows():
         for problem in problems:
             yield row, describe(audio), problem.name, problem.reason

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
@@ -17,7 +17,7 @@ from thanosql.engine.evaluation import EvaluateOptions, Heard
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
-from thanosql.engine.preflight import AudioRows, inspect
+from thanosql.engine.preflight import AudioRows, access_of, chunk_size, inspect
 from thanosql.engine.statements.rows import materialize_rows
 from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
@@ -28,6 +28,9 @@ from thanosql.models.base import TranscribeOptions
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot, Target
     from thanosql.models.registry import Model
+
+
+WORST_ROWS = 50  # that a notebook can show
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
     groups = [snapshot.column(name, option="group_by") for name in options.group_by]
     if options.confusions_table is not None:
         evaluation.check_confusions_table(environment, options.confusions_table)
-    rows = inspect(snapshot, audio, environment)
+    rows = inspect(snapshot, audio, environment, access_of(options, environment))
     rows.refuse(audio.name)
     texts = references(snapshot, text)
     fingerprints = row_fingerprints(zip((audio for _, audio in snapshot.stream(audio)), texts))
@@ -122,6 +125,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     if not kept:
         raise evaluation.all_trained(plan.model.name)
     tally = evaluation.Tally(plan, heard, other, kept, seconds)
+    worst = _worst(plan, tally)  # before a replacement: the query may have read the table that is replaced
     frame = tally.comparison() if other is not None else tally.figures()
     if plan.target is not None:
         plan.snapshot.write(evaluation.COLUMNS if other is None else evaluation.COMPARED_COLUMNS, tally.rows())
@@ -135,7 +139,27 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         status=f"EVALUATE {len(kept)}",
         rows=frame,
         note="\n".join([transcription.summary(len(kept), tally.audio_seconds, seconds), *tally.remarks()]),
+        audio_column=plan.audio.name,
+        display={"utterances": worst},
     )
+
+
+def _worst(plan: EvaluatePlan, tally: evaluation.Tally) -> list[dict[str, Any]]:
+    """The utterances with the most errors, for a notebook to show; ones without errors where there are no others."""
+    errors = {tally.kept[place] + 1: score.errors for place, score in enumerate(tally.scores)}
+    chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])
+    stream = plan.snapshot.stream(plan.audio, chunk=chunk_size(plan.audio))
+    audio = {row: value for row, value in stream if row in chosen}
+    return [
+        {
+            "row": row,
+            "audio": audio[row],
+            "reference": tally.heard[row - 1].reference,
+            "hypothesis": tally.heard[row - 1].hypothesis,
+            "errors": errors[row],
+        }
+        for row in sorted(chosen)
+    ]
 
 
 def _hear(plan: EvaluatePlan, model: Model, environment: Environment) -> list[Heard]:

@@ -14,6 +14,7 @@ from thanosql.engine import estimates
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.preflight import access_of
 from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import Statement
 from thanosql.models.base import TrainOptions
@@ -54,7 +55,7 @@ def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
 def _items(about: Subject, environment: Environment) -> Iterator[tuple[str, str]]:
     from thanosql.models import registry
 
-    audio = estimates.length(about.snapshot, about.audio, environment)
+    audio = estimates.length(about.snapshot, about.audio, access_of(about.options, environment))
     known = registry.family(about.model.family).facts(about.model.checkpoint)
     where = estimates.device(about.how.device)
     yield "statement", about.kind

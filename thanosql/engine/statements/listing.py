@@ -4,6 +4,7 @@ LIST MODEL              the store's models
 LIST TABLE              the database's tables
 LIST THANOSQL MODEL     the base models
 LIST THANOSQL DATASET   the tutorial data sets
+LIST PREDICTIONS        what is kept of PREDICTs that were not completed
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from thanosql.engine.syntax import Statement
 
 @dataclass(frozen=True, slots=True)
 class List(Statement):
-    """LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET}; `what` is one of these, in upper case and singular"""
+    """LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | PREDICTIONS}; `what` is one, upper case and singular"""
 
     what: str
 
@@ -37,9 +38,7 @@ def plan_list(statement: List, environment: Environment) -> ListPlan:
 def run_list(plan: ListPlan, environment: Environment) -> Result:
     import pandas as pd
 
-    columns, rows = {"MODEL": _models, "TABLE": _tables, "THANOSQL MODEL": _bases, "THANOSQL DATASET": _datasets}[
-        plan.what
-    ](environment)
+    columns, rows = KINDS[plan.what](environment)
     return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=columns))
 
 
@@ -95,5 +94,19 @@ def _datasets(environment: Environment) -> tuple[list[str], Rows]:
         (dataset.name, dataset.description, (folder / dataset.name).is_dir()) for dataset in DATASETS.values()
     ]
 
+
+def _predictions(environment: Environment) -> tuple[list[str], Rows]:
+    from thanosql.engine.kept import Kept, kept
+
+    return list(Kept._fields), [tuple(one) for one in kept(environment.settings.home)]
+
+
+KINDS = {
+    "MODEL": _models,
+    "TABLE": _tables,
+    "THANOSQL MODEL": _bases,
+    "THANOSQL DATASET": _datasets,
+    "PREDICTION": _predictions,
+}
 
 materialize.register(List, materialize_rows)

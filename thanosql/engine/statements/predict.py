@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language_models import language_model, refuse_idle_guidance
+from thanosql.engine.language_models import language_identity, language_model, refuse_idle_guidance
 from thanosql.engine.naming import Column
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
-from thanosql.engine.preflight import AudioRows, inspect
+from thanosql.engine.preflight import AudioRows, RemoteOptions, access_of, inspect
 from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
@@ -31,6 +31,8 @@ from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Snapshot, Target
+    from thanosql.engine.kept import Keeper
+    from thanosql.models.access import AudioAccess
     from thanosql.models.arpa import LanguageModel
     from thanosql.models.base import Transcript
     from thanosql.models.hearing import Hearing
@@ -49,19 +51,33 @@ class Predict(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(DecodeOptions):
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
+class PredictOptions(RemoteOptions, DecodeOptions):
+    audio_col: str = option(
+        "audio_path", "the column with the audio: a path, or the file's bytes", kind="column", changes_result=False
+    )
     result_col: str = option(
         "predict_result",
         "the column that takes the transcript; one of that name in the query is replaced, in its place",
         kind="column",
+        changes_result=False,
     )
-    table_name: str | None = option(None, "the table that the result replaces, in one step", kind="table")
+    table_name: str | None = option(
+        None, "the table that the result replaces, in one step", kind="table", changes_result=False
+    )
     on_error: str = option(
         "raise",
         "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
         "column named as result_col with _error behind it",
         choices=("raise", "null"),
+        changes_result=False,
+    )
+    save_seconds: float | None = option(
+        30.0,
+        "audio whose predictions may wait to be kept for a statement that is run again after a kill; NULL keeps none",
+        low=0.0,
+        high=86_400.0,
+        exclusive_low=True,
+        changes_result=False,
     )
     timestamps: str = option(
         "none",
@@ -70,13 +86,21 @@ class PredictOptions(DecodeOptions):
         choices=("none", *LEVELS),
     )
     confidence: bool = option(
-        False, "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1"
+        False,
+        "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1",
+        changes_result=False,
     )
     words_table: str | None = option(
-        None, "the table that takes a row for each word; brings timestamps='word' where they are 'none'", kind="table"
+        None,
+        "the table that takes a row for each word; brings timestamps='word' where they are 'none'",
+        kind="table",
+        changes_result=False,
     )
     row_key: str | None = option(
-        None, "the column that stands beside each word in words_table; audio_col where it is NULL", kind="column"
+        None,
+        "the column that stands beside each word in words_table; audio_col where it is NULL",
+        kind="column",
+        changes_result=False,
     )
 
     @property
@@ -96,6 +120,7 @@ class PredictPlan(Plan):
     language: LanguageModel | None
     target: Target | None
     words: WordsTable | None
+    keeper: Keeper[Any] | None
 
 
 @subject.register
@@ -125,14 +150,17 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     words = None
     if options.words_table is not None:
         named = f"{options.result_col}_words"
-        words = plan_words(about.snapshot, options.words_table, options.row_key, about.audio, named)
+        words = plan_words(about.snapshot, options.words_table, options.row_key, about.audio, named, about.target)
     language = language_model(options, about.model, environment)
-    rows = inspect(about.snapshot, about.audio, environment)
-    if options.on_error == "raise":
+    strict = options.on_error == "raise"
+    access = access_of(options, environment)
+    rows = inspect(about.snapshot, about.audio, environment, access, list_failures=strict)
+    if strict:
         rows.refuse(about.audio.name)
     assert isinstance(about.how, TranscribeOptions)
+    keeper = _keeper(statement, about, language, access, environment) if options.save_seconds is not None else None
     return PredictPlan(
-        about.model, options, about.how, about.snapshot, about.audio, rows, language, about.target, words
+        about.model, options, about.how, about.snapshot, about.audio, rows, language, about.target, words, keeper
     )
 
 
@@ -151,7 +179,15 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     if plan.target is not None:
         plan.snapshot.replace(plan.target)
         note += f"; in table {plan.options.table_name}"
-    return Result(status=status, rows=frame, note=note, audio_column=plan.audio.name)
+    if plan.keeper is not None:
+        note += plan.keeper.note
+    return Result(
+        status=status,
+        rows=frame,
+        note=note,
+        audio_column=plan.audio.name,
+        display={"result_column": plan.options.result_col},
+    )
 
 
 @materialize.register
@@ -170,6 +206,33 @@ def materialize_predict(statement: Predict, environment: Environment) -> str:
 
 def _write(plan: PredictPlan, environment: Environment) -> None:
     plan.snapshot.write(_columns(plan.options), _predictions(plan, environment))
+    if plan.keeper is not None:
+        plan.keeper.save()
+
+
+def _keeper(
+    statement: Predict, about: Subject, language: LanguageModel | None, access: AudioAccess, environment: Environment
+) -> Keeper[Any]:
+    """What keeps the predictions until the whole statement, this one inside it or not, is complete."""
+    from thanosql.engine import recipes
+    from thanosql.engine.kept import FILE, Keeper
+    from thanosql.models.base import Transcript
+    from thanosql.models.hearing import Hearing
+
+    options = about.options
+    guided_by = language_identity(options, language, environment)
+    keeper = Keeper(
+        environment.settings.home / FILE,
+        about.model,
+        environment.statement,
+        recipes.recipe(about.model, options, about.how, more=[options.level, guided_by]),
+        list(recipes.parameters(statement.query, environment)),
+        Transcript if _is_plain(options) else Hearing,
+        access,
+        options.save_seconds,
+    )
+    environment.resources.push(keeper.__exit__)
+    return keeper
 
 
 def _columns(options: PredictOptions) -> list[Column]:
@@ -203,6 +266,10 @@ def _predictions(plan: PredictPlan, environment: Environment) -> Iterator[tuple[
 
 def _heard(plan: PredictPlan, environment: Environment) -> Iterator[tuple[int, Transcript | Hearing | Exception]]:
     given = (plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment)
-    if plan.options.decoder == "greedy" and plan.options.level == "none":
-        return transcription.transcribe(*given)
-    return transcription.hear(*given, plan.options, plan.language, level=plan.options.level)
+    if _is_plain(plan.options):
+        return transcription.transcribe(*given, memory=plan.keeper)
+    return transcription.hear(*given, plan.options, plan.language, level=plan.options.level, memory=plan.keeper)
+
+
+def _is_plain(options: PredictOptions) -> bool:
+    return options.decoder == "greedy" and options.level == "none"

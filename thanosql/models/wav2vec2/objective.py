@@ -48,15 +48,50 @@ def encode(model: Any, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     encoder = model.wav2vec2.feature_extractor
     frozen = not any(parameter.requires_grad for parameter in encoder.parameters())
     with torch.no_grad() if frozen else nullcontext():
-        if model.config.feat_extract_norm == "group" or len(waveforms) == 1:
+        if model.config.feat_extract_norm == "group":
             return [encoder(waveform[None])[0].T for waveform in waveforms]
         # With layer norms a frame depends on its own samples alone: what is padded behind it cannot reach it.
         padded = torch.nn.utils.rnn.pad_sequence(list(waveforms), batch_first=True)
-        features = encoder(padded).transpose(1, 2)
+        features = _channels_last(encoder, padded)
     return [
         features[index, : frames(len(waveform), model.config.conv_kernel, model.config.conv_stride)]
         for index, waveform in enumerate(waveforms)
     ]
+
+
+def _channels_last(encoder: Any, waveforms: torch.Tensor) -> torch.Tensor:
+    """The feature encoder of layer norms over waveforms `(batch, samples)`: features `(batch, frames, channels)`.
+
+    As transformers' own, with the channels in the last axis, where the norms read them: half again as fast on a CPU.
+    """
+    hidden = waveforms[:, :, None]
+    for layer in encoder.conv_layers:
+        hidden = layer.activation(layer.layer_norm(_convolved(hidden, layer.conv)))
+    return hidden
+
+
+def _convolved(hidden: torch.Tensor, convolution: Any) -> torch.Tensor:
+    """A convolution without padding of hidden `(batch, frames, channels)`, as matrix products over views of the frames."""
+    import torch
+
+    outputs, channels, kernel = convolution.weight.shape
+    stride = convolution.stride[0]
+    if not stride <= kernel <= 2 * stride:
+        return torch.nn.functional.conv1d(
+            hidden.transpose(1, 2), convolution.weight, convolution.bias, stride
+        ).transpose(1, 2)
+    count = (hidden.shape[1] - kernel) // stride + 1
+    weight = convolution.weight.transpose(1, 2).reshape(outputs, kernel * channels)
+    # A kernel of at most two strides is a block of `stride` frames and a part of the next one.
+    blocks = count + (kernel > stride)
+    if hidden.shape[1] < blocks * stride:
+        hidden = torch.nn.functional.pad(hidden, (0, 0, 0, blocks * stride - hidden.shape[1]))
+    blocked = hidden[:, : blocks * stride].reshape(hidden.shape[0], blocks, stride * channels)
+    here = torch.nn.functional.linear(blocked[:, :count], weight[:, : stride * channels], convolution.bias)
+    if kernel == stride:
+        return here
+    rest = blocked[:, 1:, : (kernel - stride) * channels]
+    return here + torch.nn.functional.linear(rest, weight[:, stride * channels :])
 
 
 def frame_logits(

@@ -1,0 +1,153 @@
+"""Peak memory and time of PREDICT … table_name against the number of rows, with a recognizer that takes no time.
+
+    python benchmarks/memory.py [--rows 1000 10000 100000 1000000] [--picture docs/rows.svg] [--url postgresql://…]
+
+Each size runs in a process of its own, from query to table: the snapshot, the check of every header, decoding, keeping
+each prediction for a run that is taken up again, COPY, and the table put in place. Every row holds a WAV file of its
+own (20 ms, bytea). The goal is the growth of the peak from 10,000 to 1,000,000 rows; the process's own, not PostgreSQL's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import thanosql
+from thanosql.engine import embedded
+from thanosql.models.base import TranscribeOptions, Transcript
+
+GOAL_MEGABYTES = 200.0
+COMPARED = (10_000, 1_000_000)
+SAMPLES, RATE = 160, 8_000
+
+
+class Stub:
+    """A recognizer that hears nothing, at once."""
+
+    def recognizer(self, *_: object) -> Any:
+        return self
+
+    def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+        return [Transcript("seven three one four", 0.5)] * len(waveforms)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--picture", type=Path, default=Path(__file__).parents[1] / "docs" / "rows.svg")
+    parser.add_argument("--url", default=os.environ.get("THANOSQL_DATABASE_URL"))
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.url, given.one)))
+        return
+    parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
+    parent.chmod(0o755)
+    try:
+        url = given.url or embedded.start(parent / "postgres")
+        points = []
+        print(f"{'rows':>10} {'seconds':>9} {'µs a row':>9} {'peak MB':>8}")
+        for rows in given.rows:
+            command = [sys.executable, __file__, "--one", str(rows), "--url", url]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            seconds, peak = json.loads(done.stdout)
+            points.append((rows, seconds, peak))
+            print(f"{rows:10,} {seconds:9.2f} {seconds / rows * 1e6:9.1f} {peak:8.0f}", flush=True)
+    finally:
+        embedded.stop(parent / "postgres")
+        shutil.rmtree(parent, ignore_errors=True)
+    peaks = {rows: peak for rows, _, peak in points}
+    if all(rows in peaks for rows in COMPARED):
+        growth = peaks[COMPARED[1]] - peaks[COMPARED[0]]
+        print(f"growth of the peak {growth:8.0f} MB (goal: at most {GOAL_MEGABYTES:g})")
+    if len(points) > 1:
+        given.picture.parent.mkdir(exist_ok=True)
+        given.picture.write_text(picture(points), encoding="utf-8")
+
+
+def measure(url: str, rows: int) -> tuple[float, float]:
+    """Seconds of the statement, and the process's peak in megabytes."""
+    data = SAMPLES
+    header = b"RIFF" + (36 + data).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    header += b"\1\0\1\0" + RATE.to_bytes(4, "little") * 2 + b"\1\0\10\0data" + data.to_bytes(4, "little")
+    with tempfile.TemporaryDirectory() as home, thanosql.connect(url, home=home) as session:
+        session.execute(
+            "DROP TABLE IF EXISTS bench_calls, bench_heard; CREATE TABLE bench_calls AS SELECT i AS id,"
+            f" decode('{header.hex()}', 'hex') || int4send(i) || decode(repeat('80', {data - 4}), 'hex') AS audio_path"
+            f" FROM generate_series(1, {rows}) i"
+        )
+        session.__dict__["loaded"] = Stub()
+        begun = time.perf_counter()
+        status = session.execute(
+            "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='bench_heard') AS SELECT * FROM bench_calls", fetch=False
+        )
+        seconds = time.perf_counter() - begun
+        assert status == f"PREDICT {rows}", status
+        (counted,) = session.execute("SELECT count(predict_result) AS n FROM bench_heard").n
+        assert counted == rows
+        session.execute("DROP TABLE bench_calls, bench_heard")
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def picture(points: Sequence[tuple[int, float, float]]) -> str:
+    """Two curves over the number of rows as SVG: time on a logarithmic scale, memory on a plain one."""
+    memory = [(rows, peak) for rows, _, peak in points]
+    highest = math.ceil(max(peak for _, peak in memory) / 100 + 1) * 100
+    marks = [(float(value), f"{value} MB") for value in range(0, highest + 1, 100)]
+    taken = [(rows, math.log10(seconds)) for rows, seconds, _ in points]
+    low, high = math.floor(min(y for _, y in taken)), math.ceil(max(y for _, y in taken))
+    ticks = [(float(power), f"{10.0**power:g} s") for power in range(low, high + 1)]
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 300" font-family="sans-serif" font-size="12">\n'
+        '<rect width="720" height="300" fill="white"/>\n'
+        + _panel(10, "Time of PREDICT … table_name", taken, ticks)
+        + _panel(370, "Peak memory of the process", memory, marks)
+        + "</svg>\n"
+    )
+
+
+def _panel(
+    left: int, title: str, points: Sequence[tuple[int, float]], ticks: Sequence[tuple[float, str]], width: int = 260
+) -> str:
+    top, bottom, begin = 50, 240, left + 60
+    first, last = math.log10(points[0][0]), math.log10(points[-1][0])
+    low, high = ticks[0][0], ticks[-1][0]
+
+    def at(rows: float, value: float) -> tuple[float, float]:
+        return begin + (math.log10(rows) - first) / (last - first) * width, bottom - (value - low) / (high - low) * (
+            bottom - top
+        )
+
+    drawn = [f'<text x="{begin}" y="30" font-size="14">{title}</text>']
+    for value, label in ticks:
+        y = at(points[0][0], value)[1]
+        drawn.append(f'<path d="M{begin} {y:.1f}h{width}" stroke="#ddd"/>')
+        drawn.append(f'<text x="{begin - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+    for rows, _ in points:
+        x = at(rows, low)[0]
+        drawn.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{rows:,}</text>')
+    drawn.append(f'<text x="{begin + width / 2}" y="{bottom + 38}" text-anchor="middle">rows</text>')
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in points))
+    drawn.append(f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/>')
+    drawn += [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/>' for x, y in (at(*point) for point in points)
+    ]
+    return "\n".join(drawn) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""Predictions as they are made → a file under the home, and back: what a statement that is run again need not redo.
+
+A prediction is found again by its audio (bytes; or place, size and time of change of the file), the state of the
+model, and every option that is not declared to leave the result as it is. It goes when its statement completes, or with
+DROP PREDICTIONS. At most `save_seconds` of audio wait to be written: so much a kill or a power cut may cost.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from thanosql.engine.recipes import digest, packed, unpacked
+from thanosql.errors import ThanoSQLError
+from thanosql.models.sources import AudioError
+
+if TYPE_CHECKING:
+    from thanosql.engine.executors.local import Key
+    from thanosql.models.access import AudioAccess
+    from thanosql.models.registry import Model
+
+FILE = "predictions.sqlite"
+WAIT_SECONDS = 30.0  # for another process that is writing; it does so for milliseconds
+SHRINK_PAGES = 1000  # of 4 kB, that an emptied file may go on taking
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS statements (
+    id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, model TEXT NOT NULL, version INTEGER,
+    statement TEXT NOT NULL, begun TEXT NOT NULL, saved TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS predictions (
+    key BLOB PRIMARY KEY, statement INTEGER NOT NULL, seconds REAL NOT NULL, outcome TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Kept(NamedTuple):
+    """What is kept of one statement: its utterances and their audio in seconds; the times are UTC, ISO 8601."""
+
+    model: str
+    version: int | None
+    utterances: int
+    seconds: float
+    begun: str
+    saved: str
+    statement: str
+
+
+class Keeper(Generic[T]):
+    """The memory of one statement. When its file fails it says so, in `failure`, and the statement goes on without.
+
+    Used as what an ExitStack is given: a statement that completes takes its predictions with it, one that does not
+    leaves them saved.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model: Model,
+        statement: str,
+        recipe: bytes,
+        values: object,
+        kind: type[T],
+        access: AudioAccess,
+        save_seconds: float,
+    ) -> None:
+        self.batch_seconds = save_seconds
+        self.failure = ""
+        self.before = 0  # predictions of this statement that were there when it began
+        self._recipe = recipe
+        self._kind = kind
+        self._access = access
+        self._about = (model.name, model.version, statement)
+        self._statement = digest(recipe, statement.encode(errors="surrogatepass"), repr(values).encode())
+        self._pending: dict[bytes, tuple[T, float]] = {}
+        self._pending_seconds = 0.0
+        self._connection: sqlite3.Connection | None = None
+        with self._enduring():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connected(path)
+            ((self.before,),) = self._connection.execute(
+                "SELECT count(*) FROM predictions WHERE statement = (SELECT id FROM statements WHERE fingerprint = ?)",
+                (self._statement,),
+            )
+
+    @property
+    def note(self) -> str:
+        """What is to be said beside the result."""
+        taken = f"; {self.before:,} predictions taken over from before" if self.before else ""
+        return f"{taken}; {self.failure}" if self.failure else taken
+
+    def recall(self, keys: Sequence[Key]) -> Mapping[Key, tuple[T, float]]:
+        """Those of these that are kept, with their seconds of audio."""
+        found: dict[Key, tuple[T, float]] = {}
+        if self._connection is None:
+            return found
+        marked = {mark: key for key in keys if (mark := self._mark(key)) is not None}
+        asked = []
+        for mark, key in marked.items():
+            if mark in self._pending:
+                found[key] = self._pending[mark]
+            else:
+                asked.append(mark)
+        with self._enduring():
+            places = ",".join("?" * len(asked))
+            rows = self._connection.execute(
+                f"SELECT key, outcome, seconds FROM predictions WHERE key IN ({places})", asked
+            )
+            for mark, outcome, seconds in rows:
+                found[marked[mark]] = unpacked(self._kind, json.loads(outcome)), seconds
+        return found
+
+    def expect(self, seconds: float) -> None:
+        """So much audio is about to be recognized: write first what could be lost beside it."""
+        if self._pending and self._pending_seconds + seconds > self.batch_seconds:
+            self.save()
+
+    def keep(self, key: Key, outcome: T, seconds: float) -> None:
+        """This was recognized."""
+        mark = self._mark(key) if self._connection is not None else None
+        if mark is not None:
+            self._pending[mark] = outcome, seconds
+            self._pending_seconds += seconds
+
+    def save(self) -> None:
+        """Write what waits; when this returns, it outlasts a power cut."""
+        if self._connection is None or not self._pending:
+            return
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._enduring(), _transaction(self._connection):
+            ((number,),) = self._connection.execute(
+                "INSERT INTO statements (fingerprint, model, version, statement, begun, saved) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (fingerprint) DO UPDATE SET saved = excluded.saved RETURNING id",
+                (self._statement, *self._about, now, now),
+            ).fetchall()
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO predictions (key, statement, seconds, outcome) VALUES (?, ?, ?, ?)",
+                (
+                    (mark, number, seconds, json.dumps(packed(outcome), ensure_ascii=False))
+                    for mark, (outcome, seconds) in self._pending.items()
+                ),
+            )
+        self._pending.clear()
+        self._pending_seconds = 0.0
+
+    def drop(self) -> None:
+        """The statement is complete: nothing of it is kept any longer."""
+        self._pending.clear()
+        if self._connection is not None:
+            with self._enduring():
+                _drop(self._connection, "fingerprint = ?", self._statement)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.drop()
+            else:
+                self.save()
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _mark(self, key: Key) -> bytes | None:
+        audio, reference = key
+        try:
+            of_audio = self._access.fingerprint(audio)
+        except AudioError:
+            return None  # it says so when it is read
+        text = b"" if reference is None else b"=" + reference.encode(errors="surrogatepass")
+        return digest(self._recipe, of_audio, text)
+
+    @contextmanager
+    def _enduring(self) -> Iterator[None]:
+        """A failure of the file costs what would be redone after a kill, and never the statement."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            self.failure = f"predictions are not kept ({error}): after a kill this statement would begin anew"
+            log.warning(self.failure)
+            self._pending.clear()
+            if self._connection is not None:
+                with suppress(sqlite3.Error):
+                    self._connection.close()
+                self._connection = None
+
+
+def kept(home: Path) -> list[Kept]:
+    """What is kept under a home, the statements in the order in which they were begun. Raises ThanoSQLError."""
+    if not (home / FILE).is_file():
+        return []
+    with _explained(home / FILE), closing(_connected(home / FILE)) as connection:
+        rows = connection.execute(
+            "SELECT model, version, count(p.key), coalesce(sum(seconds), 0.0), begun, saved, s.statement"
+            " FROM statements s LEFT JOIN predictions p ON p.statement = s.id GROUP BY s.id ORDER BY s.id"
+        ).fetchall()
+    return [Kept(*row) for row in rows]
+
+
+def drop(home: Path, model: str | None = None) -> int:
+    """Let go of all that is kept under a home, or what one model predicted; utterances let go of.
+
+    A file that is damaged is removed. Raises ThanoSQLError.
+    """
+    path = home / FILE
+    if not path.is_file():
+        return 0
+    try:
+        with closing(_connected(path)) as connection:
+            return _drop(connection, "model = ?", model) if model is not None else _drop(connection, "true")
+    except sqlite3.OperationalError as error:
+        raise _cannot(path, error) from error
+    except sqlite3.DatabaseError as error:
+        if model is not None:
+            raise _cannot(path, error) from error
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        return 0
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # A statement may be taken up by another thread than began it; never by two at once.
+    connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a power cut loses nothing that was saved
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.executescript(TABLES)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _drop(connection: sqlite3.Connection, which: str, *values: object) -> int:
+    with _transaction(connection):
+        ((there,),) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM statements WHERE {which})", values)
+        if not there:
+            return 0
+        ((others,),) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM statements WHERE NOT ({which}))", values)
+        # Without WHERE, SQLite lets go of the whole table without going through it.
+        where = f" WHERE statement IN (SELECT id FROM statements WHERE {which})" if others else ""
+        count = connection.execute(f"DELETE FROM predictions{where}", values if others else ()).rowcount
+        connection.execute(f"DELETE FROM statements WHERE {which}", values)
+    ((free,),) = connection.execute("PRAGMA freelist_count")
+    if free > SHRINK_PAGES and not others:
+        with suppress(sqlite3.OperationalError):  # somebody reads: the next one will do it
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return int(count)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _cannot(path, error) from error
+
+
+def _cannot(path: Path, error: Exception) -> ThanoSQLError:
+    return ThanoSQLError(
+        f"The kept predictions in {path} cannot be read: {error}.", hint="DROP PREDICTIONS removes them."
+    )

@@ -1,0 +1,44 @@
+"""DROP PREDICTIONS: what is kept of PREDICTs that were not completed goes; LIST PREDICTIONS shows it.
+
+DROP PREDICTIONS
+DROP PREDICTIONS my_model
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine import kept
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.planner import Environment, Plan, located, plan
+from thanosql.engine.syntax import Statement, Word
+from thanosql.errors import ThanoSQLModelError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class DropPredictions(Statement):
+    """DROP PREDICTIONS [model]; without a model, those of all"""
+
+    model: Word | None = None
+
+
+@dataclass(frozen=True)
+class DropPredictionsPlan(Plan):
+    model: str | None
+
+
+@plan.register
+def plan_drop_predictions(statement: DropPredictions, environment: Environment) -> DropPredictionsPlan:
+    if statement.model is None:
+        return DropPredictionsPlan(None)
+    name = statement.model.text
+    known = {one.model for one in kept.kept(environment.settings.home)}
+    if name not in known and not environment.store.exists(name):
+        with located(environment, statement.model.start, len(name)):
+            raise ThanoSQLModelError(f"No predictions of {name} are kept.", hint=did_you_mean(name, known))
+    return DropPredictionsPlan(name)
+
+
+@run.register
+def run_drop_predictions(plan: DropPredictionsPlan, environment: Environment) -> Result:
+    return Result(status=f"DROP PREDICTIONS {kept.drop(environment.settings.home, plan.model)}")
