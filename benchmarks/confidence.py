@@ -3,7 +3,7 @@
     python benchmarks/confidence.py [--model FOLDER | --epochs 10 --keep FOLDER] [--words 2000] [--seed 1] [--fsdd FOLDER]
 
 over noisy connected digits (`connected_digits.py`) that the model was not trained on. Beside the definition that
-PREDICT uses, the least of the characters' peaks, stand others that a user might expect. A word is right where the
+PREDICT uses, the mean of the characters' peaks (geometric), stand others that a user might expect. A word is right where the
 alignment with the reference (jiwer) makes it a hit; substituted and inserted words are wrong. The intervals are 95%, by
 bootstrap over utterances. AUROC is the chance that a right word is surer than a wrong one; the expected calibration
 error is the mean distance, over ten bins of as many words, of the mean confidence from the share of right words.

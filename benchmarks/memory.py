@@ -1,10 +1,11 @@
 """Peak memory and time of PREDICT … table_name against the number of rows, with a recognizer that takes no time.
 
-    python benchmarks/memory.py [--rows 1000 10000 100000 1000000] [--picture docs/rows.svg] [--url postgresql://…]
+    python benchmarks/memory.py [--rows 1000 10000 100000 1000000] [--distinct] [--picture docs/rows.svg] [--url …]
 
 Each size runs in a process of its own, from query to table: the snapshot, the check of every header, decoding, keeping
-each prediction for a run that is taken up again, COPY, and the table put in place. Every row holds a WAV file of its
-own (20 ms, bytea). The goal is the growth of the peak from 10,000 to 1,000,000 rows; the process's own, not PostgreSQL's.
+each prediction for a run that is taken up again, COPY, and the table put in place. The rows refer to a thousand
+recordings of 10 ms; with --distinct each holds one of its own (bytea), which takes ten times as long, most of it in the
+decoder. The goal is the growth of the peak from 10,000 to 1,000,000 rows; the process's own, not PostgreSQL's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from thanosql.models.base import TranscribeOptions, Transcript
 
 GOAL_MEGABYTES = 200.0
 COMPARED = (10_000, 1_000_000)
-SAMPLES, RATE = 160, 8_000
+RECORDINGS = 1000
+SAMPLES, RATE = 160, 16_000
 
 
 class Stub:
@@ -49,10 +51,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--picture", type=Path, default=Path(__file__).parents[1] / "docs" / "rows.svg")
     parser.add_argument("--url", default=os.environ.get("THANOSQL_DATABASE_URL"))
+    parser.add_argument("--distinct", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.url, given.one)))
+        print(json.dumps(measure(given.url, given.one, given.distinct)))
         return
     parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
     parent.chmod(0o755)
@@ -61,7 +64,7 @@ def main() -> None:
         points = []
         print(f"{'rows':>10} {'seconds':>9} {'µs a row':>9} {'peak MB':>8}")
         for rows in given.rows:
-            command = [sys.executable, __file__, "--one", str(rows), "--url", url]
+            command = [sys.executable, __file__, "--one", str(rows), "--url", url, *["--distinct"] * given.distinct]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             seconds, peak = json.loads(done.stdout)
             points.append((rows, seconds, peak))
@@ -78,16 +81,20 @@ def main() -> None:
         given.picture.write_text(picture(points), encoding="utf-8")
 
 
-def measure(url: str, rows: int) -> tuple[float, float]:
+def measure(url: str, rows: int, distinct: bool) -> tuple[float, float]:
     """Seconds of the statement, and the process's peak in megabytes."""
-    data = SAMPLES
-    header = b"RIFF" + (36 + data).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    header += b"\1\0\1\0" + RATE.to_bytes(4, "little") * 2 + b"\1\0\10\0data" + data.to_bytes(4, "little")
+    header = b"RIFF" + (36 + SAMPLES).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    header += b"\1\0\1\0" + RATE.to_bytes(4, "little") * 2 + b"\1\0\10\0data" + SAMPLES.to_bytes(4, "little")
     with tempfile.TemporaryDirectory() as home, thanosql.connect(url, home=home) as session:
+        session.settings.workspace.mkdir()
+        for number in range(RECORDINGS):
+            content = header + number.to_bytes(4, "big") + b"\x80" * (SAMPLES - 4)
+            (session.settings.workspace / f"{number}.wav").write_bytes(content)
+        own = f"decode('{header.hex()}', 'hex') || int4send(i) || decode(repeat('80', {SAMPLES - 4}), 'hex')"
+        audio = own if distinct else f"i % {RECORDINGS} || '.wav'"
         session.execute(
             "DROP TABLE IF EXISTS bench_calls, bench_heard; CREATE TABLE bench_calls AS SELECT i AS id,"
-            f" decode('{header.hex()}', 'hex') || int4send(i) || decode(repeat('80', {data - 4}), 'hex') AS audio_path"
-            f" FROM generate_series(1, {rows}) i"
+            f" {audio} AS audio_path FROM generate_series(1, {rows}) i"
         )
         session.__dict__["loaded"] = Stub()
         begun = time.perf_counter()

@@ -421,7 +421,13 @@ def _examples(entry: Entry) -> Iterator[str]:
             yield "```text\n" + "\n".join(lines) + "\n```"
         elif "what it means in Python" in part or re.search(r"[=(.:]", first):
             yield "In Python, in outline:"
-            yield "```text\n" + "\n".join(re.sub(r"\s+# what it means in Python", "", line) for line in lines) + "\n```"
+            yield (
+                "```text\n"
+                + "\n".join(
+                    re.sub(r"\s*#\s*$", "", re.sub(r"# what it means in Python,? ?", "# ", line)) for line in lines
+                )
+                + "\n```"
+            )
         else:
             yield " ".join(lines)
 

@@ -21,7 +21,7 @@ import soxr
 from augmentation import random_noise
 from spoken_texts import DIGITS, number
 from synthesize import jobs, trimmed
-from voices import HELD_OUT_VARIANTS, SAMPLE_RATE, VARIANTS, Voice, speak
+from voices import ACCENTS, HELD_OUT_VARIANTS, SAMPLE_RATE, VARIANTS, Voice, speak
 
 FOLDER = Path(__file__).parents[1] / "thanosql" / "models" / "assets" / "spoken_numbers"
 WORKSPACE = "thanosql-dataset/spoken_numbers"  # where GET THANOSQL DATASET puts it
@@ -29,17 +29,7 @@ TELEPHONE_RATE = 8_000  # Hz
 TRAIN_SEED, TEST_SEED = 20_001, 30_001
 N_TRAIN, N_TEST = 360, 90
 
-TRAIN_VOICES = tuple(
-    f"{accent}+{variant}"
-    for accent, variants in (
-        ("en-us", "m1 m3 m7 f1 f2 f4 Alicia Michael steph adam"),
-        ("en", "m2 m4 f3 aunty david Lee grandma"),
-        ("en-gb-scotland", "m5 f1 paul"),
-        ("en-gb-x-rp", "m6 f2 ed Annie"),
-        ("en-029", "m1 f4"),
-    )
-    for variant in variants.split()
-)
+TRAIN_VOICES = tuple(f"{ACCENTS[index % len(ACCENTS)]}+{variant}" for index, variant in enumerate(VARIANTS))
 TEST_VOICES = ("en-us+m8", "en+f5", "en-us+belinda", "en-gb-x-rp+Andy", "en-us+linda", "en-gb-scotland+quincy")
 
 

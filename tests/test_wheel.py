@@ -76,5 +76,5 @@ def test_the_wheel_is_typed_and_licensed(installed: Path) -> None:
         "any(x.endswith('grammar.lark') for x in f), m.metadata('thanosql')['License-Expression'], "
         "any(x.startswith('tests') for x in f))"
     )
-    done = subprocess.run([installed, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([installed, "-c", program], capture_output=True, text=True, check=True, cwd=installed.parent)
     assert done.stdout.split() == ["True", "True", "True", "Apache-2.0", "False"]

@@ -27,7 +27,7 @@ from thanosql.engine.parser import parse_script, parse_with_texts
 from thanosql.engine.session import Session
 from thanosql.models.registry import ASSETS
 
-KEPT_ROWS = 12
+KEPT_ROWS = 8
 PARAMETERS = {"day": "2026-11-22", "who": "en-us+m8", "speaker": "en-us+m8", "n": 8}
 # Tables that the pages speak of, each made of a part of spoken_numbers where the page does not make it itself.
 TABLES = {

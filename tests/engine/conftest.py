@@ -12,9 +12,9 @@ from tests.engine.databases import Peer
 from thanosql.engine.database import Database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database_url(postgres_url: str) -> Iterator[str]:
-    """A database that goes when the run is done."""
+    """A database that goes when the module is done."""
     name = f"thanosql_test_{secrets.token_hex(4)}"
     server = Peer(postgres_url)
     server(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")

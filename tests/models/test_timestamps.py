@@ -57,10 +57,12 @@ def test_a_segment_ends_at_a_pause_of_half_a_second() -> None:
     assert [(one.text, one.start, one.end) for one in found] == [("A B", 0.0, 0.06), ("C A", 0.56, 1.08)]
 
 
-def test_a_word_is_as_sure_as_its_least_sure_character_at_its_best() -> None:
+def test_a_word_is_as_sure_as_its_characters_are_at_their_best_on_the_mean() -> None:
     found = [Span(3, 0, 2, np.log(0.9), np.log(0.5)), Span(4, 2, 3, np.log(0.6), np.log(0.6)), Span(2, 3, 4, 0, 0)]
     (word,) = timed(found, LETTERS, "word")
-    assert word.confidence == pytest.approx(0.6)
+    assert word.confidence == pytest.approx((0.9 * 0.6) ** 0.5)
+    (segment,) = timed(found, LETTERS, "segment")
+    assert (segment.text, segment.confidence) == (word.text, word.confidence)
     assert [one.confidence for one in timed(found, LETTERS, "char")] == pytest.approx([0.9, 0.6])
 
 

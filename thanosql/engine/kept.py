@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 FILE = "predictions.sqlite"
 WAIT_SECONDS = 30.0  # for another process that is writing; it does so for milliseconds
+MARKS_REMEMBERED = 8192  # of references that stand in several rows
 SHRINK_PAGES = 1000  # of 4 kB, that an emptied file may go on taking
 
 T = TypeVar("T")
@@ -82,6 +84,7 @@ class Keeper(Generic[T]):
         self._statement = digest(recipe, statement.encode(errors="surrogatepass"), repr(values).encode())
         self._pending: dict[bytes, tuple[T, float]] = {}
         self._pending_seconds = 0.0
+        self._mark_again = lru_cache(MARKS_REMEMBERED)(self._new_mark)
         self._connection: sqlite3.Connection | None = None
         with self._enduring():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,6 +175,9 @@ class Keeper(Generic[T]):
                 self._connection = None
 
     def _mark(self, key: Key) -> bytes | None:
+        return self._mark_again(key) if isinstance(key[0], str) else self._new_mark(key)
+
+    def _new_mark(self, key: Key) -> bytes | None:
         audio, reference = key
         try:
             of_audio = self._access.fingerprint(audio)

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ PROBES_AT_ONCE = 4
 FETCHES_AT_ONCE = 8  # of remote files
 PROBES_REMEMBERED = 8192  # of references that stand in several rows
 ASSUMED_SECONDS = 10.0  # of audio that is on another machine, until it is read
-BYTES_CHUNK, PATHS_CHUNK = 1000, 1000
+CHUNK_ROWS = 1000  # fetched at a time, and fewer where they hold much audio
 MISSING = "no audio (NULL)"
 
 
@@ -74,7 +74,7 @@ class AudioRows:
 
 
 def chunk_size(column: Column) -> int:
-    return BYTES_CHUNK if column.type == "bytea" else PATHS_CHUNK
+    return CHUNK_ROWS
 
 
 def access_of(options: RemoteOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
@@ -106,14 +106,21 @@ def inspect(
     access = access or access_of(RemoteOptions(), environment)
     seconds: array[float] = array("f")
     failures: list[dict[str, Any]] = []
-    of_bytes = partial(_probe, access=access)
-    of_path = lru_cache(PROBES_REMEMBERED)(of_bytes)
+    probe = partial(_probe, access=access)
+    known: dict[str | None, tuple[float, str]] = {}
     probes = FETCHES_AT_ONCE if access.remote is not None else PROBES_AT_ONCE
     with ThreadPoolExecutor(probes, thread_name_prefix="probe") as pool:
         rows = snapshot.stream(column, chunk=chunk_size(column))
         for chunk in _chunks(rows, chunk_size(column)):
-            probe = of_bytes if column.type == "bytea" else of_path
-            for (row, audio), (duration, reason) in zip(chunk, pool.map(probe, [audio for _, audio in chunk])):
+            if column.type == "bytea":
+                found = list(pool.map(probe, [audio for _, audio in chunk]))
+            else:
+                if len(known) > PROBES_REMEMBERED:
+                    known.clear()
+                unknown = list(dict.fromkeys(audio for _, audio in chunk if audio not in known))
+                known.update(zip(unknown, pool.map(probe, unknown)))
+                found = [known[audio] for _, audio in chunk]
+            for (row, audio), (duration, reason) in zip(chunk, found):
                 seconds.append(duration)
                 if reason and list_failures:
                     failures.append({"row": row, "path": describe(audio), "reason": reason})

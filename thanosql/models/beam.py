@@ -17,7 +17,7 @@ import numpy as np
 from thanosql.models.ctc import Vocabulary
 from thanosql.models.guidance import Guidance, State
 
-MIN_LOG = -9.0  # labels less likely than this in a frame are not followed there; the likeliest always is
+MIN_LOG = -6.0  # labels less likely than this in a frame are not followed there; the likeliest always is
 MARGIN = 25.0  # prefixes that stand lower than the best by more than this are dropped
 
 NEVER = -math.inf

@@ -8,6 +8,7 @@ to its last label's last frame, which is good to a few frames.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Timed:
     """A word, character or segment from `start` to `end`, in seconds from the beginning of the audio.
 
     `confidence` is from 0 to 1: of a character, the highest probability that the model gives it in one of its frames;
-    of a word, the lowest of its characters'; of a segment, the lowest of its words'.
+    of a word or segment, the geometric mean of its characters'. `benchmarks/confidence.py` compares it with others.
     """
 
     text: str
@@ -49,7 +50,7 @@ def timed(
     >>> found = [Span(1, 0, 2, -0.1, -0.2), Span(2, 3, 4, 0.0, 0.0), Span(3, 5, 6, 0.0, 0.0), Span(1, 8, 9, -0.7, -0.7)]
     >>> for word in timed(found, Vocabulary(("<pad>", "A", "B", "|")), "word"):
     ...     print(word.text, word.start, word.end, round(word.confidence, 2))
-    AB 0.0 0.08 0.9
+    AB 0.0 0.08 0.95
     A 0.16 0.18 0.5
     """
     if level not in LEVELS:
@@ -57,8 +58,14 @@ def timed(
     words = list(_words(spans, vocabulary))
     if level == "char":
         return tuple(_timed([span], vocabulary, frame_seconds) for word in words for span in word)
-    found = [_timed(word, vocabulary, frame_seconds) for word in words]
-    return tuple(found) if level == "word" else tuple(map(_joined, _segments(found)))
+    if level == "word":
+        return tuple(_timed(word, vocabulary, frame_seconds) for word in words)
+    found = []
+    for segment in _segments(words, frame_seconds):
+        text = " ".join(_timed(word, vocabulary, frame_seconds).text for word in segment)
+        spans = [span for word in segment for span in word]
+        found.append(dataclasses.replace(_timed(spans, vocabulary, frame_seconds), text=text))
+    return tuple(found)
 
 
 def confidence(spans: Sequence[Span], log_probabilities: np.ndarray, blank: int) -> float:
@@ -89,21 +96,16 @@ def _timed(spans: Sequence[Span], vocabulary: Vocabulary, frame_seconds: float) 
         text=vocabulary.spell(span.label for span in spans),
         start=round(spans[0].start * frame_seconds, 3),
         end=round(spans[-1].end * frame_seconds, 3),
-        confidence=min(1.0, math.exp(min(span.peak for span in spans))),
+        confidence=min(1.0, math.exp(sum(span.peak for span in spans) / len(spans))),
     )
 
 
-def _segments(words: Sequence[Timed]) -> Iterator[list[Timed]]:
-    segment: list[Timed] = []
+def _segments(words: Sequence[list[Span]], frame_seconds: float) -> Iterator[list[list[Span]]]:
+    segment: list[list[Span]] = []
     for word in words:
-        if segment and word.start - segment[-1].end >= PAUSE_SECONDS:
+        if segment and (word[0].start - segment[-1][-1].end) * frame_seconds >= PAUSE_SECONDS - 1e-9:
             yield segment
             segment = []
         segment.append(word)
     if segment:
         yield segment
-
-
-def _joined(words: Sequence[Timed]) -> Timed:
-    least = min(word.confidence for word in words)
-    return Timed(" ".join(word.text for word in words), words[0].start, words[-1].end, least)

@@ -1,6 +1,6 @@
 """CHECK: a statement in, a row for every row that would fail or hurt out; the audio is decoded, nothing else is done.
 
-CHECK FIT MODEL my_model USING my_model AS SELECT * FROM new_calls
+CHECK FIT MODEL my_model USING my_model OPTIONS (overwrite=True) AS SELECT * FROM new_calls
 """
 
 from __future__ import annotations
