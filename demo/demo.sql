@@ -15,7 +15,8 @@ PREDICT USING Wav2Vec2Tiny AS SELECT * FROM numbers_test LIMIT 5;
 EVALUATE USING Wav2Vec2Tiny AS SELECT * FROM numbers_test;
 
 -- Build a model of our own from it.
-BUILD MODEL numbers USING Wav2Vec2Tiny OPTIONS (audio_col='audio_path', text_col='text', overwrite=True) AS
+BUILD MODEL numbers USING Wav2Vec2Tiny
+OPTIONS (audio_col='audio_path', text_col='text', batch_size=8, max_epochs=10, overwrite=True) AS
 SELECT * FROM numbers_train;
 
 -- Use it: the query's columns and one more, kept as a table.
@@ -26,7 +27,7 @@ SELECT text, predict_result FROM numbers_heard WHERE text <> predict_result LIMI
 EVALUATE USING numbers AS SELECT * FROM numbers_test;
 
 -- Train it further, at a lower rate.
-FIT MODEL numbers USING numbers OPTIONS (max_epochs=2, learning_rate=2e-4, overwrite=True) AS
+FIT MODEL numbers USING numbers OPTIONS (batch_size=8, max_epochs=2, learning_rate=5e-4, overwrite=True) AS
 SELECT * FROM numbers_train;
 
 EVALUATE USING numbers AS SELECT * FROM numbers_test;
