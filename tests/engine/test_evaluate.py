@@ -15,6 +15,7 @@ import thanosql
 from thanosql import ThanoSQLDataError
 from thanosql.engine.session import Session
 
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "evaluate_golden.json"
 ALL = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 24"
 
 
@@ -172,3 +173,19 @@ def test_both_sides_are_normalized_alike(session: Session) -> None:
         assert row.wer[0] == plain
     row = session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (normalizer='none') AS {shouted}").iloc[0]
     assert row.hits == 0
+
+
+def test_the_tables_of_a_fixed_model_on_fixed_rows_are_the_golden_ones(session: Session) -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    frame = session.execute(
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='heard', confusions_table='mixed', group_by='speaker') AS "
+        "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 12"
+    )
+    for row, expected in zip(frame.to_dict("records"), golden["figures"], strict=True):
+        for name, value in expected.items():
+            assert (pd.isna(row[name]) and value is None) or row[name] == pytest.approx(value, rel=1e-9), name
+    heard = session.execute("SELECT * FROM heard ORDER BY audio_path")
+    for row, expected in zip(heard.to_dict("records"), golden["utterances"], strict=True):
+        assert {name: row[name] for name in expected} == expected
+    mixed = session.execute("SELECT * FROM mixed ORDER BY 3 DESC, 1, 2")
+    assert mixed.to_dict("records") == golden["confusions"]

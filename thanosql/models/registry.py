@@ -50,7 +50,13 @@ BASES: Mapping[str, Base] = {
     for base in (
         Base("Wav2Vec2En", "facebook/wav2vec2-base-960h", 378, "English"),
         Base("Wav2Vec2Ko", "kresnik/wav2vec2-large-xlsr-korean", 1270, "Korean"),
-        Base("Wav2Vec2Tiny", str(ASSETS / "Wav2Vec2Tiny"), 5, "English", {"learning_rate": 2e-3, "freeze_feature_encoder": False}),
+        Base(
+            "Wav2Vec2Tiny",
+            str(ASSETS / "Wav2Vec2Tiny"),
+            5,
+            "English",
+            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
+        ),
     )
 }
 
