@@ -27,7 +27,7 @@ SELECT text, predict_result FROM numbers_heard WHERE text <> predict_result LIMI
 EVALUATE USING numbers AS SELECT * FROM numbers_test;
 
 -- Train it further, at a lower rate.
-FIT MODEL numbers USING numbers OPTIONS (batch_size=8, max_epochs=2, learning_rate=5e-4, overwrite=True) AS
+FIT MODEL numbers USING numbers OPTIONS (batch_size=8, max_epochs=2, learning_rate=1e-4, overwrite=True) AS
 SELECT * FROM numbers_train;
 
 EVALUATE USING numbers AS SELECT * FROM numbers_test;

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the parser: seconds in, a text that breaks it out, or the number of texts tried.
 
     pip install atheris
-    python tests/fuzz_parser.py --seconds 600
+    python scripts/fuzz_parser.py --seconds 600
 
 Any text must parse or raise a ThanoSQLError, within a second. Not part of the suite: atheris has no wheel for every
 Python. Seeds are the texts of tests/fixtures/statements.sql.
@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["thanosql.engine"]):
     from thanosql.engine import parser
     from thanosql.errors import Position, ThanoSQLError
 
-FIXTURE = Path(__file__).parent / "fixtures" / "statements.sql"
+FIXTURE = Path(__file__).parents[1] / "tests" / "fixtures" / "statements.sql"
 WORDS = """SELECT FROM WITH RECURSIVE AS MATERIALIZED PREDICT USING EVALUATE BUILD FIT MODEL MODELS OPTIONS LIST TABLE
 THANOSQL DATASET DESCRIBE DROP DELETE IF EXISTS PRINT AUDIO COPY GET UPLOAD EXPLAIN CHECK CREATE VIEW FUNCTION BEGIN
 ATOMIC CASE END LATERAL SEARCH CYCLE JSON_OBJECT NULL True /* */ -- $$ $t$ E' U&' '' :: := :n (PREDICT"""
