@@ -110,9 +110,12 @@ def test_the_reference_loss_is_transformers_own(session: Session) -> None:
 def test_confusions_are_counted_by_pair(session: Session) -> None:
     session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='heard', confusions_table='mixed') AS {ALL}")
     mixed, heard = session.execute("SELECT * FROM mixed"), session.execute("SELECT * FROM heard")
-    assert list(mixed.columns) == ["reference", "hypothesis", "count"]
-    assert mixed["count"].sum() == (heard.substitutions + heard.deletions + heard.insertions).sum()
-    assert list(mixed["count"]) == sorted(mixed["count"], reverse=True)
+    assert list(mixed.columns) == ["level", "reference", "hypothesis", "count"]
+    words, characters = mixed[mixed.level == "word"], mixed[mixed.level == "character"]
+    assert words["count"].sum() == (heard.substitutions + heard.deletions + heard.insertions).sum()
+    assert list(words["count"]) == sorted(words["count"], reverse=True)
+    spelled = jiwer.process_characters(list(heard.reference), list(heard.hypothesis))
+    assert characters["count"].sum() == spelled.substitutions + spelled.deletions + spelled.insertions
 
 
 def test_two_models_are_compared_on_the_same_rows(session: Session) -> None:
@@ -190,5 +193,5 @@ def test_the_tables_of_a_fixed_model_on_fixed_rows_are_the_golden_ones(session: 
     heard = session.execute("SELECT * FROM heard ORDER BY audio_path")
     for row, expected in zip(heard.to_dict("records"), golden["utterances"], strict=True):
         assert {name: row[name] for name in expected} == expected
-    mixed = session.execute("SELECT * FROM mixed ORDER BY 3 DESC, 1, 2")
+    mixed = session.execute("SELECT * FROM mixed ORDER BY 1, 4 DESC, 2, 3")
     assert mixed.to_dict("records") == golden["confusions"]

@@ -16,7 +16,7 @@ from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, option
 from thanosql.models.intervals import error_rate, paired_difference
-from thanosql.models.metrics import UtteranceScore, confusions, score_each, total
+from thanosql.models.metrics import UtteranceScore, character_confusions, confusions, score_each, total
 from thanosql.models.text import Normalizer
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class EvaluateOptions(RemoteOptions):
     against: str | None = option(None, "another model, compared on the same rows")
     table_name: str | None = option(None, "the table that takes a row for each utterance", kind="table")
     confusions_table: str | None = option(
-        None, "the table that takes pairs of reference and hypothesis words with their counts", kind="table"
+        None,
+        "the table that takes pairs of reference and hypothesis words, and characters, with their counts",
+        kind="table",
     )
     exclude_trained: bool = option(False, "leave out the rows that the model was trained on")
     normalizer: str = option(
@@ -272,18 +274,22 @@ def check_confusions_table(environment: Environment, table: str) -> None:
 
 
 def write_confusions(environment: Environment, table: str, tally: Tally) -> None:
-    """Replace a table by the pairs of words that were taken for each other, the most frequent first; '' is none."""
-    counts = confusions(tally.scores)
-    with environment.database.snapshot(_rows_without_columns(len(counts))) as snapshot:
+    """Replace a table by what was taken for what: `level` is 'word' or 'character', '' is none, the most frequent first."""
+    heard = [tally.heard[index] for index in tally.kept]
+    counts = {
+        "word": confusions(tally.scores),
+        "character": character_confusions([one.reference for one in heard], [one.hypothesis for one in heard]),
+    }
+    pairs = [(level, *pair, count) for level, found in counts.items() for pair, count in found.most_common()]
+    columns = (
+        Column("level", "text"),
+        Column("reference", "text"),
+        Column("hypothesis", "text"),
+        Column("count", "bigint"),
+    )
+    with environment.database.snapshot(_rows_without_columns(len(pairs))) as snapshot:
         target = snapshot.check_target(table)
-        columns = (Column("reference", "text"), Column("hypothesis", "text"), Column("count", "bigint"))
-        snapshot.write(
-            columns,
-            (
-                (row, reference, hypothesis, count)
-                for row, ((reference, hypothesis), count) in enumerate(counts.most_common(), start=1)
-            ),
-        )
+        snapshot.write(columns, ((row, *pair) for row, pair in enumerate(pairs, start=1)))
         snapshot.replace(target)
 
 

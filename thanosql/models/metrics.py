@@ -146,6 +146,25 @@ def confusions(scores: Iterable[UtteranceScore]) -> Counter[tuple[str, str]]:
     )
 
 
+def character_confusions(references: Sequence[str], hypotheses: Sequence[str]) -> Counter[tuple[str, str]]:
+    """How often each character of the references was heard as each other one; '' stands for none.
+
+    >>> character_confusions(["one"], ["ane"])
+    Counter({('o', 'a'): 1})
+    """
+    if not references:
+        return Counter()
+    import jiwer
+
+    heard = jiwer.process_characters([_fold(text) for text in references], [_fold(text) for text in hypotheses])
+    return Counter(
+        (edit.reference, edit.hypothesis)
+        for reference, hypothesis, chunks in zip(heard.references, heard.hypotheses, heard.alignments)
+        for edit in _edits(reference, hypothesis, chunks)
+        if edit.kind != "equal"
+    )
+
+
 def _edits(reference: Sequence[str], hypothesis: Sequence[str], chunks: Iterable[object]) -> Iterable[Edit]:
     """jiwer's chunks, one word a step."""
     for chunk in chunks:
