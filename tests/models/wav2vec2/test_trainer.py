@@ -86,7 +86,7 @@ def test_a_whistled_language_is_learned(base: Path, tmp_path: Path) -> None:
         values = processor(whistle(text), sampling_rate=16_000, return_tensors="pt").input_values
         with torch.no_grad():
             right += processor.batch_decode(model(values).logits.argmax(-1)) == [text]
-    assert right >= 3
+    assert right >= 4
 
 
 def test_one_seed_gives_one_model_to_the_last_bit_and_another_seed_another(base: Path, tmp_path: Path) -> None:
