@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from augmentation import augmented, batch_of, padded_length
-from tiny_model import encode
+from languages import ENGLISH
 from transformers import Wav2Vec2ForCTC
 
 BABBLE = np.zeros(0, np.float32)  # no other speech to make babble of
@@ -41,7 +41,7 @@ def fine_tune(
             if strength:
                 heard = [augmented((samples * 32767).astype(np.int16), rng, BABBLE, strength) for samples in heard]
             waveforms, mask = batch_of(heard, padded_length(max(map(len, heard))))
-            ids = [encode(texts[row]) for row in rows]
+            ids = [ENGLISH.encode(texts[row]) for row in rows]
             labels = torch.full((len(ids), max(map(len, ids))), -100)
             for row, symbols in enumerate(ids):
                 labels[row, : len(symbols)] = torch.tensor(symbols)

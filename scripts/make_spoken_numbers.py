@@ -1,13 +1,14 @@
-"""Make the tutorial data set spoken_numbers: numbers and amounts as heard over a telephone.
+"""Make the tutorial data sets: numbers and amounts as heard over a telephone, in English or in Korean.
 
-    python scripts/make_spoken_numbers.py
+    python scripts/make_spoken_numbers.py --language en
+    python scripts/make_spoken_numbers.py --language ko
 
-Out: thanosql/models/assets/spoken_numbers with train/*.flac and test/*.flac (8 kHz, telephone band, line noise),
-spoken_numbers_train.csv and spoken_numbers_test.csv (audio_path, text, speaker) and README.md. Needs eSpeak NG only.
+Out: thanosql/models/assets/spoken_numbers (spoken_numbers_ko) with train/*.flac and test/*.flac (8 kHz, telephone
+band, line noise), NAME_train.csv and NAME_test.csv (audio_path, text, speaker) and README.md. Needs eSpeak NG only.
 
 The test set's voices are `HELD_OUT_VARIANTS` of voices.py and its seeds are its own: neither occurs in the training
-set, nor in what Wav2Vec2Tiny was trained on. "and", "dollars", "percent" and "minus" are words that
-Wav2Vec2Tiny does not know: BUILD teaches them.
+set, nor in what the bundled model of the language was trained on. "and", "dollars", "percent" and "minus" are words
+that Wav2Vec2Tiny does not know: BUILD teaches them.
 """
 
 import argparse
@@ -19,48 +20,20 @@ import numpy as np
 import soundfile
 import soxr
 from augmentation import random_noise
-from spoken_texts import DIGITS, number
+from languages import LANGUAGES, Language
 from synthesize import jobs, trimmed
-from voices import ACCENTS, HELD_OUT_VARIANTS, SAMPLE_RATE, VARIANTS, Voice, speak
+from voices import HELD_OUT_VARIANTS, SAMPLE_RATE, VARIANTS, Voice, speak
 
-FOLDER = Path(__file__).parents[1] / "thanosql" / "models" / "assets" / "spoken_numbers"
-WORKSPACE = "thanosql-dataset/spoken_numbers"  # where GET THANOSQL DATASET puts it
+ASSETS = Path(__file__).parents[1] / "thanosql" / "models" / "assets"
+FOLDER = ASSETS / "spoken_numbers"
+WORKSPACE = "thanosql-dataset"  # where GET THANOSQL DATASET puts it
 TELEPHONE_RATE = 8_000  # Hz
 TRAIN_SEED, TEST_SEED = 20_001, 30_001
-N_TRAIN, N_TEST = 360, 90
-
-TRAIN_VOICES = tuple(f"{ACCENTS[index % len(ACCENTS)]}+{variant}" for index, variant in enumerate(VARIANTS))
-TEST_VOICES = ("en-us+m8", "en+f5", "en-us+belinda", "en-gb-x-rp+Andy", "en-us+linda", "en-gb-scotland+quincy")
 
 
-def british(n: int) -> str:
-    """The name of n < 1,000,000 with "and" after the hundreds.
-
-    >>> british(342)
-    'three hundred and forty two'
-    """
-    if n < 100:
-        return number(n)
-    if n < 1000:
-        return number(n - n % 100) + (f" and {number(n % 100)}" if n % 100 else "")
-    rest = n % 1000
-    return f"{british(n // 1000)} thousand" + (f"{' and' if rest < 100 else ''} {british(rest)}" if rest else "")
-
-
-def random_text(rng: np.random.Generator) -> str:
-    """A telephone number, an amount, a price, a percentage."""
-    kind = rng.random()
-    if kind < 0.40:
-        return " ".join(rng.choice(DIGITS, rng.integers(3, 7)))
-    if kind < 0.52:
-        return number(int(rng.integers(21, 100)))
-    if kind < 0.68:
-        return british(int(rng.integers(100, 1000)))
-    if kind < 0.78:
-        return f"{number(int(rng.integers(2, 100)))} dollars"
-    if kind < 0.90:
-        return f"{number(int(rng.integers(2, 100)))} percent"
-    return f"minus {number(int(rng.integers(10, 100)))}"
+def train_voices(language: Language) -> tuple[str, ...]:
+    accents = language.accents
+    return tuple(f"{accents[index % len(accents)]}+{variant}" for index, variant in enumerate(VARIANTS))
 
 
 def telephone(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -88,40 +61,40 @@ def random_voice(name: str, rng: np.random.Generator) -> Voice:
     )
 
 
-def make(folder: Path, part: str, voices: tuple[str, ...], count: int, seed: int) -> None:
+def make(folder: Path, language: Language, part: str, voices: tuple[str, ...], count: int, seed: int) -> None:
     """Write `count` utterances of `part` ("train" or "test") and its csv."""
     rng = np.random.default_rng(seed)
     (folder / part).mkdir(parents=True)
-    with open(folder / f"spoken_numbers_{part}.csv", "w", newline="") as file:
+    with open(folder / f"{language.dataset}_{part}.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("audio_path", "text", "speaker"))
         for index in range(count):
-            text, name = random_text(rng), voices[index % len(voices)]
-            speech = trimmed(speak(text, random_voice(name, rng), int(rng.integers(1, 2**31))))
+            text, name = language.over_the_telephone(rng), voices[index % len(voices)]
+            speech = trimmed(speak(language.said(text), random_voice(name, rng), int(rng.integers(1, 2**31))))
             path = f"{part}/{index + 1:04}.flac"
             soundfile.write(folder / path, telephone(speech, rng), TELEPHONE_RATE, compression_level=1.0)
-            table.writerow((f"{WORKSPACE}/{path}", text, name.lower()))
+            table.writerow((f"{WORKSPACE}/{language.dataset}/{path}", text, name.lower()))
 
 
-def check_test_is_unheard(model_seed: int) -> None:
+def check_test_is_unheard(language: Language, model_seed: int) -> None:
     """Assert that the test set's voices and seeds occur in no training data."""
-    heard = {name.split("+")[1] for name in TRAIN_VOICES} | set(VARIANTS)
-    tested = {name.split("+")[1] for name in TEST_VOICES}
+    heard = {name.split("+")[1] for name in train_voices(language)} | set(VARIANTS)
+    tested = {name.split("+")[1] for name in language.test_voices}
     assert tested <= set(HELD_OUT_VARIANTS), f"test voices that are not held out: {tested - set(HELD_OUT_VARIANTS)}"
     assert not tested & heard, f"voices on both sides: {tested & heard}"
-    chunk_seeds = {seed for *_, seed in jobs(("espeak", "flite", "piper"), model_seed, 1.0)}
+    chunk_seeds = {seed for *_, seed in jobs(language, ("espeak", "flite", "piper"), model_seed, 1.0)}
     assert TEST_SEED not in {TRAIN_SEED, model_seed, *chunk_seeds}, "a seed is on both sides"
 
 
 README = """\
-# spoken_numbers
+# {dataset}
 
-Spoken English numbers, prices, percentages and telephone numbers as heard over a telephone: {n_train} utterances to
+Spoken {contents} as heard over a telephone: {n_train} utterances to
 train on and {n_test} to test on, 8 kHz mono FLAC, {minutes:.1f} minutes. The `speaker` of the test set never speaks in
-the training set, nor in what `Wav2Vec2Tiny` was trained on.
+the training set, nor in what `{model}` was trained on.
 
-- `spoken_numbers_train.csv`, `spoken_numbers_test.csv`: `audio_path` (relative to the workspace), `text`, `speaker`.
-- Made by `python scripts/make_spoken_numbers.py` with eSpeak NG {version}; seeds {train_seed} (train) and {test_seed}
+- `{dataset}_train.csv`, `{dataset}_test.csv`: `audio_path` (relative to the workspace), `text`, `speaker`.
+- Made by `{command}` with eSpeak NG {version}; seeds {train_seed} (train) and {test_seed}
   (test). It is synthesized speech: no recording of a person is in it.
 - Licence: CC0 1.0 (public domain).
 """
@@ -129,20 +102,32 @@ the training set, nor in what `Wav2Vec2Tiny` was trained on.
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--out", type=Path, default=FOLDER)
-    arguments.add_argument(
-        "--model-seed", type=int, default=1, help="the seed that Wav2Vec2Tiny's corpus was made with"
-    )
+    arguments.add_argument("--language", choices=LANGUAGES, default="en")
+    arguments.add_argument("--out", type=Path, help="instead of the package's folder")
+    arguments.add_argument("--model-seed", type=int, default=1, help="the seed that the model's corpus was made with")
     options = arguments.parse_args()
-    check_test_is_unheard(options.model_seed)
-    shutil.rmtree(options.out, ignore_errors=True)
-    make(options.out, "train", TRAIN_VOICES, N_TRAIN, TRAIN_SEED)
-    make(options.out, "test", TEST_VOICES, N_TEST, TEST_SEED)
-    files = sorted(options.out.rglob("*.flac"))
+    language = LANGUAGES[options.language]
+    out = options.out or ASSETS / language.dataset
+    check_test_is_unheard(language, options.model_seed)
+    shutil.rmtree(out, ignore_errors=True)
+    n_train, n_test = language.dataset_sizes
+    make(out, language, "train", train_voices(language), n_train, TRAIN_SEED)
+    make(out, language, "test", language.test_voices, n_test, TEST_SEED)
+    files = sorted(out.rglob("*.flac"))
     minutes = sum(soundfile.info(file).duration for file in files) / 60
     text = README.format(
-        n_train=N_TRAIN, n_test=N_TEST, minutes=minutes, version="1.52", train_seed=TRAIN_SEED, test_seed=TEST_SEED
+        dataset=language.dataset,
+        contents=language.dataset_contents,
+        model=language.model,
+        command="python scripts/make_spoken_numbers.py"
+        + ("" if language.code == "en" else f" --language {language.code}"),
+        n_train=n_train,
+        n_test=n_test,
+        minutes=minutes,
+        version="1.52",
+        train_seed=TRAIN_SEED,
+        test_seed=TEST_SEED,
     )
-    (options.out / "README.md").write_text(text)
-    size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
+    (out / "README.md").write_text(text, encoding="utf-8")
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     print(f"{len(files)} utterances, {minutes:.1f} minutes, {size / 1e6:.2f} MB")

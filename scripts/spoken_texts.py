@@ -84,3 +84,33 @@ def some_words(rng: np.random.Generator) -> str:
         phrase = phrase.replace("{d}", str(rng.choice(DIGITS)), 1).replace("{c}", str(rng.choice(COMMANDS)), 1)
         phrase = phrase.replace("{n}", number(int(rng.integers(0, 100))), 1)
     return phrase
+
+
+def british(n: int) -> str:
+    """The name of n < 1,000,000 with "and" after the hundreds.
+
+    >>> british(342)
+    'three hundred and forty two'
+    """
+    if n < 100:
+        return number(n)
+    if n < 1000:
+        return number(n - n % 100) + (f" and {number(n % 100)}" if n % 100 else "")
+    rest = n % 1000
+    return f"{british(n // 1000)} thousand" + (f"{' and' if rest < 100 else ''} {british(rest)}" if rest else "")
+
+
+def over_the_telephone(rng: np.random.Generator) -> str:
+    """A telephone number, an amount, a price, a percentage."""
+    kind = rng.random()
+    if kind < 0.40:
+        return " ".join(rng.choice(DIGITS, rng.integers(3, 7)))
+    if kind < 0.52:
+        return number(int(rng.integers(21, 100)))
+    if kind < 0.68:
+        return british(int(rng.integers(100, 1000)))
+    if kind < 0.78:
+        return f"{number(int(rng.integers(2, 100)))} dollars"
+    if kind < 0.90:
+        return f"{number(int(rng.integers(2, 100)))} percent"
+    return f"minus {number(int(rng.integers(10, 100)))}"

@@ -1,6 +1,6 @@
 """Synthesize the training corpus: a seed goes in, int16 waveforms with texts and voices come out.
 
-    python scripts/synthesize.py --out FOLDER --seed 1
+    python scripts/synthesize.py --out FOLDER --language en --seed 1
 
 FOLDER/waveforms.i16 holds the utterances end to end (int16, 16 kHz, trimmed of silence); FOLDER/utterances.csv holds
 start and length in samples, text, engine and voice of each. The same seed and engines give the same samples.
@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from spoken_texts import one_word, some_words
+from languages import LANGUAGES, Language
 from voices import (
-    ACCENTS,
     FLITE_VOICES,
     HELD_OUT_VARIANTS,
     MOTHER_TONGUES,
@@ -28,9 +27,6 @@ from voices import (
     speak,
 )
 
-# Utterances of one word and of several; an engine that is not installed is left out. "learners" is eSpeak NG with
-# the sounds of other mother tongues.
-SIZES = {"espeak": (16_000, 9_000), "flite": (9_000, 6_000), "piper": (2_500, 900), "learners": (6_000, 2_000)}
 CHUNK = 250  # utterances that one process makes from one seed
 
 
@@ -66,10 +62,10 @@ def trimmed(samples: np.ndarray, floor: float = 0.015) -> np.ndarray:
     return samples[loud[0] * frame : (loud[-1] + 1) * frame]
 
 
-def random_voice(engine: str, rng: np.random.Generator) -> Voice:
+def random_voice(engine: str, language: Language, rng: np.random.Generator) -> Voice:
     """One of the engine's voices that may be trained on, with random rate, pitch and vocal-tract length."""
     if engine in ("espeak", "learners"):
-        name = f"{rng.choice(ACCENTS)}+{rng.choice(VARIANTS)}"
+        name = f"{rng.choice(language.accents)}+{rng.choice(VARIANTS)}"
         formants = float(np.exp(rng.normal(0, 0.06)))
     else:
         name = str(rng.choice(FLITE_VOICES if engine == "flite" else PIPER_VOICES))
@@ -85,32 +81,35 @@ def random_voice(engine: str, rng: np.random.Generator) -> Voice:
     )
 
 
-def synthesize_chunk(job: tuple[str, bool, int, int]) -> list[tuple[np.ndarray, str, str]]:
-    """(engine, several words?, count, seed) to `count` triples of int16 samples, text and voice."""
-    engine, several, count, seed = job
+def synthesize_chunk(job: tuple[str, str, bool, int, int]) -> list[tuple[np.ndarray, str, str]]:
+    """(language, engine, several words?, count, seed) to `count` triples of int16 samples, text and voice."""
+    code, engine, several, count, seed = job
+    language = LANGUAGES[code]
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(count):
-        text = some_words(rng) if several else one_word(rng)
-        voice = random_voice(engine, rng)
-        samples = trimmed(speak(text, voice, int(rng.integers(1, 2**31))))
+        text = language.some_words(rng) if several else language.one_word(rng)
+        voice = random_voice(engine, language, rng)
+        samples = trimmed(speak(language.said(text), voice, int(rng.integers(1, 2**31))))
         made.append(((samples * 32767).astype(np.int16), text, f"{engine}:{voice.name}"))
     return made
 
 
-def jobs(engines: tuple[str, ...], seed: int, scale: float) -> Iterator[tuple[str, bool, int, int]]:
+def jobs(
+    language: Language, engines: tuple[str, ...], seed: int, scale: float
+) -> Iterator[tuple[str, str, bool, int, int]]:
     """What to synthesize, chunk by chunk, each chunk with a seed of its own drawn from `seed`."""
     sequence = np.random.SeedSequence(seed)
-    for engine, sizes in SIZES.items():
+    for engine, sizes in language.sizes.items():
         for several, size in enumerate(sizes):
             n_chunks = max(1, round(size * scale / CHUNK))
             seeds = sequence.spawn(n_chunks)
             if engine in (*engines, "learners"):
                 for chunk in seeds:
-                    yield engine, bool(several), CHUNK, int(chunk.generate_state(1)[0])
+                    yield language.code, engine, bool(several), CHUNK, int(chunk.generate_state(1)[0])
 
 
-def synthesize(folder: Path, seed: int, scale: float = 1.0, processes: int = 2) -> None:
+def synthesize(folder: Path, language: Language, seed: int, scale: float = 1.0, processes: int = 2) -> None:
     """Write the corpus to `folder`. `scale` 0.1 makes a tenth of it."""
     assert not set(VARIANTS) & set(HELD_OUT_VARIANTS), "a test voice is among the training voices"
     engines = engines_installed()
@@ -124,7 +123,7 @@ def synthesize(folder: Path, seed: int, scale: float = 1.0, processes: int = 2) 
     ):
         rows = csv.writer(table)
         rows.writerow(("start", "length", "text", "voice"))
-        for chunk in pool.imap(synthesize_chunk, jobs(engines, seed, scale)):
+        for chunk in pool.imap(synthesize_chunk, jobs(language, engines, seed, scale)):
             for samples, text, voice in chunk:
                 waveforms.write(samples.tobytes())
                 rows.writerow((start, len(samples), text, voice))
@@ -149,7 +148,8 @@ def read_corpus(folder: Path) -> Corpus:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument("--language", choices=LANGUAGES, default="en")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--scale", type=float, default=1.0)
     options = arguments.parse_args()
-    synthesize(options.out, options.seed, options.scale)
+    synthesize(options.out, LANGUAGES[options.language], options.seed, options.scale)

@@ -1,4 +1,4 @@
-"""The architecture of Wav2Vec2Tiny and its folder: a Wav2Vec2ForCTC from nothing, saved in Hugging Face's layout."""
+"""The architecture of the bundled models and their folders: a language in, a Wav2Vec2ForCTC in Hugging Face's layout out."""
 
 import json
 import types
@@ -6,14 +6,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from languages import ENGLISH, Language
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-# As facebook/wav2vec2-base-960h lays its vocabulary out, in lower case; <pad> is the CTC blank.
-SYMBOLS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"etaonihsrdlumwcfgypbvk'xjqz")
-VOCABULARY = {symbol: index for index, symbol in enumerate(SYMBOLS)}
-
 CONFIG = {
-    "vocab_size": len(SYMBOLS),
     "hidden_size": 144,
     "num_hidden_layers": 4,
     "num_attention_heads": 4,
@@ -41,30 +37,22 @@ CONFIG = {
     "mask_feature_length": 8,
     "ctc_loss_reduction": "mean",
     "ctc_zero_infinity": True,
-    "pad_token_id": VOCABULARY["<pad>"],
-    "bos_token_id": VOCABULARY["<s>"],
-    "eos_token_id": VOCABULARY["</s>"],
+    "bos_token_id": 1,
+    "eos_token_id": 2,
 }
 
 
-def new_model(seed: int) -> Wav2Vec2ForCTC:
-    """A model with random weights drawn from `seed`."""
+def new_model(seed: int, language: Language = ENGLISH, start: Path | None = None) -> Wav2Vec2ForCTC:
+    """A model with random weights drawn from `seed`; all but the head are those of the folder `start` where one is given."""
     torch.manual_seed(seed)
-    return Wav2Vec2ForCTC(Wav2Vec2Config(**CONFIG))
+    pad = language.vocabulary[language.pad]
+    model = Wav2Vec2ForCTC(Wav2Vec2Config(**CONFIG, vocab_size=len(language.symbols), pad_token_id=pad))
+    if start is not None:
+        model.wav2vec2.load_state_dict(Wav2Vec2ForCTC.from_pretrained(start).wav2vec2.state_dict())
+    return model
 
 
-def encode(text: str) -> list[int]:
-    """Token ids of a lower-case text, words parted by "|"."""
-    return [VOCABULARY[symbol] for symbol in text.replace(" ", "|")]
-
-
-def decode(ids: list[int]) -> str:
-    """Greedy CTC: repeats are folded, blanks dropped."""
-    kept = [index for index, before in zip(ids, [0, *ids], strict=False) if index != before and index > 3]
-    return " ".join("".join(SYMBOLS[index] for index in kept).replace("|", " ").split())
-
-
-def save(model: Wav2Vec2ForCTC, folder: Path) -> None:
+def save(model: Wav2Vec2ForCTC, folder: Path, language: Language = ENGLISH) -> None:
     """Write config, float32 weights, feature extractor and tokenizer; `from_pretrained` reads the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
@@ -83,8 +71,8 @@ def save(model: Wav2Vec2ForCTC, folder: Path) -> None:
         "processor_class": "Wav2Vec2Processor",
         "bos_token": "<s>",
         "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "pad_token": "<pad>",
+        "unk_token": language.unknown,
+        "pad_token": language.pad,
         "word_delimiter_token": "|",
         "replace_word_delimiter_char": " ",
         "do_lower_case": False,
@@ -92,9 +80,9 @@ def save(model: Wav2Vec2ForCTC, folder: Path) -> None:
     for name, content in (
         ("preprocessor_config.json", extractor),
         ("tokenizer_config.json", tokenizer),
-        ("vocab.json", VOCABULARY),
+        ("vocab.json", language.vocabulary),
     ):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
+        (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def use_channels_last(model: Wav2Vec2ForCTC) -> Wav2Vec2ForCTC:

@@ -1,10 +1,12 @@
-"""Train Wav2Vec2Tiny from nothing on synthesized speech: a seed goes in, a Hugging Face folder comes out.
+"""Train a bundled model on synthesized speech: a language and a seed go in, a Hugging Face folder comes out.
 
     python scripts/train_tiny.py --minutes 60
+    python scripts/train_tiny.py --language ko --start thanosql/models/assets/Wav2Vec2Tiny --workers 1 --minutes 45
 
-makes the corpus (scripts/synthesize.py) in the folder for temporary files if it is not there, trains on it and writes
-thanosql/models/assets/Wav2Vec2Tiny. The first steps see one word an utterance, the later ones up to about seven. The
-learning rate falls with the steps or the minutes, whichever run out first, so a slow machine ends on time as well.
+makes the corpus (scripts/synthesize.py) in the folder for temporary files if it is not there, trains on it, from
+nothing or from the weights of --start below the head, and writes thanosql/models/assets/MODEL. The first steps see one
+word an utterance, the later ones up to about seven. The learning rate falls with the steps or the minutes, whichever
+run out first, so a slow machine ends on time as well.
 """
 
 import argparse
@@ -12,15 +14,15 @@ import itertools
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from augmentation import SAMPLE_RATE, augmented, batch_of, padded_length
-from spoken_texts import DIGITS
+from languages import ENGLISH, LANGUAGES, Language
 from synthesize import Corpus, read_corpus, synthesize
-from tiny_model import decode, encode, new_model, save, use_channels_last
+from tiny_model import new_model, save, use_channels_last
 from transformers import Wav2Vec2ForCTC
 
 ASSETS = Path(__file__).parents[1] / "thanosql" / "models" / "assets"
@@ -56,12 +58,12 @@ class Schedule:
 class Batches:
     """Endless augmented batches of similar length drawn from a corpus; the draw depends on seed and position alone."""
 
-    def __init__(self, corpus: Corpus, schedule: Schedule, seed: int):
-        self.corpus, self.schedule, self.seed = corpus, schedule, seed
+    def __init__(self, corpus: Corpus, language: Language, schedule: Schedule, seed: int):
+        self.corpus, self.language, self.schedule, self.seed = corpus, language, schedule, seed
         n_words = np.array([len(text.split()) for text in corpus.texts])
         by_length = np.argsort(corpus.lengths, kind="stable")
         self.one_word = by_length[n_words[by_length] == 1]
-        self.not_digits = self.one_word[[corpus.texts[index] not in DIGITS for index in self.one_word]]
+        self.not_digits = self.one_word[[corpus.texts[index] not in language.digits for index in self.one_word]]
         self.several = by_length[n_words[by_length] > 1]
         self.babble = corpus.waveforms[: 600 * SAMPLE_RATE].astype(np.float32) / 32768
 
@@ -70,7 +72,7 @@ class Batches:
         rng, strength = np.random.default_rng((self.seed, *position)), self.schedule.strength(step)
         kind = 0.0 if step < self.schedule.one_word else rng.random()
         if kind < 0.55:
-            # The corpus is half digits, which are learned first.
+            # The corpus is full of digits, which are learned first.
             which = self.one_word if step < self.schedule.one_word or rng.random() < 0.45 else self.not_digits
             heard, texts = self._neighbours(which, rng, strength)
         elif kind < 0.85:
@@ -78,7 +80,7 @@ class Batches:
         else:
             heard, texts = self._joined(int(rng.integers(2, 6)), rng, strength)
         waveforms, mask = batch_of(heard, longest=padded_length(max(map(len, heard))))
-        ids = [encode(text) for text in texts]
+        ids = [self.language.encode(text) for text in texts]
         labels = torch.full((len(ids), max(map(len, ids))), IGNORED)
         for row, symbols in enumerate(ids):
             labels[row, : len(symbols)] = torch.tensor(symbols)
@@ -129,9 +131,9 @@ class SharedTraining:
     whose core is busy with something else does not hold up the other; gradients are at most one update old.
     """
 
-    def __init__(self, seed: int, schedule: Schedule, checkpoint: Path):
-        self.seed, self.schedule, self.checkpoint = seed, schedule, checkpoint
-        self.weights = [parameter.detach().clone() for parameter in new_model(seed).parameters()]
+    def __init__(self, language: Language, start: Path | None, seed: int, schedule: Schedule, checkpoint: Path):
+        self.language, self.seed, self.schedule, self.checkpoint = language, seed, schedule, checkpoint
+        self.weights = [parameter.detach().clone() for parameter in new_model(seed, language, start).parameters()]
         self.average = [weight.clone() for weight in self.weights]
         self.moments = [
             {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
@@ -151,7 +153,7 @@ class SharedTraining:
 
     def model_of(self, weights: list[torch.Tensor]) -> Wav2Vec2ForCTC:
         """A model whose parameters are these very tensors."""
-        model = new_model(self.seed)
+        model = new_model(self.seed, self.language)
         for parameter, weight in zip(model.parameters(), weights, strict=True):
             parameter.data = weight
         return model
@@ -166,7 +168,7 @@ class SharedTraining:
         self.checkpoint.with_suffix(".part").rename(self.checkpoint)
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-            save(self.model_of(self.average), Path(folder))
+            save(self.model_of(self.average), Path(folder), self.language)
             for file in Path(folder).iterdir():
                 file.chmod(0o644)
                 file.replace(out / file.name)
@@ -181,7 +183,7 @@ def work(shared: SharedTraining, worker: int, lock, corpus_folder: Path, out: Pa
     optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.peak_rate, weight_decay=0.01, fused=True)
     for parameter, moments in zip(model.parameters(), shared.moments, strict=True):
         optimizer.state[parameter] = moments
-    batches = Batches(read_corpus(corpus_folder), schedule, seed)
+    batches = Batches(read_corpus(corpus_folder), shared.language, schedule, seed)
     losses, heard, written, began = [], 0.0, int(shared.step) // 1000, time.monotonic()
     for own_step in itertools.count(int(shared.step)):
         step = int(shared.step)
@@ -217,12 +219,21 @@ def work(shared: SharedTraining, worker: int, lock, corpus_folder: Path, out: Pa
                 shared.write(out)
 
 
-def train(corpus: Path, schedule: Schedule, seed: int, out: Path, checkpoint: Path, workers: int) -> None:
+def train(
+    language: Language,
+    corpus: Path,
+    start: Path | None,
+    schedule: Schedule,
+    seed: int,
+    out: Path,
+    checkpoint: Path,
+    workers: int,
+) -> None:
     """Train with `workers` processes, going on from `checkpoint` where there is one; write the model to `out`."""
     # Memory that is given back to the system and taken again at each step costs a third of the time.
     os.environ |= {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "8000000000", "OMP_NUM_THREADS": "1"}
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "8192"
-    shared = SharedTraining(seed, schedule, checkpoint)
+    shared = SharedTraining(language, start, seed, schedule, checkpoint)
     context = torch.multiprocessing.get_context("spawn")
     lock = context.Lock()
     processes = [context.Process(target=work, args=(shared, worker, lock, corpus, out)) for worker in range(workers)]
@@ -237,7 +248,9 @@ def train(corpus: Path, schedule: Schedule, seed: int, out: Path, checkpoint: Pa
 
 
 @torch.inference_mode()
-def transcribe(model: Wav2Vec2ForCTC, utterances: list[np.ndarray], batch: int = 32) -> list[str]:
+def transcribe(
+    model: Wav2Vec2ForCTC, utterances: list[np.ndarray], batch: int = 32, language: Language = ENGLISH
+) -> list[str]:
     """Greedy transcripts of float32 utterances at 16 kHz, in their order."""
     model.eval()
     order = sorted(range(len(utterances)), key=lambda index: len(utterances[index]))
@@ -249,25 +262,39 @@ def transcribe(model: Wav2Vec2ForCTC, utterances: list[np.ndarray], batch: int =
         logits = model(torch.from_numpy(waveforms), attention_mask=mask).logits
         frames = model._get_feat_extract_output_lengths(mask.sum(dim=1))
         for row, ids, n in zip(rows, logits.argmax(dim=-1).tolist(), frames.tolist(), strict=True):
-            texts[row] = decode(ids[:n])
+            texts[row] = language.decode(ids[:n])
     return texts
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "wav2vec2tiny" / "corpus")
-    arguments.add_argument("--checkpoint", type=Path, default=Path(tempfile.gettempdir()) / "wav2vec2tiny" / "state.pt")
-    arguments.add_argument("--out", type=Path, default=ASSETS / "Wav2Vec2Tiny")
+    arguments.add_argument("--language", choices=LANGUAGES, default="en")
+    arguments.add_argument("--start", type=Path, help="the folder of a bundled model whose weights to start from")
+    arguments.add_argument("--work", type=Path, help="folder of the corpus and the state to resume from")
+    arguments.add_argument("--out", type=Path)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--steps", type=int, default=30_000)
     arguments.add_argument("--minutes", type=float, default=75.0, help="of wall clock, all resumed runs together")
     arguments.add_argument("--workers", type=int, default=2, help="1 makes the run repeatable; 2 is quicker")
-    arguments.add_argument("--resume", action="store_true", help="go on from --checkpoint instead of starting anew")
+    arguments.add_argument("--resume", action="store_true", help="go on from the state in --work instead of anew")
     options = arguments.parse_args()
-    if not (options.corpus / "waveforms.i16").exists():
-        synthesize(options.corpus, options.seed)
-    options.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    language = LANGUAGES[options.language]
+    work_folder = options.work or Path(tempfile.gettempdir()) / language.model.lower()
+    corpus, checkpoint = work_folder / "corpus", work_folder / "state.pt"
+    if not (corpus / "waveforms.i16").exists():
+        synthesize(corpus, language, options.seed)
     if not options.resume:
-        options.checkpoint.unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
     schedule = Schedule(options.steps, options.minutes)
-    train(options.corpus, schedule, options.seed, options.out, options.checkpoint, options.workers)
+    if options.start:  # it hears already: what is new to it are the symbols
+        schedule = replace(schedule, peak_rate=1.5e-3, one_word=300, mild=500, full=2000)
+    train(
+        language,
+        corpus,
+        options.start,
+        schedule,
+        options.seed,
+        options.out or ASSETS / language.model,
+        checkpoint,
+        options.workers,
+    )

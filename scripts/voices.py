@@ -17,7 +17,6 @@ import soxr
 
 SAMPLE_RATE = 16_000  # Hz
 
-ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc")
 _VARIANTS = """
     m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f4 klatt klatt2 klatt3 klatt4 adam Alex Alicia Andrea anika Annie antonio aunty
     benjamin boris caleb david Denis Diogo ed edward edward2 Gene Gene2 grandma grandpa gustave Henrique Hugo ian iven
@@ -25,7 +24,7 @@ _VARIANTS = """
     RicishayMax rob robert sandro shelby steph steph2 steph3 travis zac announcer marcelo
 """
 VARIANTS = tuple(_VARIANTS.split())
-# The test voices of spoken_numbers. No training data holds them: neither the model's nor spoken_numbers' own.
+# The test voices of the tutorial data sets. No training data holds them: neither the models' nor the sets' own.
 HELD_OUT_VARIANTS = ("m8", "f5", "belinda", "Andy", "linda", "quincy")
 
 FLITE_VOICES = ("awb", "rms", "slt", "kal16")

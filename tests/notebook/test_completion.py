@@ -47,7 +47,7 @@ def offered(session: Session, marked: str, **variables: object) -> list[str]:
         ("PREDICT USING b OPTIONS (audio_col='aud|') AS SELECT * FROM phone_calls", ["audio_path'"]),
         ("EXPLAIN |", ["BUILD MODEL", "FIT MODEL", "PREDICT USING", "EVALUATE USING"]),
         ("LIST |", ["MODEL", "PREDICTIONS", "TABLE", "THANOSQL"]),
-        ("GET THANOSQL DATASET spok|", ["spoken_numbers"]),
+        ("GET THANOSQL DATASET spok|", ["spoken_numbers", "spoken_numbers_ko"]),
         ("GET THANOSQL MODEL Wav2Vec2T|", ["Wav2Vec2Tiny"]),
         ("SELECT * FROM phone|", ["phone_calls"]),
         ("SELECT audio| FROM phone_calls", ["audio_path"]),

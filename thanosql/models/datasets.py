@@ -29,6 +29,7 @@ DATASETS: Mapping[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         Dataset("spoken_numbers", "English numbers over a telephone line, synthesized; train and test, with texts"),
+        Dataset("spoken_numbers_ko", "Korean numbers over a telephone line, synthesized; train and test, with texts"),
     )
 }
 
