@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test check lint format bench docs clean
+.PHONY: help setup demo test check lint format bench docs notebooks browser clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -21,6 +21,17 @@ demo: setup  ## runs demo/demo.sql: a recognizer built, used and measured in SQL
 
 test: setup  ## the whole suite
 	$(BIN)/python -m pytest tests thanosql --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+$(VENV)/.browser: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@touch $@
+
+notebooks: $(VENV)/.browser  ## every notebook from top to bottom, each in an empty home
+	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/test_notebooks.py --numprocesses=2 --dist=load --durations=0
+
+browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and times are left in screenshots/
+	scripts/install_chromium.sh
+	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
 
 check: lint test  ## lint, then the suite with warnings as errors
 

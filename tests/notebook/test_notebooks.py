@@ -1,11 +1,14 @@
-"""Every notebook runs from top to bottom in an empty home."""
+"""Every notebook runs from top to bottom in an empty home, with the database and the model that come along."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.notebook.homes import empty_home
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks' tests need nbclient: pip install nbclient ipykernel")
 nbclient = pytest.importorskip("nbclient", reason="the notebooks' tests need nbclient: pip install nbclient ipykernel")
@@ -14,16 +17,22 @@ pytest.importorskip("ipykernel", reason="the notebooks' tests need ipykernel: pi
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with empty_home() as folder:
+        yield folder
+
+
 @pytest.mark.skipif(
-    not os.environ.get("THANOSQL_TEST_NOTEBOOKS"), reason="minutes long: THANOSQL_TEST_NOTEBOOKS=1 runs it"
+    not os.environ.get("THANOSQL_TEST_NOTEBOOKS"), reason="minutes long: `make notebooks` (THANOSQL_TEST_NOTEBOOKS=1)"
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(
-    path: Path, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("THANOSQL_DATABASE_URL", postgres_url)
-    monkeypatch.setenv("THANOSQL_HOME", str(tmp_path))
+    monkeypatch.delenv("THANOSQL_DATABASE_URL", raising=False)
+    monkeypatch.setenv("THANOSQL_HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(

@@ -186,8 +186,9 @@ def unreadable(row: int, column: str, error: Exception) -> ThanoSQLDataError:
 def summary(rows: int, audio_seconds: float, seconds: float) -> str:
     """One line of what was done.
 
-    >>> summary(1200, 7200.0, 90.0)
-    '1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)'
+    >>> summary(1200, 7200.0, 90.0), summary(3, 3.9, 18.1)
+    ('1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)', '3 rows, 3.9 s of audio in 18.1 s (0.2 × real time)')
     """
     hours = f"{audio_seconds / 3600:.2f} h" if audio_seconds >= 360 else f"{audio_seconds:.1f} s"
-    return f"{rows:,} rows, {hours} of audio in {seconds:.1f} s ({audio_seconds / max(seconds, 1e-9):.0f} × real time)"
+    speed = audio_seconds / max(seconds, 1e-9)
+    return f"{rows:,} rows, {hours} of audio in {seconds:.1f} s ({speed:,.{0 if speed >= 10 else 1}f} × real time)"

@@ -41,6 +41,15 @@ def text(value: object) -> Html:
     return value if isinstance(value, Html) else Html(html.escape(visible(value), quote=True))
 
 
+def breakable(value: str) -> Html:
+    """Text that may go over lines behind a slash too, so that a long path leaves room for its neighbours.
+
+    >>> breakable("calls/2026/a&b.wav")
+    'calls/<wbr>2026/<wbr>a&amp;b.wav'
+    """
+    return Html(text(value).replace("/", "/<wbr>"))
+
+
 def element(tag: str, *children: Child, **attributes: object) -> Html:
     """One element. Of an attribute's name a trailing `_` is dropped, other `_` are `-`; None and False leave it out."""
     opening = tag

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from thanosql.notebook.markup import Html, element, visible
+from thanosql.notebook.markup import Html, breakable, element, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def _value(value: Any) -> Html:
     if _is_null(value):
         return element("span", "NULL", class_="thanosql-null")
     shown = plain(value)
-    return element("span", shown if len(shown) <= LONGEST else shown[:LONGEST] + " …")
+    return element("span", breakable(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"))
 
 
 def _is_null(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thanosql.notebook import tables
-from thanosql.notebook.markup import Html, element, unseen
+from thanosql.notebook.markup import Html, element, join, unseen
 from thanosql.notebook.players import Players
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def heard(text: Any, confidence: float | None) -> Html:
     if confidence is None:
         return element("span", text)
     doubt = max(0.0, min(1.0, 1.0 - confidence))
-    return element(
+    shaded = element(
         "span",
         text,
-        unseen(f" (confidence {confidence:.0%})"),
         class_="thanosql-heard",
         style=f"background:rgba(var(--ts-warn),{doubt**0.7 * 0.6:.2f})" if doubt > 0.01 else None,
         title=f"confidence {confidence:.1%}",
     )
+    return join((shaded, unseen(f" (confidence {confidence:.0%})")))
 
 
 def _at(confidence: Sequence[float | None] | None, row: int) -> float | None:

@@ -78,7 +78,8 @@ class Work:
             said.append(f"{self.share:.0%}")
             said.append(self._amount())
         if progress.unit == "s" and self.now - self.since > 0.5:
-            said.append(f"{(progress.done - self.done_before) / (self.now - self.since):.0f} × real time")
+            speed = (progress.done - self.done_before) / (self.now - self.since)
+            said.append(f"{speed:,.{0 if speed >= 10 else 1}f} × real time")
         if progress.detail:
             said.append(progress.detail)
         left = self.seconds_left

@@ -1,4 +1,4 @@
-"""JupyterLab in a real Chromium, as the browser tests drive it."""
+"""JupyterLab and Jupyter Notebook in a real Chromium, as the browser tests drive them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SHOTS = REPOSITORY / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = (
@@ -26,16 +27,33 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-sync",
     "--no-first-run",
     "--autoplay-policy=no-user-gesture-required",
 )
 START_SECONDS = 120
 CELL_SECONDS = 90
+LAST = "window.jupyterapp.shell.currentWidget.content.widgets.at(-1)"
+NO_NEWS = {"@jupyterlab/apputils-extension:announcements": True}  # they ask a server outside
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `folder` is where its notebooks lie."""
+
+    root: str
+    token: str
+    folder: Path
+
+    def address(self, name: str, app: str) -> str:
+        """Where the notebook `name` is opened by `app`: lab or notebook."""
+        path = f"lab/tree/{name}.ipynb?reset&" if app == "lab" else f"notebooks/{name}.ipynb?"
+        return f"{self.root}/{path}token={self.token}"
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A JupyterLab with its own settings in `folder`; its URL, with `{name}` for a notebook's name."""
+def serving(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """JupyterLab and Notebook, with settings of their own in `folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,31 +61,23 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     extensions = folder / "data" / "labextensions"
     extensions.mkdir(parents=True)
     (extensions / "thanosql").symlink_to(REPOSITORY / "thanosql" / "labextension")
-    locked = folder / "config" / "labconfig" / "page_config.json"
-    locked.parent.mkdir(parents=True)
-    locked.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
-    (folder / "work").mkdir()
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--allow-root",
-            "--no-browser",
-            f"--port={port}",
-            "--ServerApp.port_retries=0",
-        ),
-        *(f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"),
-    ]
+    page_config = folder / "config" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True)
+    page_config.write_text(json.dumps({"disabledExtensions": NO_NEWS}))
+    work = folder / "work"
+    work.mkdir()
+    command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")]
     own = {name: str(folder / name.split("_")[1].lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
     own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "IPYTHONDIR": str(folder / "ipython")}
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(
-            command, cwd=folder / "work", env={**os.environ, **environment, **own}, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=work, env={**os.environ, **environment, **own}, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             _wait(f"http://127.0.0.1:{port}/api?token={token}", server, folder / "server.log")
-            yield f"http://127.0.0.1:{port}/lab/tree/{{name}}.ipynb?reset&token={token}"
+            yield Server(f"http://127.0.0.1:{port}", token, work)
         finally:
             server.terminate()
             server.wait(timeout=30)
@@ -91,16 +101,22 @@ class Notebook:
         self.page = page
 
     @classmethod
-    def opened(cls, page: Any, url: str, folder: Path, name: str, cells: list[str] | None = None) -> Notebook:
+    def opened(
+        cls, browser: Any, server: Server, name: str, *, app: str = "lab", cells: tuple[str, ...] = ("",)
+    ) -> Notebook:
+        """A new notebook with these cells, in a page of its own, its kernel ready."""
         import nbformat
 
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-        written = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells or [""]], metadata=kernel
+        written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+        nbformat.write(written, server.folder / f"{name}.ipynb")
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(CELL_SECONDS * 1000)
+        page.goto(server.address(name, app), timeout=START_SECONDS * 1000)
+        page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=START_SECONDS * 1000,
         )
-        nbformat.write(written, folder / "work" / f"{name}.ipynb")
-        page.goto(url.format(name=name), timeout=START_SECONDS * 1000)
-        page.wait_for_selector("#jp-main-statusbar >> text=| Idle", timeout=START_SECONDS * 1000)
         return cls(page)
 
     def run(self, code: str, *, wait: bool = True) -> None:
@@ -126,20 +142,31 @@ class Notebook:
     def command(self, name: str, **arguments: object) -> None:
         self.page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given)", [name, arguments])
 
+    def theme(self, name: str) -> None:
+        """Change to `JupyterLab Light` or `JupyterLab Dark`, and wait until the page has it."""
+        self.command("apputils:change-theme", theme=name)
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_timeout(500)  # its style sheet is read after the name is set
+
     def output(self) -> str:
         """The text of the last cell's output, as it is seen."""
         return str(self.page.evaluate(f"() => {LAST}.outputArea.node.innerText"))
+
+    def html(self) -> str:
+        """The markup of the last view in the last cell's output."""
+        views = f"[...{LAST}.outputArea.node.querySelectorAll('.thanosql')]"
+        return str(self.page.evaluate(f"() => {views}.at(-1).outerHTML"))
 
     def count(self, selector: str) -> int:
         """How many elements in the last cell's output match."""
         return int(self.page.evaluate(f"(s) => {LAST}.outputArea.node.querySelectorAll(s).length", selector))
 
-    def shot(self, name: str) -> None:
-        """A picture of the page, for people to look at."""
+    def shot(self, name: str, *, whole: bool = False) -> None:
+        """A picture of the notebook, for people to look at: from its last cell on, or `whole` from the first."""
         SHOTS.mkdir(exist_ok=True)
-        self.page.evaluate(f"() => {LAST}.node.scrollIntoView()")
+        self.page.evaluate(f"() => {LAST}.node.scrollIntoView()".replace("-1", "0" if whole else "-1"))
         self.page.wait_for_timeout(400)
-        self.page.screenshot(path=str(SHOTS / f"{name}.png"))
+        self.page.locator(".jp-NotebookPanel").last.screenshot(path=str(SHOTS / f"{name}.png"))
 
-
-LAST = "window.jupyterapp.shell.currentWidget.content.widgets.at(-1)"
+    def close(self) -> None:
+        self.page.close()

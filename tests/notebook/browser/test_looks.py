@@ -1,0 +1,129 @@
+"""What a result looks like in JupyterLab: players, shades, diffs, curves, cards, in both themes and on a phone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.notebook.browser import lab
+
+HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=2</script>"
+PHONE = 390  # pixels
+
+
+def test_transcripts_stand_beside_players_in_both_themes(notebook: lab.Notebook) -> None:
+    notebook.run(
+        "%%thanosql\nPREDICT USING Wav2Vec2Tiny OPTIONS (confidence=True) AS\n"
+        "SELECT audio_path, text, speaker FROM numbers ORDER BY audio_path LIMIT 8"
+    )
+    assert notebook.count("audio[aria-label]") == 8
+    assert notebook.count(".thanosql-heard") == 8
+    in_both_themes(notebook, "predict")
+
+
+def test_an_evaluation_shows_its_figures_groups_and_worst_rows(notebook: lab.Notebook) -> None:
+    notebook.run(
+        "%%thanosql\nEVALUATE USING Wav2Vec2Tiny OPTIONS (group_by='speaker') AS\nSELECT * FROM numbers LIMIT 40"
+    )
+    assert notebook.count("del") > 1
+    assert notebook.count("ins") > 1
+    assert notebook.count("td svg") >= 2
+    in_both_themes(notebook, "evaluate")
+
+
+def test_a_training_leaves_its_curves_and_a_model_has_a_card(notebook: lab.Notebook) -> None:
+    notebook.run(
+        "%%thanosql\nBUILD MODEL shown USING Wav2Vec2Tiny OPTIONS (max_epochs=3, valid_split=0.25, overwrite=True) AS\n"
+        "SELECT audio_path, text FROM numbers LIMIT 24"
+    )
+    assert notebook.count("figure svg[role=img]") >= 2, notebook.output()  # loss and WER
+    in_both_themes(notebook, "build")
+    notebook.run("%thanosql DESCRIBE MODEL shown")
+    assert "Trained by" in notebook.output()
+    in_both_themes(notebook, "describe")
+    notebook.run("%thanosql LIST MODEL")
+    assert "shown" in notebook.output()
+    notebook.shot("list")
+
+
+def test_a_player_plays(notebook: lab.Notebook) -> None:
+    notebook.run("%%thanosql\nPRINT AUDIO AS SELECT audio_path, text FROM numbers ORDER BY audio_path LIMIT 3")
+    assert notebook.count("svg[role=img]") == 3
+    in_both_themes(notebook, "print-audio")
+    notebook.page.evaluate(
+        f"() => {{ window.heard = {lab.LAST}.outputArea.node.querySelector('audio'); heard.muted = true; heard.play() }}"
+    )
+    notebook.page.wait_for_function("() => window.heard.currentTime > 0.3")
+
+
+def test_a_player_is_reached_and_played_by_keyboard(notebook: lab.Notebook) -> None:
+    notebook.run("%%thanosql\nPRINT AUDIO AS SELECT audio_path, text FROM numbers ORDER BY audio_path LIMIT 1")
+    page = notebook.page
+    page.evaluate(f"() => {{ window.heard = {lab.LAST}.outputArea.node.querySelector('audio'); heard.muted = true }}")
+    page.evaluate("() => window.heard.focus()")
+    assert page.evaluate("() => document.activeElement === window.heard")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => window.heard.currentTime > 0")
+
+
+def test_hostile_strings_stay_text(notebook: lab.Notebook) -> None:
+    notebook.page.evaluate("() => { window.hacked = 0 }")
+    notebook.run(f"hostile = {HOSTILE!r}")
+    notebook.run(f'%%thanosql\nSELECT :hostile AS "{HOSTILE}", :hostile AS text')
+    assert notebook.output().count(HOSTILE) == 2
+    notebook.run("%%thanosql\nPRINT AUDIO AS SELECT audio_path, :hostile AS text FROM numbers LIMIT 1")
+    assert HOSTILE in notebook.output()
+    notebook.run("%%thanosql\nPRINT AUDIO AS SELECT :hostile AS audio_path")
+    assert HOSTILE in notebook.output()
+    notebook.shot("hostile-path")
+    notebook.run("%%thanosql\nPREDICT USING Wav2Vec2Tiny AS SELECT :hostile AS audio_path")
+    assert HOSTILE in notebook.output()
+    notebook.shot("hostile")
+    notebook.run(f'%thanosql SELECT 1 AS a FROM "{HOSTILE}"')
+    notebook.page.wait_for_timeout(500)
+    assert notebook.page.evaluate("() => window.hacked") == 0
+    assert notebook.page.evaluate("() => document.querySelectorAll('.jp-OutputArea img').length") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("predict", "PREDICT USING Wav2Vec2Tiny OPTIONS (confidence=True) AS SELECT * FROM numbers LIMIT 3"),
+        ("evaluate", "EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by='speaker') AS SELECT * FROM numbers LIMIT 20"),
+        ("print", "PRINT AUDIO AS SELECT * FROM numbers LIMIT 3"),
+        ("list", "LIST MODEL"),
+    ],
+)
+def test_a_phones_width_shows_a_result_without_cutting_it(
+    notebook: lab.Notebook, browser: Any, name: str, statement: str
+) -> None:
+    notebook.run(f"%%thanosql\n{statement}")
+    phone = browser.new_page(viewport={"width": PHONE, "height": 844})
+    phone.set_content(f"<!doctype html><meta name=viewport content='width=device-width'>{notebook.html()}")
+    widths = phone.evaluate(
+        "() => [document.documentElement, ...document.querySelectorAll('.thanosql')].map(e => [e.scrollWidth, e.clientWidth])"
+    )
+    phone.screenshot(path=str(lab.SHOTS / f"phone-{name}.png"))
+    phone.close()
+    assert all(inner <= outer <= PHONE for inner, outer in widths)
+
+
+def in_both_themes(notebook: lab.Notebook, name: str) -> None:
+    """Leave a picture in each theme; text must stand out from the page in both."""
+    notebook.shot(f"{name}-light")
+    notebook.theme("JupyterLab Dark")
+    notebook.shot(f"{name}-dark")
+    colours = notebook.page.evaluate(
+        f"() => [[{lab.LAST}.outputArea.node.querySelector('.thanosql'), 'color'],"
+        " [document.querySelector('.jp-Notebook'), 'backgroundColor']]"
+        ".map(([element, what]) => getComputedStyle(element)[what])"
+    )
+    assert brightness(colours[0]) > 150 > 100 > brightness(colours[1])
+    notebook.theme("JupyterLab Light")
+
+
+def brightness(colour: str) -> float:
+    """The mean of `rgb(1, 2, 3)`'s parts, from 0 to 255."""
+    parts = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    return sum(parts) / 3
