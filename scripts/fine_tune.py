@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from augmentation import augmented, batch_of, padded_length
-from languages import ENGLISH
+from languages import ENGLISH, Language
 from transformers import Wav2Vec2ForCTC
 
 BABBLE = np.zeros(0, np.float32)  # no other speech to make babble of
@@ -19,6 +19,7 @@ def fine_tune(
     batch_size: int = 16,
     strength: float = 0.5,
     freeze_feature_encoder: bool = False,
+    language: Language = ENGLISH,
     seed: int = 0,
 ) -> float:
     """Train on float32 utterances at 16 kHz with AdamW, warm-up over a tenth and a cosine; the last epoch's loss.
@@ -41,7 +42,7 @@ def fine_tune(
             if strength:
                 heard = [augmented((samples * 32767).astype(np.int16), rng, BABBLE, strength) for samples in heard]
             waveforms, mask = batch_of(heard, padded_length(max(map(len, heard))))
-            ids = [ENGLISH.encode(texts[row]) for row in rows]
+            ids = [language.encode(texts[row]) for row in rows]
             labels = torch.full((len(ids), max(map(len, ids))), -100)
             for row, symbols in enumerate(ids):
                 labels[row, : len(symbols)] = torch.tensor(symbols)

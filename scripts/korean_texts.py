@@ -9,6 +9,8 @@ import unicodedata
 
 import numpy as np
 
+from thanosql.models import hangul
+
 DIGITS = tuple("영일이삼사오육칠팔구")
 DIALLED = ("공", *DIGITS[1:])  # a zero among digits read out one by one
 NATIVE_ONES = ("", "하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉")
@@ -167,9 +169,6 @@ def over_the_telephone(rng: np.random.Generator) -> str:
 
 # Final consonants as they sound: at the end of a syllable, and before ㄴ or ㅁ.
 _FINALS = {"ㄱ": "ㅇ", "ㄲ": "ㅇ", "ㄷ": "ㄴ", "ㅅ": "ㄴ", "ㅆ": "ㄴ", "ㅂ": "ㅁ", "ㅍ": "ㅁ"}
-_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
-_N_VOWELS, _FIRST = 21, ord("가")
 
 
 def said(text: str) -> str:
@@ -188,7 +187,7 @@ def said(text: str) -> str:
 
 
 def _said_word(word: str) -> str:
-    syllables = [_parts(letter) for letter in word]
+    syllables = [[*hangul.letters(syllable), ""][:3] for syllable in word]  # lead, vowel, tail
     for index, (here, there) in enumerate(zip(syllables, syllables[1:], strict=False)):
         if here[2] and word[index + 1 :].startswith(("육", "여섯", "여덜")):
             there[0] = "ㄴ"
@@ -198,19 +197,7 @@ def _said_word(word: str) -> str:
             here[2] = there[0] = "ㄹ"
         if there[0] == "ㅇ" and here[2] and here[2] != "ㅇ":
             there[0], here[2] = here[2], ""
-    return "".join(map(_syllable, syllables))
-
-
-def _parts(syllable: str) -> list:
-    """Leading consonant, number of the vowel, final consonant or ""."""
-    lead, rest = divmod(ord(syllable) - _FIRST, _N_VOWELS * len(_TAILS))
-    vowel, tail = divmod(rest, len(_TAILS))
-    return [_LEADS[lead], vowel, _TAILS[tail]]
-
-
-def _syllable(parts: list) -> str:
-    lead, vowel, tail = parts
-    return chr(_FIRST + (_LEADS.index(lead) * _N_VOWELS + vowel) * len(_TAILS) + _TAILS.index(tail))
+    return "".join(hangul.syllables("".join(parts)) for parts in syllables)
 
 
 def syllables() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Measure Wav2Vec2Tiny on spoken_numbers: as it is, and fine-tuned on the training set.
+"""Measure a bundled model on its tutorial data set: as it is, and fine-tuned on the training set.
 
 python scripts/measure_spoken_numbers.py --epochs 8 --rate 1e-3
+python scripts/measure_spoken_numbers.py --language ko
 """
 
 import argparse
@@ -8,19 +9,21 @@ import csv
 import time
 from pathlib import Path
 
+import jiwer
 import soundfile
 import soxr
 import torch
 from fine_tune import fine_tune
-from make_spoken_numbers import FOLDER
-from measure_fsdd import Recording, load, word_error_rate
-from train_tiny import ASSETS, SAMPLE_RATE
+from languages import LANGUAGES, Language
+from measure_fsdd import Recording, load
+from train_tiny import ASSETS, SAMPLE_RATE, transcribe
+from transformers import Wav2Vec2ForCTC
 
 
-def read_part(folder: Path, part: str) -> list[Recording]:
+def read_part(language: Language, part: str) -> list[Recording]:
     """The recordings of "train" or "test", resampled to 16 kHz."""
-    recordings = []
-    with open(folder / f"spoken_numbers_{part}.csv", newline="") as file:
+    folder, recordings = ASSETS / language.dataset, []
+    with open(folder / f"{language.dataset}_{part}.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             samples, rate = soundfile.read(folder / part / Path(row["audio_path"]).name, dtype="float32")
             samples = soxr.resample(samples, rate, SAMPLE_RATE)
@@ -28,10 +31,17 @@ def read_part(folder: Path, part: str) -> list[Recording]:
     return recordings
 
 
+def rates(model: Wav2Vec2ForCTC, language: Language, recordings: list[Recording]) -> str:
+    """Word and character error rate."""
+    heard = transcribe(model, [recording.samples for recording in recordings], language=language)
+    said = [recording.text for recording in recordings]
+    return f"WER {jiwer.wer(said, heard):.2%}, CER {jiwer.cer(said, heard):.2%}"
+
+
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", type=Path, default=FOLDER)
-    arguments.add_argument("--model", type=Path, default=ASSETS / "Wav2Vec2Tiny")
+    arguments.add_argument("--language", choices=LANGUAGES, default="en")
+    arguments.add_argument("--model", type=Path, help="instead of the language's bundled model")
     arguments.add_argument("--epochs", type=int, default=0, help="0 measures the model as it is")
     arguments.add_argument("--rate", type=float, default=1e-3)
     arguments.add_argument("--batch", type=int, default=8)
@@ -39,9 +49,10 @@ if __name__ == "__main__":
     arguments.add_argument("--freeze", action="store_true", help="freeze the feature encoder")
     options = arguments.parse_args()
     torch.set_num_threads(1)
-    train, test = read_part(options.data, "train"), read_part(options.data, "test")
-    model = load(options.model)
-    print(f"as it is: WER {word_error_rate(model, test):.2%}", flush=True)
+    language = LANGUAGES[options.language]
+    train, test = read_part(language, "train"), read_part(language, "test")
+    model = load(options.model or ASSETS / language.model)
+    print(f"as it is: {rates(model, language, test)}", flush=True)
     if options.epochs:
         started = time.monotonic()
         loss = fine_tune(
@@ -53,9 +64,10 @@ if __name__ == "__main__":
             batch_size=options.batch,
             strength=options.strength,
             freeze_feature_encoder=options.freeze,
+            language=language,
         )
         seconds = time.monotonic() - started
-        print(f"fine-tuned: WER {word_error_rate(model, test):.2%}, loss {loss:.3f}, {seconds:.0f} s", flush=True)
+        print(f"fine-tuned: {rates(model, language, test)}, loss {loss:.3f}, {seconds:.0f} s", flush=True)
     for speaker in sorted({recording.speaker for recording in test}):
         theirs = [recording for recording in test if recording.speaker == speaker]
-        print(f"  {speaker}: {word_error_rate(model, theirs):.1%}")
+        print(f"  {speaker}: {rates(model, language, theirs)}")

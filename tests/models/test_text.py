@@ -15,6 +15,7 @@ UPPER = Vocabulary(("<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRST
 LOWER = Vocabulary(("<pad>", "|", *"abcdefghijklmnopqrstuvwxyz"))
 HANGUL = Vocabulary(("[PAD]", "|", *"안녕하세요이십"), pad="[PAD]", unk="[UNK]")
 JAMO = Vocabulary(("<pad>", "|", *sorted(set(unicodedata.normalize("NFD", "안녕하세요이십")))))
+LETTERS = Vocabulary(("[PAD]", "|", *"ㄱㄴㄷㄹㅂㅅㅇㅎㅋㅏㅓㅔㅕㅛㅣㅡㄺ", "[UNK]"), pad="[PAD]", unk="[UNK]")
 
 
 @pytest.mark.parametrize(
@@ -52,18 +53,36 @@ def test_punctuation_that_the_vocabulary_has_is_kept() -> None:
 
 def test_korean_is_syllables_or_jamo_as_the_vocabulary_has_them_and_comes_back_as_syllables() -> None:
     for written in (unicodedata.normalize(form, "안녕, 하세요!") for form in ("NFC", "NFD")):
-        for vocabulary in (HANGUL, JAMO):
+        for vocabulary in (HANGUL, JAMO, LETTERS):
             text = Normalizer.for_vocabulary(vocabulary).normalize(written)
             assert vocabulary.missing(text) == ""
-            assert vocabulary.decode(vocabulary.encode(text)) == "안녕 하세요"
+            assert vocabulary.spell(vocabulary.encode(text)) == "안녕 하세요"
     assert Normalizer.for_vocabulary(HANGUL).form == "NFC"
     assert Normalizer.for_vocabulary(JAMO).form == "NFD"
+    assert Normalizer.for_vocabulary(LETTERS).form == "letters"
+
+
+def test_single_letters_are_a_vocabularys_spelling_of_korean_only_where_it_has_no_syllables() -> None:
+    assert LETTERS.encode("ㄴㅓ") == [LETTERS.ids["ㄴ"], LETTERS.ids["ㅓ"]]
+    text = Normalizer.for_vocabulary(LETTERS).normalize("읽다, ㅋㅋ")
+    assert text == "ㅇㅣㄺㄷㅏ ㅋㅋ"
+    assert LETTERS.decode(LETTERS.encode("ㅇㅣㄺㄷㅏ ㅋ")) == "읽다 ㅋ"
+    # A vocabulary of syllables that has ㅋ too, as people write when they laugh, stays one of syllables.
+    laughing = Vocabulary(("[PAD]", "|", *"안녕하", "ㅋ", "ㅠ"), pad="[PAD]")
+    assert Normalizer.for_vocabulary(laughing).form == "NFC"
+    assert laughing.decode(laughing.encode("하 ㅋㅠ")) == "하 ㅋㅠ"
+
+
+def test_letters_that_a_vocabulary_of_syllables_lacks_are_named() -> None:
+    for typed in ("ㅋㅋ 안녕", unicodedata.normalize("NFD", "ㅋㅋ 안녕")):
+        assert HANGUL.missing(Normalizer.for_vocabulary(HANGUL).normalize(typed)) == "ㅋ"
+    assert JAMO.missing(Normalizer.for_vocabulary(JAMO).normalize("ㅋㅋ 안녕")) == "ㅋ"
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_to_normalize_twice_changes_nothing(text: str) -> None:
-    for vocabulary in (UPPER, LOWER, HANGUL, JAMO):
+    for vocabulary in (UPPER, LOWER, HANGUL, JAMO, LETTERS):
         normalizer = Normalizer.for_vocabulary(vocabulary)
         once = normalizer.normalize(text)
         assert normalizer.normalize(once) == once

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hangul
 from thanosql.models.base import Transcript
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ class Vocabulary:
         return frozenset(letters | ({" "} if self.delimiter in self.ids else set()))
 
     @cached_property
+    def in_letters(self) -> bool:
+        """Whether Korean is spelled in single letters (ㅎㅏㄴ): vowels are among the tokens, and no syllable is."""
+        letters = "".join(self.characters)
+        return any(vowel in letters for vowel in hangul.VOWELS) and not hangul.holds_syllables(letters)
+
+    @cached_property
     def _pieces(self) -> re.Pattern[str]:
         long = sorted((token for token in self.characters if len(token) > 1), key=len, reverse=True)
         return re.compile("|".join([*map(re.escape, long), "(?s:.)"]))
@@ -105,8 +112,10 @@ class Vocabulary:
         tokens = [self.tokens[number] if number < len(self.tokens) else self.unk for number in ids]
         text = "".join(" " if token == self.delimiter else token for token in tokens if token != self.pad).strip()
         text = text.lower() if self.lower_case else text
-        # Jamo come back as the syllables that people write.
-        return text if text.isascii() else unicodedata.normalize("NFC", text)
+        if text.isascii():
+            return text
+        # Jamo, conjoining or single, come back as the syllables that people write.
+        return unicodedata.normalize("NFC", hangul.syllables(text) if self.in_letters else text)
 
     def words(self, ids: Iterable[int]) -> list[int]:
         """Ids without blanks as a text has them: one delimiter between words, none at the ends."""

@@ -10,12 +10,14 @@ import json
 import unicodedata
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hangul
 from thanosql.models.ctc import Vocabulary
 
 NORMALIZER_FILE = "normalizer.json"
+Form = Literal["NFC", "NFD", "NFKC", "NFKD", "letters"]
 
 # Signs that people say aloud: a text that holds one is not read rightly without it.
 SPOKEN = frozenset("%&@#*/\\§¶†‡‰‱")
@@ -26,19 +28,25 @@ APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ＇`´"), "'")
 class Normalizer:
     """How a text is fitted to a vocabulary.
 
-    form: Unicode form of the result, 'NFC', 'NFD' (Korean syllables as jamo) or 'NFKC'.
+    form: Unicode form of the result, 'NFC', 'NFD' (Korean syllables as conjoining jamo), 'NFKC' or 'NFKD'; 'letters' is NFC
+    with Korean syllables taken apart into the letters of a keyboard (ㅎㅏㄴ).
     case: 'upper', 'lower' or 'keep'.
     keep: punctuation that stays; all other punctuation divides words and is dropped (apostrophes join), except signs
     that are spoken (%, &, @ …), which stay so that a vocabulary without them refuses the text.
+    punctuation: 'drop' is as just said; with 'keep' every sign stays as it is written.
     """
 
-    form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
+    form: Form = "NFC"
     case: Literal["upper", "lower", "keep"] = "keep"
     keep: str = ""
+    punctuation: Literal["drop", "keep"] = "drop"
 
     def __post_init__(self) -> None:
-        if self.form not in ("NFC", "NFD", "NFKC", "NFKD") or self.case not in ("upper", "lower", "keep"):
-            raise ThanoSQLModelError(f"There is no normalizer with form {self.form!r} and case {self.case!r}.")
+        known = self.form in get_args(Form) and self.case in ("upper", "lower", "keep")
+        if not known or self.punctuation not in ("drop", "keep"):
+            raise ThanoSQLModelError(
+                f"There is no normalizer with form {self.form!r}, case {self.case!r}, punctuation {self.punctuation!r}."
+            )
 
     def normalize(self, text: str) -> str:
         """The text in its form and case, without punctuation, with single spaces between words.
@@ -46,13 +54,20 @@ class Normalizer:
         >>> Normalizer(case="upper", keep="'").normalize("  It’s  twenty-one, isn't it? ")
         "IT'S TWENTY ONE ISN'T IT"
         """
-        text = "".join(map(_plain, text)).translate(APOSTROPHES)
+        if self.punctuation == "drop":
+            text = "".join(map(_plain, text)).translate(APOSTROPHES)
         if self.case == "upper":
             text = text.upper()
         elif self.case == "lower":
             text = text.lower()
-        kept = "".join(letter if letter in self.keep else _fitted(letter) for letter in text)
-        return " ".join(unicodedata.normalize(self.form, kept).split())
+        kept = text
+        if self.punctuation == "drop":
+            kept = "".join(letter if letter in self.keep else _fitted(letter) for letter in text)
+        if self.form == "letters":
+            kept = hangul.letters(unicodedata.normalize("NFC", kept))
+        else:
+            kept = unicodedata.normalize(self.form, kept)
+        return " ".join(kept.split())
 
     @classmethod
     def for_vocabulary(cls, vocabulary: Vocabulary) -> Normalizer:
@@ -60,8 +75,9 @@ class Normalizer:
         letters = "".join(vocabulary.characters)
         upper = any(letter.isupper() for letter in letters)
         lower = any(letter.islower() for letter in letters)
+        conjoining = any("\u1100" <= letter <= "\u11ff" for letter in letters)
         return cls(
-            form="NFD" if any("\u1100" <= letter <= "\u11ff" for letter in letters) else "NFC",
+            form="letters" if vocabulary.in_letters else "NFD" if conjoining else "NFC",
             case="upper" if upper and not lower else "lower" if lower and not upper else "keep",
             keep="".join(sorted(letter for letter in set(letters) if _dropped(letter))),
         )
