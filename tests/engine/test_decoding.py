@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import thanosql
-from thanosql import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
+from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.engine.session import Session
 
 SOME = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 6"
@@ -100,6 +100,18 @@ def test_characters_and_segments_hold_the_same_letters(session: Session, plain: 
         for row in frame.itertuples():
             letters = joint.join(item["word"] for item in items(row.predict_result_words))
             assert letters == row.predict_result.replace("" if joint else " ", "")
+
+
+def test_when_the_words_are_refused_the_result_is_not_written_either(session: Session) -> None:
+    session.execute(
+        "DROP TABLE IF EXISTS heard, heard_words; CREATE TABLE heard AS SELECT 1 AS a;"
+        "CREATE TABLE heard_words (word text CHECK (word = 'never'))"
+    )
+    with pytest.raises(ThanoSQLDatabaseError, match="constraint"):
+        predict(session, "table_name='heard', words_table='heard_words'")
+    assert session.execute("SELECT * FROM heard").to_dict("list") == {"a": [1]}
+    assert session.execute("SELECT * FROM heard_words").empty
+    session.execute("DROP TABLE heard, heard_words")
 
 
 def test_the_words_table_joins_with_the_result(session: Session) -> None:

@@ -22,6 +22,7 @@ from thanosql.errors import ThanoSQLDatabaseError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.replacement import Replacement
     from thanosql.engine.target import Target
 
 RAW_CHUNK = 50  # rows at a time where the query has bytea, which may be large
@@ -91,7 +92,7 @@ class CursorSnapshot(Snapshot):
     def check_target(self, table: str) -> Target:
         self._refuse(f"into the table {table}")
 
-    def replace(self, target: Target) -> int:
+    def replacing(self, target: Target) -> Replacement:
         self._refuse(f"into the table {target}")
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from thanosql.engine.cursor_snapshot import CursorSnapshot
 from thanosql.engine.frames import casts
 from thanosql.engine.naming import Column, fresh, quoted
 from thanosql.engine.query_errors import means_no_temporary_tables
+from thanosql.engine.replacement import Replacement, replace
 from thanosql.engine.snapshot import CreationRefused, Snapshot, as_frame
 from thanosql.engine.syntax import SQL
 from thanosql.engine.target import Target
@@ -19,7 +20,7 @@ from thanosql.engine.target import Target
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Column", "Database", "Snapshot", "Table", "Target", "quoted"]
+__all__ = ["Column", "Database", "Replacement", "Snapshot", "Table", "Target", "quoted"]
 
 
 class Table(NamedTuple):
@@ -64,6 +65,13 @@ class Database:
             if not means_no_temporary_tables(self._connection, refused.cause):
                 raise refused.cause from refused.cause.__cause__
             return CursorSnapshot(self._connection, query, refused.cause)
+
+    def replace(self, *replacements: Replacement) -> list[int]:
+        """Put what `Snapshot.replacing` gave in its targets' places, all in one transaction; the rows of each.
+
+        Raises ThanoSQLDatabaseError, and then every target is as it was.
+        """
+        return replace(self._connection, *replacements)
 
     def temporary(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> str:
         """A temporary table of these rows, in their order; its name, quoted."""

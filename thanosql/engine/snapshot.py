@@ -192,15 +192,20 @@ class Snapshot:
         self._targets[table] = target
         return target
 
+    def replacing(self, target: Target) -> replacement.Replacement:
+        """The query's columns and the written ones, to be put in the target's place with `Database.replace`."""
+        self._index(*self._tables)
+        written = frozenset(column.name for columns in self._written for column in columns)
+        source = replacement.Source(self._result_columns(), written, self._joined(), dict(self._pairs()))
+        return replacement.Replacement(target, source)
+
     def replace(self, target: Target) -> int:
         """Put the query's columns and the written ones in the target's place in one transaction; rows written.
 
         Raises ThanoSQLDatabaseError: the lock was not to be had, the table was changed since, or a constraint refuses.
         """
-        self._index(*self._tables)
-        written = frozenset(column.name for columns in self._written for column in columns)
-        source = replacement.Source(self._result_columns(), written, self._joined(), dict(self._pairs()))
-        return replacement.replace(self._connection, target, source)
+        (count,) = replacement.replace(self._connection, self.replacing(target))
+        return count
 
     def close(self) -> None:
         """Drop what was kept."""

@@ -28,22 +28,36 @@ class WordsTable:
     key: Column
     words: str
 
-    def replace(self, snapshot: Snapshot, environment: Environment) -> int:
-        """Put a row for each word in the table's place, in the order of rows and words; how many there are."""
-        rows = snapshot.into_temporary()
+    def rows(self, snapshot: Snapshot, environment: Environment) -> Snapshot:
+        """A row for each word, in the order of rows and words; open until the statement is over."""
+        result = snapshot.into_temporary()
         try:
             taken = SQL.of(
                 f"SELECT r.{quoted(self.key.name)}, w.position::integer, w.item->>'word' AS word,"
                 " (w.item->>'start')::double precision AS start, (w.item->>'end')::double precision AS \"end\","
                 " (w.item->>'confidence')::double precision AS confidence"
-                f" FROM (SELECT *, row_number() OVER (ORDER BY ctid) AS place FROM {rows}) r,"
+                f" FROM (SELECT *, row_number() OVER (ORDER BY ctid) AS place FROM {result}) r,"
                 f" jsonb_array_elements(r.{quoted(self.words)}) WITH ORDINALITY w(item, position)"
                 " ORDER BY r.place, w.position"
             )
-            with environment.database.snapshot(taken) as words:
-                return words.replace(self.target)
+            return environment.resources.enter_context(environment.database.snapshot(taken))
         finally:
-            environment.database.drop_temporary(rows)
+            environment.database.drop_temporary(result)
+
+
+def put_in_place(snapshot: Snapshot, target: Target | None, words: WordsTable | None, environment: Environment) -> str:
+    """Replace the result's table and the table of its words, both or neither; what is to be said of them."""
+    changes, said = [], []
+    if words is not None:
+        rows = words.rows(snapshot, environment)
+        changes.append(rows.replacing(words.target))
+        said.append(f"; {rows.rows:,} words in table {words.target}")
+    if target is not None:
+        changes.append(snapshot.replacing(target))
+        said.append(f"; in table {target}")
+    if changes:
+        environment.database.replace(*changes)
+    return "".join(said)
 
 
 def plan_words(

@@ -23,7 +23,7 @@ from thanosql.engine.preflight import MISSING, AudioRows, RemoteOptions, access_
 from thanosql.engine.subject import open_rows
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.engine.words import LEVELS, WordsTable, plan_words, refuse_taken, words_json
+from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import TranscribeOptions, option
 
@@ -120,11 +120,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
     # Read before the replacement: the query may have read the very table that is replaced.
     frame = plan.snapshot.frame() if environment.fetch or plan.target is None else None
-    if plan.words is not None:
-        note += f"; {plan.words.replace(plan.snapshot, environment):,} words in table {plan.options.words_table}"
-    if plan.target is not None:
-        plan.snapshot.replace(plan.target)
-        note += f"; in table {plan.options.table_name}"
+    note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
     return Result(status=f"ALIGN {plan.snapshot.rows}", rows=frame, note=note, audio_column=plan.audio.name)
 
 

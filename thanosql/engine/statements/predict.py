@@ -25,7 +25,7 @@ from thanosql.engine.preflight import AudioRows, RemoteOptions, access_of, inspe
 from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.engine.words import LEVELS, WordsTable, plan_words, refuse_taken, words_json
+from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 
@@ -173,12 +173,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
     # Read before the replacement: the query may have read the very table that is replaced.
     frame = plan.snapshot.frame() if environment.fetch or plan.target is None else None
-    if plan.words is not None:
-        count = plan.words.replace(plan.snapshot, environment)
-        note += f"; {count:,} words in table {plan.options.words_table}"
-    if plan.target is not None:
-        plan.snapshot.replace(plan.target)
-        note += f"; in table {plan.options.table_name}"
+    note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
     if plan.keeper is not None:
         note += plan.keeper.note
     return Result(
