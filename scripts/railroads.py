@@ -21,7 +21,8 @@ TERMINALS = {
     "STRING": "'string'",
     "NUMBER": "number",
     "PARAMETER": ":parameter",
-    "SQL": "SQL as written",
+    "SQL": "SQL as written, :parameters in it",
+    "LITERALS": "'strings' and numbers",
 }
 LITERAL = {"LPAR", "LSQB"}
 STYLE = """

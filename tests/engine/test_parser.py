@@ -11,10 +11,10 @@ import pytest
 
 from thanosql.engine import mistakes
 from thanosql.engine.heads import KEYWORDS, SHAPES
-from thanosql.engine.lexer import MAX_LISTS, MAX_NESTED, MAX_PARENTHESES
+from thanosql.engine.lexer import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
 from thanosql.engine.parser import _lark, parse, parse_script, stopped
 from thanosql.engine.statements import PlainSQL, Predict
-from thanosql.engine.syntax import ModelReference, Option, Parameter, Query, Text
+from thanosql.engine.syntax import ModelReference, Option, Parameter, Query, Text, Word
 from thanosql.errors import ThanoSQLSyntaxError
 
 
@@ -85,6 +85,38 @@ def test_lists_in_options_nest_to_the_stated_depth() -> None:
     parse("PREDICT USING m OPTIONS (a=" + "[" * (MAX_LISTS - 1) + "]" * (MAX_LISTS - 1) + ") AS SELECT 1")
     with pytest.raises(ThanoSQLSyntaxError, match="More than 20 parentheses and lists"):
         parse("PREDICT USING m OPTIONS (a=" + "[" * 100_000)
+
+
+def test_a_list_of_any_length_keeps_its_literals_in_order() -> None:
+    strings = ", ".join(f"'it''s {number}', {number} -- a comment, 'that' is none\n" for number in range(MAX_HEAD))
+    statement = parse(f"PREDICT USING m OPTIONS (a=[x, {strings}, True, 1e-4, [2, 'y']]) AS SELECT 1")
+    assert isinstance(statement, Predict)
+    (option,) = statement.options
+    written = [item for number in range(MAX_HEAD) for item in (f"it's {number}", number)]
+    assert option.value == (Word("x"), *written, True, 1e-4, (2, "y"))
+
+
+@pytest.mark.parametrize(
+    "head", ["PREDICT USING m OPTIONS (a=[{:x,})", "PREDICT USING m OPTIONS ({a=1,})", "COPY {a.}b FROM 'x'"]
+)
+def test_a_head_of_more_pieces_than_stated_is_an_error(head: str) -> None:
+    begin, _, rest = head.partition("{")
+    piece, _, end = rest.partition("}")
+    with pytest.raises(ThanoSQLSyntaxError, match="More than 5,000 words, values and signs"):
+        parse(begin + piece * MAX_HEAD + end)
+
+
+def test_a_nested_statement_sees_as_many_with_queries_as_stated() -> None:
+    def script(count: int) -> str:
+        return f"WITH {', '.join(f'q{n} AS (SELECT {n})' for n in range(count))} SELECT * FROM (LIST MODEL) m"
+
+    assert parse(script(MAX_WITH))
+    with pytest.raises(ThanoSQLSyntaxError, match="More than 100 WITH queries"):
+        parse(script(MAX_WITH + 1))
+
+
+def test_empty_statements_are_left_out() -> None:
+    assert parse_script(";; ; SELECT 1 ;/* ; */; -- ;\n; LIST MODEL;;") == (*parse_script("SELECT 1; LIST MODEL"),)
 
 
 def test_the_deepest_texts_parse_where_little_stack_is_left() -> None:

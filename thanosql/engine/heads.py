@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from thanosql.engine.terminals import Lexeme, Refusal, lexeme, words
 
@@ -65,7 +66,16 @@ def near(word: str, valid: Iterable[str], cutoff: float = 0.75) -> str | None:
     """
     if len(word) > _LONGEST:
         return None
-    close = difflib.get_close_matches(word.upper(), list(valid), n=1, cutoff=cutoff)
+    word = word.upper()
+    letters = set(word)
+
+    def may_match(other: str) -> bool:
+        """Whether enough letters are the same: asked first, since the ratio itself takes ten times as long."""
+        same = min(len(word), len(other) - len(set(other) - letters))
+        return 2 * same >= cutoff * (len(word) + len(other))
+
+    likely = [other for other in valid if may_match(other)]
+    close = difflib.get_close_matches(word, likely, n=1, cutoff=cutoff) if likely else []
     return close[0] if close else None
 
 
@@ -182,6 +192,8 @@ def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
         return
     if SHAPES.keys() & first.upper.split()[:1] and (space := foreign_space(first)) is not None:
         raise space
+    if second.upper != "MODEL" and not _resembles_one(first.upper):
+        return
     for word, seconds in _SECOND.items():
         sure = second.upper in seconds.split()
         if near(first.upper, (word,), 0.6 if sure else 0.75):
@@ -197,6 +209,35 @@ def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
             second.end - first.start,
             "There are BUILD MODEL, FIT MODEL, DESCRIBE MODEL, DROP MODEL, LIST MODEL and UPLOAD MODEL.",
         )
+
+
+def refuse_no_query(text: str, at: int, head: Lexeme | None) -> None:
+    """Raise Refusal for what is often written behind AS, and is no query; `head` opens the statement."""
+    first = lexeme(text, at)
+    following = lexeme(text, first.end)
+    if first.upper == "AS":
+        raise Refusal("AS stands here twice.", first.start, 2, "Take one away.")
+    if first.upper in USING_MODEL and following.upper == "USING":
+        raise Refusal(
+            f"{first.upper} stands in parentheses where a query is expected.",
+            first.start,
+            len(first.text),
+            f"Write AS ({first.upper} USING …).",
+        )
+    if first.upper == "OPTIONS" and following.kind == "(":
+        raise behind_query(first, head)
+
+
+def behind_query(word: Lexeme, head: Lexeme | None) -> Refusal:
+    """The error for OPTIONS behind AS."""
+    shape = f" {SHAPES[head.upper]}" if head else ""
+    return Refusal("OPTIONS (…) stands behind AS.", word.start, len(word.text), f"It comes before AS:{shape}")
+
+
+@lru_cache(10_000)
+def _resembles_one(word: str) -> bool:
+    """Whether a statement of ours may be meant at all: what most scripts repeat is asked for once."""
+    return near(word, SHAPES, 0.6) is not None
 
 
 def foreign_space(word: Lexeme) -> Refusal | None:

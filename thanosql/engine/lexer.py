@@ -1,14 +1,14 @@
 """The lexer: a text in, the grammar's tokens out: heads of our statements finely, SQL in runs as long as can be.
 
-SQL is cut only where a parameter or a statement of ours in parentheses stands, so that a megabyte of it is a handful of
-tokens. What the grammar has no words for (which WITH names are in sight, what is left open) is found on the way.
+SQL is cut only where a statement of ours in parentheses stands, and a list's strings and numbers are one token, so that
+a megabyte of either is a handful of tokens. What the grammar has no words for (which WITH names are in sight, what is
+left open) is found on the way.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from lark import Token
 from lark.common import LexerConf
@@ -17,21 +17,25 @@ from lark.lexer import Lexer
 from thanosql.engine import terminals
 from thanosql.engine.heads import (
     KEYWORDS,
-    SHAPES,
-    USING_MODEL,
     WITH_QUERY,
+    behind_query,
     foreign_space,
     opens_nested,
     opens_statement,
+    refuse_no_query,
 )
 from thanosql.engine.lookaround import is_operand, made_by, refuse_home, separates, word_before
+from thanosql.engine.runs import Region, Run
 from thanosql.engine.scopes import Findings
-from thanosql.engine.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
+from thanosql.engine.syntax import Parameter, Text
+from thanosql.engine.terminals import SPACE, Lexeme, Refusal, lexeme, number_value, unclosed
 from thanosql.engine.with_names import WithNames, mentions
 
 MAX_NESTED = 50  # statements in statements
 MAX_PARENTHESES = 1_000  # open at once in SQL, brackets included
 MAX_LISTS = 20  # open at once in a statement's head, parentheses included
+MAX_HEAD = 5_000  # words, values and signs of a statement's head
+MAX_WITH = 100  # WITH queries that a nested statement sees
 
 _SIGNS = {"(": "LPAR", ")": "RPAR", "[": "LSQB", "]": "RSQB", ",": "COMMA", "=": "EQUAL", ".": "DOT"}
 _QUERY_OPENERS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
@@ -59,15 +63,18 @@ class Scanner:
         self._depth = 0  # parentheses around, of all levels
         self._names = WithNames(text)
         self._statement = 0  # where the outermost statement begins
+        self._makes: str | None = None  # VIEW, TABLE … of its CREATE, once asked for
         self.spans: list[tuple[int, int]] = []  # begin and end of each statement, `;` and white space around left out
 
     def tokens(self) -> Iterator[Token]:
         while (begin := terminals.skip_blank(self.text, self.at)) < len(self.text):
             if self.text[begin] == ";":
-                yield self._token("SEMICOLON", begin, begin + 1)
                 self.at = begin + 1
+                while self.text.startswith(";", following := terminals.skip_blank(self.text, self.at)):
+                    self.at = following + 1  # many are one
+                yield self._token("SEMICOLON", begin, begin + 1)
                 continue
-            self._level, self._depth, self._statement = 0, 0, begin
+            self._level, self._depth, self._statement, self._makes = 0, 0, begin, None
             self._names.clear()
             if opens_statement(self.text, begin):
                 yield from self._headed(None)
@@ -84,14 +91,18 @@ class Scanner:
         text = self.text
         self.head = word = lexeme(text, self.at)
         expects_query = word.upper in WITH_QUERY
-        depth = 0
-        while True:
+        depth = lists = 0
+        for _ in range(MAX_HEAD):
             piece = lexeme(text, self.at)
+            if lists and piece.kind in ("STRING", "NUMBER"):
+                yield self._literals(piece)
+                continue
             if piece.kind in ("", ";") or (piece.kind == ")" and depth == 0 and parenthesis is not None):
                 self.at = piece.start
                 return
             self.at = piece.end
             depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece.kind, 0)
+            lists += {"[": 1, "]": -1}.get(piece.kind, 0)
             if depth > MAX_LISTS:
                 raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
             token = self._head_token(piece, depth)
@@ -102,6 +113,24 @@ class Scanner:
             if token.type == "AS" and depth == 0 and expects_query:
                 yield from self._sql(parenthesis, ours=True)
                 return
+        raise Refusal(
+            f"More than {MAX_HEAD:,} words, values and signs stand in this statement's head.",
+            self.at,
+            1,
+            "Give a long list as a parameter: name=:values.",
+        )
+
+    def _literals(self, first: Lexeme) -> Run:
+        """The strings and numbers of a list that begin here, up to the last one that another does not follow."""
+        values: list[str | int | float] = []
+        piece = first
+        while True:
+            is_string = piece.kind == "STRING"
+            values.append(terminals.string_value(piece) if is_string else number_value(piece.text, piece.start))
+            self.at = piece.end
+            comma = lexeme(self.text, piece.end)
+            if comma.kind != "," or (piece := lexeme(self.text, comma.end)).kind not in ("STRING", "NUMBER"):
+                return Run.of("LITERALS", self.text, first.start, self.at, values)
 
     def _head_token(self, piece: Lexeme, depth: int) -> Token:
         kind, value = _SIGNS.get(piece.kind, piece.kind), None
@@ -129,24 +158,28 @@ class Scanner:
 
     def _sql(self, parenthesis: int | None, *, ours: bool) -> Iterator[Token]:
         """SQL up to the `;` or the parenthesis that ends it: a query of ours, or a statement of PostgreSQL's."""
-        text, region = self.text, _Region(parenthesis, ours)
+        text, region = self.text, Region(parenthesis, ours)
         while self.at < len(text) and text[self.at] in SPACE:
             self.at += 1
-        pending = self.at
+        begin = pending = self.at
+        parts: list[Text | Parameter] = []  # of the run since `begin`
         if ours:
-            self._check_begin()
+            refuse_no_query(text, self.at, self.head)
         while self._skip_dull(region):
             start, sign = self.at, text[self.at]
             if sign == "(" and opens_nested(text, start, word_before(text, region.last)):
                 self._check_nested(region)
                 if pending < start:
-                    yield self._token("SQL", pending, start)
+                    parts.append(Text(text[pending:start], pending))
+                if parts:
+                    yield Run.of("SQL", text, begin, start, parts)
+                    parts = []
                 yield from self._nested(start)
-                pending = self.at
+                begin = pending = self.at
             elif sign == ":" and (name := self._parameter(region)) is not None:
                 if pending < start:
-                    yield self._token("SQL", pending, start)
-                yield self._token("PARAMETER", start, name.end(), name[1])
+                    parts.append(Text(text[pending:start], pending))
+                parts.append(Parameter(name[1], start))
                 self.at = pending = name.end()
             elif region.ends_with(sign):
                 break
@@ -161,29 +194,11 @@ class Scanner:
         while end > pending and text[end - 1] in SPACE:
             end -= 1
         if pending < end and region.last >= 0:
-            yield self._token("SQL", pending, end)
+            parts.append(Text(text[pending:end], pending))
+        if parts:
+            yield Run.of("SQL", text, begin, max(end, pending), parts)
 
-    def _check_begin(self) -> None:
-        """What is often written behind AS and is no query."""
-        first = lexeme(self.text, self.at)
-        following = lexeme(self.text, first.end)
-        if first.upper == "AS":
-            raise Refusal("AS stands here twice.", first.start, 2, "Take one away.")
-        if first.upper in USING_MODEL and following.upper == "USING":
-            raise Refusal(
-                f"{first.upper} stands in parentheses where a query is expected.",
-                first.start,
-                len(first.text),
-                f"Write AS ({first.upper} USING …).",
-            )
-        if first.upper == "OPTIONS" and following.kind == "(":
-            raise self._behind_query(first)
-
-    def _behind_query(self, word: Lexeme) -> Refusal:
-        shape = f" {SHAPES[self.head.upper]}" if self.head else ""
-        return Refusal("OPTIONS (…) stands behind AS.", word.start, len(word.text), f"It comes before AS:{shape}")
-
-    def _skip_dull(self, region: _Region) -> bool:
+    def _skip_dull(self, region: Region) -> bool:
         """Go on to the next character that needs a look; False at the end of the text."""
         while True:
             dull = terminals.DULL.match(self.text, self.at)
@@ -202,7 +217,10 @@ class Scanner:
         head = self.head
         self._depth += 1
         self._level += 1
-        self.findings.scopes[parenthesis] = self._names.visible
+        visible = self._names.visible
+        if len(visible) > MAX_WITH:
+            raise Refusal(f"More than {MAX_WITH} WITH queries stand before this statement.", parenthesis)
+        self.findings.scopes[parenthesis] = visible
         yield self._token("LPAR", parenthesis, parenthesis + 1)
         self.at = parenthesis + 1
         yield from self._headed(parenthesis)
@@ -222,25 +240,32 @@ class Scanner:
         self._level -= 1
         self._close(parenthesis)
 
-    def _check_nested(self, region: _Region) -> None:
+    def _check_nested(self, region: Region) -> None:
         start = self.at
         self._check_depth()
         if self._level >= MAX_NESTED:
             raise Refusal(f"Statements stand in each other more than {MAX_NESTED} deep.", start)
-        refuse_home(self.text, self._statement, start, word_before(self.text, region.last))
+        refuse_home(self._made, start, word_before(self.text, region.last))
+
+    @property
+    def _made(self) -> str:
+        """What the outermost statement makes."""
+        if self._makes is None:
+            self._makes = made_by(self.text, self._statement)
+        return self._makes
 
     def _check_depth(self) -> None:
         if self._depth >= MAX_PARENTHESES:
             raise Refusal(f"More than {MAX_PARENTHESES:,} parentheses are open here.", self.at)
 
-    def _parameter(self, region: _Region) -> re.Match[str] | None:
+    def _parameter(self, region: Region) -> re.Match[str] | None:
         """The parameter that stands here; None for `::`, `:=`, a slice, and the colon of JSON_OBJECT."""
         if self.text.startswith("::", self.at):
             return None
         name = terminals.PARAMETER.match(self.text, self.at)
         return None if name is None or separates(self.text, region.last, region.openers) else name
 
-    def _mark(self, sign: str, region: _Region) -> None:
+    def _mark(self, sign: str, region: Region) -> None:
         """Go over one thing that is no token of its own, and remember what it opens or closes."""
         text, start = self.text, self.at
         if sign in "'\"$" or text.startswith(("e'", "E'"), start):
@@ -274,11 +299,11 @@ class Scanner:
         else:
             self.at += 2 if text.startswith("::", start) else 1
 
-    def _ends(self, region: _Region) -> bool:
+    def _ends(self, region: Region) -> bool:
         behind = terminals.skip_blank(self.text, self.at)
         return self.text[behind : behind + 1] in ("", ";", ")" if region.parenthesis is not None else ";")
 
-    def _word(self, region: _Region) -> None:
+    def _word(self, region: Region) -> None:
         """WITH, BEGIN, CASE, END or OPTIONS: the words that mean something to us in SQL."""
         word = lexeme(self.text, self.at)
         self.at = word.end
@@ -287,7 +312,7 @@ class Scanner:
             before = self.text[region.last] if region.last >= 0 else ""
             self._names.begin(word, before, level=self._level, depth=self._depth)
         elif word.upper == "BEGIN":
-            atomic = following.upper == "ATOMIC" and made_by(self.text, self._statement) in ("FUNCTION", "PROCEDURE")
+            atomic = following.upper == "ATOMIC" and self._made in ("FUNCTION", "PROCEDURE")
             region.blocks += atomic or region.blocks > 0
         elif word.upper == "CASE":
             region.blocks += region.blocks > 0
@@ -296,25 +321,8 @@ class Scanner:
         elif region.ours and not region.openers and following.kind == "(" and is_operand(self.text, region.last):
             name = lexeme(self.text, following.end)
             if name.kind == "WORD" and lexeme(self.text, name.end).kind == "=":
-                raise self._behind_query(word)
+                raise behind_query(word, self.head)
 
     def _close(self, parenthesis: int) -> None:
         self._depth -= 1
         self._names.close(parenthesis, self.at, self._depth)
-
-
-@dataclass(slots=True)
-class _Region:
-    """A stretch of SQL while it is read. `last` is its last character that is neither white space nor comment."""
-
-    parenthesis: int | None
-    ours: bool
-    last: int = -1
-    openers: list[int] = field(default_factory=list)
-    outer: int = -1  # the parenthesis it begins with
-    blocks: int = 0  # BEGIN ATOMIC … END, and CASE … END in it
-
-    def ends_with(self, sign: str) -> bool:
-        if self.openers:
-            return False
-        return self.blocks == 0 if sign == ";" else sign == ")" and self.parenthesis is not None

@@ -63,8 +63,8 @@ def made_by(text: str, at: int) -> str:
     return word.upper
 
 
-def refuse_home(text: str, statement: int, parenthesis: int, before: str) -> None:
-    """Raise Refusal where a statement of ours cannot stand; `before` is the word before its parenthesis."""
+def refuse_home(made: str, parenthesis: int, before: str) -> None:
+    """Raise Refusal where a statement of ours cannot stand: in what makes a `made`, behind the word `before`."""
     if before.upper() == "LATERAL":
         raise Refusal(
             "A statement in a query cannot be LATERAL: it runs once, before the query around it.",
@@ -72,7 +72,6 @@ def refuse_home(text: str, statement: int, parenthesis: int, before: str) -> Non
             1,
             "Take LATERAL away, and join its result by a key.",
         )
-    made = made_by(text, statement)
     if made in _NO_HOME:
         what = made if made in ("PREPARE", "DECLARE") else f"A {made}"
         raise Refusal(

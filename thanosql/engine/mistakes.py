@@ -25,6 +25,7 @@ _WORDS = {
     "WORD": "a name",
     "QUOTED": "a name",
     "STRING": "a string in single quotes",
+    "LITERALS": "a string in single quotes",
     "NUMBER": "a number",
     "PARAMETER": "a parameter",
     "LPAR": "(",

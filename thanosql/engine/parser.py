@@ -15,6 +15,7 @@ from lark.exceptions import UnexpectedToken
 
 from thanosql.engine.lexer import Scanner, StatementLexer
 from thanosql.engine.mistakes import explain
+from thanosql.engine.runs import Run
 from thanosql.engine.scopes import settle
 from thanosql.engine.statements import (
     Align,
@@ -45,15 +46,13 @@ from thanosql.engine.syntax import (
     Parameter,
     Query,
     Statement,
-    Text,
     Word,
 )
-from thanosql.engine.terminals import Refusal, quoted_value
+from thanosql.engine.terminals import Refusal, number_value, quoted_value
 from thanosql.errors import ThanoSQLSyntaxError
 
 MAX_NAME = 63  # characters
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_MAX_DIGITS = 300
 
 
 def parse(source: str) -> Statement:
@@ -133,8 +132,14 @@ class _Builder(Transformer[Token, Any]):
     def if_exists(self, *_words: Token) -> bool:
         return True
 
-    def query(self, *parts: Token | Nested) -> Query:
-        return Query(tuple(part if isinstance(part, Nested) else _part(part) for part in parts))
+    def query(self, *runs: Run | Nested) -> Query:
+        parts: list[Any] = []
+        for run in runs:
+            if isinstance(run, Nested):
+                parts.append(run)
+            else:
+                parts.extend(run.parts)
+        return Query(tuple(parts))
 
     def nested(self, parenthesis: Token, statement: Statement) -> Nested:
         return Nested(statement, Query(), parenthesis.start_pos or 0)
@@ -162,7 +167,13 @@ class _Builder(Transformer[Token, Any]):
         return _Value(Word(text, start), start)
 
     def array(self, opening: Token, *values: Token | _Value) -> _Value:
-        return _Value(tuple(_read(value).value for value in values), opening.start_pos or 0)
+        items: list[OptionValue] = []
+        for value in values:
+            if isinstance(value, Run):
+                items.extend(value.parts)
+            else:
+                items.append(_read(value).value)
+        return _Value(tuple(items), opening.start_pos or 0)
 
     def name(self, *tokens: Token) -> Word:
         return Word(_checked_name(tokens[0]), tokens[0].start_pos or 0)
@@ -187,26 +198,13 @@ class _Value(NamedTuple):
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
-def _part(token: Token) -> Text | Parameter:
-    return (Text if token.type == "SQL" else Parameter)(token.value, token.start_pos or 0)
-
-
 def _read(value: Token | _Value) -> _Value:
     if isinstance(value, _Value):
         return value
     start = value.start_pos or 0
     if value.type == "PARAMETER":
         return _Value(Parameter(value.value, start), start)
-    return _Value(_number(value) if value.type == "NUMBER" else value.value, start)
-
-
-def _number(token: Token) -> int | float:
-    if len(token) > _MAX_DIGITS:
-        raise Refusal(f"A number of more than {_MAX_DIGITS} characters.", token.start_pos or 0, len(token))
-    try:
-        return int(token) if token.lstrip("+-").replace("_", "").isdigit() else float(token)
-    except ValueError:
-        raise Refusal(f"{token} is no number.", token.start_pos or 0, len(token)) from None
+    return _Value(number_value(value, start) if value.type == "NUMBER" else value.value, start)
 
 
 def _checked_name(token: Token) -> str:
@@ -222,7 +220,7 @@ def _checked_name(token: Token) -> str:
 
 
 def _version(token: Token) -> int:
-    number = _number(token)
+    number = number_value(token, token.start_pos or 0)
     if not isinstance(number, int) or number < 1:
         raise Refusal("A version is a whole number from 1.", token.start_pos or 0, len(token.value))
     return number

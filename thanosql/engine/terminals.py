@@ -12,6 +12,7 @@ from typing import NamedTuple
 from thanosql.errors import Position, ThanoSQLSyntaxError
 
 SPACE = " \t\n\r\f\v"
+MAX_DIGITS = 300
 _START = r"A-Za-z_\x80-\U0010ffff"
 _PART = _START + r"0-9$"
 _GAP = r"[ \t\f\v]*+(?:--[^\n\r]*+)?+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+"  # what may divide one string
@@ -37,7 +38,7 @@ DULL = re.compile(
     re.VERBOSE,
 )
 _LEXEME = re.compile(
-    rf"""
+    rf"""[ \t\n\r\f\v]*+(?:
       (?P<STRING>(?:[uU]&|[nN])?{_PLAIN}(?:{_GAP}{_PLAIN})*+ | [eE]{_ESCAPED}(?:{_GAP}{_ESCAPED})*+)
     | (?P<QUOTED>(?:[uU]&)?"(?:[^"]++|"")*+")
     | (?P<WORD>[{_START}][{_PART}]*+)
@@ -45,7 +46,7 @@ _LEXEME = re.compile(
     | (?P<PARAMETER>:[^\W\d]\w*+)
     | (?P<OPERATOR>==|:=|=>|::)
     | (?P<sign>[()\[\],=.;])
-    """,
+    )""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -148,17 +149,20 @@ def unclosed(text: str, opener: int) -> Refusal:
 
 def lexeme(text: str, at: int) -> Lexeme:
     """The next lexeme at or behind `at`. What cannot be read is an OPERATOR of one character, or an open quote "'"."""
-    at = skip_blank(text, at)
-    if at >= len(text):
-        return Lexeme("", "", at, at)
-    if text[at] == "$" and (end := dollar_end(text, at)) is not None:
-        return Lexeme("STRING", text[at:end], at, end)
     found = _LEXEME.match(text, at)
     if found is None:
-        sign = text[at]
-        return Lexeme(sign if sign in "'\"" else "OPERATOR", sign, at, at + 1)
+        at = skip_blank(text, at)  # comments are rare
+        if at >= len(text):
+            return Lexeme("", "", at, at)
+        if text[at] == "$" and (end := dollar_end(text, at)) is not None:
+            return Lexeme("STRING", text[at:end], at, end)
+        found = _LEXEME.match(text, at)
+        if found is None:
+            sign = text[at]
+            return Lexeme(sign if sign in "'\"" else "OPERATOR", sign, at, at + 1)
     kind = found.lastgroup or ""
-    return Lexeme(found[0] if kind == "sign" else kind, found[0], at, found.end())
+    piece = found[kind]
+    return Lexeme(piece if kind == "sign" else kind, piece, *found.span(kind))
 
 
 _PLAIN_PIECE = re.compile(_PLAIN)
@@ -178,6 +182,8 @@ def string_value(token: Lexeme) -> str:
     ("it's", 'a\\tb', 'x')
     """
     text = token.text
+    if text.startswith("'") and "'" not in text[1:-1]:
+        return text[1:-1]
     if text.startswith("$"):
         tag = text.index("$", 1) + 1
         return text[tag:-tag]
@@ -188,6 +194,20 @@ def string_value(token: Lexeme) -> str:
         return _replace(_ESCAPE, value, token)
     value = value.replace("''", "'")
     return _replace(_UNICODE, value, token) if prefix == "U&" else value
+
+
+def number_value(text: str, start: int) -> int | float:
+    """What a number that stands at `start` says. Raises Refusal for one that is too long, or none.
+
+    >>> number_value("1_000", 0), number_value("1e-4", 0)
+    (1000, 0.0001)
+    """
+    if len(text) > MAX_DIGITS:
+        raise Refusal(f"A number of more than {MAX_DIGITS} characters.", start, len(text))
+    try:
+        return int(text) if text.lstrip("+-").replace("_", "").isdigit() else float(text)
+    except ValueError:
+        raise Refusal(f"{text} is no number.", start, len(text)) from None
 
 
 def _pieces(text: str, at: int, pattern: re.Pattern[str]) -> list[str]:
