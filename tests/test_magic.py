@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ def shell(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("THANOSQL_DATABASE_URL", postgres_url)
     monkeypatch.setenv("THANOSQL_HOME", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.delattr(builtins, "_", raising=False)  # a doctest leaves it, and IPython then sets none of its own
     sessions.use(sessions.Session())
     InteractiveShell.clear_instance()
     one = InteractiveShell.instance()
@@ -201,6 +204,35 @@ def test_a_cell_can_name_its_connection(shell: Any, postgres_url: str) -> None:
     assert "PostgreSQL" in shown
 
 
+def test_a_connection_has_a_name_in_the_configuration_and_its_password_is_never_shown(
+    shell: Any, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlalchemy
+
+    url = sqlalchemy.make_url(postgres_url).set(password="s3cret").render_as_string(hide_password=False)
+    (tmp_path / "thanosql.toml").write_text(f'[connections]\ncalls = "{url}"\n')
+    monkeypatch.setenv("THANOSQL_CONFIG", str(tmp_path / "thanosql.toml"))
+    sessions.use(sessions.Session())
+    result, connected = run(shell, "%thanosql calls")
+    assert result.success
+    assert "PostgreSQL" in connected
+    _, status = run(shell, "%thanosql")
+    _, broken = run(shell, "%thanosql calls SELECT * FROM no_such_table")
+    _, listed = run(shell, "%config ThanoSQL")
+    assert "s3cret" not in connected + status + broken + listed
+
+
+def test_a_result_that_stays_in_the_database_is_told_and_not_fetched(shell: Any) -> None:
+    run(shell, "%thanosql GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
+    source = "'thanosql-dataset/spoken_numbers/spoken_numbers_test.csv'"
+    run(shell, f"%thanosql COPY kept_there OPTIONS (if_exists='replace') FROM {source}")
+    predict = "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='heard_there') AS SELECT * FROM kept_there LIMIT 2"
+    result, shown = run(shell, f"%%thanosql --no-fetch\n{predict}")
+    assert isinstance(result.result, str)
+    assert "heard_there" in shown
+    assert run(shell, "%thanosql SELECT count(*) AS n FROM heard_there")[0].result.n.tolist() == [2]
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -238,3 +270,19 @@ def test_an_interrupt_ends_a_query_within_a_second_with_one_line(shell: Any) -> 
     assert "Traceback" not in shown
     result, _ = run(shell, "%thanosql SELECT 8 AS a")
     assert result.result.a.tolist() == [8]
+
+
+def test_a_player_plays_only_what_its_statement_may_read(shell: Any, tmp_path: Path) -> None:
+    import numpy as np
+    import soundfile
+
+    inside, outside = tmp_path / "calls", tmp_path / "secret.wav"
+    inside.mkdir()
+    for path in (inside / "one.wav", outside):
+        soundfile.write(path, np.zeros(1600, np.float32), 16_000)
+    session = sessions.default_session()
+    session.settings = replace(session.settings, audio_roots=(inside,), confined=True)
+    result, _ = run(shell, f"%thanosql PRINT AUDIO AS SELECT * FROM (VALUES ('one.wav'), ('{outside}')) v(audio_path)")
+    bundle, _ = shell.display_formatter.format(result.result)
+    assert bundle["text/html"].count("<audio") == 1
+    assert "outside of the folders that audio may be read from" in bundle["text/html"]

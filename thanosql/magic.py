@@ -134,9 +134,9 @@ class ThanoSQL(Magics):
                     progress=bar.update,
                     each=each,
                 )
-        except KeyboardInterrupt:
-            seconds = time.monotonic() - began
-            raise Interrupted(f"Interrupted after {seconds:.1f} s; tables and models are as they were.") from None
+        except KeyboardInterrupt as stop:
+            said = f"Interrupted after {time.monotonic() - began:.1f} s; tables and models are as they were."
+            raise Interrupted(f"{said} {stop}".strip()) from None
         finally:
             sys.stdout.flush()
         if not pending:
@@ -172,13 +172,14 @@ class ThanoSQL(Magics):
         display(value)  # type: ignore[no-untyped-call]
 
     def _showing(self, given: Arguments, session: Session) -> Any:
+        from thanosql.models.access import AudioAccess
         from thanosql.notebook.views import Showing
 
         return Showing(
             limit=self.limit if given.limit is None else given.limit,
             players=self.players,
             audio_bytes=int(self.audio_megabytes * 1e6),
-            audio_roots=session.settings.audio_roots,
+            access=AudioAccess.of(session.settings),
         )
 
 

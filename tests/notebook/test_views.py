@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.engine.dispatcher import Result
+from thanosql.models.access import AudioAccess
 from thanosql.notebook import diff
 from thanosql.notebook.markup import element
 from thanosql.notebook.players import Players, playable
 from thanosql.notebook.tables import as_text
 from thanosql.notebook.views import Showing, as_html
 
+ANYWHERE = AudioAccess(roots=())
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>"
 
 
@@ -53,6 +55,19 @@ def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Pa
     assert 'src="data:audio/wav;base64,' in page
     assert 'aria-label="row 1, 1.0 seconds"' in page
     assert "one two (confidence 60%)" in words(page)
+
+
+@pytest.mark.parametrize("column", ["predict_result_words", "align_result"])
+def test_words_with_their_times_are_read_as_words(recording: Path, column: str) -> None:
+    said = [{"word": HOSTILE, "start": 0.14, "end": 0.5, "confidence": 0.9}, {"word": "two", "start": 0.62, "end": 1.0}]
+    columns = {"audio_path": [str(recording)], "predict_result": ["one two"], column: [said]}
+    if column == "align_result":
+        columns = {"audio_path": [str(recording)], column: [said], "align_result_confidence": [0.9]}
+    page = as_html(Result(status="PREDICT 1", rows=pd.DataFrame(columns), audio_column="audio_path"), Showing())
+    assert page is not None
+    assert "img" not in tags(page)
+    assert f"{HOSTILE}0.1 two0.6" in words(page)
+    assert 'title="0.14 s to 0.5 s, confidence 90.0%"' in page
 
 
 @pytest.mark.parametrize("status", ["PREDICT 1", "PRINT AUDIO 1", "SELECT 1", "LIST 1", "CHECK 1", "DESCRIBE MODEL m"])
@@ -119,13 +134,27 @@ def test_both_texts_can_be_read_off_their_alignment(reference: list[str], hypoth
 
 
 def test_a_missing_recording_says_so_where_its_player_would_be() -> None:
-    said = Players((), 1_000_000).player("/no/such.wav", "row 1")
+    said = Players(ANYWHERE, 1_000_000).player("/no/such.wav", "row 1")
     assert "no such file" in said
     assert "<audio" not in said
 
 
+def test_players_play_only_what_a_statement_may_read(recording: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "calls"
+    inside.mkdir()
+    (inside / "one.wav").write_bytes(recording.read_bytes())
+    (inside / "link.wav").symlink_to(recording)
+    players = Players(AudioAccess(roots=(inside,), confined=True), 1_000_000)
+    assert "<audio" in players.player("one.wav", "row 1", waveform=True)
+    for path in (str(recording), "link.wav", f"file://{recording}", "../tone.wav"):
+        said = players.player(path, "row 1")
+        assert "<audio" not in said
+        assert "outside of the folders that audio may be read from" in said
+    assert "is not fetched" in players.player("https://example.org/one.wav", "row 1")
+
+
 def test_players_stop_at_the_size_an_output_may_have(recording: Path) -> None:
-    players = Players((), recording.stat().st_size + 10)
+    players = Players(ANYWHERE, recording.stat().st_size + 10)
     assert "<audio" in players.player(str(recording), "row 1")
     assert "<audio" not in players.player(str(recording), "row 2")
 
@@ -134,13 +163,13 @@ def test_what_a_browser_cannot_play_is_put_in_as_mp3(tmp_path: Path) -> None:
     path = tmp_path / "tone.aiff"
     soundfile.write(path, (0.3 * np.sin(np.arange(16_000) / 10)).astype(np.float32), 16_000)
     assert playable(path.read_bytes()) is None
-    assert "data:audio/mpeg;base64," in Players((), 1_000_000).player(str(path), "row 1")
+    assert "data:audio/mpeg;base64," in Players(ANYWHERE, 1_000_000).player(str(path), "row 1")
 
 
 def test_a_file_that_is_no_audio_never_gets_into_the_page(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("hunter2")
-    assert "base64" not in Players((), 1_000_000).player(str(secret), "row 1")
+    assert "base64" not in Players(ANYWHERE, 1_000_000).player(str(secret), "row 1")
 
 
 def test_a_terminals_table_shows_control_characters_instead_of_obeying_them() -> None:

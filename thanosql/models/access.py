@@ -52,6 +52,10 @@ class AudioAccess:
         """Whether this audio comes over the network each time it is read: then its header is not read beforehand."""
         return self.remote is not None and self.spool is None and isinstance(audio, str) and is_remote(audio)
 
+    def locate(self, path: str) -> Path:
+        """As `audio.locate`. Raises AudioError."""
+        return locate(path, self.roots, confined=self.confined)
+
     def probe(self, audio: str | bytes) -> AudioInfo:
         """As `audio.probe`. Raises AudioError."""
         if (file := self._spooled(audio)) is not None:
@@ -75,7 +79,7 @@ class AudioAccess:
             return digest(audio).digest()
         if is_remote(audio):
             return digest(audio.encode(errors="surrogatepass"), person=b"url").digest()
-        file = locate(audio, self.roots, confined=self.confined)
+        file = self.locate(audio)
         try:
             about = file.stat()
         except OSError as error:

@@ -1,16 +1,15 @@
 """An audio reference in, a player out: the sound itself stands in the page, so that it plays from a saved notebook too.
 
 A browser plays most files as they are; the others, and those too large, are decoded and put in as MP3 at 16,000 Hz.
-Nothing is fetched: a page that plays a URL would tell its server who looks at it.
+Nothing is fetched: a page that plays a URL would tell its server who looks at it. And nothing is played that a statement
+may not read: `access` is what the settings allow.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.models.base import SAMPLING_RATE
@@ -18,6 +17,8 @@ from thanosql.notebook.markup import Html, element, join
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from thanosql.models.access import AudioAccess
 
 LARGEST = 1_500_000  # bytes of a file that goes into the page as it is
 LONGEST = 600.0  # seconds of a recording that goes into the page at all
@@ -28,18 +29,18 @@ WAVE_WIDTH, WAVE_HEIGHT = 320, 44  # pixels
 class Players:
     """Makes the players of one output. `budget` is how many bytes of audio it may still put into the page."""
 
-    roots: Sequence[Path]
+    access: AudioAccess
     budget: int
 
     def player(self, audio: object, label: str, *, waveform: bool = False) -> Html:
         """A player with the file's own sound, or a word on why there is none. `label` is what a screen reader says."""
-        from thanosql.models.audio import AudioError, probe
+        from thanosql.models.audio import AudioError
 
         if not isinstance(audio, str | bytes | bytearray | memoryview):
             return _instead("no audio")
         reference = audio if isinstance(audio, str) else bytes(audio)
         try:
-            seconds = probe(reference, self.roots).seconds
+            seconds = self.access.probe(reference).seconds
             if seconds > LONGEST:
                 return _instead(f"{seconds / 60:.0f} minutes: too long for a player here")
             mime, content = self._content(reference)
@@ -64,9 +65,7 @@ class Players:
         )
 
     def _content(self, audio: str | bytes) -> tuple[str, bytes]:
-        from thanosql.models.audio import locate
-
-        path = locate(audio, self.roots) if isinstance(audio, str) else None
+        path = self.access.locate(audio) if isinstance(audio, str) else None
         size = path.stat().st_size if path else len(audio)
         if size <= LARGEST:
             content = path.read_bytes() if path else bytes(audio)  # type: ignore[arg-type]
@@ -77,16 +76,12 @@ class Players:
     def _encoded(self, audio: str | bytes) -> bytes:
         import soundfile
 
-        from thanosql.models.audio import read
-
         buffer = io.BytesIO()
-        soundfile.write(buffer, read(audio, self.roots), SAMPLING_RATE, format="MP3")
+        soundfile.write(buffer, self.access.read(audio), SAMPLING_RATE, format="MP3")
         return buffer.getvalue()
 
     def _waveform(self, audio: str | bytes) -> Html:
-        from thanosql.models.audio import read
-
-        return waveform_picture(read(audio, self.roots))
+        return waveform_picture(self.access.read(audio))
 
 
 def playable(content: bytes) -> str | None:

@@ -8,11 +8,11 @@ hypothesis, errors), `card`, `version` and `folder` of a DESCRIBE, `history` of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql.models.access import AudioAccess
 from thanosql.notebook import cards, evaluation, style, tables, transcripts
 from thanosql.notebook.markup import Html, element
 from thanosql.notebook.players import Players
@@ -29,10 +29,10 @@ class Showing:
     limit: int = 10
     players: bool = True
     audio_bytes: int = 8_000_000
-    audio_roots: Sequence[Path] = ()
+    access: AudioAccess = AudioAccess(roots=())
 
     def make_players(self) -> Players:
-        return Players(self.audio_roots, self.audio_bytes if self.players else 0)
+        return Players(self.access, self.audio_bytes if self.players else 0)
 
 
 def as_html(result: Result, showing: Showing, *, note: str = "") -> str | None:
@@ -99,7 +99,7 @@ def _print(result: Result, showing: Showing) -> Html | None:
     return transcripts.as_html(
         frame,
         showing.limit,
-        Players(showing.audio_roots, showing.audio_bytes),
+        Players(showing.access, showing.audio_bytes),
         audio=str(result.audio_column),
         transcript=next((name for name in ("predict_result", "text", "transcript") if name in frame.columns), None),
         waveform=True,
