@@ -41,13 +41,13 @@ def text(value: object) -> Html:
     return value if isinstance(value, Html) else Html(html.escape(visible(value), quote=True))
 
 
-def breakable(value: str) -> Html:
+def breakable(value: str, behind: str = "/") -> Html:
     """Text that may go over lines behind a slash too, so that a long path leaves room for its neighbours.
 
     >>> breakable("calls/2026/a&b.wav")
     'calls/<wbr>2026/<wbr>a&amp;b.wav'
     """
-    return Html(text(value).replace("/", "/<wbr>"))
+    return Html(text(value).replace(behind, f"{behind}<wbr>"))
 
 
 def element(tag: str, *children: Child, **attributes: object) -> Html:

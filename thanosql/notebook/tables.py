@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -36,7 +37,10 @@ def as_html(
     head = element(
         "tr",
         [element("th", name, scope="col") for name in before],
-        [element("th", name, scope="col", class_=_class(number)) for name, number in zip(names, numeric)],
+        [
+            element("th", breakable(name, "_"), scope="col", class_=_class(number))
+            for name, number in zip(names, numeric)
+        ],
     )
     body = []
     for row, values in enumerate(rows(frame, limit)):
@@ -104,13 +108,15 @@ def as_text(frame: pd.DataFrame, limit: int = 0, width: int = LONGEST_LINE) -> s
 def plain(value: Any) -> str:
     """A value as one reads it.
 
-    >>> plain(0.123456), plain(None), plain(True), plain(b"RIFF"), plain(2.0)
-    ('0.1235', 'NULL', 'true', '4 bytes', '2.0')
+    >>> plain(0.123456), plain(None), plain(True), plain(b"RIFF"), plain(2.0), plain([{"word": "one"}, None])
+    ('0.1235', 'NULL', 'true', '4 bytes', '2.0', '[{"word": "one"}, null]')
     """
     if _is_null(value):
         return "NULL"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"{len(value):,} bytes"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, Decimal | str | datetime.date):
         return str(value)
     if isinstance(value, bool) or type(value).__name__ == "bool_":

@@ -12,6 +12,8 @@ from thanosql.notebook.players import Players
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_WORDS = 200  # of one row with their times
+
 
 def as_html(
     frame: pd.DataFrame,
@@ -29,7 +31,10 @@ def as_html(
     values = list(frame[audio].iloc[: limit or None]) if audio in names else []
     cells: Mapping[str, tables.Cell] = {}
     if transcript in names:
-        cells = {str(transcript): lambda row, value: heard(value, _at(confidence, row))}
+        cells = {
+            str(transcript): lambda row, value: heard(value, _at(confidence, row)),
+            f"{transcript}_words": lambda _, value: heard(value, None),
+        }
 
     def play(row: int, _: Any) -> Html:
         return players.player(values[row], f"row {row + 1}", waveform=waveform)
@@ -40,22 +45,50 @@ def as_html(
 
 
 def heard(text: Any, confidence: float | None) -> Html:
-    """A transcript, shaded the more the less sure the model is; sure ones have no shade."""
+    """A transcript, shaded the more the less sure the model is; sure ones have no shade. So is each of a list of
+    words with their times."""
+    if isinstance(text, list) and all(isinstance(word, Mapping) for word in text):
+        return timed(text)
     if not isinstance(text, str):
         return element("span", "NULL", class_="thanosql-null")
     if not text:
         return element("span", "(nothing heard)", class_="thanosql-null")
     if confidence is None:
         return element("span", text)
-    doubt = max(0.0, min(1.0, 1.0 - confidence))
-    shaded = element(
+    return join((_shaded(text, confidence), unseen(f" (confidence {confidence:.0%})")))
+
+
+def timed(words: Sequence[Mapping[str, Any]]) -> Html:
+    """Words, each with the second it starts at; all that is known of one is said when it is pointed at."""
+    shown = [
+        element(
+            "span",
+            _shaded(str(word.get("word", "")), word.get("confidence"), title=_when(word)),
+            element("small", f"{float(word.get('start') or 0):.1f}"),
+            " ",
+            class_="thanosql-timed",
+        )
+        for word in words[:MOST_WORDS]
+    ]
+    left = len(words) - MOST_WORDS
+    return join((shown, element("span", f"… {left:,} more words", class_="thanosql-note") if left > 0 else None))
+
+
+def _shaded(text: str, confidence: float | None, title: str = "") -> Html:
+    doubt = 0.0 if confidence is None else max(0.0, min(1.0, 1.0 - confidence))
+    return element(
         "span",
         text,
         class_="thanosql-heard",
         style=f"background:rgba(var(--ts-warn),{doubt**0.7 * 0.6:.2f})" if doubt > 0.01 else None,
-        title=f"confidence {confidence:.1%}",
+        title=title or (None if confidence is None else f"confidence {confidence:.1%}"),
     )
-    return join((shaded, unseen(f" (confidence {confidence:.0%})")))
+
+
+def _when(word: Mapping[str, Any]) -> str:
+    sure = word.get("confidence")
+    said = f"{word.get('start')} s to {word.get('end')} s"
+    return said if sure is None else f"{said}, confidence {sure:.1%}"
 
 
 def _at(confidence: Sequence[float | None] | None, row: int) -> float | None:
