@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ThanoSQLError as error:
         _say(error)
         return 1
-    except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"{INTERRUPTED} {stop}".strip(), file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader has gone (`| head`): nothing more is to be written, not even at exit.
@@ -121,8 +121,8 @@ def _prompt(session: Session, options: argparse.Namespace) -> int:
             _run(session, source, options)
         except ThanoSQLError as error:
             _say(error)
-        except KeyboardInterrupt:
-            print(INTERRUPTED, file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            print(f"{INTERRUPTED} {stop}".strip(), file=sys.stderr)
 
     converse(session, run)
     return 0

@@ -29,12 +29,17 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to learn from or to be measured on: audio that can be read, and the text of each."""
+    """Rows to learn from or to be measured on: audio that can be read, and the text of each but those `left_out`.
+
+    `groups` are the rows' values of valid_group.
+    """
 
     snapshot: Snapshot
     audio: Column
     seconds: AudioRows
     references: list[str]
+    left_out: frozenset[int] = frozenset()
+    groups: list[str] | None = None
 
     def stream(self) -> Iterator[tuple[int, str | bytes]]:
         """`(row, audio)` in the query's order."""
@@ -43,8 +48,15 @@ class Rows:
     def utterances(self) -> list[TrainingUtterance]:
         """The rows as a trainer takes them."""
         return [
-            TrainingUtterance(row, audio, self.references[row - 1], self.seconds.seconds[row - 1])
+            TrainingUtterance(
+                row,
+                audio,
+                self.references[row - 1],
+                self.seconds.seconds[row - 1],
+                self.groups[row - 1] if self.groups is not None else "",
+            )
             for row, audio in self.stream()
+            if row not in self.left_out
         ]
 
 

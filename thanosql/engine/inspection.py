@@ -143,6 +143,10 @@ class Inspection:
             shown = " ".join(missing[:SHOWN])
             yield Problem("unknown characters", f"the vocabulary lacks: {shown}")
             return
+        if new := "" if known.base_vocabulary is None else known.base_vocabulary.missing(normal):
+            yield Problem(
+                "new characters", f"vocabulary='keep' would refuse the row: the base lacks {' '.join(new[:SHOWN])}"
+            )
         if not heard.failure:
             ids = known.vocabulary.encode(normal)
             # CTC puts a blank between two equal labels that follow each other.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -29,13 +30,19 @@ def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], envi
         "name": plan.name,
         "family": plan.model.family,
         "base": plan.model.base,
-        "from": {"name": plan.model.name, "version": plan.model.version, "key": plan.model.key},
+        "from": {
+            "name": plan.model.name,
+            "version": plan.model.version,
+            "key": plan.model.key,
+            "hash": report.identity.get("base"),
+        },
         "statement": environment.statement,
         "options": {**asdict(plan.options), **asdict(plan.train)},
-        "rows": len(plan.rows.references),
+        "vocabulary": {"choice": plan.train.vocabulary, "added": " ".join(report.added)},
+        "rows": len(plan.rows.learned.references),
         "audio_hours": report.audio_hours,
         "fingerprint": fingerprint(rows),
-        "report": {**asdict(report), "history": [asdict(epoch) for epoch in report.history]},
+        "report": asdict(report),
         "evaluations": [],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {
@@ -43,8 +50,18 @@ def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], envi
             "thanosql": __version__,
             **{name: version(name) for name in PACKAGES},
         },
-        "hardware": f"{platform.machine()} {platform.system()}",
+        "hardware": _hardware(plan.train.device),
     }
+
+
+def _hardware(device: str) -> str:
+    """The machine that trained, in words; torch has been imported by then."""
+    import torch
+
+    said = f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    if device == "cpu" or not torch.cuda.is_available():
+        return said
+    return f"{said}, {torch.cuda.get_device_name(None if device == 'auto' else device)}"
 
 
 def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable[str]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ _MISSING = object()
 class Declared:
     """What is declared of one option; `type` and `limits` are words for the user.
 
-    `limits` is "" where the type alone limits; `optional` says that NULL is taken.
+    `limits` is "" where the type alone limits; `optional` says that NULL is taken, `switch` that a list may be True or
+    False instead.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Declared:
     choices: tuple[str, ...] | None = None
     kind: str | None = None
     base: Any = field(default=str, repr=False)
+    switch: bool = False
 
 
 _TYPES = {
@@ -107,14 +109,15 @@ def _declared(entry: dataclasses.Field[Any], hint: Any) -> Declared:
         else (hint,)
     )
     optional = type(None) in arms
-    (plain,) = (arm for arm in arms if arm is not type(None))
-    base = typing.get_origin(plain) or plain
+    kinds = [typing.get_origin(arm) or arm for arm in arms if arm is not type(None)]
+    switch = bool in kinds and list in kinds
+    (base,) = [list] if switch else kinds
     about = entry.metadata
     kind = about.get("kind")
     default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
     return Declared(
         name=entry.name,
-        type=(f"a {kind}'s name" + (" or a list of them" if base is list else "")) if kind else _TYPES[base],
+        type=(f"a {kind}'s name" + (" or a list of them" if base is list else "")) if kind else _type(base, switch),
         default=default,
         limits=_limits(about),
         help=about.get("help", ""),
@@ -125,7 +128,12 @@ def _declared(entry: dataclasses.Field[Any], hint: Any) -> Declared:
         choices=about.get("choices"),
         kind=kind,
         base=base,
+        switch=switch,
     )
+
+
+def _type(base: Any, switch: bool) -> str:
+    return f"{_TYPES[bool]}, or {_TYPES[base]}" if switch else _TYPES[base]
 
 
 def _limits(about: Mapping[str, Any]) -> str:
@@ -184,6 +192,8 @@ def _converted(declared: Declared, value: Any) -> Any:
     """The value as the option's type, or _MISSING where it is of another one."""
     if value is None:
         return None if declared.optional else _MISSING
+    if declared.switch and isinstance(value, bool):
+        return value
     if declared.base is list:
         # One name is a list of one: group_by='speaker'.
         items = value if isinstance(value, tuple) else (value,)
@@ -206,7 +216,7 @@ def _converted(declared: Declared, value: Any) -> Any:
 
 
 def _check_limits(declared: Declared, value: Any, where: Position) -> None:
-    if value is None:
+    if value is None or (declared.switch and isinstance(value, bool)):
         return
     if declared.choices is not None:
         for item in value if isinstance(value, list) else [value]:

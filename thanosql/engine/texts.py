@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot
 
 
-def references(snapshot: Snapshot, column: Column) -> list[str]:
-    """The texts in the rows' order. Raises ThanoSQLDataError naming the rows where one is NULL."""
+def references(snapshot: Snapshot, column: Column, *, required: bool = True) -> list[str]:
+    """The texts in the rows' order. Raises ThanoSQLDataError naming the rows where one is NULL, unless they are not
+    `required`: '' then."""
     texts: list[str] = []
     missing = []
     for row, text in snapshot.stream(column):
         if text is None:
             missing.append({"row": row, "reason": f"'{column.name}' is NULL"})
-        texts.append(text if isinstance(text, str) else str(text))
-    if missing:
+        texts.append("" if text is None else text if isinstance(text, str) else str(text))
+    if missing and required:
         raise ThanoSQLDataError(
             f"{len(missing):,} of {len(texts):,} rows have no text in '{column.name}'.",
             rows=missing,

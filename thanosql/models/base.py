@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from thanosql.errors import ThanoSQLOptionError
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -108,17 +110,64 @@ class TrainOptions:
     weight_decay: float = option(0.01, "AdamW's weight decay; norms and biases are left out", low=0.0, high=1.0)
     freeze_feature_encoder: bool = option(True, "keep the convolutional feature encoder as it is")
     max_seconds: float = option(120.0, "audio seconds in one forward pass; a step is split by it", low=1.0, high=1e6)
-    augment: bool = option(True, "vary speed, level, noise and bandwidth of the training audio")
-    precision: str = option("float32", "arithmetic of training", choices=("float32", "bfloat16"))
+    augment: bool | list[str] = option(
+        True,
+        "what is varied in the training audio, anew in each epoch: True is all of it, False and 'none' nothing, a list "
+        "names parts ('speed' with tempo and pauses, 'noise', 'level', 'band' with tone, 'room')",
+        choices=("speed", "noise", "level", "band", "room", "none"),
+    )
+    precision: str = option(
+        "float32",
+        "arithmetic of training; 'auto' is bfloat16 where the hardware multiplies it itself, weights and the loss stay "
+        "float32",
+        choices=("float32", "bfloat16", "auto"),
+    )
+    vocabulary: str = option(
+        "keep",
+        "'keep' learns the characters that the base has and refuses others; 'extend' adds those that the texts need, "
+        "'rebuild' makes the vocabulary from the texts alone",
+        choices=("keep", "extend", "rebuild"),
+    )
+    normalizer: str = option(
+        "auto",
+        "how texts are folded before they are learned: 'auto' as the base has it (its case, its punctuation), 'lower' "
+        "and 'upper' in that case, 'none' as they are written",
+        choices=("auto", "lower", "upper", "none"),
+    )
+    on_error: str = option(
+        "skip_unfit",
+        "rows that cannot be learned from: 'skip_unfit' lists and leaves out those that do not fit (no text left, too "
+        "short for their text, over max_seconds) and stops, before any work, at audio that cannot be read, a text that "
+        "is missing and unknown characters; 'skip' leaves all of these out; 'raise' stops at any",
+        choices=("skip_unfit", "skip", "raise"),
+    )
     gradient_accumulation: int = option(1, "batches of batch_size in one optimizer step", low=1, high=1024)
     valid_split: float = option(
         0.0, "share of the rows held out; the epoch with the best WER on them is kept", low=0.0, high=0.5
     )
+    valid_group: str | None = option(
+        None,
+        "the column whose values (speakers, say) stand on one side of valid_split only",
+        kind="column",
+    )
     early_stopping: int = option(
         0, "epochs without a better WER on the held-out rows before training ends; 0 is never", low=0, high=10_000
     )
-    resume: bool = option(False, "go on where the same statement was interrupted")
+    resume: bool | None = option(
+        None,
+        "True goes on where the same statement was interrupted, False begins anew; NULL refuses, with the offer, where "
+        "there is something to go on with",
+    )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.augment, list) and "none" in self.augment and len(self.augment) > 1:
+            raise ThanoSQLOptionError("augment cannot be 'none' and more.", hint="Name the parts, or say False.")
+        if self.valid_group is not None and not self.valid_split:
+            raise ThanoSQLOptionError(
+                "valid_group says which rows stay together, and valid_split how many are held out.",
+                hint="Say valid_split=0.1 as well, for one.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +193,16 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingUtterance:
-    """One row to learn from: `row` is its 1-based number in the query, `audio` a path or the file's bytes."""
+    """One row to learn from: `row` is its 1-based number in the query, `audio` a path or the file's bytes.
+
+    `group` is its value of `valid_group`.
+    """
 
     row: int
     audio: str | bytes
     text: str
     seconds: float
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +237,11 @@ class TrainingReport:
     """What training did. `audio_hours` is that of the rows learned from, once.
 
     `skipped` are the rows left out, each with its `row`, `text` and `reason`; `warnings` say in sentences what the user
-    should know about the outcome; `best_epoch` is the one kept where rows were held out; `identity` has the
-    fingerprints of rows and base, the options and the versions that made the model.
+    should know about the outcome; `best_epoch` is the one kept where rows were held out, `valid_utterances` of them,
+    whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
+    `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
+    `precision` is what 'auto' came to; `identity` has the fingerprints of rows and base, the options and the versions
+    that made the model.
     """
 
     steps: int
@@ -198,6 +254,11 @@ class TrainingReport:
     skipped: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     best_epoch: int | None = None
+    valid_utterances: int = 0
+    valid_groups: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    precision: str = "float32"
+    curve: tuple[tuple[int, float, float], ...] = ()
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -234,8 +295,13 @@ class Family(Protocol):
     def normalizer(self, checkpoint: str, settings: Settings) -> Normalizer:
         """What is done to texts before the checkpoint learns from them, or is measured against them."""
 
-    def prepare(self, checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]]) -> None:
-        """Check the texts (row number, text) against the checkpoint's vocabulary before anything is trained."""
+    def prepare(
+        self, checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions
+    ) -> None:
+        """Check the texts (row number, text) against the vocabulary that is trained, before anything is trained."""
+
+    def spelled(self, checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Any:
+        """The facts of a checkpoint, with the vocabulary and normalizer that training on the texts would give it."""
 
     def train(
         self,

@@ -114,7 +114,11 @@ def _values(place: Place, catalog: Catalog) -> list[Candidate]:
 def _spelled(option: Declared, place: Place, catalog: Catalog) -> Iterable[tuple[str, str]]:
     quote = "" if place.in_string else "'"
     if option.choices:
-        return [(f"{quote}{choice}'", "default" if choice == option.default else "") for choice in option.choices]
+        either = [("True", ""), ("False", "")] if option.switch and not place.in_string else []
+        return [
+            *either,
+            *((f"{quote}{choice}'", "default" if choice == option.default else "") for choice in option.choices),
+        ]
     if option.kind == "column":
         return [(f"{quote}{column}'", "column") for column in catalog.columns(place.tables)]
     if option.kind == "table":

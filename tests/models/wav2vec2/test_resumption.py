@@ -77,6 +77,7 @@ def test_a_run_interrupted_anywhere_goes_on_to_the_very_model_of_an_unbroken_one
         assert seen == list(range(stop + 1, 10))
         assert same(weights(folder), weights(tmp_path / "unbroken"))
         assert [epoch.loss for epoch in report.history] == [epoch.loss for epoch in unbroken.history]
+        assert report.curve == unbroken.curve
         assert report.best_epoch == unbroken.best_epoch
 
 
@@ -115,12 +116,38 @@ def test_other_rows_and_options_are_refused_with_what_changed(base: Path, tmp_pa
     assert resumption.interrupted(tmp_path / "model.state") is not None
 
 
-def test_without_resume_a_run_begins_anew(base: Path, tmp_path: Path) -> None:
+def test_the_same_run_again_is_refused_with_the_offer_to_go_on_or_begin_anew(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", OPTIONS, stop=2)
+    with pytest.raises(ThanoSQLModelError, match="2 of its 6 steps") as caught:
+        run(base, tmp_path / "model", OPTIONS)
+    assert "resume=True" in str(caught.value)
+    assert "resume=False" in str(caught.value)
+    seen: list[int] = []
+    run(base, tmp_path / "model", replace(OPTIONS, resume=False), seen=seen)
+    assert seen[0] == 1
+
+
+def test_another_run_begins_anew_and_is_not_asked(base: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(base, tmp_path / "model", OPTIONS, stop=2)
     seen: list[int] = []
-    run(base, tmp_path / "model", OPTIONS, seen=seen)
+    run(base, tmp_path / "model", replace(OPTIONS, seed=1), seen=seen)
     assert seen[0] == 1
+
+
+def test_an_interrupt_keeps_the_last_step_even_where_none_was_to_be_kept_yet(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "SAVE_EVERY", 1e9)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", OPTIONS, stop=2)
+    kept = resumption.interrupted(tmp_path / "model.state")
+    assert kept is not None
+    assert kept.step == 2
+    run(base, tmp_path / "model", replace(OPTIONS, resume=True))
+    run(base, tmp_path / "unbroken", OPTIONS)
+    assert same(weights(tmp_path / "model"), weights(tmp_path / "unbroken"))
 
 
 def test_resume_with_nothing_to_go_on_from_says_so(base: Path, tmp_path: Path) -> None:

@@ -230,9 +230,11 @@ def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_var
 
     monkeypatch.setattr(objective, "encode", counted)
     run(base, tmp_path / "kept", replace(OPTIONS, augment=False))
-    assert sum(passes) == 10
+    asked = 10  # once it is done, the model is asked for its rows
+    assert sum(passes) == 10 + asked
+    passes.clear()
     run(base, tmp_path / "varied")
-    assert sum(passes) == 30
+    assert sum(passes) == 20 + asked
 
 
 def test_bfloat16_trains_to_about_the_same_loss(base: Path, tmp_path: Path) -> None:

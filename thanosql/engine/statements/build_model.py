@@ -8,19 +8,22 @@ Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.held_out import Rows, judge, open_held_out
+from thanosql.engine.held_out import judge
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
-from thanosql.engine.preflight import RemoteOptions, access_of, inspect
+from thanosql.engine.preflight import RemoteOptions
 from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
-from thanosql.engine.texts import references
+from thanosql.engine.training_rows import TrainingRows, remarks, training_rows
 from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.base import TrainingProgress, TrainingReport, TrainOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
@@ -63,8 +66,7 @@ class TrainPlan(Plan):
     model: Model
     options: BuildOptions
     train: TrainOptions
-    rows: Rows
-    valid: Rows | None = None
+    rows: TrainingRows
     rival: Model | None = None
 
 
@@ -126,6 +128,7 @@ def subject_of_training(
         params=environment.params,
         defaults=registry.train_defaults(model),
     )
+    _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
@@ -136,26 +139,22 @@ def subject_of_training(
     return Subject(kind, model, options, train, snapshot, audio, text, None, writes)
 
 
-def plan_training(about: Subject, name: str, environment: Environment) -> TrainPlan:
-    """Check the audio's headers and the texts against the vocabulary; nothing is trained."""
-    from thanosql.models import registry
-
-    assert isinstance(about.how, TrainOptions)
-    assert about.text is not None
-    # Every epoch reads it again.
-    access = access_of(about.options, environment, read_again=True)
-    rows = inspect(about.snapshot, about.audio, environment, access)
-    rows.refuse(about.audio.name)
-    texts = references(about.snapshot, about.text)
-    held_out = None
-    if about.options.valid_query is not None:
-        held_out = open_held_out(about.options.valid_query, about.audio.name, about.text.name, environment, access)
-    for spoken in (texts, held_out.references if held_out is not None else []):
-        registry.family(about.model.family).prepare(
-            about.model.checkpoint, environment.settings, enumerate(spoken, start=1)
+def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
+    if options.valid_query is not None and train.valid_split:
+        raise ThanoSQLOptionError(
+            "valid_query and valid_split both say which rows are held out.", hint="Keep one of them."
         )
-    learned = Rows(about.snapshot, about.audio, rows, texts)
-    return TrainPlan(f"{about.kind} MODEL", name, about.model, about.options, about.how, learned, held_out)
+    if train.early_stopping and options.valid_query is None and not train.valid_split:
+        raise ThanoSQLOptionError(
+            "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
+        )
+
+
+def plan_training(about: Subject, name: str, environment: Environment) -> TrainPlan:
+    """Look through the rows, audio and texts; nothing is trained."""
+    assert isinstance(about.how, TrainOptions)
+    rows = training_rows(about, environment)
+    return TrainPlan(f"{about.kind} MODEL", name, about.model, about.options, about.how, rows)
 
 
 @run.register
@@ -176,37 +175,60 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
 
     # What an interrupted run goes on from; the draft itself goes with the run.
     state = environment.store.folder / ".training" / plan.name
-    with environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft:
+    learned, valid = plan.rows.learned, plan.rows.valid
+    utterances = learned.utterances()
+    with (
+        environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
+        _said_how_to_go_on(plan, state),
+    ):
         report = registry.family(plan.model.family).train(
             plan.model.checkpoint,
             environment.settings,
-            plan.rows.utterances(),
+            utterances,
             plan.train,
             draft.folder,
             progress,
-            read=plan.rows.seconds.access.read,
-            valid=plan.valid.utterances() if plan.valid is not None else (),
+            read=learned.seconds.access.read,
+            valid=valid.utterances() if valid is not None else (),
             state=state,
         )
-        rows = row_fingerprints(zip((audio for _, audio in plan.rows.stream()), plan.rows.references))
+        skipped = sorted((*plan.rows.skipped, *report.skipped), key=lambda row: row["row"])
+        report = replace(report, skipped=tuple(skipped))
+        rows = row_fingerprints((utterance.audio, utterance.text) for utterance in utterances)
         # What the model it starts from has learned is known to this one as well.
         write_trained_rows(draft.folder, trained_rows(plan.model).union(rows))
         verdict = None
-        if plan.rival is not None and plan.valid is not None:
-            verdict = judge(draft.folder, plan.rival, plan.valid, TranscribeOptions(), environment)
+        if plan.rival is not None and valid is not None:
+            verdict = judge(draft.folder, plan.rival, valid, TranscribeOptions(), environment)
         better = verdict is None or verdict.better
         model = draft.commit(training_card(plan, report, rows, environment), current=better)
     shutil.rmtree(state, ignore_errors=True)
-    remarks = [_skipped(report.skipped)] if report.skipped else []
-    remarks.extend(report.warnings)
+    said = [_skipped(report.skipped)] if report.skipped else []
+    said.extend(remarks(plan.rows))
+    if report.added:
+        said.append(f"Learned as new characters: {' '.join(report.added)}")
+    said.extend(report.warnings)
     if verdict is not None:
         became = "is now the current one" if better else "is kept, and not made the current one"
-        remarks.append(f"Version {model.version} {became}: {verdict}.")
+        said.append(f"Version {model.version} {became}: {verdict}.")
     return Result(
         status=f"{plan.statement} {plan.name}",
         report=_model_report(plan, report, model.version, str(model.folder)),
-        note="\n".join(remarks),
+        note="\n".join(said),
     )
+
+
+@contextmanager
+def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
+    """An interrupt says what is kept, and how the statement goes on from it."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if not state.is_dir():
+            raise
+        raise KeyboardInterrupt(
+            f"What {plan.statement} {plan.name} has learned so far is kept: the same statement with resume=True goes on."
+        ) from stop
 
 
 def _skipped(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of, describe
 from thanosql.engine.subject import Subject, subject
 from thanosql.engine.syntax import Statement
+from thanosql.engine.training_rows import known_of
 
 COLUMNS = ["row", "path", "problem", "reason"]
 
@@ -55,18 +56,8 @@ def run_check(plan: CheckPlan, environment: Environment) -> Result:
 
 
 def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, str, str]]:
-    from thanosql.models import registry
-
-    known = None
-    trained: frozenset[str] = frozenset()
-    if about.text is not None:
-        family = registry.family(about.model.family)
-        known = family.facts(about.model.checkpoint)
-        if known is None:
-            # A model that is only on the hub is fetched: its vocabulary is asked for here.
-            family.normalizer(about.model.checkpoint, environment.settings)
-            known = family.facts(about.model.checkpoint)
-        trained = trained_rows(about.model)
+    known = known_of(about, environment) if about.text is not None else None
+    trained = trained_rows(about.model) if about.text is not None else frozenset[str]()
     inspection = Inspection(about, known, trained, access_of(about.options, environment), environment.progress)
     for row, audio, problems in inspection.rows():
         for problem in problems:

@@ -1,12 +1,13 @@
 """DESCRIBE MODEL: a name in, what is known of the model out, a fact a row.
 
 DESCRIBE MODEL my_model
-SELECT value FROM (DESCRIBE MODEL my_model) d WHERE section = 'lineage' AND name = 'statement'
+SELECT name, value::jsonb ->> 'loss' AS loss FROM (DESCRIBE MODEL my_model) d WHERE section = 'history'
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -114,8 +115,10 @@ def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
         yield "options", name, value
     for name, value in _mapping(card.get("versions")):
         yield "versions", name, value
+    for name, value in _mapping(card.get("vocabulary")):
+        yield "vocabulary", name, value
     report = dict(_mapping(card.get("report")))
-    history = report.pop("history", None) or ()
+    history, curve = (report.pop(name, None) or () for name in ("history", "curve"))
     for name, value in report.items():
         yield "report", name, value
     for number, epoch in enumerate(history, start=1):
@@ -123,6 +126,8 @@ def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
         yield "history", f"epoch {said.pop('epoch', number)}", said
     for number, evaluation in enumerate(card.get("evaluations") or (), start=1):
         yield "evaluations", str(number), evaluation
+    for step, loss, rate in curve:
+        yield "steps", f"step {step}", {"loss": loss, "learning_rate": rate}
 
 
 def _mapping(value: Any) -> Iterator[tuple[str, Any]]:
@@ -130,18 +135,30 @@ def _mapping(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str | None:
-    """A value as a cell shows it.
+    """A value as a cell shows it; what has parts is JSON, for a query to take apart.
 
     >>> _text({"loss": 0.51234567, "seconds": 3.0})
-    'loss 0.512346, seconds 3'
+    '{"loss": 0.512346, "seconds": 3}'
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(item)}" for name, item in value.items())
     if isinstance(value, float):
         return f"{value:.6g}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple) else str(value)
+    return json.dumps(_rounded(value), ensure_ascii=False) if isinstance(value, Mapping | list | tuple) else str(value)
+
+
+def _rounded(value: Any) -> Any:
+    """A value for JSON, its numbers to six digits; JSON knows neither NaN nor infinity."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.6g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
 materialize.register(DescribeModel, materialize_rows)

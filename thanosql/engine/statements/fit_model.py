@@ -2,7 +2,7 @@
 
     FIT MODEL my_model USING my_model OPTIONS (overwrite=True) AS SELECT * FROM new_calls
 
-It is BUILD, starting from a model (a base will do too) and keeping its vocabulary.
+It is BUILD, starting from a model (a base will do too).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
     assert isinstance(fit.options, FitOptions)
     if not fit.options.overwrite_if_better:
         return fit
-    if fit.valid is None:
+    if fit.rows.valid is None:
         raise ThanoSQLOptionError(
             "overwrite_if_better needs rows to judge by.", hint="Name them: valid_query='SELECT …'."
         )

@@ -36,11 +36,18 @@ def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
     return texts.normalizer(checkpoint, settings)
 
 
-def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]]) -> None:
-    """Check texts against a checkpoint's vocabulary; see `texts.prepare`."""
+def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+    """Check texts against the vocabulary that is trained; see `texts.prepare`."""
     from thanosql.models.wav2vec2 import texts as checks
 
-    checks.prepare(checkpoint, settings, texts)
+    checks.prepare(checkpoint, settings, texts, options)
+
+
+def spelled(checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Facts:
+    """What is known of a checkpoint, with the vocabulary that training would make; see `texts.spelled`."""
+    from thanosql.models.wav2vec2 import texts as checks
+
+    return checks.spelled(checkpoint, settings, texts, options)
 
 
 def train(

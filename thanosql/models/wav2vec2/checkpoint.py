@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.base import SAMPLING_RATE
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc import VOCABULARY_FILE, Vocabulary
 from thanosql.models.text import Normalizer
-from thanosql.models.wav2vec2 import hub
+from thanosql.models.wav2vec2 import head, hub
 from thanosql.models.wav2vec2.imports import transformers
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def load_model(
 ) -> Wav2Vec2ForCTC:
     """The model, in evaluation mode, its weights in `dtype` (float32).
 
-    With a `vocabulary` the head is made for it: rows of tokens that the folder's own head has are kept, the others
-    start small; so a checkpoint that was only pretrained gets its head. Without, a folder that has no head is refused.
+    With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
+    Without, a folder that has no head is refused.
     Raises ThanoSQLModelError for whatever is missing or does not fit.
     """
     import torch
@@ -119,9 +119,13 @@ def load_model(
     config = read_config(folder)
     weights = {name: value.to(dtype) for name, value in _weights(folder).items()}
     if vocabulary is not None:
-        weights.update(_head(folder, config, weights, vocabulary))
+        old = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
+        weights.update(head.fitted(weights, config, old, vocabulary))
         config.vocab_size = len(vocabulary.tokens)
         config.pad_token_id = vocabulary.blank
+        config.bos_token_id, config.eos_token_id = (
+            None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
+        )
     elif "lm_head.weight" not in weights:
         raise ThanoSQLModelError(
             f"{folder} is a pretrained model without a CTC head: it cannot transcribe yet.",
@@ -234,29 +238,6 @@ def _is_zip(path: Path) -> bool:
     import zipfile
 
     return zipfile.is_zipfile(path)
-
-
-def _head(
-    folder: Path, config: Any, weights: Mapping[str, torch.Tensor], vocabulary: Vocabulary
-) -> dict[str, torch.Tensor]:
-    """The head for a vocabulary, the rows that the folder's own head has for the same tokens kept."""
-    import torch
-
-    width = config.output_hidden_size if config.add_adapter else config.hidden_size
-    generator = torch.Generator().manual_seed(0)
-    dtype = next(iter(weights.values())).dtype
-    weight = torch.empty(len(vocabulary.tokens), width).normal_(0.0, config.initializer_range, generator=generator)
-    bias = torch.zeros(len(vocabulary.tokens))
-    if "lm_head.weight" in weights and (folder / "vocab.json").is_file():
-        old = read_vocabulary(folder)
-        # The parts that tokens play are the same parts whatever they are called.
-        renamed = {vocabulary.pad: old.pad, vocabulary.delimiter: old.delimiter, vocabulary.unk: old.unk}
-        for number, token in enumerate(vocabulary.tokens):
-            known = old.ids.get(renamed.get(token, token))
-            if known is not None:
-                weight[number] = weights["lm_head.weight"][known].float()
-                bias[number] = weights["lm_head.bias"][known].float()
-    return {"lm_head.weight": weight.to(dtype), "lm_head.bias": bias.to(dtype)}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ CONV_DIM, CONV_KERNEL, CONV_STRIDE = (512,) * 7, (10, 3, 3, 3, 3, 2, 2), (5, 2, 
 class Facts:
     """`parameters` and `weight_bytes` are those of the weights on the disk.
 
-    `vocabulary` and `normalizer` are None for a model that was only pretrained.
+    `vocabulary` and `normalizer` are None for a model that was only pretrained. `base_vocabulary` is the checkpoint's
+    own where `vocabulary` is one that training would make.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Facts:
     conv_stride: tuple[int, ...]
     vocabulary: Vocabulary | None
     normalizer: Normalizer | None
+    base_vocabulary: Vocabulary | None = None
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""

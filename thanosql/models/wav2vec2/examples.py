@@ -12,14 +12,14 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio import AudioError
 from thanosql.models.base import SAMPLING_RATE
 from thanosql.models.ctc import frames
-from thanosql.models.wav2vec2.augmentation import augment
+from thanosql.models.wav2vec2.augmentation import Augmentation, augment
 from thanosql.models.wav2vec2.draws import generator
 from thanosql.models.wav2vec2.objective import frames_needed, sample_count
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from thanosql.models.base import TrainingUtterance
+    from thanosql.models.base import TrainingUtterance, TrainOptions
     from thanosql.models.ctc import Vocabulary
     from thanosql.models.text import Normalizer
 
@@ -38,6 +38,7 @@ class Example:
     text: str
     labels: tuple[int, ...]
     seconds: float
+    group: str = ""
 
 
 def select(
@@ -45,11 +46,12 @@ def select(
     vocabulary: Vocabulary,
     normalizer: Normalizer,
     config: Any,
-    max_seconds: float,
+    options: TrainOptions,
 ) -> tuple[list[Example], list[dict[str, Any]]]:
     """The examples, and the rows left out with the reason: no text, too short for its text, longer than `max_seconds`.
 
-    Raises ThanoSQLDataError when a text holds characters outside the vocabulary, or when no row is left.
+    Raises ThanoSQLDataError when no row is left, and for rows that `options.on_error` does not leave out: a text with
+    characters outside the vocabulary unless it is 'skip', any of these when it is 'raise'.
     """
     examples: list[Example] = []
     skipped: list[dict[str, Any]] = []
@@ -57,16 +59,21 @@ def select(
     for utterance in utterances:
         text = normalizer.normalize(utterance.text)
         if missing := vocabulary.missing(text):
-            foreign.append({"row": utterance.row, "text": utterance.text, "characters": missing})
+            if options.on_error == "skip":
+                reason = f"the vocabulary lacks: {missing}"
+                skipped.append({"row": utterance.row, "text": utterance.text, "reason": reason})
+            else:
+                foreign.append({"row": utterance.row, "text": utterance.text, "characters": missing})
             continue
         labels = tuple(vocabulary.encode(text))
-        reason = _unfit(labels, utterance.seconds, config, max_seconds)
-        if reason:
-            skipped.append({"row": utterance.row, "text": utterance.text, "reason": reason})
+        if unfit := _unfit(labels, utterance.seconds, config, options.max_seconds):
+            skipped.append({"row": utterance.row, "text": utterance.text, "reason": unfit})
         else:
-            examples.append(Example(utterance.row, utterance.audio, text, labels, utterance.seconds))
+            examples.append(Example(utterance.row, utterance.audio, text, labels, utterance.seconds, utterance.group))
     if foreign:
         raise ThanoSQLDataError("Texts hold characters that the model's vocabulary has not.", rows=foreign)
+    if skipped and options.on_error == "raise":
+        raise ThanoSQLDataError(f"{len(skipped):,} of {len(utterances):,} rows cannot be learned from.", rows=skipped)
     if not examples:
         raise ThanoSQLDataError(f"None of the {len(utterances):,} rows can be learned from.", rows=skipped)
     return examples, skipped
@@ -86,7 +93,7 @@ def _unfit(labels: Sequence[int], seconds: float, config: Any, max_seconds: floa
 
 
 class Waveforms:
-    """The examples' waveforms as the model takes them, varied anew each epoch when `varied`; float32 `(samples,)`.
+    """The examples' waveforms as the model takes them, varied anew each epoch as `varied` says; float32 `(samples,)`.
 
     What an example sounds like in an epoch depends on the seed, the epoch and its own number alone.
     """
@@ -98,7 +105,7 @@ class Waveforms:
         config: Any,
         *,
         seed: int,
-        varied: bool,
+        varied: Augmentation | None,
         normalized: bool,
     ) -> None:
         self._examples = examples
@@ -116,8 +123,8 @@ class Waveforms:
 
         waveform = self._recorded(index)
         shortest = sample_count(self._config, frames_needed(self._examples[index].labels))
-        if self._varied and epoch:
-            waveform = augment(waveform, generator("sound", self._seed, epoch, index), shortest=shortest)
+        if self._varied is not None and epoch:
+            waveform = augment(waveform, generator("sound", self._seed, epoch, index), self._varied, shortest=shortest)
         if self._normalized:
             waveform = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)
         # Rounded durations let through what is a few samples short of one frame.

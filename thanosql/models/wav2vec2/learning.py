@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.base import SAMPLING_RATE, Epoch, TrainingProgress
 from thanosql.models.wav2vec2 import batches, masking, objective, schedule
+from thanosql.models.wav2vec2.curve import Curve
 from thanosql.models.wav2vec2.draws import generator, torch_seed
 from thanosql.models.wav2vec2.examples import Example, Waveforms, read_ahead
 
@@ -99,11 +100,30 @@ class Run:
         self.tally = Tally()
         self.spoken = 0  # of the last whole epoch
         self.best = Best()
+        self.curve = Curve()
+        self._whole = True  # weights, moments and numbers are those of `done` steps
         self._save_cost = 0.0
         self._saved_at = time.perf_counter()
 
     def learn(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """All steps from `done` on, in order; where there is a judge, the model ends with the best epoch's weights."""
+        """All steps from `done` on, in order; where there is a judge, the model ends with the best epoch's weights.
+
+        An interrupt keeps the state of the last step.
+        """
+        import torch
+
+        try:
+            self._learn(progress)
+        except KeyboardInterrupt:
+            if self._whole and self.done:
+                self._save()
+            raise
+        if self.best.epoch:
+            with torch.no_grad():
+                for name, value in self.best.weights.items():
+                    self.learned[name].copy_(value)
+
+    def _learn(self, progress: Callable[[TrainingProgress], None]) -> None:
         import torch
 
         started = last = time.perf_counter()
@@ -119,9 +139,11 @@ class Run:
                 self.tally.utterances += len(step.examples)
                 self.tally.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
                 self.tally.spoken += spoken
+                self.curve.add(self.done, loss, rate)
                 self.tally.seconds += time.perf_counter() - last
                 if step.last:
                     self._end_epoch(step.epoch)
+                self._whole = True
                 self._keep(step.last)
                 last = time.perf_counter()  # what validating and keeping took is not the epoch's
                 progress(
@@ -137,10 +159,6 @@ class Run:
                 )
                 if step.last and self._is_enough():
                     break
-        if self.best.epoch:
-            with torch.no_grad():
-                for name, value in self.best.weights.items():
-                    self.learned[name].copy_(value)
 
     def _plan(self) -> Iterator[Step]:
         seconds = [example.seconds for example in self.examples]
@@ -189,6 +207,7 @@ class Run:
             )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self._whole = False
         self.optimizer.step()
         return total, spoken
 
@@ -241,7 +260,14 @@ class Run:
         """Keep the state at the end of each epoch and now and then, as long as that costs little."""
         started = time.perf_counter()
         waited = started - self._saved_at
-        if self.saved is None or waited < self._save_cost / SAVE_SHARE or not (epoch_ended or waited >= SAVE_EVERY):
+        if waited < self._save_cost / SAVE_SHARE or not (epoch_ended or waited >= SAVE_EVERY):
+            return
+        self._save()
+        self._saved_at = time.perf_counter()
+        self._save_cost = self._saved_at - started
+
+    def _save(self) -> None:
+        if self.saved is None:
             return
         tensors = {f"learned.{name}": value for name, value in self.learned.items()}
         for name, value in self.learned.items():
@@ -255,11 +281,10 @@ class Run:
             "history": [asdict(epoch) for epoch in self.history],
             "tally": asdict(self.tally),
             "spoken": self.spoken,
+            "curve": asdict(self.curve),
             "best": best,
         }
         self.saved.save(numbers, tensors)
-        self._saved_at = time.perf_counter()
-        self._save_cost = self._saved_at - started
 
     def go_on_from(self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
         """Take up the state that an earlier run kept: the next step is the one that it would have taken."""
@@ -275,6 +300,7 @@ class Run:
         self.history = [Epoch(**epoch) for epoch in numbers["history"]]
         self.tally = Tally(**numbers["tally"])
         self.spoken = numbers["spoken"]
+        self.curve = Curve(**numbers["curve"])
         weights = {name: tensors[f"best.{name}"] for name in self.learned if f"best.{name}" in tensors}
         best = numbers["best"]
         self.best = Best(best["epoch"], (best["score"][0], best["score"][1]), best["waited"], weights)

@@ -78,6 +78,14 @@ class SavedState:
             )
         return json.loads(header["numbers"]), load_file(self.folder / FILE)
 
+    def same(self) -> Interrupted | None:
+        """The run that was interrupted, if it was this one; None for another's state, a damaged one, and none."""
+        try:
+            found = interrupted(self.folder)
+        except ThanoSQLModelError:
+            return None
+        return found if found is not None and dict(found.identity) == self.identity else None
+
     def clear(self) -> None:
         """Forget the run: it is complete, or another begins."""
         shutil.rmtree(self.folder, ignore_errors=True)

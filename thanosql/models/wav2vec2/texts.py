@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError
+from thanosql.errors import ThanoSQLDataError
 from thanosql.models.text import Normalizer
 from thanosql.models.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.wav2vec2.description import Facts, facts
+from thanosql.models.wav2vec2.spelling import spelling
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
+    from thanosql.models.base import TrainOptions
+    from thanosql.models.ctc import Vocabulary
 
 
 def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
@@ -20,24 +25,19 @@ def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
     return Normalizer.read(folder, checkpoints.read_vocabulary(folder))
 
 
-def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]]) -> None:
-    """Check texts (row number, text) against the checkpoint's vocabulary; nothing is loaded for it.
+def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+    """Check texts (row number, text) against the vocabulary that the options make; nothing is loaded for it.
 
     Raises ThanoSQLDataError with the rows that hold characters which the vocabulary lacks after normalization, since
-    they would be learned as unknown; ThanoSQLModelError when the checkpoint has no vocabulary.
+    they would be learned as unknown; ThanoSQLModelError when the checkpoint has no vocabulary and none is made.
     """
+    numbered = list(texts)
     folder = checkpoints.open(checkpoint, settings).folder
-    if not (folder / "vocab.json").is_file():
-        raise ThanoSQLModelError(
-            f"{checkpoint} is a pretrained model without a vocabulary: training cannot start from it yet.",
-            hint="Name a model with a CTC head, such as Wav2Vec2En, Wav2Vec2Ko or Wav2Vec2Tiny.",
-        )
-    vocabulary = checkpoints.read_vocabulary(folder)
-    fitted = Normalizer.read(folder, vocabulary)
+    spelt = spelling(folder, (text for _, text in numbered), options)
     rows: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
-    for row, text in texts:
-        if missing := vocabulary.missing(fitted.normalize(text)):
+    for row, text in numbered:
+        if missing := spelt.vocabulary.missing(spelt.normalizer.normalize(text)):
             rows.append({"row": row, "text": repr(_shortened(text)), "characters": repr(_shortened(missing))})
             counts.update(missing)
     if rows:
@@ -45,8 +45,32 @@ def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]
         raise ThanoSQLDataError(
             f"{len(rows):,} texts hold characters that the model's vocabulary lacks: {shown}",
             rows=rows,
-            hint="Write them as they are spoken (5 → five), leave these rows out, or choose a base that has them.",
+            hint=_cure(counts, spelt.vocabulary, options),
         )
+
+
+def spelled(checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Facts:
+    """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
+    known = facts(checkpoints.open(checkpoint, settings).folder)
+    spelt = spelling(known.folder, texts, options)
+    made = options.vocabulary != "keep"
+    return replace(
+        known,
+        vocabulary=spelt.vocabulary,
+        normalizer=spelt.normalizer,
+        base_vocabulary=known.vocabulary if made else None,
+    )
+
+
+def _cure(counts: Counter[str], vocabulary: Vocabulary, options: TrainOptions) -> str:
+    if vocabulary.delimiter in counts:
+        return f"The sign {vocabulary.delimiter} stands between words: write the texts without it."
+    if all(letter.swapcase() in vocabulary.characters for letter in counts):
+        return "The vocabulary has them in the other case: normalizer='auto' folds the texts to it."
+    return (
+        "Write them as they are spoken (5 → five), have them learned as new characters with vocabulary='extend', leave "
+        "these rows out with on_error='skip', or choose a base that has them."
+    )
 
 
 def _shortened(text: str, most: int = 80) -> str:

@@ -11,18 +11,18 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.base import TrainingProgress, TrainingReport
-from thanosql.models.text import Normalizer
+from thanosql.models.wav2vec2 import arithmetic, resumption, variety
 from thanosql.models.wav2vec2 import checkpoint as checkpoints
-from thanosql.models.wav2vec2 import resumption
 from thanosql.models.wav2vec2.examples import Waveforms, select
 from thanosql.models.wav2vec2.features import KeptFeatures
 from thanosql.models.wav2vec2.learning import Run
+from thanosql.models.wav2vec2.spelling import spelling
 from thanosql.models.wav2vec2.validation import Judge, hold_out
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.base import TrainingUtterance, TrainOptions
+
+RECITED = 32  # of the rows learned from, that a model without held-out rows is asked for once it is done
 
 
 def train(
@@ -58,53 +60,54 @@ def train(
     """
     started = time.perf_counter()
     base = checkpoints.open(checkpoint, settings).folder
-    if not (base / "vocab.json").is_file():
-        raise ThanoSQLModelError(
-            f"{checkpoint} is a pretrained model without a vocabulary: training cannot start from it yet.",
-            hint="Name a model with a CTC head, such as Wav2Vec2En, Wav2Vec2Ko or Wav2Vec2Tiny.",
-        )
-    vocabulary = checkpoints.read_vocabulary(base)
-    normalizer = Normalizer.read(base, vocabulary)
+    spelt = spelling(base, (utterance.text for utterance in (*utterances, *valid)), options)
+    vocabulary = spelt.vocabulary
     features = checkpoints.read_features(base)
     config = checkpoints.read_config(base)
-    examples, skipped = select(utterances, vocabulary, normalizer, config, options.max_seconds)
+    examples, skipped = select(utterances, vocabulary, spelt.normalizer, config, options)
     if valid:
-        held_out, more = select(valid, vocabulary, normalizer, config, options.max_seconds)
-        skipped += more
+        held_out, more = select(valid, vocabulary, spelt.normalizer, config, options)
+        skipped += [{**row, "reason": f"of the held-out rows: {row['reason']}"} for row in more]
     else:
-        examples, held_out = hold_out(examples, options.valid_split, options.seed)
+        examples, held_out = hold_out(
+            examples, options.valid_split, options.seed, grouped=options.valid_group is not None
+        )
     if options.early_stopping and not held_out:
         raise ThanoSQLOptionError(
             "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
         )
     device = _device(options.device)
+    options = replace(options, precision=arithmetic.of_training(options.precision, device))
     identity = _identity(base, options, examples, held_out)
+    saved = None if state is None else resumption.SavedState(state, identity)
+    if saved is not None:
+        _offer(saved, options)
+    varied = variety.chosen(options.augment)
     sound = {"read": read, "config": config, "seed": options.seed, "normalized": features.do_normalize}
     with ExitStack() as stack:
         stack.enter_context(_own_randomness(device))
         stack.enter_context(_memory(options))
         kept = None
         seconds = sum(example.seconds for example in examples)
-        repeated = options.freeze_feature_encoder and not options.augment
+        repeated = options.freeze_feature_encoder and varied is None
         if repeated and KeptFeatures.fit(seconds, config, folder.parent):
             kept = stack.enter_context(KeptFeatures(folder.parent))
         judge = None
         if held_out:
-            judge = Judge(held_out, Waveforms(held_out, varied=False, **sound), vocabulary, options.max_seconds)
-        run = Run(
-            _trainable(checkpoints.load_model(base), options, checkpoint).to(device),
-            examples,
-            Waveforms(examples, varied=options.augment, **sound),
-            options,
-            vocabulary.blank,
-            device,
-            kept=kept,
-            judge=judge,
-            saved=None if state is None else resumption.SavedState(state, identity),
-        )
+            judge = Judge(held_out, Waveforms(held_out, varied=None, **sound), vocabulary, options.max_seconds)
+        made = None if options.vocabulary == "keep" else vocabulary
+        model = _trainable(checkpoints.load_model(base, vocabulary=made), options, checkpoint).to(device)
+        waveforms = Waveforms(examples, varied=varied, **sound)
+        run = Run(model, examples, waveforms, options, vocabulary.blank, device, kept=kept, judge=judge, saved=saved)
         warnings = _take_up(run, options)
         run.learn(progress)
-    checkpoints.save(folder, run.model.eval().cpu(), vocabulary, normalizer, features)
+        if judge is None:
+            known = examples[:RECITED]
+            judge = Judge(known, Waveforms(known, varied=None, **sound), vocabulary, options.max_seconds)
+            wer = judge.listen(run.model, device).wer
+        else:
+            wer = run.best.score[0]
+    checkpoints.save(folder, run.model.eval().cpu(), vocabulary, spelt.normalizer, features)
     return TrainingReport(
         steps=run.done,
         epochs=len(run.history),
@@ -114,8 +117,13 @@ def train(
         audio_hours=seconds / 3600,
         history=tuple(run.history),
         skipped=tuple(skipped),
-        warnings=(*warnings, *_doubts(run, options)),
+        warnings=(*warnings, *_doubts(run, options, wer)),
         best_epoch=run.best.epoch or None,
+        valid_utterances=len(held_out),
+        valid_groups=tuple(sorted({row.group for row in held_out})) if options.valid_group else (),
+        added=() if options.vocabulary == "keep" else spelt.added,
+        precision=options.precision,
+        curve=run.curve.whole(),
         identity=identity,
     )
 
@@ -136,6 +144,16 @@ def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_o
     }
 
 
+def _offer(saved: resumption.SavedState, options: TrainOptions) -> None:
+    """Where the same statement was interrupted and says nothing of it, offer to go on, rather than throw work away."""
+    found = saved.same() if options.resume is None else None
+    if found is not None:
+        raise ThanoSQLModelError(
+            f"The same statement was interrupted before: {found.step:,} of its {found.steps:,} steps are done.",
+            hint="Go on from there with resume=True, or begin anew with resume=False.",
+        )
+
+
 def _take_up(run: Run, options: TrainOptions) -> list[str]:
     if run.saved is None:
         return []
@@ -149,17 +167,17 @@ def _take_up(run: Run, options: TrainOptions) -> list[str]:
     return []
 
 
-def _doubts(run: Run, options: TrainOptions) -> list[str]:
-    """What the user should know about the outcome."""
+def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
+    """What the user should know about the outcome; `wer` is that of the held-out rows, or of some it learned from."""
     if not run.spoken:
         return [
             "Every frame of the last epoch was heard as blank: the model transcribes nothing yet. The likely cause is "
             f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
         ]
-    wer = run.best.score[0]
-    if run.best.epoch and wer >= 1:
+    if wer >= 1:
+        rows = "held-out rows" if run.best.epoch else "rows it learned from"
         return [
-            f"The WER on the held-out rows is {wer:.2f}, no better than silence. The likely cause is texts that do not "
+            f"The WER on the {rows} is {wer:.2f}, no better than silence. The likely cause is texts that do not "
             f"belong to their audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "
             "low or too high here."
         ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.errors import ThanoSQLDataError
 from thanosql.models import metrics
 from thanosql.models.wav2vec2 import batches, objective
 from thanosql.models.wav2vec2.draws import generator
@@ -27,14 +29,48 @@ class Validation:
     cer: float
 
 
-def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """The examples to learn from and those to validate with, at least one of each, in the order they came."""
-    count = min(max(1, round(share * len(examples))), len(examples) - 1) if share else 0
-    held = set(generator("validation", seed).permutation(len(examples))[:count].tolist())
+def hold_out(
+    examples: Sequence[Example], share: float, seed: int, *, grouped: bool = False
+) -> tuple[list[Example], list[Example]]:
+    """The examples to learn from and those to validate with, at least one of each, in the order they came.
+
+    When `grouped`, whole groups are held out, as many as come closest to the share. Raises ThanoSQLDataError when all
+    are of one group.
+    """
+    if not share:
+        return list(examples), []
+    if grouped:
+        chosen = _groups(examples, share * len(examples), seed)
+        held = {index for index, example in enumerate(examples) if example.group in chosen}
+    else:
+        count = min(max(1, round(share * len(examples))), len(examples) - 1)
+        held = set(generator("validation", seed).permutation(len(examples))[:count].tolist())
     return (
         [example for index, example in enumerate(examples) if index not in held],
         [example for index, example in enumerate(examples) if index in held],
     )
+
+
+def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
+    """Groups in random order, each taken where that brings the number of examples closer to `wanted`."""
+    sizes = Counter(example.group for example in examples)
+    if len(sizes) < 2:
+        raise ThanoSQLDataError(
+            f"All {len(examples):,} rows that can be learned from are of one group, {next(iter(sizes))}: none can be "
+            "held out.",
+            hint="valid_group needs rows of at least two groups; valid_split without it holds out single rows.",
+        )
+    names = sorted(sizes)
+    order = [names[index] for index in generator("validation", seed).permutation(len(names))]
+    chosen: set[str] = set()
+    count = 0
+    for name in order:
+        closer = abs(count + sizes[name] - wanted) < abs(count - wanted)
+        if closer and len(chosen) < len(names) - 1:
+            chosen.add(name)
+            count += sizes[name]
+    # Where every group is far larger than the share, the smallest stands for it.
+    return chosen or {min(names, key=lambda name: sizes[name])}
 
 
 class Judge:
