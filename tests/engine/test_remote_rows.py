@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -100,7 +104,76 @@ def test_training_fetches_each_file_once_for_all_its_epochs(allowed: Session, ur
         f"BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (allow_remote=True, max_epochs=2, batch_size=4) AS {rows(url)}"
     )
     assert asked == {f"/{name}": 1 for name in DIGITS}
-    assert not list(allowed.settings.home.glob("fetched-*"))
+
+
+KILLED = """
+import os, signal, sys
+import thanosql
+from dataclasses import replace
+url, home, sql = sys.argv[1:]
+with thanosql.connect(url, home=home) as session:
+    session.settings = replace(session.settings, remote_hosts=("127.0.0.1",))
+    session.run(sql, progress=lambda one: one.what != "checking" and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+def test_a_kill_leaves_nothing_of_what_was_fetched(
+    allowed: Session, database_url: str, url: str, asked: Counter[str]
+) -> None:
+    home = allowed.settings.home
+    sql = f"BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (allow_remote=True, max_epochs=2, batch_size=4) AS {rows(url)}"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, database_url, str(home), sql], capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert sum(asked.values()) == len(DIGITS)
+    held = [path for path in home.rglob("*") if path.is_file() and b"RIFF" in path.read_bytes()[:16]]
+    assert held == []
+    assert not list(home.glob("fetched-*")) + list(home.glob("tmp*"))
+
+
+@pytest.fixture
+def bucket(fsdd: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A local S3 with the recordings, known to this process as a store is known anywhere: by the environment."""
+    s3fs = pytest.importorskip("s3fs", reason='s3:// needs the extra: pip install "thanosql[remote]"')
+    pytest.importorskip("flask", reason="moto's server needs flask: pip install 'moto[server]'")
+    moto = pytest.importorskip("moto.server", reason="the local S3 is moto's: pip install 'moto[server]'")
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running.start()
+    host, port = running.get_host_and_port()
+    for key, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(key, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    store = s3fs.S3FileSystem()
+    store.mkdir("calls")
+    for name in DIGITS:
+        store.pipe(f"calls/day 1/{name}", (fsdd / name).read_bytes())
+    yield "s3://calls/day 1"
+    s3fs.S3FileSystem.clear_instance_cache()
+    running.stop()
+
+
+def test_rows_of_an_object_store_are_heard_as_files_are(session: Session, bucket: str, fsdd: Path) -> None:
+    predict = "PREDICT USING Wav2Vec2Tiny OPTIONS ({}) AS {}"
+    with pytest.raises(ThanoSQLDataError, match=r"s3:// audio is not fetched without allow_remote=True") as refused:
+        session.execute(predict.format("table_name='from_store'", rows(bucket)))
+    assert "4 of 4 rows" in str(refused.value)
+    local = session.execute(predict.format("", rows(str(fsdd))).replace("OPTIONS () ", ""))
+    session.execute(predict.format("allow_remote=True, table_name='from_store'", rows(bucket)))
+    stored = session.execute("SELECT * FROM from_store")
+    assert list(stored.audio_path) == [f"{bucket}/{name}" for name in DIGITS]
+    assert list(stored.predict_result) == list(local.predict_result)
+    missing = session.execute(
+        predict.format("allow_remote=True, on_error='null'", rows(bucket, [*DIGITS, "nowhere.wav"]))
+    )
+    assert missing.predict_result.notna().tolist() == [True] * 4 + [False]
+    assert missing.predict_result_error[4] == f"no such file: {bucket}/nowhere.wav"
 
 
 def test_explain_fetches_nothing_and_check_what_it_checks(allowed: Session, url: str, asked: Counter[str]) -> None:

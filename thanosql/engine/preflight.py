@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment, Progress
@@ -83,9 +81,10 @@ def access_of(options: RemoteOptions, environment: Environment, *, read_again: b
 
     spool = None
     if options.allow_remote and read_again:
+        from thanosql.models.spool import Spool
+
         environment.settings.home.mkdir(parents=True, exist_ok=True)
-        folder = TemporaryDirectory(prefix="fetched-", dir=environment.settings.home)
-        spool = Path(environment.resources.enter_context(folder))
+        spool = environment.resources.enter_context(Spool(environment.settings.home))
     return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, spool=spool)
 
 

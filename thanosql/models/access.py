@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.remote import RemoteAccess
+    from thanosql.models.spool import Spool
 
 FINGERPRINT_BYTES = 16
 
@@ -29,17 +30,17 @@ FINGERPRINT_BYTES = 16
 class AudioAccess:
     """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched.
 
-    With a `spool`, a remote file is fetched once into that folder and read from there: for what reads audio again and
-    again. The folder is the caller's to remove.
+    With a `spool`, a remote file is fetched once into it and read from there: for what reads audio again and again.
+    The spool is the caller's to close.
     """
 
     roots: tuple[Path, ...]
     confined: bool = False
     remote: RemoteAccess | None = None
-    spool: Path | None = None
+    spool: Spool | None = None
 
     @classmethod
-    def of(cls, settings: Settings, *, allow_remote: bool = False, spool: Path | None = None) -> AudioAccess:
+    def of(cls, settings: Settings, *, allow_remote: bool = False, spool: Spool | None = None) -> AudioAccess:
         """What the settings let through; other machines only with `allow_remote`."""
         remote = None
         if allow_remote:
@@ -58,15 +59,11 @@ class AudioAccess:
 
     def probe(self, audio: str | bytes) -> AudioInfo:
         """As `audio.probe`. Raises AudioError."""
-        if (file := self._spooled(audio)) is not None:
-            return probe(str(file))
-        return probe(audio, self.roots, confined=self.confined, remote=self.remote)
+        return probe(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
 
     def read(self, audio: str | bytes) -> np.ndarray:
         """As `audio.read`: float32 `(samples,)`, mono, 16,000 Hz. Raises AudioError."""
-        if (file := self._spooled(audio)) is not None:
-            return read(str(file))
-        return read(audio, self.roots, confined=self.confined, remote=self.remote)
+        return read(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
 
     def fingerprint(self, audio: str | bytes) -> bytes:
         """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.
@@ -87,16 +84,10 @@ class AudioAccess:
         stamp = f"\0{about.st_size}\0{about.st_mtime_ns}".encode()
         return digest(os.fsencode(file.absolute()) + stamp, person=b"file").digest()
 
-    def _spooled(self, audio: str | bytes) -> Path | None:
+    def _at_hand(self, audio: str | bytes) -> str | bytes:
+        """The bytes of a remote file that was fetched before, or is now; any other audio as it is."""
         if self.spool is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
-            return None
-        file = self.spool / hashlib.blake2b(audio.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        if not file.exists():
-            from thanosql.models.remote import fetch
+            return audio
+        from thanosql.models.remote import fetch
 
-            content = fetch(audio, self.remote)
-            # Two readers may come for one file: what stands under its name is always whole.
-            part = file.with_suffix(f".{os.getpid()}.{id(content)}")
-            part.write_bytes(content)
-            part.replace(file)
-        return file
+        return self.spool.content(audio, partial(fetch, access=self.remote))

@@ -1,0 +1,55 @@
+"""Files fetched from other machines in, their bytes out again and again, from one file that has no name.
+
+The operating system lets go of it with the process, however that ends: a kill leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Spool:
+    """A context manager; `folder` is on the disk that the content goes to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed by `close`)
+        self._places: dict[str, tuple[int, int]] = {}  # offset and length in bytes
+        self._turn = threading.Lock()
+
+    def content(self, name: str, fetch: Callable[[str], bytes]) -> bytes:
+        """What `fetch` gave for this name when it was first asked for. Threads may ask at once."""
+        with self._turn:
+            known = self._read(name)
+        if known is not None:
+            return known
+        content = fetch(name)
+        with self._turn:
+            # Two may have come for one file: the first is kept.
+            if name not in self._places:
+                self._file.seek(0, 2)
+                self._places[name] = self._file.tell(), len(content)
+                self._file.write(content)
+        return content
+
+    def _read(self, name: str) -> bytes | None:
+        place = self._places.get(name)
+        if place is None:
+            return None
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
