@@ -364,7 +364,7 @@ SETTINGS = {
     "executor": ("`THANOSQL_EXECUTOR`", "where the rows are worked on; there is `local`", "`local`"),
     "base_models": (
         "`THANOSQL_WAV2VEC2EN`, `THANOSQL_WAV2VEC2KO`",
-        "a base's name and the hub id or folder that stands behind it",
+        "a base's name and the hub id, the folder or the other base that stands behind it",
         "the table below",
     ),
 }
@@ -388,14 +388,14 @@ def _types() -> Iterator[str]:
 
 def _options(options: list[Declared]) -> str:
     rows = [
-        f"| `{option.name}` | {_type(option)} | `{_default(option)}` | {option.limits or '—'} | {_cell(option.help)} |"
-        for option in options
+        f"| `{option.name}` | {_type(option)} | `{_default(option)}` | {_cell(option.help)} |" for option in options
     ]
-    return "| option | type | default | limits | what it does |\n| --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    return "| option | type | default | what it does |\n| --- | --- | --- | --- |\n" + "\n".join(rows)
 
 
 def _type(option: Declared) -> str:
-    return option.type + (", or NULL" if option.optional else "")
+    limited = option.type + (f", {option.limits}" if option.limits else "")
+    return limited + (", or NULL" if option.optional else "")
 
 
 def _default(option: Declared) -> str:
