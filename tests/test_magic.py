@@ -108,6 +108,58 @@ def test_the_limit_is_on_what_is_shown_never_on_the_value(shell: Any) -> None:
     assert "row 5" in shown
 
 
+MANY = "SELECT 'row ' || x AS x FROM generate_series(1, 20000) x"
+
+
+def test_of_many_rows_the_first_are_shown_and_the_others_come_when_the_value_is_used(shell: Any) -> None:
+    from thanosql.engine.held import held_by
+
+    result, shown = run(shell, f"%%thanosql\n{MANY}")
+    assert "row 10" in shown
+    assert "row 11" not in shown
+    assert "20,000 rows, the first 10 shown" in shown
+    bundle, _ = shell.display_formatter.format(result.result)
+    assert "20,000 rows, the first 10 shown" in bundle["text/html"]
+    assert held_by(result.result) is not None
+    assert shell.user_ns["_"] is result.result
+    run(shell, "again = _")
+    assert held_by(shell.user_ns["again"]) is not None
+    assert isinstance(result.result, pd.DataFrame)
+    assert result.result.x.iloc[-1] == "row 20000"
+    assert held_by(result.result) is None
+    bundle, _ = shell.display_formatter.format(result.result)
+    assert "20,000 rows, the first 10 shown" in bundle["text/html"]
+
+
+def test_rows_kept_in_a_variable_are_there_at_once(shell: Any) -> None:
+    from thanosql.engine.held import held_by
+
+    run(shell, f"%%thanosql kept <<\n{MANY}")
+    assert held_by(shell.user_ns["kept"]) is None
+    assert len(shell.user_ns["kept"]) == 20_000
+    run(shell, "%config ThanoSQL.at_once = 30000")
+    result, _ = run(shell, f"%thanosql {MANY}")
+    assert held_by(result.result) is None
+
+
+def test_a_predict_shows_its_first_rows_with_players_and_its_count(shell: Any) -> None:
+    from thanosql.engine.held import held_by
+
+    run(shell, "%thanosql GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
+    run(shell, "%config ThanoSQL.at_once = 20")
+    source = "'thanosql-dataset/spoken_numbers/spoken_numbers_test.csv'"
+    run(shell, f"%thanosql COPY many_calls OPTIONS (if_exists='replace') FROM {source}")
+    query = "SELECT c.audio_path FROM (SELECT * FROM many_calls LIMIT 1) c, generate_series(1, 50)"
+    for options in ("", "OPTIONS (table_name='many_heard') "):
+        result, shown = run(shell, f"%thanosql --limit 3 PREDICT USING Wav2Vec2Tiny {options}AS {query}")
+        assert "50 rows, the first 3 shown" in shown
+        bundle, _ = shell.display_formatter.format(result.result)
+        assert bundle["text/html"].count("<audio") == 3
+        assert held_by(result.result) is not None
+        run(shell, "%thanosql DROP TABLE IF EXISTS many_heard")
+        assert result.result.predict_result.notna().sum() == 50
+
+
 def test_every_statement_of_a_cell_says_what_it_did_and_the_last_one_is_the_value(shell: Any) -> None:
     result, shown = run(
         shell, "%%thanosql\nCREATE TEMP TABLE t AS SELECT 1 AS a;\nSELECT 'between' AS b;\nSELECT a + 1 AS c FROM t;"

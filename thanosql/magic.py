@@ -54,6 +54,11 @@ class ThanoSQL(Magics):
         config=True
     )
     fetch = Bool(True, help="Bring the rows of a PREDICT with a table_name into the notebook too.").tag(config=True)
+    at_once = Int(
+        10_000,
+        min=0,
+        help="Rows that a result brings into the notebook; of more the first are shown, and all come when it is used.",
+    ).tag(config=True)
     quiet = Bool(False, help="Show rows only: no notes, no statuses, no progress.").tag(config=True)
     players = Bool(True, help="Show audio players beside transcripts.").tag(config=True)
     audio_megabytes = Float(8.0, min=0.0, help="Audio that one output may put into the notebook.").tag(config=True)
@@ -131,6 +136,7 @@ class ThanoSQL(Magics):
                     given.sql,
                     ChainMap(dict(given.values), shell.user_ns),
                     fetch=given.fetch and self.fetch,
+                    at_once=self.at_once if given.variable is None else None,
                     progress=bar.update,
                     each=each,
                 )

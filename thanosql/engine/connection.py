@@ -56,6 +56,7 @@ class Connection:
         self._moment: object | None = None
         self._same_moment = False
         self._arrays: dict[int, bool] = {}
+        self.unwanted: list[str] = []  # cursors that nobody will ask any more
         self.read_by: dict[
             int, frozenset[int]
         ] = {}  # a temporary result's oid: those of the tables that it was read from
@@ -112,6 +113,10 @@ class Connection:
             yield
         finally:
             self._same_moment = False
+
+    def is_still(self, raw: Any) -> bool:
+        """Whether this is the connection that `raw` was."""
+        return self.open and self._raw is raw
 
     def settle(self) -> None:
         """End the copy that is going on and the transaction that was left open; nothing happens if there is neither."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from thanosql.engine.connection import Answer, Connection
 from thanosql.engine.copying import batched
-from thanosql.engine.frames import casts
+from thanosql.engine.frames import as_frame, casts
 from thanosql.engine.naming import Column, fresh, quoted
 from thanosql.engine.query_errors import explained, refuse_doubled_names
-from thanosql.engine.snapshot import Snapshot, as_frame
+from thanosql.engine.snapshot import Snapshot
 from thanosql.engine.syntax import SQL
 from thanosql.errors import ThanoSQLDatabaseError
 
@@ -71,7 +71,7 @@ class CursorSnapshot(Snapshot):
         for batch in batched(rows, 1000):
             kept.update((row[0], row[1:]) for row in batch)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, at_once: int | None = None) -> pd.DataFrame:
         answer = self._fetch(0, self.rows)
         rows = answer.rows
         columns = {

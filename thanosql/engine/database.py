@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from thanosql.engine.connection import Connection
 from thanosql.engine.copying import chunks
 from thanosql.engine.cursor_snapshot import CursorSnapshot
-from thanosql.engine.frames import casts
+from thanosql.engine.frames import as_frame, casts
+from thanosql.engine.held import close_unwanted, hold_if_many
 from thanosql.engine.naming import Column, fresh, quoted
 from thanosql.engine.query_errors import means_no_temporary_tables
 from thanosql.engine.replacement import Replacement, replace
-from thanosql.engine.snapshot import CreationRefused, Snapshot, as_frame
+from thanosql.engine.snapshot import CreationRefused, Snapshot
 from thanosql.engine.syntax import SQL
 from thanosql.engine.target import Target
 
@@ -44,12 +45,18 @@ class Database:
     def __init__(self, url: str, *, lock_timeout: float = 5.0) -> None:
         self._connection = Connection(url, lock_timeout=lock_timeout)
 
-    def run(self, sql: SQL) -> pd.DataFrame | str:
+    def run(self, sql: SQL, at_once: int | None = None) -> pd.DataFrame | str:
         """Run any SQL as written: what has rows gives a DataFrame (types: `frames`), anything else its status.
 
         Raises ThanoSQLDatabaseError in PostgreSQL's words with the place in the source, ThanoSQLConnectionError when
-        the server cannot be reached or was lost.
+        the server cannot be reached or was lost. Where PostgreSQL expects more rows of a query than `at_once`, they
+        stay with the server until the frame is used (`held_frame`).
         """
+        close_unwanted(self._connection)
+        if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
+            from thanosql.engine.held_frame import HeldFrame
+
+            return held.frame() if held.count <= at_once else HeldFrame(held)
         answer = self._connection.execute(sql, casts=casts())
         return answer.status if answer.fields is None else as_frame(self._connection, answer)
 
@@ -59,6 +66,7 @@ class Database:
         Where temporary tables are refused (a replica, no TEMP privilege) the rows are kept by a server-side cursor: all
         works but `replace` and `into_temporary`.
         """
+        close_unwanted(self._connection)
         try:
             return Snapshot(self._connection, query)
         except CreationRefused as refused:

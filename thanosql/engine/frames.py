@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.connection import Answer, Connection
+
 BOOLEAN, BYTES, JSON, JSONB, NUMERIC = 16, 17, 114, 3802, 1700
 INTEGERS = {20, 21, 23, 26}
 FLOATS = {700, 701}
@@ -94,6 +96,13 @@ def frame(
     result = pd.DataFrame(made, index=pd.RangeIndex(len(rows)), copy=False)
     result.columns = pd.Index([name for name, _ in fields], dtype=object)
     return result
+
+
+def as_frame(connection: Connection, answer: Answer) -> pd.DataFrame:
+    """An answer that was asked for with `casts()` as a DataFrame."""
+    assert answer.fields is not None
+    arrays = connection.arrays_among([oid for _, oid in answer.fields])
+    return frame(answer.fields, answer.rows, arrays=arrays, iso=connection.writes_iso_dates)
 
 
 def _column(oid: int, values: Sequence[Any], arrays: Sequence[int], iso: bool) -> Any:

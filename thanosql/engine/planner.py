@@ -50,6 +50,7 @@ class Environment:
     params: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[Progress], None] = lambda _: None
     fetch: bool = True
+    at_once: int | None = None  # rows that a result brings before it is used; None: all
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
 

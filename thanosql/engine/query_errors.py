@@ -50,9 +50,14 @@ def explained(connection: Connection, query: SQL) -> Iterator[None]:
         ) from error
 
 
-def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
+def first_word(query: SQL) -> str:
+    """The keyword that a query opens with, in lower case; empty where it opens with none."""
     first = _FIRST_WORD.match(query.plain)
-    word = first.group(1).lower() if first else ""
+    return first.group(1).lower() if first else ""
+
+
+def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
+    word = first_word(query)
     if error.sqlstate == DUPLICATE_COLUMN:
         return DOUBLED
     if error.sqlstate == PSEUDO_TYPE:

@@ -54,10 +54,14 @@ class Session:
         params: Mapping[str, Any] | None = None,
         *,
         fetch: bool = True,
+        at_once: int | None = None,
         progress: Callable[[Progress], None] | None = None,
         each: Callable[[Result], None] | None = None,
     ) -> Result:
-        """As `execute`, with the whole Result; `each` is called with every statement's own as it comes."""
+        """As `execute`, with the whole Result; `each` is called with every statement's own as it comes.
+
+        More rows than `at_once` stay in the database until the DataFrame that stands for them is used.
+        """
         from thanosql.engine.dispatcher import Result
         from thanosql.engine.parser import parse_with_texts
 
@@ -66,7 +70,7 @@ class Session:
         with self._one_at_a_time:
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
-                    result = self._run_one(statement, text, sql, params or {}, fetch, progress)
+                    result = self._run_one(statement, text, sql, params or {}, fetch, at_once, progress)
                 except ThanoSQLError as error:
                     if len(statements) > 1:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
@@ -82,12 +86,14 @@ class Session:
         source: str,
         params: Mapping[str, Any],
         fetch: bool,
+        at_once: int | None,
         progress: Callable[[Progress], None] | None,
     ) -> Result:
         from thanosql.engine import dispatcher, planner, statements  # noqa: F401  (registers them)
 
         with ExitStack() as resources:
             environment = self._environment(text, source, params, fetch, resources)
+            environment.at_once = at_once
             if progress is not None:
                 environment.progress = progress
             try:

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from thanosql.engine import replacement
-from thanosql.engine.connection import Answer, Connection
+from thanosql.engine.connection import Connection
 from thanosql.engine.copying import chunks
-from thanosql.engine.frames import casts, frame
+from thanosql.engine.frames import as_frame, casts
 from thanosql.engine.naming import Column, fresh, quoted, too_long
 from thanosql.engine.query_errors import NO_PRIVILEGE, READ_ONLY, explained
 from thanosql.engine.syntax import SQL
@@ -148,11 +148,19 @@ class Snapshot:
             self._connection.copy_ahead(table, data)
         self._connection.finish_copy()
 
-    def frame(self) -> pd.DataFrame:
-        """The query's columns with the written ones (a name that the query has is replaced in its place), in order."""
+    def frame(self, at_once: int | None = None) -> pd.DataFrame:
+        """The query's columns with the written ones (a name that the query has is replaced in its place), in order.
+
+        More rows than `at_once` stay with the server until the frame is used (`held_frame`).
+        """
         self._index(*self._tables)
-        answer = self._connection.execute(f"SELECT {self._picked()} {self._joined()}", casts=casts())
-        return as_frame(self._connection, answer)
+        query = f"SELECT {self._picked()} {self._joined()}"
+        if at_once is not None and self.rows > at_once and not self._connection.in_transaction:
+            from thanosql.engine.held import hold
+            from thanosql.engine.held_frame import HeldFrame
+
+            return HeldFrame(hold(self._connection, query))
+        return as_frame(self._connection, self._connection.execute(query, casts=casts()))
 
     def into_temporary(self) -> str:
         """The same as a temporary table that outlives the snapshot; its name, quoted."""
@@ -297,10 +305,3 @@ def find_column(columns: Sequence[Column], name: str, option: str) -> Column:
     close = did_you_mean(name, by_name)
     hint = close if close and close.startswith("Did") else f"{option} = 'name' chooses one of them."
     raise ThanoSQLDataError(f"The query has no column '{name}' ({option}). Its columns: {listed}.", hint=hint)
-
-
-def as_frame(connection: Connection, answer: Answer) -> pd.DataFrame:
-    """An answer that was asked for with `casts()` as a DataFrame."""
-    assert answer.fields is not None
-    arrays = connection.arrays_among([oid for _, oid in answer.fields])
-    return frame(answer.fields, answer.rows, arrays=arrays, iso=connection.writes_iso_dates)

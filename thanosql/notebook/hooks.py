@@ -57,7 +57,7 @@ class Views:
         key = id(value)
         gone: Callable[[Any], object] = lambda _: self._known.pop(key, None)  # noqa: E731
         bare = replace(result, rows=None, report=None)  # or the value would live as long as its view
-        shape = (list(value.columns), len(value)) if result.rows is not None else None
+        shape = _shape(value) if result.rows is not None else None
         self._known[key] = _Known(weakref.ref(value, gone), bare, showing, note, shape)
 
     def bundle(self, value: Any) -> dict[str, str] | None:
@@ -71,8 +71,8 @@ class Views:
         showing, note = known.showing, known.note
         if known.shape is None:
             result = replace(known.result, report=value)
-        elif known.shape == (list(alive.columns), len(alive)):
-            result = replace(known.result, rows=value)
+        elif known.shape == _shape(alive):
+            result = replace(known.result, rows=views.first_rows(value, showing.limit))
         else:
             return None
         bundle = {"text/plain": views.as_text(result, showing.limit) + (f"\n{note}" if note else "")}
@@ -81,6 +81,13 @@ class Views:
             if page is not None:
                 bundle["text/html"] = page
         return bundle
+
+
+def _shape(frame: Any) -> tuple[list[Any], int]:
+    from thanosql.engine.held import held_by
+
+    held = held_by(frame)
+    return (list(frame.columns), len(frame)) if held is None else (held.names, held.count)
 
 
 def complete_cells(shell: Any) -> None:

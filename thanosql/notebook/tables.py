@@ -18,6 +18,8 @@ LONGEST = 2000  # characters of one value in a notebook
 LONGEST_LINE = 60  # columns of one value in a terminal
 NARROW = 3  # a table of so few columns stays one on a phone
 
+ROWS_IN_ALL = "rows in all"
+
 Cell = Callable[[int, Any], Html]
 
 
@@ -58,7 +60,7 @@ def as_html(
         body.append(element("tr", own, theirs))
     return element(
         "table",
-        element("caption", caption or counted(len(frame), limit)),
+        element("caption", caption or counted(length(frame), limit)),
         element("thead", head),
         element("tbody", body),
         class_="thanosql-table" + (" thanosql-narrow" if len(names) <= NARROW and not before else ""),
@@ -69,6 +71,11 @@ def rows(frame: pd.DataFrame, limit: int) -> Iterator[tuple[Any, ...]]:
     """The values of the first `limit` rows (all of them for 0)."""
     shown = frame.iloc[:limit] if limit else frame
     return zip(*(shown.iloc[:, position] for position in range(len(frame.columns)))) if len(frame.columns) else iter(())
+
+
+def length(frame: pd.DataFrame) -> int:
+    """How many rows there are, where a frame is but the first of them."""
+    return int(frame.attrs.get(ROWS_IN_ALL, len(frame)))
 
 
 def counted(count: int, limit: int) -> str:
@@ -100,8 +107,8 @@ def as_text(frame: pd.DataFrame, limit: int = 0, width: int = LONGEST_LINE) -> s
         return "  ".join(cells).rstrip()
 
     found = [drawn(names), "  ".join("─" * size for size in widths), *map(drawn, lines)]
-    if not len(frame) or (limit and len(frame) > limit):
-        found.append(f"({counted(len(frame), limit)})")
+    if not len(frame) or (limit and length(frame) > limit):
+        found.append(f"({counted(length(frame), limit)})")
     return "\n".join(found)
 
 

@@ -18,6 +18,8 @@ from thanosql.notebook.markup import Html, element
 from thanosql.notebook.players import Players
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
 
@@ -69,6 +71,18 @@ def frame_of(result: Result) -> Any:
     if result.rows is not None:
         return result.rows
     return getattr(result.report, "frame", lambda: None)()
+
+
+def first_rows(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """What of a frame is shown: of one whose rows are still in the database, the first (all of them for 0)."""
+    from thanosql.engine.held import held_by
+
+    held = held_by(frame)
+    if held is None or not limit:
+        return frame
+    head = held.head(limit)
+    head.attrs[tables.ROWS_IN_ALL] = held.count
+    return head
 
 
 def _table(result: Result, showing: Showing) -> Html | None:

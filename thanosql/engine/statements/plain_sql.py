@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.held import held_by
 from thanosql.engine.planner import Environment, Plan, plan, render
 from thanosql.engine.syntax import SQL, Query, Statement
 
@@ -31,7 +32,8 @@ def plan_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
 
 @run.register
 def run_sql(plan: SQLPlan, environment: Environment) -> Result:
-    answer = environment.database.run(plan.sql)
+    answer = environment.database.run(plan.sql, environment.at_once)
     if isinstance(answer, str):
         return Result(status=answer)
-    return Result(status=f"SELECT {len(answer)}", rows=answer)
+    held = held_by(answer)
+    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer)

@@ -55,7 +55,7 @@ def plan_print(statement: PrintAudio, environment: Environment) -> PrintPlan:
 def run_print(plan: PrintPlan, environment: Environment) -> Result:
     return Result(
         status=f"PRINT AUDIO {plan.snapshot.rows}",
-        rows=plan.snapshot.frame(),
+        rows=plan.snapshot.frame(environment.at_once),
         audio_column=plan.audio.name,
         display={"players": True},
     )
