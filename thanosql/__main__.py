@@ -134,11 +134,11 @@ def _say(error: ThanoSQLError) -> None:
 
 def show(result: Result, form: str = "table", quiet: bool = False, limit: int = 0) -> None:
     """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, 0 for all."""
-    from thanosql.notebook.views import frame_of
+    from thanosql.notebook.views import as_text, frame_of
 
     frame = frame_of(result)
     if frame is not None:
-        print(_formatted(frame, form, limit))
+        print(as_text(result, limit) if form == "table" else _formatted(frame, form))
     elif not quiet:
         print(result.status, file=sys.stderr if form != "table" else sys.stdout)
     if result.note and not quiet:
@@ -146,14 +146,10 @@ def show(result: Result, form: str = "table", quiet: bool = False, limit: int = 
     sys.stdout.flush()
 
 
-def _formatted(frame: Any, form: str, limit: int) -> str:
+def _formatted(frame: Any, form: str) -> str:
     if form == "csv":
         return str(frame.to_csv(index=False)).rstrip("\n")
-    if form == "json":
-        return str(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
-    from thanosql.notebook.tables import as_text
-
-    return as_text(frame, limit)
+    return str(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from thanosql.engine.dispatcher import Result
 from thanosql.models.access import AudioAccess
-from thanosql.notebook import diff
+from thanosql.notebook import diff, views
 from thanosql.notebook.markup import element
 from thanosql.notebook.players import Players, playable
 from thanosql.notebook.tables import as_text
@@ -123,6 +123,20 @@ def test_an_evaluation_shows_its_worst_rows_first_with_the_words_that_differ(rec
     assert "<del" in page
     assert "<ins" in page
     assert "2 rows with errors, worst first" in page
+
+
+def test_an_evaluation_in_a_terminal_has_its_worst_rows_below() -> None:
+    frame = pd.DataFrame([{"utterances": 2, "words": 5, "wer": 0.6}])
+    utterances = [
+        {"row": 1, "audio": None, "reference": "one two", "hypothesis": "one \x1b[2Jtoo", "errors": 1},
+        {"row": 2, "audio": None, "reference": "a b c", "hypothesis": "a", "errors": 2},
+        {"row": 3, "audio": None, "reference": "same", "hypothesis": "same", "errors": 0},
+    ]
+    lines = views.as_text(Result(status="EVALUATE 3", rows=frame, display={"utterances": utterances}), 0).splitlines()
+    assert lines[-2:] == ["row 2: a [-b-] [-c-]", "row 1: one [-two-]{+␛[2Jtoo+}"]
+    assert views.as_text(
+        Result(status="EVALUATE 3", rows=frame, display={"utterances": utterances[2:]}), 0
+    ) == "\n".join(lines[:3])
 
 
 @given(st.lists(st.sampled_from(["one", "two", "three"])), st.lists(st.sampled_from(["one", "two", "four"])))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thanosql.notebook import diff, tables
-from thanosql.notebook.markup import Html, element, join
+from thanosql.notebook.markup import Html, element, join, visible
 from thanosql.notebook.players import Players
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
     """The utterances with the most errors first: player, what was said against what was heard, errors."""
     if not utterances:
         return None
-    wrong = sorted((one for one in utterances if one["errors"]), key=lambda one: (-one["errors"], one["row"]))
+    wrong = _with_errors(utterances)
     if not wrong:
         return element("p", "Every utterance was heard as its reference says.", class_="thanosql-note")
     shown = wrong[: limit or None]
@@ -121,6 +121,19 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
         "caption", f"{many} with errors, worst first{f', {len(shown)} shown' if wrong[len(shown) :] else ''}"
     )
     return element("table", caption, element("thead", head), element("tbody", body), class_="thanosql-table")
+
+
+def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
+    """The same in lines: the row, and `[-what was said-]{+what was heard+}`; nothing where there are no errors."""
+    wrong = _with_errors(utterances)
+    shown = wrong[: limit or None]
+    lines = [f"row {one['row']}: {diff.as_text(str(one['reference']), str(one['hypothesis']))}" for one in shown]
+    many = f"{tables.counted(len(wrong), 0)} with errors, [-said-]{{+heard+}}, worst first:"
+    return "\n".join(visible(line) for line in (many, *lines)) if wrong else ""
+
+
+def _with_errors(utterances: Sequence[Row]) -> list[Row]:
+    return sorted((one for one in utterances if one["errors"]), key=lambda one: (-one["errors"], one["row"]))
 
 
 def duration(seconds: float) -> str:

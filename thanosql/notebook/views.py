@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
 
+WORST = 10  # rows of an evaluation that a text shows where all rows are asked for
+
 
 @dataclass(frozen=True, kw_only=True)
 class Showing:
@@ -63,7 +65,10 @@ def known(result: Result, session: Session) -> Result:
 def as_text(result: Result, limit: int) -> str:
     """The same where HTML is not shown: a terminal, a log, a diff of notebooks."""
     frame = frame_of(result)
-    return result.status if frame is None else tables.as_text(frame, limit)
+    if frame is None:
+        return result.status
+    worst = evaluation.worst_as_text(result.display.get("utterances", ()), limit or WORST)
+    return tables.as_text(frame, limit) + (f"\n\n{worst}" if worst else "")
 
 
 def frame_of(result: Result) -> Any:

@@ -18,7 +18,7 @@
     ).split(" ")
   );
   const ATOMS = new Set(["TRUE", "FALSE", "NULL"]);
-  const BASES = new Set(["Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny"]);
+  const BASES = new Set(["Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"]);
 
   // Strings and comments may go over lines: `until` is what ends the one that the line begins in.
   const tokens = {
