@@ -4,10 +4,12 @@ said."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import thanosql
 from tests.engine.databases import Peer, said
 from thanosql.engine.cursor_snapshot import CursorSnapshot
 from thanosql.engine.database import Column, Database
@@ -109,3 +111,21 @@ def test_a_table_that_may_not_be_read_is_said_in_postgresqls_words(peer: Peer, r
         pytest.raises(ThanoSQLDatabaseError, match="permission denied for table secret"),
     ):
         session.snapshot(said("TABLE public.secret"))
+
+
+def test_predict_and_evaluate_work_and_a_table_is_refused_with_the_cure(restricted: Database, tmp_path: Path) -> None:
+    with thanosql.connect("postgresql://unused/", home=tmp_path) as session:
+        session.__dict__["database"] = restricted
+        session.execute("GET THANOSQL DATASET spoken_numbers")
+        paths = sorted((session.settings.workspace / "thanosql-dataset").rglob("*.flac"))[:2]
+        query = "SELECT path AS audio_path, 'one' AS text, 1.50::numeric(5,2) AS n FROM unnest(:paths::text[]) path"
+        heard = session.execute(f"PREDICT USING Wav2Vec2Tiny AS {query}", {"paths": [str(path) for path in paths]})
+        assert heard.audio_path.tolist() == [str(path) for path in paths]
+        assert heard.predict_result.notna().all()
+        assert [str(value) for value in heard.n] == ["1.50", "1.50"]
+        judged = session.execute(f"EVALUATE USING Wav2Vec2Tiny AS {query}", {"paths": [str(path) for path in paths]})
+        assert judged.words[0] == 2
+        with pytest.raises(ThanoSQLDatabaseError, match="may not make temporary tables"):
+            session.execute(
+                f"PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='heard') AS {query}", {"paths": [str(paths[0])]}
+            )

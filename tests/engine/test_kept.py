@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 import thanosql
+from tests.engine.databases import Peer
 from tests.models.recordings import wav
-from thanosql import ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLModelError
+from thanosql import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLModelError
 from thanosql.engine import kept, recipes
 from thanosql.engine.options import describe
 from thanosql.engine.session import Session
@@ -176,6 +177,29 @@ def test_an_interruption_loses_nothing_that_was_recognized(calls: Session, log: 
     calls.__dict__["loaded"] = Loaded(Counting(log))
     calls.execute(WRITE)
     assert sum(times == 2 for times in times_heard(log).values()) == 4  # those of the batch that was interrupted
+
+
+def test_a_lost_connection_loses_nothing_that_was_recognized(
+    calls: Session, database_url: str, log: Path, peer: Peer
+) -> None:
+    class Losing(Counting):
+        def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+            if sum(times_heard(self.log).values()) == 20:
+                peer(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'thanosql' AND datname = current_database()"
+                )
+            return super().transcribe(waveforms, options)
+
+    calls.__dict__["loaded"] = Loaded(Losing(log))
+    with pytest.raises(ThanoSQLConnectionError):
+        calls.execute(WRITE)
+    heard = sum(times_heard(log).values())
+    assert heard >= 24
+    assert calls.execute("SELECT to_regclass('heard') IS NULL AS none").none[0]
+    calls.__dict__["loaded"] = Loaded(Counting(log))
+    assert calls.execute(WRITE, fetch=False) == "PREDICT 60"
+    assert set(times_heard(log).values()) == {1}
 
 
 def test_a_nested_predict_is_kept_until_the_whole_statement_is_done(calls: Session, log: Path) -> None:

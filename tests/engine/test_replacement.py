@@ -381,6 +381,11 @@ def test_rows_that_a_constraint_refuses_leave_the_table_as_it_was(database: Data
         ),
         ("CREATE RULE quiet AS ON DELETE TO s.calls DO INSTEAD NOTHING", "rule quiet"),
         ("CREATE PUBLICATION thanosql_pub FOR TABLE s.calls", "publication thanosql_pub"),
+        ("CREATE PUBLICATION thanosql_pub FOR ALL TABLES", "publication thanosql_pub"),
+        (
+            "DROP TABLE s.calls; CREATE TYPE s.call AS (id int); CREATE TABLE s.calls OF s.call",
+            "it is a table OF a type",
+        ),
         ("CREATE TABLE s.child () INHERITS (s.calls)", "s.child inherits from it"),
         ("CREATE TABLE s.parent (id int); ALTER TABLE s.calls INHERIT s.parent", "it inherits from s.parent"),
         (
