@@ -194,7 +194,7 @@ _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     ),
     "closes none": lambda stop: stop.refusal("This parenthesis closes none that is open."),
     "not planned": lambda stop: stop.refusal(
-        f"{stop.before().upper} stands before BUILD, FIT, PREDICT or EVALUATE, not before {stop.found}."
+        f"{stop.before().upper} stands before BUILD, FIT, PREDICT, EVALUATE or ALIGN, not before {stop.found}."
     ),
     "more behind": lambda stop: stop.refusal(
         f"The statement is at its end here, but {stop.found} follows.", "Statements are divided by ;."

@@ -1,7 +1,7 @@
 """A statement over rows in; its model, options, query and columns, looked up and checked, out.
 
-It is the first half of a plan, and all that EXPLAIN and CHECK need: each of BUILD, FIT, PREDICT and EVALUATE registers its
-own in its file. Names and options come first, within a second; then the query is run; no audio is read.
+It is the first half of a plan, and all that EXPLAIN and CHECK need: each of BUILD, FIT, PREDICT, EVALUATE and ALIGN
+registers its own in its file. Names and options come first, within a second; then the query is run; no audio is read.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """`kind` is BUILD, FIT, PREDICT or EVALUATE; `options` are the statement's, `how` the family's; `writes` says which
-    model or table it would make, or replace."""
+    """`kind` is BUILD, FIT, PREDICT, EVALUATE or ALIGN; `options` are the statement's, `how` the family's; `writes` says
+    which model or table it would make, or replace."""
 
     kind: str
     model: Model

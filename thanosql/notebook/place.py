@@ -13,7 +13,7 @@ from thanosql.notebook.language import SQL_WORDS, keywords
 
 _CLAUSES = "SELECT FROM JOIN WHERE GROUP ORDER HAVING ON SET INTO UPDATE VALUES RETURNING LIMIT TABLE"
 CLAUSES = frozenset(_CLAUSES.split())
-PLANNED = ("BUILD MODEL", "FIT MODEL", "PREDICT USING", "EVALUATE USING")
+PLANNED = ("BUILD MODEL", "FIT MODEL", "PREDICT USING", "EVALUATE USING", "ALIGN USING")
 LONGEST = 100_000  # characters; past it nothing is offered
 
 
@@ -153,7 +153,7 @@ def _query_begin(words: Sequence[str]) -> int | None:
         own = {"DROP": "MODEL", "DELETE": "MODEL", "ROLLBACK": "MODEL"}.get(words[0])
         if own and len(words) > 1 and words[1] != own:
             return 0
-        if words[0] == "EXPLAIN" and len(words) > 1 and words[1] not in ("BUILD", "FIT", "PREDICT", "EVALUATE"):
+        if words[0] == "EXPLAIN" and len(words) > 1 and words[1] not in WITH_QUERY:
             return 0
     first = words[1] if words[0] in ("EXPLAIN", "CHECK") and len(words) > 1 else words[0]
     return words.index("AS") + 1 if first in WITH_QUERY and "AS" in words else None

@@ -231,3 +231,19 @@ def test_a_good_table_has_no_problems_and_says_so(numbers: Session) -> None:
     result = numbers.run("CHECK FIT MODEL m USING Wav2Vec2Tiny AS SELECT * FROM librispeech_test LIMIT 10")
     assert result.value.empty
     assert "no problem found" in result.note
+
+
+def test_align_is_explained_and_checked(numbers: Session) -> None:
+    said = "SELECT audio_path, text FROM librispeech_test ORDER BY audio_path LIMIT 2"
+    plan = explained(numbers, f"ALIGN USING Wav2Vec2Tiny OPTIONS (table_name='aligned') AS {said}")
+    assert (plan["statement"], plan["rows"], plan["writes"]) == ("ALIGN", "2", "table public.aligned (made)")
+    frame = numbers.execute(
+        f"CHECK ALIGN USING Wav2Vec2Tiny AS ({said}) UNION ALL SELECT 'none.wav', 'one' UNION ALL SELECT 'none.wav', NULL"
+    )
+    assert frame[["row", "problem"]].values.tolist() == [
+        [3, "unreadable audio"],
+        [4, "unreadable audio"],
+        [4, "no text"],
+    ]
+    with pytest.raises(ThanoSQLDataError, match="no column 'said'"):
+        numbers.execute(f"CHECK ALIGN USING Wav2Vec2Tiny OPTIONS (text_col='said') AS {said}")

@@ -20,7 +20,7 @@ from thanosql.engine.naming import Column
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import MISSING, AudioRows, RemoteOptions, access_of, inspect
-from thanosql.engine.subject import open_rows
+from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
@@ -83,8 +83,8 @@ class AlignPlan(Plan):
     words: WordsTable | None
 
 
-@plan.register
-def plan_align(statement: Align, environment: Environment) -> AlignPlan:
+@subject.register
+def subject_of_align(statement: Align, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
     options, transcribe = bind(
         statement.options,
@@ -100,16 +100,25 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
     text = snapshot.column(options.text_col, option="text_col")
     refuse_taken(snapshot, [column.name for column in _columns(options)[1:]])
     target = snapshot.check_target(options.table_name) if options.table_name is not None else None
+    return Subject("ALIGN", model, options, transcribe, snapshot, audio, text, target, written(target))
+
+
+@plan.register
+def plan_align(statement: Align, environment: Environment) -> AlignPlan:
+    about = subject_of_align(statement, environment)
+    model, options, snapshot, audio, text = about.model, about.options, about.snapshot, about.audio, about.text
+    assert isinstance(about.how, TranscribeOptions)
+    assert text is not None
     words = None
     if options.words_table is not None:
-        words = plan_words(snapshot, options.words_table, options.row_key, audio, options.result_col, target)
+        words = plan_words(snapshot, options.words_table, options.row_key, audio, options.result_col, about.target)
     strict = options.on_error == "raise"
     rows = inspect(snapshot, audio, environment, access_of(options, environment), list_failures=strict)
     texts = _texts(snapshot, text, model, environment)
     if strict:
         rows.refuse(audio.name)
         _refuse_texts(texts, text, model)
-    return AlignPlan(model, options, transcribe, snapshot, audio, text, rows, texts, target, words)
+    return AlignPlan(model, options, about.how, snapshot, audio, text, rows, texts, about.target, words)
 
 
 @run.register
@@ -119,7 +128,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     seconds = time.perf_counter() - started
     note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
     # Read before the replacement: the query may have read the very table that is replaced.
-    frame = plan.snapshot.frame() if environment.fetch or plan.target is None else None
+    frame = plan.snapshot.frame(environment.at_once) if environment.fetch or plan.target is None else None
     note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
     return Result(status=f"ALIGN {plan.snapshot.rows}", rows=frame, note=note, audio_column=plan.audio.name)
 

@@ -23,7 +23,7 @@ COLUMNS = ["row", "path", "problem", "reason"]
 
 @dataclass(frozen=True, slots=True)
 class Check(Statement):
-    """CHECK {BUILD | FIT | PREDICT | EVALUATE} …"""
+    """CHECK {BUILD | FIT | PREDICT | EVALUATE | ALIGN} …"""
 
     statement: Statement
 
@@ -57,7 +57,8 @@ def run_check(plan: CheckPlan, environment: Environment) -> Result:
 
 def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, str, str]]:
     known = known_of(about, environment) if about.text is not None else None
-    trained = trained_rows(about.model) if about.text is not None else frozenset[str]()
+    # What a model learned from may be aligned with it: nothing is measured.
+    trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
     inspection = Inspection(about, known, trained, access_of(about.options, environment), environment.progress)
     for row, audio, problems in inspection.rows():
         for problem in problems:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explain(Statement):
-    """EXPLAIN {BUILD | FIT | PREDICT | EVALUATE} …"""
+    """EXPLAIN {BUILD | FIT | PREDICT | EVALUATE | ALIGN} …"""
 
     statement: Statement
 
