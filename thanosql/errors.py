@@ -86,7 +86,8 @@ class ThanoSQLModelError(ThanoSQLError):
 
 
 class ThanoSQLDataError(ThanoSQLError):
-    """Rows, columns, audio or text that cannot be used. `rows` lists the offending ones, as mappings of one shape."""
+    """Rows, columns, audio or text that cannot be used. `rows` lists the offending ones, as mappings of one shape;
+    `option` is the option, and its value, that names what is not there."""
 
     SHOWN = 10
 
@@ -95,11 +96,13 @@ class ThanoSQLDataError(ThanoSQLError):
         message: str,
         *,
         rows: Sequence[Mapping[str, Any]] = (),
+        option: tuple[str, str] | None = None,
         hint: str | None = None,
         position: Position | None = None,
     ) -> None:
         super().__init__(message, hint=hint, position=position)
         self.rows = list(rows)
+        self.option = option
 
     def __str__(self) -> str:
         parts = [self.message]

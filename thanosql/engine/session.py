@@ -89,22 +89,24 @@ class Session:
         at_once: int | None,
         progress: Callable[[Progress], None] | None,
     ) -> Result:
-        from thanosql.engine import dispatcher, planner, statements  # noqa: F401  (registers them)
+        from thanosql.engine import dispatcher, planner, statements, suggestions  # noqa: F401  (registers them)
 
-        with ExitStack() as resources:
-            environment = self._environment(text, source, params, fetch, resources)
-            environment.at_once = at_once
-            if progress is not None:
-                environment.progress = progress
-            try:
+        try:
+            with ExitStack() as resources:
+                environment = self._environment(text, source, params, fetch, resources)
+                environment.at_once = at_once
+                if progress is not None:
+                    environment.progress = progress
                 return dispatcher.run(planner.plan(statement, environment), environment)
-            except ThanoSQLError:
-                raise
-            except Exception as error:
-                raise ThanoSQLInternalError(
-                    f"This is a defect of ThanoSQL: {type(error).__name__}: {error}",
-                    hint="Please report it with the statement; the cause is in the error's __cause__.",
-                ) from error
+        except ThanoSQLError as error:
+            opened = self.__dict__.get("database")
+            suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)
+            raise
+        except Exception as error:
+            raise ThanoSQLInternalError(
+                f"This is a defect of ThanoSQL: {type(error).__name__}: {error}",
+                hint="Please report it with the statement; the cause is in the error's __cause__.",
+            ) from error
 
     def _environment(
         self, text: str, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack

@@ -304,4 +304,6 @@ def find_column(columns: Sequence[Column], name: str, option: str) -> Column:
     listed = ", ".join(by_name) or "none"
     close = did_you_mean(name, by_name)
     hint = close if close and close.startswith("Did") else f"{option} = 'name' chooses one of them."
-    raise ThanoSQLDataError(f"The query has no column '{name}' ({option}). Its columns: {listed}.", hint=hint)
+    raise ThanoSQLDataError(
+        f"The query has no column '{name}' ({option}). Its columns: {listed}.", option=(option, name), hint=hint
+    )
