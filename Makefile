@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test check lint format bench docs notebooks browser clean
+.PHONY: help setup demo test check lint format bench docs notebooks browser lab clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -33,6 +33,12 @@ browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and 
 	scripts/install_chromium.sh
 	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
 
+lab: setup  ## JupyterLab with the notebooks, and the colours of their cells
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	mkdir -p $(VENV)/share/jupyter/labextensions
+	ln -sfn $(CURDIR)/thanosql/labextension $(VENV)/share/jupyter/labextensions/thanosql
+	$(BIN)/jupyter lab notebooks
+
 check: lint test  ## lint, then the suite with warnings as errors
 
 lint: setup  ## format, style, types, import direction
@@ -46,6 +52,7 @@ format:  ## rewrites the sources as ruff has them
 	$(BIN)/ruff check --fix .
 
 bench: setup  ## every benchmark, one after the other
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: setup  ## the documentation's site, strictly, in site/
