@@ -83,7 +83,13 @@ def train(
     if saved is not None:
         _offer(saved, options)
     varied = variety.chosen(options.augment)
-    sound = {"read": read, "config": config, "seed": options.seed, "normalized": features.do_normalize}
+    sound = {
+        "read": read,
+        "config": config,
+        "seed": options.seed,
+        "epochs": options.max_epochs,
+        "normalized": features.do_normalize,
+    }
     with ExitStack() as stack:
         stack.enter_context(_own_randomness(device))
         stack.enter_context(_memory(options))
