@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -70,7 +70,10 @@ class Inspection:
         trained: frozenset[str],
         access: AudioAccess,
         progress: Callable[[Progress], None],
+        durations: MutableSequence[float] | None = None,
     ) -> None:
+        """`durations[row - 1]` becomes the seconds that were decoded: a header may be wrong, or far away."""
+        self._durations = durations
         self._about = about
         self._known = known
         self._trained = trained
@@ -89,6 +92,8 @@ class Inspection:
                 while chunk := list(islice(stream, chunk_size(about.audio))):
                     for row, heard in zip(chunk, pool.map(self._listen, [row[1] for row in chunk])):
                         number, audio, text = (*row, None)[:3]
+                        if self._durations is not None and not heard.failure:
+                            self._durations[number - 1] = heard.samples / SAMPLING_RATE
                         if problems := list(self._problems(number, audio, text, heard)):
                             yield number, audio, problems
                         done += 1

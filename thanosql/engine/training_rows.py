@@ -65,7 +65,7 @@ def training_rows(about: Subject, environment: Environment) -> TrainingRows:
         family.prepare(about.model.checkpoint, environment.settings, enumerate(checked, start=1), how)
     groups = _groups(about) if how.valid_group is not None else None
     known = family.spelled(about.model.checkpoint, environment.settings, spoken, how)
-    inspection = Inspection(about, known, frozenset(), access, environment.progress)
+    inspection = Inspection(about, known, frozenset(), access, environment.progress, rows.seconds)
     skipped, findings = _sorted(inspection, texts, how)
     left_out = frozenset(row["row"] for row in skipped)
     learned = Rows(about.snapshot, about.audio, rows, texts, left_out, groups)

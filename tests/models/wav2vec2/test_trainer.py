@@ -15,12 +15,13 @@ from tests.models import checkpoints
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import AudioError
 from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions
+from thanosql.models.wav2vec2 import arithmetic
 from thanosql.models.wav2vec2.checkpoint import load_model
 from thanosql.models.wav2vec2.draws import generator
 from thanosql.models.wav2vec2.trainer import train
 
 PITCHES = {"E": 300.0, "T": 700.0, "A": 1_500.0, "O": 3_000.0}  # Hz: a language of whistles
-OPTIONS = TrainOptions(batch_size=4, max_epochs=2, learning_rate=1e-3, max_seconds=30)
+OPTIONS = TrainOptions(batch_size=4, max_epochs=2, learning_rate=1e-3, max_seconds=30, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -237,9 +238,59 @@ def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_var
     assert sum(passes) == 20 + asked
 
 
+@pytest.mark.parametrize("augment", [True, False])
+def test_a_row_of_ten_minutes_among_short_ones_makes_no_forward_pass_longer(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augment: bool
+) -> None:
+    from thanosql.models.wav2vec2 import objective
+
+    passes: list[float] = []
+    logits: Callable[..., Any] = objective.frame_logits
+
+    def padded(model: Any, features: Any, *masks: Any) -> Any:
+        passes.append(len(features) * max(map(len, features)) / 50)
+        return logits(model, features, *masks)
+
+    monkeypatch.setattr(objective, "frame_logits", padded)
+    rows = [
+        *utterances(10),
+        TrainingUtterance(11, "11.wav", "TEA", 600.0),
+        TrainingUtterance(12, "12.wav", "A" * 9, 1.8),
+    ]
+    texts = {row.audio: row.text for row in rows}
+
+    def read(audio: str | bytes) -> np.ndarray:
+        assert audio != "11.wav"
+        return whistle(texts[audio])
+
+    report = run(base, tmp_path / "model", replace(OPTIONS, max_seconds=2.5, augment=augment), rows, read=read)
+    assert [row["row"] for row in report.skipped] == [11]
+    assert "600.0 s long" in report.skipped[0]["reason"]
+    assert report.utterances == 11
+    assert max(passes) <= 2.5
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"_is_avx512_bf16_supported": True}, "bfloat16"),
+        ({"_is_amx_tile_supported": True}, "bfloat16"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_processor_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, bool], expected: str
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: found.get(name, False), raising=False)
+    assert arithmetic.of_training("auto", torch.device("cpu")) == expected
+    assert arithmetic.of_training("float32", torch.device("cpu")) == "float32"
+
+
 def test_bfloat16_trains_to_about_the_same_loss(base: Path, tmp_path: Path) -> None:
     exact, rough = (
         run(base, tmp_path / precision, replace(OPTIONS, precision=precision)) for precision in ("float32", "bfloat16")
     )
     assert rough.loss == pytest.approx(exact.loss, rel=0.05)
     assert all(value.dtype == torch.float32 for value in weights(tmp_path / "bfloat16").values())
+    assert (exact.precision, rough.precision) == ("float32", "bfloat16")
