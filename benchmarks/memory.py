@@ -1,11 +1,13 @@
 """Peak memory and time of PREDICT … table_name against the number of rows, with a recognizer that takes no time.
 
-    python benchmarks/memory.py [--rows 1000 10000 100000 1000000] [--distinct] [--picture docs/rows.svg] [--url …]
+    python benchmarks/memory.py [--rows 1000 10000 100000 1000000] [--audio files|distinct|bytes] [--url …]
 
 Each size runs in a process of its own, from query to table: the snapshot, the check of every header, decoding, keeping
 each prediction for a run that is taken up again, COPY, and the table put in place. The rows refer to a thousand
-recordings of 10 ms; with --distinct each holds one of its own (bytea), which takes ten times as long, most of it in the
-decoder. The goal is the growth of the peak from 10,000 to 1,000,000 rows; the process's own, not PostgreSQL's.
+recordings of 10 ms; `--audio distinct` gives each a file of its own (hard links: as many references, headers, decodings
+and kept predictions as rows), `--audio bytes` its own bytea; both take ten times as long, most of it in the decoder.
+The goal is the growth of the peak from 10,000 to 1,000,000 rows; the process's own, not PostgreSQL's. The curves of
+`--audio files` are drawn into docs/rows.svg.
 """
 
 from __future__ import annotations
@@ -34,6 +36,12 @@ GOAL_MEGABYTES = 200.0
 COMPARED = (10_000, 1_000_000)
 RECORDINGS = 1000
 SAMPLES, RATE = 160, 16_000
+# It has a ground of its own, so that it is read on pages of either kind.
+STYLE = (
+    "rect{fill:#fff}text{fill:#222}.grid{stroke:#ddd}.point{fill:#1f77b4}"
+    ".curve{fill:none;stroke:#1f77b4;stroke-width:2}@media(prefers-color-scheme:dark){"
+    "rect{fill:#1c1f26}text{fill:#ddd}.grid{stroke:#3a3f4a}.point{fill:#6cb6ff}.curve{stroke:#6cb6ff}}"
+)
 
 
 class Stub:
@@ -49,13 +57,13 @@ class Stub:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
-    parser.add_argument("--picture", type=Path, default=Path(__file__).parents[1] / "docs" / "rows.svg")
+    parser.add_argument("--picture", type=Path, help="docs/rows.svg for --audio files")
     parser.add_argument("--url", default=os.environ.get("THANOSQL_DATABASE_URL"))
-    parser.add_argument("--distinct", action="store_true")
+    parser.add_argument("--audio", choices=("files", "distinct", "bytes"), default="files")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.url, given.one, given.distinct)))
+        print(json.dumps(measure(given.url, given.one, given.audio)))
         return
     parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
     parent.chmod(0o755)
@@ -64,7 +72,7 @@ def main() -> None:
         points = []
         print(f"{'rows':>10} {'seconds':>9} {'µs a row':>9} {'peak MB':>8}")
         for rows in given.rows:
-            command = [sys.executable, __file__, "--one", str(rows), "--url", url, *["--distinct"] * given.distinct]
+            command = [sys.executable, __file__, "--one", str(rows), "--url", url, "--audio", given.audio]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             seconds, peak = json.loads(done.stdout)
             points.append((rows, seconds, peak))
@@ -76,12 +84,13 @@ def main() -> None:
     if all(rows in peaks for rows in COMPARED):
         growth = peaks[COMPARED[1]] - peaks[COMPARED[0]]
         print(f"growth of the peak {growth:8.0f} MB (goal: at most {GOAL_MEGABYTES:g})")
-    if len(points) > 1:
-        given.picture.parent.mkdir(exist_ok=True)
+    if given.picture is None and given.audio == "files":
+        given.picture = Path(__file__).parents[1] / "docs" / "rows.svg"
+    if len(points) > 1 and given.picture is not None:
         given.picture.write_text(picture(points), encoding="utf-8")
 
 
-def measure(url: str, rows: int, distinct: bool) -> tuple[float, float]:
+def measure(url: str, rows: int, kind: str) -> tuple[float, float]:
     """Seconds of the statement, and the process's peak in megabytes."""
     header = b"RIFF" + (36 + SAMPLES).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     header += b"\1\0\1\0" + RATE.to_bytes(4, "little") * 2 + b"\1\0\10\0data" + SAMPLES.to_bytes(4, "little")
@@ -90,8 +99,19 @@ def measure(url: str, rows: int, distinct: bool) -> tuple[float, float]:
         for number in range(RECORDINGS):
             content = header + number.to_bytes(4, "big") + b"\x80" * (SAMPLES - 4)
             (session.settings.workspace / f"{number}.wav").write_bytes(content)
+            if kind == "distinct":
+                (session.settings.workspace / str(number)).mkdir()
+                for link in range(number or RECORDINGS, rows + 1, RECORDINGS):
+                    os.link(
+                        session.settings.workspace / f"{number}.wav",
+                        session.settings.workspace / f"{number}/{link}.wav",
+                    )
         own = f"decode('{header.hex()}', 'hex') || int4send(i) || decode(repeat('80', {SAMPLES - 4}), 'hex')"
-        audio = own if distinct else f"i % {RECORDINGS} || '.wav'"
+        audio = {
+            "files": f"i % {RECORDINGS} || '.wav'",
+            "distinct": f"i % {RECORDINGS} || '/' || i || '.wav'",
+            "bytes": own,
+        }[kind]
         session.execute(
             "DROP TABLE IF EXISTS bench_calls, bench_heard; CREATE TABLE bench_calls AS SELECT i AS id,"
             f" {audio} AS audio_path FROM generate_series(1, {rows}) i"
@@ -120,7 +140,8 @@ def picture(points: Sequence[tuple[int, float, float]]) -> str:
     ticks = [(float(power), f"{10.0**power:g} s") for power in range(low, high + 1)]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 300" font-family="sans-serif" font-size="12">\n'
-        '<rect width="720" height="300" fill="white"/>\n'
+        f"<style>{STYLE}</style>\n"
+        '<rect width="720" height="300" rx="6"/>\n'
         + _panel(10, "Time of PREDICT … table_name", taken, ticks)
         + _panel(370, "Peak memory of the process", memory, marks)
         + "</svg>\n"
@@ -142,17 +163,15 @@ def _panel(
     drawn = [f'<text x="{begin}" y="30" font-size="14">{title}</text>']
     for value, label in ticks:
         y = at(points[0][0], value)[1]
-        drawn.append(f'<path d="M{begin} {y:.1f}h{width}" stroke="#ddd"/>')
+        drawn.append(f'<path d="M{begin} {y:.1f}h{width}" class="grid"/>')
         drawn.append(f'<text x="{begin - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     for rows, _ in points:
         x = at(rows, low)[0]
         drawn.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{rows:,}</text>')
     drawn.append(f'<text x="{begin + width / 2}" y="{bottom + 38}" text-anchor="middle">rows</text>')
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in points))
-    drawn.append(f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/>')
-    drawn += [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/>' for x, y in (at(*point) for point in points)
-    ]
+    drawn.append(f'<polyline points="{line}" class="curve"/>')
+    drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="point"/>' for x, y in (at(*point) for point in points)]
     return "\n".join(drawn) + "\n"
 
 

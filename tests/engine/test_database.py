@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import tracemalloc
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -232,6 +233,17 @@ def test_settings_temporary_tables_and_transactions_last_from_statement_to_state
     assert database.in_transaction
     database.run(said("ROLLBACK"))
     assert not database.in_transaction
+
+
+def test_temporary_tables_have_memory_and_a_larger_setting_of_the_roles_stays(
+    database: Database, peer: Peer, role: Callable[[str], str]
+) -> None:
+    assert database.run(said("SHOW temp_buffers")).iloc[0, 0] == "64MB"
+    assert database.run(said("DISCARD ALL")) == "DISCARD ALL"
+    url = role("thanosql_rich")
+    peer("ALTER ROLE thanosql_rich SET temp_buffers = '100MB'")
+    with Database(url) as rich:
+        assert rich.run(said("SHOW temp_buffers")).iloc[0, 0] == "100MB"
 
 
 def test_a_snapshot_inside_a_transaction_sees_it_and_leaves_it_writable(database: Database, peer: Peer) -> None:
