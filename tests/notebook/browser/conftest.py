@@ -65,7 +65,7 @@ def notebook(browser: Any, server: lab.Server) -> Iterator[lab.Notebook]:
     one.run("%%thanosql\nPREDICT USING Wav2Vec2Tiny AS SELECT * FROM numbers LIMIT 5")
     record("first PREDICT: torch imported, model loaded, 5 transcripts beside their players", began)
     record("first cell to first transcript", first_cell)
-    assert one.count("audio[aria-label]") == 5
+    assert one.count("audio[aria-label]") == 5, one.output()
     yield one
     one.close()
 

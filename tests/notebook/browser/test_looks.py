@@ -67,6 +67,19 @@ def test_a_player_is_reached_and_played_by_keyboard(notebook: lab.Notebook) -> N
     page.wait_for_function("() => window.heard.currentTime > 0")
 
 
+def test_a_screen_reader_is_told_what_is_shown(notebook: lab.Notebook) -> None:
+    notebook.run(
+        "%%thanosql\nPREDICT USING Wav2Vec2Tiny OPTIONS (confidence=True) AS\n"
+        "SELECT audio_path FROM numbers ORDER BY audio_path LIMIT 2"
+    )
+    region = notebook.page.locator(".jp-Notebook .jp-Cell").last.get_by_role("region", name="ThanoSQL: PREDICT 2")
+    table = region.get_by_role("table", name="2 rows")
+    headers = table.get_by_role("columnheader")
+    assert headers.all_text_contents() == ["audio", "predict_result", "audio_path", "predict_result_confidence"]
+    assert table.locator("audio").first.get_attribute("aria-label").startswith("row 1, 1.")
+    assert "(confidence 9" in table.get_by_role("row").nth(1).text_content()
+
+
 def test_hostile_strings_stay_text(notebook: lab.Notebook) -> None:
     notebook.page.evaluate("() => { window.hacked = 0 }")
     notebook.run(f"hostile = {HOSTILE!r}")
