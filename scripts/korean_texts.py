@@ -119,34 +119,6 @@ def one_word(rng: np.random.Generator) -> str:
     return str(rng.choice(COMMANDS))
 
 
-def some_words(rng: np.random.Generator) -> str:
-    """One to about six words: telephone numbers, numbers, decimals, amounts, times, dates, counts, commands."""
-    kind = rng.random()
-    if kind < 0.22:
-        return dialled(rng, int(rng.integers(1, 4)))
-    if kind < 0.42:
-        return random_number(rng)
-    if kind < 0.48:
-        return f"{number(int(rng.integers(0, 100)))}점{''.join(rng.choice(DIGITS, rng.integers(1, 4)))}"
-    if kind < 0.62:
-        return random_number(rng) + str(rng.choice(UNITS))
-    if kind < 0.72:
-        return counting(rng)
-    if kind < 0.77:
-        return date(rng)
-    if kind < 0.80:
-        return f"{number(int(rng.integers(1, 1000)) * 100_000)}원"
-    if kind < 0.86:
-        return " ".join(one_word(rng) for _ in range(rng.integers(2, 5)))
-    phrase = str(rng.choice(_PHRASES))
-    while "{" in phrase:
-        phrase = phrase.replace("{c}", str(rng.choice(COMMANDS)), 1).replace(
-            "{n}", number(int(rng.integers(1, 100))), 1
-        )
-        phrase = phrase.replace("{h}", hour(rng), 1).replace("{m}", minute(rng), 1).replace("{k}", counting(rng), 1)
-    return phrase
-
-
 def over_the_telephone(rng: np.random.Generator) -> str:
     """A telephone number, a number, an amount, a percentage, a temperature, a time, a date, a count."""
     kind = rng.random()
@@ -165,6 +137,34 @@ def over_the_telephone(rng: np.random.Generator) -> str:
     if kind < 0.92:
         return date(rng)
     return counting(rng)
+
+
+def some_words(rng: np.random.Generator) -> str:
+    """One to about six words: what is heard over the telephone, other numbers, decimals, amounts, counts, commands."""
+    kind = rng.random()
+    if kind < 0.40:
+        return over_the_telephone(rng)
+    if kind < 0.52:
+        return dialled(rng, int(rng.integers(1, 4)))
+    if kind < 0.62:
+        return random_number(rng)
+    if kind < 0.67:
+        return f"{number(int(rng.integers(0, 100)))}점{''.join(rng.choice(DIGITS, rng.integers(1, 4)))}"
+    if kind < 0.75:
+        return random_number(rng) + str(rng.choice(UNITS))
+    if kind < 0.78:
+        return counting(rng)
+    if kind < 0.80:
+        return f"{number(int(rng.integers(1, 1000)) * 100_000)}원"
+    if kind < 0.87:
+        return " ".join(one_word(rng) for _ in range(rng.integers(2, 5)))
+    phrase = str(rng.choice(_PHRASES))
+    while "{" in phrase:
+        phrase = phrase.replace("{c}", str(rng.choice(COMMANDS)), 1).replace(
+            "{n}", number(int(rng.integers(1, 100))), 1
+        )
+        phrase = phrase.replace("{h}", hour(rng), 1).replace("{m}", minute(rng), 1).replace("{k}", counting(rng), 1)
+    return phrase
 
 
 # Final consonants as they sound: at the end of a syllable, and before ㄴ or ㅁ.

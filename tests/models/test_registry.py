@@ -43,6 +43,13 @@ def test_the_configuration_points_a_base_elsewhere(store: Store, tmp_path: Path)
     assert registry.resolve("Ours", False, store, settings).checkpoint == "we/ours"
 
 
+def test_the_configuration_points_a_base_at_another_base(store: Store, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, audio_roots=(), base_models={"Wav2Vec2Ko": "Wav2Vec2TinyKo"})
+    found = registry.resolve("Wav2Vec2Ko", False, store, settings)
+    assert (found.checkpoint, found.base) == (registry.BASES["Wav2Vec2TinyKo"].checkpoint, "Wav2Vec2Ko")
+    assert found.key == registry.resolve("Wav2Vec2TinyKo", False, store, settings).key
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [("Wav2Vec2Eng", "Wav2Vec2En"), ("wav2vec2ko", "Wav2Vec2Ko"), ("wav2vec2_tiny", "Wav2Vec2Tiny")],

@@ -57,6 +57,13 @@ BASES: Mapping[str, Base] = {
             "English",
             {"learning_rate": 2e-3, "freeze_feature_encoder": False},
         ),
+        Base(
+            "Wav2Vec2TinyKo",
+            str(ASSETS / "Wav2Vec2TinyKo"),
+            5,
+            "Korean",
+            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
+        ),
     )
 }
 
@@ -91,10 +98,16 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
         )
     if text in BASES or text in settings.base_models:
         base = BASES.get(text)
-        checkpoint = settings.base_models.get(text) or (base.checkpoint if base else "")
+        checkpoint = checkpoint_of(text, settings)
         return Model(text, checkpoint, base.family if base else "wav2vec2", text, key=_key(checkpoint))
     known = {*BASES, *settings.base_models, *store.names()}
     raise ThanoSQLModelError(f"There is no model or base {text}.", hint=did_you_mean(text, known))
+
+
+def checkpoint_of(name: str, settings: Settings) -> str:
+    """The folder or hub id behind a base's name: the configuration may name another, or another base."""
+    named = settings.base_models.get(name) or name
+    return BASES[named].checkpoint if named in BASES else named
 
 
 def train_defaults(model: Model) -> Mapping[str, Any]:

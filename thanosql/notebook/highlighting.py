@@ -14,7 +14,7 @@ ALIGN AS AUDIO BUILD CHECK COPY DATASET DATASETS DELETE DESCRIBE DROP EVALUATE E
 LIST MODEL MODELS OPTIONS PREDICT PREDICTIONS PRINT ROLLBACK TABLE TABLES THANOSQL TO UPLOAD USING VERSIONS
 """
 KEYWORDS = frozenset(_KEYWORDS_TEXT.split())
-BASES = frozenset(("Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny"))
+BASES = frozenset(("Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"))
 
 
 class ThanoSQLLexer(PostgresLexer):  # type: ignore[misc]  # pygments is untyped here

@@ -110,16 +110,14 @@ def plan_get_model(statement: GetModel, environment: Environment) -> GetModelPla
     )
     base = statement.name.text
     with located(environment, statement.name.start, len(base)):
-        known = {
-            **{name: found.checkpoint for name, found in registry.BASES.items()},
-            **environment.settings.base_models,
-        }
+        known = {*registry.BASES, *environment.settings.base_models}
         if base not in known:
             raise ThanoSQLModelError(f"There is no base model {base}.", hint=did_you_mean(base, known))
         name = options.model_name or base
         environment.store.check_new_name(name, overwrite=options.overwrite)
     declared = registry.BASES.get(base)
-    return GetModelPlan(base, known[base], declared.family if declared else "wav2vec2", name, options)
+    checkpoint = registry.checkpoint_of(base, environment.settings)
+    return GetModelPlan(base, checkpoint, declared.family if declared else "wav2vec2", name, options)
 
 
 @run.register

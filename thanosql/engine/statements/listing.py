@@ -72,13 +72,13 @@ def _tables(environment: Environment) -> tuple[list[str], Rows]:
 
 
 def _bases(environment: Environment) -> tuple[list[str], Rows]:
-    from thanosql.models.registry import BASES
+    from thanosql.models.registry import BASES, checkpoint_of
 
     columns = ["name", "checkpoint", "megabytes", "language"]
     return columns, [
         (
             base.name,
-            environment.settings.base_models.get(base.name, base.checkpoint),
+            checkpoint_of(base.name, environment.settings),
             base.megabytes,
             base.language,
         )
