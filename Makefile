@@ -33,11 +33,11 @@ browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and 
 	scripts/install_chromium.sh
 	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
 
-lab: setup  ## JupyterLab with the notebooks, and the colours of their cells
+lab: setup  ## JupyterLab with the notebooks, and the colours of their cells (as root: make lab JUPYTER=--allow-root)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
 	mkdir -p $(VENV)/share/jupyter/labextensions
 	ln -sfn $(CURDIR)/thanosql/labextension $(VENV)/share/jupyter/labextensions/thanosql
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(JUPYTER) notebooks
 
 check: lint test  ## lint, then the suite with warnings as errors
 
