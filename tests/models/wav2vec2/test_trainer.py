@@ -193,6 +193,16 @@ def test_a_run_whose_outputs_are_all_blank_says_so(base: Path, tmp_path: Path) -
     assert "blank" in report.warnings[0]
 
 
+@pytest.mark.parametrize(("share", "rows"), [(0.0, "rows it learned from"), (0.3, "held-out rows")])
+def test_a_run_that_ends_no_better_than_silence_says_so_with_the_likely_cause(
+    base: Path, tmp_path: Path, share: float, rows: str
+) -> None:
+    report = run(base, tmp_path / "model", replace(OPTIONS, max_epochs=1, learning_rate=1e-9, valid_split=share))
+    (warning,) = report.warnings
+    assert f"The WER on the {rows} is" in warning
+    assert "learning_rate (1e-09)" in warning
+
+
 def test_an_interrupt_passes_through_and_leaves_no_thread_and_no_model(base: Path, tmp_path: Path) -> None:
     def interrupt(step: TrainingProgress) -> None:
         if step.step == 2:
