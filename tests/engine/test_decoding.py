@@ -263,7 +263,7 @@ def test_a_text_that_cannot_be_aligned_names_its_row(session: Session) -> None:
     assert [row["row"] for row in refused.value.rows] == [2, 3]
     with pytest.raises(ThanoSQLDataError, match="1 of 1 rows") as refused:
         session.execute(f"ALIGN USING Wav2Vec2Tiny AS SELECT * FROM ({query}) q WHERE length(text) > 500")
-    assert "frames of 20 ms" in refused.value.rows[0]["reason"]
+    assert "frames" in refused.value.rows[0]["reason"]
     frame = session.execute(f"ALIGN USING Wav2Vec2Tiny OPTIONS (on_error='null') AS {query}")
     assert frame.align_result.isna().tolist() == [False, True, True, True, False, False]
     assert frame.align_result_error.isna().tolist() == [True, False, False, False, True, True]

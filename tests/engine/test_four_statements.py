@@ -63,6 +63,31 @@ def test_predict_agrees_with_plain_transformers_one_by_one(numbers: Session) -> 
         assert processor.batch_decode(logits.argmax(-1))[0] == text
 
 
+def test_a_built_model_is_heard_alike_in_a_table_by_transformers_and_by_its_pipeline(numbers: Session) -> None:
+    import soundfile
+    import soxr
+    import torch
+    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor, pipeline
+
+    learned = "SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8"
+    numbers.execute(f"BUILD MODEL alike USING Wav2Vec2Tiny OPTIONS (max_epochs=1, batch_size=8) AS {learned}")
+    numbers.execute(f"PREDICT USING alike OPTIONS (table_name='alike_heard') AS {FEW}")
+    heard = numbers.execute("SELECT audio_path, predict_result FROM alike_heard")
+    folder = str(numbers.store.get("alike").folder)
+    model, processor = Wav2Vec2ForCTC.from_pretrained(folder).eval(), Wav2Vec2Processor.from_pretrained(folder)
+    recognize = pipeline("automatic-speech-recognition", folder, device="cpu")
+    plain, piped = [], []
+    for path in heard.audio_path:
+        samples, rate = soundfile.read(numbers.settings.workspace / path, dtype="float32")
+        waveform = soxr.resample(samples, rate, 16_000)
+        inputs = processor(waveform, sampling_rate=16_000, return_tensors="pt")
+        with torch.inference_mode():
+            plain.append(processor.batch_decode(model(**inputs).logits.argmax(-1))[0])
+        piped.append(recognize(waveform.copy(), batch_size=1)["text"])
+    assert list(heard.predict_result) == plain == piped
+    assert len(set(plain)) > 1
+
+
 def test_a_table_of_bytes_is_heard_as_the_files_are(numbers: Session) -> None:
     numbers.execute("DROP TABLE IF EXISTS held; CREATE TABLE held (n int, sound bytea)")
     heard = numbers.execute(f"PREDICT USING Wav2Vec2Tiny AS {FEW}")

@@ -14,7 +14,7 @@ from thanosql.engine.naming import Column
 from thanosql.engine.preflight import RemoteOptions
 from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import Assessment, option
+from thanosql.models.base import Assessment, DecodeOptions, option
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, character_confusions, confusions, score_each, total
 from thanosql.models.text import Normalizer
@@ -51,7 +51,7 @@ COMPARED_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(RemoteOptions):
+class EvaluateOptions(RemoteOptions, DecodeOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the reference transcript", kind="column")
     group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")

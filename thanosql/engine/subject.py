@@ -6,13 +6,15 @@ registers its own in its file. Names and options come first, within a second; th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine import estimates
 from thanosql.engine.planner import Environment, render
 from thanosql.engine.preflight import refuse_empty, refuse_unfit
 from thanosql.engine.syntax import Query, Statement
+from thanosql.models import precision
 from thanosql.models.base import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ def open_rows(query: Query, audio_col: str, environment: Environment) -> tuple[S
     refuse_empty(snapshot)
     refuse_unfit(audio)
     return snapshot, audio
+
+
+def settled(how: TranscribeOptions, model: Model) -> TranscribeOptions:
+    """The options with precision='auto' replaced by what it is for this model on this machine."""
+    if how.precision != "auto":
+        return how
+    return replace(how, precision=precision.choose(model.card, estimates.device(how.device))[0])
 
 
 def written(target: Target | None) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.models.base import DecodeOptions
     from thanosql.models.hearing import Hear, Hearing
     from thanosql.models.registry import Model
+    from thanosql.models.waveform import Waveform
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def transcribe(
     What `memory` knows is not recognized again.
     """
 
-    def work(recognizer: Recognizer, waveforms: list[np.ndarray], _: list[str | None]) -> list[Transcript]:
+    def work(recognizer: Recognizer, waveforms: list[Waveform], _: list[str | None]) -> list[Transcript]:
         return recognizer.transcribe(waveforms, options)
 
     return _recognize(snapshot, audio, rows, model, options, environment, work, memory=memory)
@@ -55,11 +56,15 @@ def assess(
     model: Model,
     options: TranscribeOptions,
     environment: Environment,
+    decode: DecodeOptions,
+    language: LanguageModel | None = None,
 ) -> Iterator[tuple[int, Assessment | Exception]]:
-    """As `transcribe`, and how well each row's reference (`references[row - 1]`, normalized) fits its audio."""
+    """As `hear`, and how well each row's reference (`references[row - 1]`, normalized) fits its audio."""
+    hear = _decoder(model, environment, decode, language, "none")
 
-    def work(recognizer: Recognizer, waveforms: list[np.ndarray], texts: list[str | None]) -> list[Assessment]:
-        return recognizer.assess(waveforms, [text or "" for text in texts], options)
+    def work(recognizer: Recognizer, waveforms: list[Waveform], texts: list[str | None]) -> list[Assessment]:
+        guided = None if decode.decoder == "greedy" else hear(recognizer)
+        return recognizer.assess(waveforms, [text or "" for text in texts], options, guided)
 
     return _recognize(snapshot, audio, rows, model, options, environment, work, references)
 
@@ -78,15 +83,11 @@ def hear(
     memory: Memory[Hearing] | None = None,
 ) -> Iterator[tuple[int, Hearing | Exception]]:
     """As `transcribe`, decoded as `decode` says, with the seconds of each word, character or segment (`level`)."""
-    made: list[Hear] = []
+    hear = _decoder(model, environment, decode, language, level)
 
-    def work(recognizer: Recognizer, waveforms: list[np.ndarray], _: list[str | None]) -> list[Hearing]:
-        from thanosql.models import hearing, registry
-
-        if not made:
-            normalize = registry.normalizer(model, environment.settings).normalize
-            made.append(hearing.decoder(recognizer.vocabulary, decode, normalize, language, level=level))
-        return [made[0](logs) for logs in _log_probabilities(recognizer, waveforms, options)]
+    def work(recognizer: Recognizer, waveforms: list[Waveform], _: list[str | None]) -> list[Hearing]:
+        heard = hear(recognizer)
+        return [heard(logs) for logs in _log_probabilities(recognizer, waveforms, options)]
 
     return _recognize(snapshot, audio, rows, model, options, environment, work, memory=memory)
 
@@ -105,17 +106,18 @@ def align(
     """`(row, where its text stands in its audio)`, `texts[row - 1]` being normalized; or what was wrong with either."""
 
     def work(
-        recognizer: Recognizer, waveforms: list[np.ndarray], known: list[str | None]
+        recognizer: Recognizer, waveforms: list[Waveform], known: list[str | None]
     ) -> list[Hearing | AlignmentError]:
         from thanosql.models import hearing
         from thanosql.models.alignment import AlignmentError
 
         found: list[Hearing | AlignmentError] = []
+        step = recognizer.frame_seconds
         for logs, text in zip(_log_probabilities(recognizer, waveforms, options), known, strict=True):
             try:
                 if text is None:
                     raise AlignmentError("no text (NULL)")
-                found.append(hearing.aligned(logs, text, recognizer.vocabulary, level=level))
+                found.append(hearing.aligned(logs, text, recognizer.vocabulary, level=level, frame_seconds=step))
             except AlignmentError as error:
                 found.append(error)
         return found
@@ -123,8 +125,26 @@ def align(
     return _recognize(snapshot, audio, rows, model, options, environment, work, texts)
 
 
+def _decoder(
+    model: Model, environment: Environment, decode: DecodeOptions, language: LanguageModel | None, level: str
+) -> Callable[[Recognizer], Hear]:
+    """What gives a recognizer's decoder, made when it is first asked for."""
+    made: list[Hear] = []
+
+    def decoder(recognizer: Recognizer) -> Hear:
+        from thanosql.models import hearing, registry
+
+        if not made:
+            normalize = registry.normalizer(model, environment.settings).normalize
+            given = (recognizer.vocabulary, decode, normalize, language)
+            made.append(hearing.decoder(*given, level=level, frame_seconds=recognizer.frame_seconds))
+        return made[0]
+
+    return decoder
+
+
 def _log_probabilities(
-    recognizer: Recognizer, waveforms: list[np.ndarray], options: TranscribeOptions
+    recognizer: Recognizer, waveforms: list[Waveform], options: TranscribeOptions
 ) -> Iterator[np.ndarray]:
     for logs in recognizer.log_probabilities(
         waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds
@@ -139,7 +159,7 @@ def _recognize(
     model: Model,
     options: TranscribeOptions,
     environment: Environment,
-    work: Callable[[Recognizer, list[np.ndarray], list[str | None]], list[T]],
+    work: Callable[[Recognizer, list[Waveform], list[str | None]], list[T]],
     references: Sequence[str | None] | None = None,
     *,
     memory: Memory[T] | None = None,
@@ -162,7 +182,7 @@ def _recognize(
     for row, outcome, seconds in local.recognize(
         utterances,
         partial(work, recognizer),
-        rows.access.read,
+        rows.access.read_any_length,
         options.batch_size,
         memory=memory,
         readers=READERS if rows.access.remote is None else FETCHES_AT_ONCE,

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio import is_remote, locate, probe, read
+from thanosql.models.audio import is_remote, locate, probe, read, read_any_length
 from thanosql.models.sources import AudioError, AudioInfo
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.models.remote import RemoteAccess
     from thanosql.models.spool import Spool
+    from thanosql.models.waveform import Waveform
 
 FINGERPRINT_BYTES = 16
 
@@ -64,6 +65,10 @@ class AudioAccess:
     def read(self, audio: str | bytes) -> np.ndarray:
         """As `audio.read`: float32 `(samples,)`, mono, 16,000 Hz. Raises AudioError."""
         return read(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
+
+    def read_any_length(self, audio: str | bytes) -> Waveform:
+        """As `audio.read_any_length`. Raises AudioError."""
+        return read_any_length(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
 
     def fingerprint(self, audio: str | bytes) -> bytes:
         """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.

@@ -75,7 +75,7 @@ def best_path(log_probabilities: np.ndarray, labels: Sequence[int], blank: int) 
         raise ValueError("a label is the blank, or none of the vocabulary's")
     needed = frames_needed(labels)
     if frames < needed:
-        raise AlignmentError(f"the text needs {needed:,} frames of 20 ms, and the audio has {frames:,}")
+        raise AlignmentError(f"the text needs {needed:,} frames, and the audio has {frames:,}")
     if not frames:
         return np.empty(0, dtype=np.int64)
     lattice = _Lattice(log_probabilities, wanted, blank)

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.models.remote import RemoteAccess
+    from thanosql.models.waveform import Waveform
 
-__all__ = ["AudioError", "AudioInfo", "is_remote", "locate", "probe", "read"]
+__all__ = ["AudioError", "AudioInfo", "is_remote", "locate", "probe", "read", "read_any_length"]
+
+LONG_SECONDS = 600.0  # 38 MB
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
 
@@ -52,10 +55,34 @@ def read(
     Resampled by soxr (HQ), which keeps the time: sample n is the moment n / 16,000 s of the recording. `roots` and
     `confined` are those of `locate`, `remote` that of `probe`. Raises AudioError.
     """
+    with _opened(audio, roots, confined, remote) as file:
+        return _joined([part for part in _resampled(blocks(file)) if len(part)])
+
+
+def read_any_length(
+    audio: str | bytes, roots: Sequence[Path] = (), *, confined: bool = False, remote: RemoteAccess | None = None
+) -> Waveform:
+    """As `read`; of more than LONG_SECONDS a waveform that lies in a file, so that memory stays flat."""
+    from thanosql.models.waveform import LongWaveform
+
+    parts: list[np.ndarray] = []
+    held = 0
+    long: LongWaveform | None = None
+    with _opened(audio, roots, confined, remote) as file:
+        for part in _resampled(blocks(file)):
+            parts.append(part)
+            held += len(part)
+            if held > LONG_SECONDS * SAMPLING_RATE:
+                long = long or LongWaveform()
+                for one in parts:
+                    long.append(one)
+                parts.clear()
+    return _joined([part for part in parts if len(part)]) if long is None else long
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
     import numpy as np
 
-    with _opened(audio, roots, confined, remote) as file:
-        parts = [part for part in _resampled(blocks(file)) if len(part)]
     if not parts:
         raise AudioError("no samples: it is shorter than one sample at 16,000 Hz")
     return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.ctc import Vocabulary
+    from thanosql.models.hearing import Hear
     from thanosql.models.text import Normalizer
+    from thanosql.models.waveform import Waveform
 
 SAMPLING_RATE = 16_000  # Hz, of every waveform here
 
@@ -62,7 +64,8 @@ class TranscribeOptions:
     batch_size: int = option(16, "utterances in one batch", low=1, high=4096, changes_result=False)
     precision: str = option(
         "float32",
-        "arithmetic of the forward pass; 'auto' is bfloat16 where the hardware has it and the model's card allows it",
+        "arithmetic of the forward pass; 'auto' is bfloat16 where the hardware has matrix units for it and a check on the "
+        "model's card (EVALUATE with 'auto' makes one) found enough words and hardly any that differ, float32 elsewhere",
         choices=("float32", "bfloat16", "float16", "auto"),
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
@@ -269,21 +272,29 @@ class Recognizer(Protocol):
     def vocabulary(self) -> Vocabulary:
         """What the second axis of `log_probabilities` stands for."""
 
+    @property
+    def frame_seconds(self) -> float:
+        """From one frame of `log_probabilities` to the next."""
+
     def log_probabilities(
-        self, waveforms: Sequence[np.ndarray], *, batch_size: int, window_seconds: float
+        self, waveforms: Sequence[Waveform], *, batch_size: int, window_seconds: float
     ) -> list[torch.Tensor]:
         """Natural log-probabilities of each waveform, float32 `(frames, vocab)` on the CPU, in their order."""
 
-    def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+    def transcribe(self, waveforms: Sequence[Waveform], options: TranscribeOptions) -> list[Transcript]:
         """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
 
         The answer to one does not depend on its neighbours.
         """
 
     def assess(
-        self, waveforms: Sequence[np.ndarray], references: Sequence[str], options: TranscribeOptions
+        self,
+        waveforms: Sequence[Waveform],
+        references: Sequence[str],
+        options: TranscribeOptions,
+        hear: Hear | None = None,
     ) -> list[Assessment]:
-        """The same, and how well each normalized reference fits its waveform."""
+        """The same, decoded by `hear` where there is one, and how well each normalized reference fits its waveform."""
 
 
 class Family(Protocol):

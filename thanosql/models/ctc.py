@@ -221,15 +221,25 @@ def greedy(log_probabilities: np.ndarray, vocabulary: Vocabulary) -> Transcript:
     in its most certain frame; of a transcript without any, over the frames, of the probability of the blank. No frames
     at all give an empty transcript with confidence 0.
     """
-    if len(log_probabilities) == 0:
+    return greedy_path(*best_tokens(log_probabilities), vocabulary)
+
+
+def best_tokens(log_probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Of each frame of `(frames, vocab)`, an array or a tensor on the CPU: its best token's id, and log-probability."""
+    import numpy as np
+
+    logs = np.asarray(log_probabilities)
+    return logs.argmax(axis=-1), logs.max(axis=-1)
+
+
+def greedy_path(best: np.ndarray, certainty: np.ndarray, vocabulary: Vocabulary) -> Transcript:
+    """What `greedy` gives, of each frame's best token and its log-probability, both `(frames,)`."""
+    import numpy as np
+
+    if len(best) == 0:
         return Transcript("", 0.0)
-    best = log_probabilities.argmax(axis=-1)
-    certainty = log_probabilities.max(axis=-1)
-    ids: list[int] = []
-    logs: list[float] = []
-    for number, run in groupby(zip(best.tolist(), certainty.tolist(), strict=True), key=lambda pair: pair[0]):
-        ids.append(number)
-        if number != vocabulary.blank:
-            logs.append(max(value for _, value in run))
+    starts = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
+    ids = best[starts]
+    logs = np.maximum.reduceat(certainty, starts)[ids != vocabulary.blank].tolist()
     mean = sum(logs) / len(logs) if logs else float(certainty.mean())
-    return Transcript(vocabulary.spell(ids), min(1.0, math.exp(mean)))
+    return Transcript(vocabulary.spell(ids.tolist()), min(1.0, math.exp(mean)))

@@ -153,6 +153,39 @@ def test_a_reference_that_cannot_be_spelt_has_no_loss_and_one_that_cannot_fit_an
     assert losses[1:] == [math.inf, math.inf, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({}, 0.02),
+        ({"add_adapter": True, "num_adapter_layers": 1}, 0.04),
+        ({"add_adapter": True, "num_adapter_layers": 2, "adapter_stride": 3}, 0.18),
+        ({"conv_stride": [5, 2, 2, 2, 2, 2, 1]}, 0.01),
+    ],
+)
+def test_frames_are_as_long_as_the_model_makes_them(
+    tmp_path: Path, settings: Settings, changes: dict[str, Any], seconds: float
+) -> None:
+    folder = checkpoints.make(tmp_path / "m", **checkpoints.LARGE | changes)
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    assert recognizer.frame_seconds == pytest.approx(seconds)
+    (logs,) = recognizer.log_probabilities(waves(64_000))
+    assert len(logs) * seconds == pytest.approx(4.0, abs=2 * seconds + 0.02)
+
+
+def test_words_of_a_model_that_shortens_time_are_timed_over_the_whole_audio(tmp_path: Path, settings: Settings) -> None:
+    from thanosql.models import hearing
+    from thanosql.models.base import DecodeOptions
+
+    folder = checkpoints.make(tmp_path / "m", **checkpoints.LARGE, add_adapter=True, num_adapter_layers=1)
+    recognizer = wav2vec2.load(str(folder), settings, OPTIONS)
+    (logs,) = recognizer.log_probabilities(waves(64_000))
+    decode = hearing.decoder(
+        recognizer.vocabulary, DecodeOptions(), str, level="char", frame_seconds=recognizer.frame_seconds
+    )
+    words = decode(logs.numpy()).words
+    assert 3.0 < words[-1].end <= 4.0 + recognizer.frame_seconds
+
+
 def test_a_confidence_is_between_0_and_1(folder: Path, settings: Settings) -> None:
     for one in wav2vec2.load(str(folder), settings, OPTIONS).transcribe(waves(16_000, 4_000), OPTIONS):
         assert 0 < one.confidence < 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
-    import numpy as np
+    from thanosql.models.waveform import Waveform
 
 READERS = 2  # threads that decode; the model has the cores
 BATCHES_AHEAD = 3
@@ -61,7 +61,7 @@ class Memory(Protocol[T]):
 
 
 Group = list[Utterance]  # rows of the same audio and reference: recognized once
-Recognize = Callable[[list["np.ndarray"], list[str | None]], list[T]]
+Recognize = Callable[[list["Waveform"], list[str | None]], list[T]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Batch(Generic[T]):
 def recognize(
     utterances: Iterable[Utterance],
     recognizer: Recognize[T],
-    read: Callable[[Audio], np.ndarray],
+    read: Callable[[Audio], Waveform],
     batch_size: int,
     *,
     memory: Memory[T] | None = None,
@@ -103,7 +103,7 @@ class _Run(Generic[T]):
         self._waiting: dict[Key, Group] = {}  # those that are read ahead
 
     def answers(
-        self, stream: Iterator[Utterance], pool: ThreadPoolExecutor, read: Callable[[Audio], np.ndarray]
+        self, stream: Iterator[Utterance], pool: ThreadPoolExecutor, read: Callable[[Audio], Waveform]
     ) -> Iterator[Done[T]]:
         for batch, waveforms in _read_ahead(self._batches(stream), pool, read):
             yield from batch.done
@@ -139,8 +139,8 @@ class _Run(Generic[T]):
             for utterance in groups.pop(key):
                 yield Done(utterance.row, outcome, seconds)
 
-    def _recognized(self, groups: list[Group], waveforms: list[np.ndarray | Exception]) -> Iterator[Done[T]]:
-        heard: list[tuple[Group, np.ndarray]] = []
+    def _recognized(self, groups: list[Group], waveforms: list[Waveform | Exception]) -> Iterator[Done[T]]:
+        heard: list[tuple[Group, Waveform]] = []
         filled = 0.0
         for group, waveform in zip(groups, waveforms):
             if isinstance(waveform, Exception):
@@ -156,7 +156,7 @@ class _Run(Generic[T]):
         if heard:
             yield from self._recognized_together(heard, filled)
 
-    def _recognized_together(self, heard: list[tuple[Group, np.ndarray]], seconds: float) -> Iterator[Done[T]]:
+    def _recognized_together(self, heard: list[tuple[Group, Waveform]], seconds: float) -> Iterator[Done[T]]:
         if self._memory is not None:
             self._memory.expect(seconds)
         found = self._recognizer([waveform for _, waveform in heard], [group[0].reference for group, _ in heard])
@@ -186,9 +186,9 @@ def _window(stream: Iterator[Utterance]) -> Iterator[Utterance]:
 
 
 def _read_ahead(
-    batches: Iterator[_Batch[T]], pool: ThreadPoolExecutor, read: Callable[[Audio], np.ndarray]
-) -> Iterator[tuple[_Batch[T], list[np.ndarray | Exception]]]:
-    waiting: deque[tuple[_Batch[T], list[Future[np.ndarray]]]] = deque()
+    batches: Iterator[_Batch[T]], pool: ThreadPoolExecutor, read: Callable[[Audio], Waveform]
+) -> Iterator[tuple[_Batch[T], list[Waveform | Exception]]]:
+    waiting: deque[tuple[_Batch[T], list[Future[Waveform]]]] = deque()
     while True:
         for batch in islice(batches, BATCHES_AHEAD - len(waiting)):
             waiting.append((batch, [pool.submit(read, group[0].audio) for group in batch.groups]))
@@ -198,7 +198,7 @@ def _read_ahead(
         yield batch, [_outcome(future) for future in futures]
 
 
-def _outcome(future: Future[np.ndarray]) -> np.ndarray | Exception:
+def _outcome(future: Future[Waveform]) -> Waveform | Exception:
     try:
         return future.result()
     except Exception as error:

@@ -20,7 +20,7 @@ from thanosql.engine.naming import Column
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import MISSING, AudioRows, RemoteOptions, access_of, inspect
-from thanosql.engine.subject import Subject, open_rows, subject, written
+from thanosql.engine.subject import Subject, open_rows, settled, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
@@ -118,7 +118,7 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
     if strict:
         rows.refuse(audio.name)
         _refuse_texts(texts, text, model)
-    return AlignPlan(model, options, about.how, snapshot, audio, text, rows, texts, about.target, words)
+    return AlignPlan(model, options, settled(about.how, model), snapshot, audio, text, rows, texts, about.target, words)
 
 
 @run.register

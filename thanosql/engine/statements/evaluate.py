@@ -8,12 +8,14 @@ jiwer.process_words(test["text"], hypotheses).wer                   # what it me
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine import evaluation, transcription
+from thanosql.engine import estimates, evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import EvaluateOptions, Heard
+from thanosql.engine.language_models import language_model, refuse_idle_guidance
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
@@ -23,10 +25,13 @@ from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.models import precision
 from thanosql.models.base import TranscribeOptions
+from thanosql.models.precision import Check
 
 if TYPE_CHECKING:
     from thanosql.engine.database import Column, Snapshot, Target
+    from thanosql.models.arpa import LanguageModel
     from thanosql.models.registry import Model
 
 
@@ -44,10 +49,12 @@ class Evaluate(Statement):
 
 @dataclass(frozen=True)
 class EvaluatePlan(Plan):
-    """Of each row: `fingerprints`, `trained` (whether the model learned from it), its values of `clusters` and `groups`."""
+    """`languages` are the language models for `model` and `against`. Of each row: `fingerprints`, `trained` (whether the
+    model learned from it), its values of `clusters` and `groups`."""
 
     model: Model
     against: Model | None
+    languages: tuple[LanguageModel | None, LanguageModel | None]
     options: EvaluateOptions
     transcribe: TranscribeOptions
     snapshot: Snapshot
@@ -75,6 +82,7 @@ def subject_of_evaluate(statement: Evaluate, environment: Environment) -> Subjec
     )
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
+    refuse_idle_guidance(options)
     snapshot, audio = open_rows(statement.query, options.audio_col, environment)
     text = snapshot.column(options.text_col, option="text_col")
     target = snapshot.check_target(options.table_name) if options.table_name is not None else None
@@ -92,6 +100,10 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
     groups = [snapshot.column(name, option="group_by") for name in options.group_by]
     if options.confusions_table is not None:
         evaluation.check_confusions_table(environment, options.confusions_table)
+    languages = (
+        language_model(options, about.model, environment),
+        language_model(options, against, environment) if against is not None else None,
+    )
     rows = inspect(snapshot, audio, environment, access_of(options, environment))
     rows.refuse(audio.name)
     texts = references(snapshot, text)
@@ -100,6 +112,7 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
     return EvaluatePlan(
         about.model,
         against,
+        languages,
         options,
         about.how,
         snapshot,
@@ -120,6 +133,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     started = time.perf_counter()
     heard = _hear(plan, plan.model, environment)
     seconds = time.perf_counter() - started
+    check = _check(plan, heard, environment) if plan.transcribe.precision == "auto" else None
     other = _hear(plan, plan.against, environment) if plan.against is not None else None
     kept = [index for index in range(plan.snapshot.rows) if not (plan.options.exclude_trained and plan.trained[index])]
     if not kept:
@@ -134,11 +148,13 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         evaluation.write_confusions(environment, plan.options.confusions_table, tally)
     if plan.model.version is not None:
         record = evaluation_record(environment.statement, tally.total_row(), (plan.fingerprints[i] for i in kept))
-        environment.store.record_evaluation(plan.model.name, plan.model.version, record)
+        checked = precision.kept(check) if check is not None else {}
+        environment.store.record_evaluation(plan.model.name, plan.model.version, record | checked)
+    summary = transcription.summary(len(kept), tally.audio_seconds, seconds)
     return Result(
         status=f"EVALUATE {len(kept)}",
         rows=frame,
-        note="\n".join([transcription.summary(len(kept), tally.audio_seconds, seconds), *tally.remarks()]),
+        note="\n".join([summary, *tally.remarks(), *_said(check, plan.model)]),
         audio_column=plan.audio.name,
         display={"utterances": worst},
     )
@@ -162,17 +178,43 @@ def _worst(plan: EvaluatePlan, tally: evaluation.Tally) -> list[dict[str, Any]]:
     ]
 
 
-def _hear(plan: EvaluatePlan, model: Model, environment: Environment) -> list[Heard]:
-    """What a model hears in every row. By default both sides are in the model's letters: a case is no error of its own."""
+def _check(plan: EvaluatePlan, heard: list[Heard], environment: Environment) -> Check:
+    """How many of the words that were heard differ in bfloat16; a row that stands there twice counts once."""
+    rounded = _hear(plan, plan.model, environment, "bfloat16")
+    once = {fingerprint: index for index, fingerprint in enumerate(plan.fingerprints)}.values()
+    exact, changed = ([found[index].assessment.transcript.text for index in once] for found in (heard, rounded))
+    return precision.compared(exact, changed, estimates.device(plan.transcribe.device).partition(":")[0])
+
+
+def _said(check: Check | None, model: Model) -> Iterator[str]:
+    if check is None:
+        return
+    yield f"{check}; these figures are those of float32."
+    if model.version is None:
+        yield f"{model.name} is not a model of the store: the check is not kept, and precision='auto' stays float32."
+    elif check.words < precision.ENOUGH_WORDS:
+        yield f"precision='auto' stays float32: {precision.ENOUGH_WORDS:,} words are needed."
+    elif not check.passes:
+        yield f"precision='auto' stays float32: at most {precision.MOST_DIFFERING:.1%} may differ."
+    else:
+        yield "precision='auto' is bfloat16 from now on where the hardware has matrix units for it."
+
+
+def _hear(plan: EvaluatePlan, model: Model, environment: Environment, auto: str = "float32") -> list[Heard]:
+    """What a model hears in every row. By default both sides are in the model's letters: a case is no error of its own.
+
+    `auto` is what precision='auto' is.
+    """
     from thanosql.models import registry
 
     fitted = registry.normalizer(model, environment.settings).normalize
     compared = evaluation.normalizer(plan.options.normalizer, fitted)
     texts = [fitted(text) for text in plan.references]
+    how = replace(plan.transcribe, precision=auto) if plan.transcribe.precision == "auto" else plan.transcribe
+    language = plan.languages[model is not plan.model]
     found: list[Heard | None] = [None] * plan.snapshot.rows
-    for row, outcome in transcription.assess(
-        plan.snapshot, plan.audio, plan.rows, texts, model, plan.transcribe, environment
-    ):
+    given = (plan.snapshot, plan.audio, plan.rows, texts, model, how, environment)
+    for row, outcome in transcription.assess(*given, plan.options, language):
         if isinstance(outcome, Exception):
             raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
         found[row - 1] = Heard(compared(plan.references[row - 1]), compared(outcome.transcript.text), outcome)

@@ -15,8 +15,9 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of
-from thanosql.engine.subject import Subject, subject
+from thanosql.engine.subject import Subject, settled, subject
 from thanosql.engine.syntax import Statement
+from thanosql.models import precision
 from thanosql.models.base import TrainOptions
 
 if TYPE_CHECKING:
@@ -67,12 +68,21 @@ def _items(about: Subject, environment: Environment) -> Iterator[tuple[str, str]
     yield "model", _model(about)
     yield "model size", _size(about, known)
     yield "device", where
-    yield "precision", about.how.precision
+    yield "precision", _precision(about, where)
     yield from _batches(about, audio)
     if known is not None:
         yield from _costs(about, audio, known, where)
     if about.writes:
         yield "writes", about.writes
+
+
+def _precision(about: Subject, where: str) -> str:
+    if about.how.precision != "auto" or isinstance(about.how, TrainOptions):
+        return about.how.precision
+    if about.kind == "EVALUATE":
+        return "float32; and bfloat16, to see which words differ"
+    chosen, reason = precision.choose(about.model.card, where)
+    return f"{chosen}: {reason}"
 
 
 def _model(about: Subject) -> str:
@@ -107,7 +117,7 @@ def _costs(about: Subject, audio: estimates.Length, known: Facts, where: str) ->
     forward = known.flops_per_second * audio.total
     if not isinstance(how, TrainOptions):
         memory, parts = estimates.transcription_memory(known, audio)
-        seconds, said = estimates.seconds(forward, how.precision, where)
+        seconds, said = estimates.seconds(forward, settled(how, about.model).precision, where)
     else:
         memory, parts = estimates.training_memory(known, audio, how.max_seconds)
         encoder = known.encoder_share if how.freeze_feature_encoder else 0.0

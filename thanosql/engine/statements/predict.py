@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
@@ -22,7 +22,7 @@ from thanosql.engine.naming import Column
 from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, RemoteOptions, access_of, inspect
-from thanosql.engine.subject import Subject, open_rows, subject, written
+from thanosql.engine.subject import Subject, open_rows, settled, subject, written
 from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
@@ -158,9 +158,10 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     if strict:
         rows.refuse(about.audio.name)
     assert isinstance(about.how, TranscribeOptions)
+    about = replace(about, how=(how := settled(about.how, about.model)))
     keeper = _keeper(statement, about, language, access, environment) if options.save_seconds is not None else None
     return PredictPlan(
-        about.model, options, about.how, about.snapshot, about.audio, rows, language, about.target, words, keeper
+        about.model, options, how, about.snapshot, about.audio, rows, language, about.target, words, keeper
     )
 
 
@@ -172,7 +173,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     status = f"PREDICT {plan.snapshot.rows}"
     note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
     # Read before the replacement: the query may have read the very table that is replaced.
-    frame = plan.snapshot.frame() if environment.fetch or plan.target is None else None
+    frame = plan.snapshot.frame(environment.at_once) if environment.fetch or plan.target is None else None
     note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
     if plan.keeper is not None:
         note += plan.keeper.note

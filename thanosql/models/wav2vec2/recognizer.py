@@ -5,27 +5,31 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.base import SAMPLING_RATE, Assessment, TranscribeOptions, Transcript
-from thanosql.models.ctc import Vocabulary, greedy
+from thanosql.models.ctc import Vocabulary, best_tokens, greedy, greedy_path
 from thanosql.models.wav2vec2 import checkpoint as checkpoints
 from thanosql.models.wav2vec2.checkpoint import Features
 from thanosql.models.wav2vec2.folded import Folded
 from thanosql.models.wav2vec2.inference import Forward, forward
-from thanosql.models.wav2vec2.preparation import prepare
+from thanosql.models.wav2vec2.preparation import prepare_any_length
 from thanosql.models.wav2vec2.windows import Window, cut, geometry
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
+    from thanosql.models.hearing import Hear
+    from thanosql.models.waveform import Waveform
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PADDED_SECONDS = 480.0  # audio in one batch on a GPU, padding counted
 
@@ -47,56 +51,88 @@ class Wav2Vec2Recognizer:
         """Memory that the weights take, in bytes."""
         return self.forward.nbytes
 
-    def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+    @property
+    def frame_seconds(self) -> float:
+        """From one frame to the next: 20 ms, more where an adapter shortens time behind the transformer."""
+        config = self.forward.config
+        shortened = config.adapter_stride**config.num_adapter_layers if config.add_adapter else 1
+        return self._geometry[1] * shortened / SAMPLING_RATE
+
+    def transcribe(self, waveforms: Sequence[Waveform], options: TranscribeOptions) -> list[Transcript]:
         """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
 
         In float32 the answer to one does not depend on its neighbours. Audio too short for one frame (25 ms) gives an
         empty transcript. The confidence is that of `ctc.greedy`. Raises what `log_probabilities` raises.
         """
-        found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
-        return [greedy(logs.numpy(), self.vocabulary) for logs in found]
+        # Of each frame the best token and its probability: what more there is would fill the memory for hours of audio.
+        found = self._frames(waveforms, options.batch_size, options.window_seconds, best_tokens)
+        joined = [[np.concatenate(one) for one in zip(*parts, strict=True)] for parts in found]
+        return [greedy_path(best, certainty, self.vocabulary) for best, certainty in joined]
 
     def log_probabilities(
-        self, waveforms: Sequence[np.ndarray], *, batch_size: int = 16, window_seconds: float = 30.0
+        self, waveforms: Sequence[Waveform], *, batch_size: int = 16, window_seconds: float = 30.0
     ) -> list[torch.Tensor]:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of each waveform, in their order.
 
-        A frame stands for 20 ms, the first for the samples from 0 on. Audio longer than a window goes in overlapping
-        windows, joined in the middle of each overlap. Raises ThanoSQLModelError when memory does not suffice for one
-        window alone, and when the model gives no numbers.
+        A frame stands for `frame_seconds`, the first for the samples from 0 on. Audio longer than a window goes in
+        overlapping windows, joined in the middle of each overlap. Raises ThanoSQLModelError when memory does not
+        suffice for one window alone, and when the model gives no numbers.
         """
+        found = self._frames(waveforms, batch_size, window_seconds, lambda logs: logs)
+        return [one[0] if len(one) == 1 else torch.cat(one) for one in found]
+
+    def _frames(
+        self,
+        waveforms: Sequence[Waveform],
+        batch_size: int,
+        window_seconds: float,
+        keep: Callable[[torch.Tensor], T],
+    ) -> list[list[T]]:
+        """What `keep` makes of each window's log-probabilities, of each waveform in its order."""
         # The loudness of a waveform is that of the whole, also where it goes in windows.
-        heard = [prepare(waveform, self.features) for waveform in waveforms]
+        heard = [prepare_any_length(waveform, self.features) for waveform in waveforms]
         pieces = [
             (index, window) for index, one in enumerate(heard) for window in self._windows(len(one), window_seconds)
         ]
-        found: dict[int, torch.Tensor] = {}
+        found: dict[int, T] = {}
         for batch in _batches([window.end - window.begin for _, window in pieces], batch_size):
-            waves = [heard[index][window.begin : window.end] for index, window in (pieces[number] for number in batch)]
-            found.update(zip(batch, self._forward(waves), strict=True))
-        parts: list[list[torch.Tensor]] = [[] for _ in heard]
-        for number, (index, window) in enumerate(pieces):
-            parts[index].append(found[number][window.keep_from : window.keep_to])
-        return [one[0] if len(one) == 1 else torch.cat(one) for one in parts]
+            chosen = [pieces[number] for number in batch]
+            logs = self._forward([heard[index][window.begin : window.end] for index, window in chosen])
+            for number, (_, window), one in zip(batch, chosen, logs, strict=True):
+                found[number] = keep(one[window.keep_from : window.keep_to])
+        parts: list[list[T]] = [[] for _ in heard]
+        for number, (index, _) in enumerate(pieces):
+            parts[index].append(found[number])
+        return parts
 
     def assess(
-        self, waveforms: Sequence[np.ndarray], references: Sequence[str], options: TranscribeOptions
+        self,
+        waveforms: Sequence[Waveform],
+        references: Sequence[str],
+        options: TranscribeOptions,
+        hear: Hear | None = None,
     ) -> list[Assessment]:
-        """Transcripts, and how well each normalized reference fits its waveform; see `Assessment` for the losses."""
+        """Transcripts, by `hear` where it is not the best token of each frame, and how well each normalized reference
+        fits its waveform; see `Assessment` for the losses."""
         found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
-        return [self._assess(logs, reference) for logs, reference in zip(found, references, strict=True)]
+        return [self._assess(logs, reference, hear) for logs, reference in zip(found, references, strict=True)]
 
-    def _assess(self, logs: torch.Tensor, reference: str) -> Assessment:
-        best = (number for number, _ in groupby(logs.argmax(-1).tolist()))
-        words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
-        spelt = not self.vocabulary.missing(reference)
-        return Assessment(
-            transcript=greedy(logs.numpy(), self.vocabulary),
-            reference_loss=_ctc_loss(logs, self.vocabulary.encode(reference), self.vocabulary.blank)
-            if spelt
-            else math.nan,
-            hypothesis_loss=_ctc_loss(logs, words, self.vocabulary.blank),
-        )
+    def _assess(self, logs: torch.Tensor, reference: str, hear: Hear | None) -> Assessment:
+        if hear is None:
+            transcript = greedy(logs.numpy(), self.vocabulary)
+            best = (number for number, _ in groupby(logs.argmax(-1).tolist()))
+            words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
+            loss = _ctc_loss(logs, words, self.vocabulary.blank)
+        else:
+            heard = hear(logs.numpy())
+            transcript = Transcript(heard.text, heard.confidence)
+            loss = self._loss(logs, heard.text)
+        return Assessment(transcript, reference_loss=self._loss(logs, reference), hypothesis_loss=loss)
+
+    def _loss(self, logs: torch.Tensor, text: str) -> float:
+        if self.vocabulary.missing(text):
+            return math.nan
+        return _ctc_loss(logs, self.vocabulary.encode(text), self.vocabulary.blank)
 
     def _windows(self, samples: int, seconds: float) -> list[Window]:
         count = self.forward.frames(samples)

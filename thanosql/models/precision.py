@@ -1,0 +1,99 @@
+"""A model's card and a device in; what precision='auto' is there, and why, out. Torch is not imported for a CPU.
+
+bfloat16 halves the time only where a processor has units for its matrix products, and it may change words: so it is
+chosen where both were found, the units in the hardware and the words in a check that EVALUATE keeps on the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ENOUGH_WORDS = 2_000
+MOST_DIFFERING = 0.001  # of the words
+CPU_FLAG = "amx_bf16"
+GPU_GENERATION = 8  # Ampere, the first of Nvidia's with units for bfloat16
+
+
+@dataclass(frozen=True)
+class Check:
+    """Of the words that a model hears in float32, how many differ in bfloat16; `device` is 'cpu' or 'cuda'."""
+
+    words: int
+    differing: int
+    device: str
+
+    @property
+    def passes(self) -> bool:
+        return self.words >= ENOUGH_WORDS and self.differing <= MOST_DIFFERING * self.words
+
+    def __str__(self) -> str:
+        """
+        >>> str(Check(words=4000, differing=3, device="cpu"))
+        '3 of 4,000 words differ in bfloat16 (0.07%)'
+        """
+        return (
+            f"{self.differing:,} of {self.words:,} words differ in bfloat16 ({self.differing / max(1, self.words):.2%})"
+        )
+
+
+def compared(exact: Sequence[str], rounded: Sequence[str], device: str) -> Check:
+    """What a check finds in the transcripts of the same audio in float32 and in bfloat16.
+
+    >>> compared(["one two", "three"], ["one too", "three four"], "cpu")
+    Check(words=3, differing=2, device='cpu')
+    """
+    from thanosql.models.metrics import score_each
+
+    differing = sum(score.errors for score in score_each(exact, rounded))
+    return Check(sum(len(text.split()) for text in exact), differing, device)
+
+
+def kept(check: Check) -> dict[str, Any]:
+    """What an evaluation's record on the card says of a check."""
+    return {"bfloat16": asdict(check)}
+
+
+def choose(card: Mapping[str, Any] | None, device: str) -> tuple[str, str]:
+    """'bfloat16' or 'float32' for a model with a card on 'cpu', 'cuda' or 'cuda:N', and the reason in words."""
+    if not has_matrix_units(device):
+        return "float32", "this machine has no matrix units for bfloat16"
+    if card is None:
+        return "float32", "it is not a model of the store, and has no card that a check could be kept on"
+    check = _last_check(card, device.partition(":")[0])
+    if check is None:
+        return "float32", "its card holds no check: EVALUATE with precision='auto' makes one"
+    if check.words < ENOUGH_WORDS:
+        return "float32", f"its check is of {check.words:,} words, and {ENOUGH_WORDS:,} are needed"
+    if not check.passes:
+        return "float32", f"{check}, more than {MOST_DIFFERING:.1%}"
+    return "bfloat16", str(check)
+
+
+def has_matrix_units(device: str) -> bool:
+    """Whether the hardware multiplies matrices of bfloat16 by itself: AMX on a CPU, tensor cores on a GPU."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_capability(device)[0] >= GPU_GENERATION
+    return CPU_FLAG in _cpu_flags()
+
+
+def _cpu_flags() -> frozenset[str]:
+    """What Linux says that the processor can do; nothing on other systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return frozenset()
+    lines = (line.partition(":") for line in text.splitlines())
+    return frozenset(word for name, _, value in lines if name.strip() == "flags" for word in value.split())
+
+
+def _last_check(card: Mapping[str, Any], device: str) -> Check | None:
+    for record in reversed(card.get("evaluations") or ()):
+        found = record.get("bfloat16")
+        if found and found.get("device") == device:
+            return Check(found["words"], found["differing"], device)
+    return None

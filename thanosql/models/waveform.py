@@ -1,0 +1,53 @@
+"""Blocks of samples in, a waveform out that is read by slices: hours of audio in a file without a name, not in memory.
+
+The operating system lets go of the file with the process, however that ends. Its place is `tempfile`'s, so TMPDIR moves
+it: an hour takes 230 MB there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Protocol
+
+import numpy as np
+
+SAMPLE_BYTES = 4
+
+
+class Waveform(Protocol):
+    """Float32 `(samples,)` at 16,000 Hz: an array, or what gives one for each slice of it."""
+
+    def __len__(self) -> int:
+        """How many samples."""
+
+    def __getitem__(self, part: slice, /) -> np.ndarray:
+        """The samples of a slice."""
+
+
+class LongWaveform:
+    """float32 `(samples,)` for one reader; `len` and slices of it are those of an array."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the waveform)
+        self._samples = 0
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def append(self, block: np.ndarray) -> None:
+        """Float32 `(samples,)` to stand behind what is there."""
+        self._file.seek(self._samples * SAMPLE_BYTES)
+        self._file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+        self._samples += len(block)
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        begin, end, step = part.indices(self._samples)
+        if step != 1:
+            raise ValueError("a long waveform is read from one sample to the next")
+        found = np.empty(max(0, end - begin), dtype=np.float32)
+        self._file.seek(begin * SAMPLE_BYTES)
+        self._file.readinto(found.data)
+        return found
