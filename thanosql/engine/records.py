@@ -14,6 +14,7 @@ from thanosql.engine.tabular import Records, checked_names
 from thanosql.errors import ThanoSQLDataError
 
 BATCH = 10_000  # rows of parquet at a time
+BUFFER = 1 << 20  # bytes of each of its columns
 BIGINT = 2**63
 
 
@@ -34,7 +35,8 @@ def open_parquet(path: Path) -> Records:
 
     def rows() -> Iterator[Sequence[Any]]:
         try:
-            with pq.ParquetFile(path) as file:
+            # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
                 for batch in file.iter_batches(BATCH):
                     columns = [_arrow_values(column, kind) for column, kind in zip(batch.columns, types, strict=True)]
                     yield from zip(*columns, strict=True)

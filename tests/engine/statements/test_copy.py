@@ -20,6 +20,7 @@ import pytest
 import soundfile
 
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.engine.records import open_parquet
 from thanosql.engine.session import Session
 
 COLUMNS = (
@@ -317,6 +318,22 @@ def test_parquet_keeps_its_own_types(copied: Session) -> None:
     assert first["moment"] == pd.Timestamp("2024-01-01T01:02:03.123456")
     assert second["text"] == "a\tb\\N"
     assert pd.isna(second["n"])
+
+
+@pytest.mark.parametrize("groups", [1, 20])
+def test_a_parquet_file_is_read_a_piece_at_a_time_however_its_rows_are_grouped(tmp_path: Path, groups: int) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = 100_000
+    table = pyarrow.table({"n": range(rows), "text": [f"{number:0300}" for number in range(rows)]})
+    parquet.write_table(
+        table, tmp_path / "x.parquet", row_group_size=rows // groups, compression="none", use_dictionary=False
+    )
+    del table
+    before = pyarrow.total_allocated_bytes()
+    held = [pyarrow.total_allocated_bytes() - before for _ in open_parquet(tmp_path / "x.parquet").rows()]
+    assert len(held) == rows
+    assert max(held) < (tmp_path / "x.parquet").stat().st_size / 2
 
 
 def test_a_damaged_parquet_file_is_an_error_of_the_data(copied: Session) -> None:
