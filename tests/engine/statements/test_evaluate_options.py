@@ -113,9 +113,6 @@ def test_a_check_counts_the_words_that_differ_and_auto_goes_by_it(
     monkeypatch.setattr(precisions, "_cpu_flags", lambda: frozenset({"amx_bf16"}))
     chosen = "bfloat16" if expected.passes else "float32"
     assert precision(session).startswith(f"{chosen}: {expected}")
-    assert list(heard(session, "precision='auto', device='cpu'", ALL).predict_result) == (
-        rounded if expected.passes else exact
-    )
 
 
 def test_a_check_that_passed_makes_auto_bfloat16(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
