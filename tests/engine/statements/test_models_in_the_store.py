@@ -158,7 +158,7 @@ def test_describe_shows_what_a_training_left_on_the_card(session: Session, folde
     assert facts["options", "seed"] == "7"
     assert facts["history", "epoch 1"] == '{"loss": 1, "seconds": 2, "rtfx": 9.5}'
     assert facts["history", "epoch 2"].startswith('{"loss": 0.5')
-    assert facts["evaluations", "1"] == "wer 0.125, utterances 80"
+    assert facts["evaluations", "1"] == '{"wer": 0.125, "utterances": 80}'
     assert facts["lineage", "statement"] == card["statement"]
 
 
