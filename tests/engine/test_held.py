@@ -11,7 +11,9 @@ import pytest
 
 from tests.engine.databases import Peer, said
 from thanosql.engine.database import Column, Database
+from thanosql.engine.dispatcher import Result
 from thanosql.engine.held import Held, held_by
+from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 MANY = "SELECT i, 'row ' || i AS said, CASE WHEN i % 2 = 0 THEN i / 4.0 END AS n FROM generate_series(1, 3000) i"
@@ -169,3 +171,15 @@ def test_a_snapshot_with_its_predictions_stays_too(database: Database) -> None:
         many, whole = snapshot.frame(1000), snapshot.frame()
     assert held(many).head(2).predict_result.tolist() == ["heard 1", "heard 2"]
     pd.testing.assert_frame_equal(pd.DataFrame(many), whole)
+
+
+def test_nested_statements_parameters_and_several_statements_stay_too(session: Session) -> None:
+    nested = session.run("SELECT i, d.* FROM (LIST THANOSQL DATASET) d, generate_series(1, 3000) i", at_once=100)
+    assert nested.rows is not None
+    assert held(nested.rows).count == len(nested.rows) >= 3000
+    each: list[Result] = []
+    sql = "SELECT generate_series(1, 3000); SELECT :n + i AS m FROM generate_series(1, 3000) i"
+    session.run(sql, {"n": 5}, at_once=100, each=each.append)
+    rows = [one.rows for one in each if one.rows is not None]
+    assert [held(one).count for one in rows] == [3000, 3000]
+    assert rows[1].m.tolist()[:2] == [6, 7]
