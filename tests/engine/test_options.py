@@ -208,5 +208,6 @@ def test_describe_says_what_is_declared() -> None:
 def test_every_declared_default_is_itself_allowed(kind: type) -> None:
     for declared in describe(kind):
         value = f"'{declared.default}'" if isinstance(declared.default, str) else declared.default
+        value = "NULL" if value is None else value
         (options,) = bound(f"{declared.name}={value}", kind)
         assert getattr(options, declared.name) == declared.default
