@@ -22,7 +22,15 @@ BASE = {"feat_extract_norm": "group", "do_stable_layer_norm": False, "conv_bias"
 LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
 
 
-def make(folder: Path, tokens: list[str] | None = None, *, mask: bool = False, seed: int = 0, **changes: Any) -> Path:
+def make(
+    folder: Path,
+    tokens: list[str] | None = None,
+    *,
+    mask: bool = False,
+    seed: int = 0,
+    sharpness: float = 20,
+    **changes: Any,
+) -> Path:
     """A random Wav2Vec2ForCTC in the hub's layout: of the base architecture unless `changes` say otherwise."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
@@ -31,7 +39,7 @@ def make(folder: Path, tokens: list[str] | None = None, *, mask: bool = False, s
     config = Wav2Vec2Config(**{**SMALL, **BASE, "vocab_size": len(tokens), "pad_token_id": 0, **changes})
     model = Wav2Vec2ForCTC(config).eval()
     with torch.no_grad():  # random heads give nearly flat answers: made sharper, a wrong forward pass shows
-        model.lm_head.weight.mul_(20)
+        model.lm_head.weight.mul_(sharpness)
     model.save_pretrained(folder)
     write_processor(folder, tokens, mask=mask)
     return folder
