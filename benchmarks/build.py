@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import (
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -292,7 +293,7 @@ def run_trainer(base: Path, rows: Rows, how: Training, measured: Measured, folde
         for waveform, text in rows
     ]
     with tempfile.TemporaryDirectory() as output:
-        Trainer(
+        trainer = Trainer(
             model=model,
             args=TrainingArguments(
                 output_dir=output,
@@ -317,7 +318,9 @@ def run_trainer(base: Path, rows: Rows, how: Training, measured: Measured, folde
             data_collator=collate,
             processing_class=Wav2Vec2FeatureExtractor.from_pretrained(base),
             callbacks=[Clock(measured)],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     if folder is not None:
         normalizer = Normalizer.read(base, vocabulary)
         checkpoint.save(folder, model.float().cpu(), vocabulary, normalizer, checkpoint.read_features(base))
