@@ -250,7 +250,8 @@ def run_ours(base: Path, rows: Rows, how: Training, measured: Measured, folder: 
     )
 
     def read(number: str | bytes) -> np.ndarray:
-        measured.begin()
+        if not measured.wall:  # read ahead, in a thread of its own: later epochs begin in `progress` alone
+            measured.begin()
         return rows[int(number)][0]
 
     def progress(step: TrainingProgress) -> None:
