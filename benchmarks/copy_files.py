@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import thanosql
-from thanosql.engine import embedded
+from thanosql.engine.postgres import embedded
 
 SMALL = 10  # MB
 GROWTH_MEGABYTES = 50.0  # that a peak may differ by, of allocators' chance

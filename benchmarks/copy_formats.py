@@ -1,4 +1,4 @@
-"""Ways of putting predictions into a temporary table, side by side: which one `thanosql.engine.copying` should go.
+"""Ways of putting predictions into a temporary table, side by side: which one `thanosql.engine.postgres.copying` should go.
 
     python benchmarks/copy_formats.py [--rows 200000] [--rounds 5] [--url postgresql://…]
 
@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 import psutil
 import psycopg2
 
-from thanosql.engine import embedded
-from thanosql.engine.copying import chunks
+from thanosql.engine.postgres import embedded
+from thanosql.engine.postgres.copying import chunks
 
 CHUNK_ROWS = 10_000
 KINDS = {"text": ("bigint", "text"), "all": ("bigint", "text", "jsonb", "double precision", "text")}

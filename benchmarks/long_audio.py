@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 
 import thanosql
-from thanosql.engine import embedded
+from thanosql.engine.postgres import embedded
 from thanosql.models import audio
 from thanosql.models.base import SAMPLING_RATE
 from thanosql.models.datasets import DATASETS

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 import thanosql
-from thanosql.engine import embedded
+from thanosql.engine.postgres import embedded
 from thanosql.models.access import AudioAccess
 from thanosql.models.base import TranscribeOptions, Transcript
 from thanosql.models.sources import AudioInfo

@@ -34,7 +34,7 @@ import torch
 from torch.nn import functional
 
 import thanosql
-from thanosql.engine import embedded
+from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
 from thanosql.models import audio, wav2vec2
 from thanosql.models.base import SAMPLING_RATE, TranscribeOptions

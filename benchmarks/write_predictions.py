@@ -21,9 +21,9 @@ from pathlib import Path
 
 import sqlalchemy
 
-from thanosql.engine import embedded
-from thanosql.engine.database import Column, Database
-from thanosql.engine.syntax import SQL, Text
+from thanosql.engine.language.syntax import SQL, Text
+from thanosql.engine.postgres import embedded
+from thanosql.engine.postgres.database import Column, Database
 
 PREDICTION = Column("predict_result", "text")
 SOURCE = "bench_source"

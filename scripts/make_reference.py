@@ -24,9 +24,9 @@ import railroads
 
 import thanosql
 from thanosql import errors
-from thanosql.engine import frames
-from thanosql.engine.heads import SHAPES
-from thanosql.engine.options import Declared, describe
+from thanosql.engine.language.heads import SHAPES
+from thanosql.engine.language.options import Declared, describe
+from thanosql.engine.postgres import frames
 from thanosql.engine.statements.build_model import ModelReport
 from thanosql.models.base import TrainOptions
 from thanosql.models.registry import ASSETS, BASES

@@ -47,7 +47,7 @@ def postgres_url() -> Iterator[str]:
     if named:
         yield named
         return
-    from thanosql.engine import embedded
+    from thanosql.engine.postgres import embedded
 
     # Under /var/tmp and open to all: as root the server runs as another user, who must reach its data.
     folder = Path(tempfile.mkdtemp(prefix="thanosql-tests-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from thanosql.engine import dispatcher, planner, statements
-from thanosql.engine.syntax import Statement
+from thanosql.engine.language.syntax import Statement
 
 ROOT = Path(__file__).resolve().parents[1]
 STATEMENTS = [getattr(statements, name) for name in statements.__all__]
@@ -69,7 +69,7 @@ def test_every_option_has_help_and_a_default_within_its_limits() -> None:
     [
         ("import thanosql", ("torch", "transformers", "pandas", "sqlalchemy", "lark", "numpy", "IPython")),
         ("import thanosql; thanosql.connect()", ("torch", "transformers", "pandas", "sqlalchemy", "lark")),
-        ("from thanosql.engine.parser import parse; parse('SELECT 1')", ("torch", "transformers", "pandas")),
+        ("from thanosql.engine.language.parser import parse; parse('SELECT 1')", ("torch", "transformers", "pandas")),
         (
             "import thanosql\nwith thanosql.connect() as s:\n    s.execute('LIST THANOSQL MODEL')",
             ("torch", "transformers", "sqlalchemy"),

@@ -112,7 +112,7 @@ MANY = "SELECT 'row ' || x AS x FROM generate_series(1, 20000) x"
 
 
 def test_of_many_rows_the_first_are_shown_and_the_others_come_when_the_value_is_used(shell: Any) -> None:
-    from thanosql.engine.held import held_by
+    from thanosql.engine.postgres.held import held_by
 
     result, shown = run(shell, f"%%thanosql\n{MANY}")
     assert "row 10" in shown
@@ -132,7 +132,7 @@ def test_of_many_rows_the_first_are_shown_and_the_others_come_when_the_value_is_
 
 
 def test_rows_kept_in_a_variable_are_there_at_once(shell: Any) -> None:
-    from thanosql.engine.held import held_by
+    from thanosql.engine.postgres.held import held_by
 
     run(shell, f"%%thanosql kept <<\n{MANY}")
     assert held_by(shell.user_ns["kept"]) is None
@@ -143,7 +143,7 @@ def test_rows_kept_in_a_variable_are_there_at_once(shell: Any) -> None:
 
 
 def test_a_predict_shows_its_first_rows_with_players_and_its_count(shell: Any) -> None:
-    from thanosql.engine.held import held_by
+    from thanosql.engine.postgres.held import held_by
 
     run(shell, "%thanosql GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
     run(shell, "%config ThanoSQL.at_once = 20")

@@ -23,7 +23,7 @@ from tests.docs.blocks import PAGES, ROOT, Block, blocks
 from thanosql import config, errors
 from thanosql.__main__ import _parser
 from thanosql.engine import session as sessions
-from thanosql.engine.parser import parse_script, parse_with_texts
+from thanosql.engine.language.parser import parse_script, parse_with_texts
 from thanosql.engine.session import Session
 from thanosql.models.registry import ASSETS
 

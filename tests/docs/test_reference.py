@@ -13,7 +13,7 @@ import pytest
 
 from thanosql import errors
 from thanosql.engine import statements
-from thanosql.engine.heads import SHAPES
+from thanosql.engine.language.heads import SHAPES
 from thanosql.engine.session import Session
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from tests.engine.databases import Peer
-from thanosql.engine.database import Database
+from thanosql.engine.postgres.database import Database
 
 
 @pytest.fixture(scope="module")

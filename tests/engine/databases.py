@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 
-from thanosql.engine.syntax import SQL, Bound, Text
+from thanosql.engine.language.syntax import SQL, Bound, Text
 
 
 def said(sql: str) -> SQL:

@@ -19,7 +19,7 @@ from tests.engine.databases import Peer
 from tests.models.recordings import wav
 from thanosql import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLModelError
 from thanosql.engine import kept, recipes
-from thanosql.engine.options import describe
+from thanosql.engine.language.options import describe
 from thanosql.engine.session import Session
 from thanosql.engine.statements.predict import PredictOptions
 from thanosql.models.base import TranscribeOptions, Transcript

@@ -42,7 +42,13 @@ def build(database_url: str, home: Path, statement: str) -> None:
 @pytest.fixture(scope="module")
 def children() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    heavy = ["torch", "transformers.models.wav2vec2.modeling_wav2vec2", "thanosql.engine.database", "jiwer", "soxr"]
+    heavy = [
+        "torch",
+        "transformers.models.wav2vec2.modeling_wav2vec2",
+        "thanosql.engine.postgres.database",
+        "jiwer",
+        "soxr",
+    ]
     context.set_forkserver_preload([*heavy, "tests.engine.test_killed_training"])
     return context
 

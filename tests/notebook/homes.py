@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from thanosql.engine import embedded
+from thanosql.engine.postgres import embedded
 
 
 @contextmanager

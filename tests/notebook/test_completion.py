@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from thanosql.engine.heads import SHAPES
+from thanosql.engine.language.heads import SHAPES
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.notebook.completion import complete

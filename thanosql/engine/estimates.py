@@ -21,7 +21,7 @@ from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.preflight import chunk_size
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 

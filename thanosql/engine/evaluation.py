@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.naming import Column
+from thanosql.engine.language.syntax import SQL, Text
+from thanosql.engine.postgres.naming import Column
 from thanosql.engine.preflight import RemoteOptions
-from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import Assessment, DecodeOptions, option
 from thanosql.models.intervals import error_rate, paired_difference

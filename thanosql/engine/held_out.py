@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.engine import transcription
+from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
 from thanosql.engine.preflight import AudioRows, chunk_size, inspect
-from thanosql.engine.syntax import SQL, Text
 from thanosql.engine.texts import references
 from thanosql.models.base import TrainingUtterance, TranscribeOptions
 from thanosql.models.intervals import Difference, paired_difference
 from thanosql.models.metrics import UtteranceScore, score_each, total
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.access import AudioAccess
     from thanosql.models.registry import Model
 

@@ -16,7 +16,7 @@ from thanosql.engine.preflight import MISSING, chunk_size
 from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
-from thanosql.engine.syntax import SQL, Text
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Snapshot
+    from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.arpa import LanguageModel
     from thanosql.models.base import DecodeOptions
     from thanosql.models.registry import Model

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.syntax import SQL, Bound, ModelReference, Nested, Parameter, Query, Statement, Text
+from thanosql.engine.language.syntax import SQL, Bound, ModelReference, Nested, Parameter, Query, Statement, Text
 from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQLSyntaxError
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
-    from thanosql.engine.database import Database
+    from thanosql.engine.postgres.database import Database
     from thanosql.models.loaded import LoadedModels
     from thanosql.models.registry import Model
     from thanosql.models.store import Store

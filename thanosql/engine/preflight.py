@@ -16,7 +16,7 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import option
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.access import AudioAccess
 
 PROBES_AT_ONCE = 4

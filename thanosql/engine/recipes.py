@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.syntax import Nested, Parameter, Query
+from thanosql.engine.language.syntax import Nested, Parameter, Query
 from thanosql.version import __version__
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from thanosql import config
 from thanosql.errors import ThanoSQLError, ThanoSQLInternalError
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Database
     from thanosql.engine.dispatcher import Result
+    from thanosql.engine.language.syntax import Statement
     from thanosql.engine.planner import Environment, Progress
-    from thanosql.engine.syntax import Statement
+    from thanosql.engine.postgres.database import Database
     from thanosql.models.loaded import LoadedModels
     from thanosql.models.store import Store
 
@@ -63,7 +63,7 @@ class Session:
         More rows than `at_once` stay in the database until the DataFrame that stands for them is used.
         """
         from thanosql.engine.dispatcher import Result
-        from thanosql.engine.parser import parse_with_texts
+        from thanosql.engine.language.parser import parse_with_texts
 
         statements = parse_with_texts(sql)
         result = Result(status="")
@@ -89,7 +89,8 @@ class Session:
         at_once: int | None,
         progress: Callable[[Progress], None] | None,
     ) -> Result:
-        from thanosql.engine import dispatcher, planner, statements, suggestions  # noqa: F401  (registers them)
+        from thanosql.engine import dispatcher, planner
+        from thanosql.engine.postgres import suggestions
 
         try:
             with ExitStack() as resources:
@@ -127,11 +128,11 @@ class Session:
 
     @cached_property
     def database(self) -> Database:
-        from thanosql.engine.database import Database
+        from thanosql.engine.postgres.database import Database
 
         if self.settings.database_url:
             return Database(self.settings.database_url)
-        from thanosql.engine import embedded
+        from thanosql.engine.postgres import embedded
 
         return Database(embedded.start(self.settings.postgres_folder))
 

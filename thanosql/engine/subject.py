@@ -11,14 +11,14 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import estimates
+from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, render
 from thanosql.engine.preflight import refuse_empty, refuse_unfit
-from thanosql.engine.syntax import Query, Statement
 from thanosql.models import precision
 from thanosql.models.base import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot, Target
+    from thanosql.engine.postgres.database import Column, Snapshot, Target
     from thanosql.models.registry import Model
 
 

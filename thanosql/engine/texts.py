@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from thanosql.errors import ThanoSQLDataError
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
 
 
 def references(snapshot: Snapshot, column: Column, *, required: bool = True) -> list[str]:

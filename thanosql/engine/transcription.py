@@ -16,7 +16,7 @@ from thanosql.models.base import Assessment, Recognizer, TranscribeOptions, Tran
 if TYPE_CHECKING:
     import numpy as np
 
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.alignment import AlignmentError
     from thanosql.models.arpa import LanguageModel
     from thanosql.models.base import DecodeOptions

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.engine.naming import Column, quoted, too_long
+from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
-from thanosql.engine.syntax import SQL
+from thanosql.engine.postgres.naming import Column, quoted, too_long
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Snapshot, Target
+    from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.models.timestamps import Timed
 
 LEVELS = ("word", "char", "segment")

@@ -74,7 +74,7 @@ class Catalog:
         return relations
 
     def _query(self) -> dict[str, list[str]]:
-        from thanosql.engine.syntax import SQL
+        from thanosql.engine.language.syntax import SQL
 
         frame = self._session.database.run(SQL.of(_RELATIONS))
         relations: dict[str, list[str]] = {}

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.heads import SHAPES
+from thanosql.engine.language.heads import SHAPES
 from thanosql.notebook import language
 from thanosql.notebook.catalog import Catalog
 from thanosql.notebook.place import Place, place_at
 
 if TYPE_CHECKING:
-    from thanosql.engine.options import Declared
+    from thanosql.engine.language.options import Declared
     from thanosql.engine.session import Session
 
 MOST = 200

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from thanosql.engine.heads import SHAPES
+from thanosql.engine.language.heads import SHAPES
 from thanosql.errors import did_you_mean
 from thanosql.notebook import language
 
 if TYPE_CHECKING:
-    from thanosql.engine.options import Declared
+    from thanosql.engine.language.options import Declared
 
 
 def explain(asked: str) -> str:

@@ -84,7 +84,7 @@ class Views:
 
 
 def _shape(frame: Any) -> tuple[list[Any], int]:
-    from thanosql.engine.held import held_by
+    from thanosql.engine.postgres.held import held_by
 
     held = held_by(frame)
     return (list(frame.columns), len(frame)) if held is None else (held.names, held.count)

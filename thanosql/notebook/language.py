@@ -7,10 +7,10 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from thanosql.engine.heads import SHAPES
+from thanosql.engine.language.heads import SHAPES
 
 if TYPE_CHECKING:
-    from thanosql.engine.options import Declared
+    from thanosql.engine.language.options import Declared
 
 # Where a statement's options are declared, by its first words.
 MODULES = {
@@ -77,7 +77,7 @@ SQL_OPENERS = (
 @cache
 def options_of(statement: str, about: str = "") -> tuple[Declared, ...]:
     """The options of the statement that begins with this word. `about` is MODEL or DATASET, for GET THANOSQL."""
-    from thanosql.engine.options import describe
+    from thanosql.engine.language.options import describe
 
     if statement not in MODULES:
         return ()

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from thanosql.engine.heads import SHAPES, WITH_QUERY
-from thanosql.engine.mistakes import NAMES
-from thanosql.engine.terminals import Lexeme, Refusal, lexeme
+from thanosql.engine.language.heads import SHAPES, WITH_QUERY
+from thanosql.engine.language.mistakes import NAMES
+from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 from thanosql.notebook.language import SQL_WORDS, keywords
 
 _CLAUSES = "SELECT FROM JOIN WHERE GROUP ORDER HAVING ON SET INTO UPDATE VALUES RETURNING LIMIT TABLE"
@@ -228,7 +228,7 @@ def _names(words: Sequence[str]) -> str:
 
 def _keywords(head: str) -> tuple[str, ...]:
     """The keywords that the grammar takes behind a statement's beginning; names that happen to be keywords left out."""
-    from thanosql.engine.parser import stopped
+    from thanosql.engine.language.parser import stopped
 
     try:
         accepts = set(stopped(head).accepts or ())

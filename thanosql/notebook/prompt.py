@@ -76,7 +76,7 @@ def is_complete(text: str) -> bool:
     >>> is_complete("SELECT 1;"), is_complete("SELECT ';"), is_complete("SELECT 1"), is_complete("PREDICT?")
     (True, False, False, True)
     """
-    from thanosql.engine.terminals import Refusal
+    from thanosql.engine.language.terminals import Refusal
     from thanosql.notebook.place import place_at
 
     stripped = text.strip()

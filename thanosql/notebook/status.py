@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def describe(session: Session) -> str:
     """A few lines; nothing is connected and no model library imported for them unless a GPU may be there."""
-    from thanosql.engine.address import without_password
+    from thanosql.engine.postgres.address import without_password
     from thanosql.version import __version__
 
     settings = session.settings

@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
-from thanosql.engine.records import open_parquet
+from thanosql.engine.files.records import open_parquet
 from thanosql.engine.session import Session
 
 COLUMNS = (

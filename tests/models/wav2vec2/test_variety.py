@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thanosql.engine.options import bind
-from thanosql.engine.parser import parse
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.parser import parse
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.base import TrainOptions
 from thanosql.models.wav2vec2.augmentation import Augmentation, augment

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.naming import Column
-from thanosql.engine.options import bind
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
+from thanosql.engine.postgres.naming import Column
 from thanosql.engine.preflight import MISSING, AudioRows, RemoteOptions, access_of, inspect
 from thanosql.engine.subject import Subject, open_rows, settled, subject, written
-from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import TranscribeOptions, option
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Snapshot, Target
+    from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.models.registry import Model
 
 NO_TEXT = "no text (NULL)"

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.held_out import judge
-from thanosql.engine.options import bind
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
 from thanosql.engine.preflight import RemoteOptions
 from thanosql.engine.subject import Subject, open_rows, subject
-from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.training_rows import TrainingRows, remarks, training_rows
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLOptionError

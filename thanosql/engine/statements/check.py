@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.inspection import Inspection
+from thanosql.engine.language.syntax import Statement
 from thanosql.engine.lineage import trained_rows
 from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of, describe
 from thanosql.engine.subject import Subject, subject
-from thanosql.engine.syntax import Statement
 from thanosql.engine.training_rows import known_of
 
 COLUMNS = ["row", "path", "problem", "reason"]

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.engine import target
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.options import bind
-from thanosql.engine.paths import find, given_path
+from thanosql.engine.files.paths import find, given_path
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, plan
-from thanosql.engine.syntax import Option, Parameter, Statement, Word
+from thanosql.engine.postgres import target
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.base import option
 
 if TYPE_CHECKING:
-    from thanosql.engine.loading import Source
+    from thanosql.engine.files.loading import Source
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON = (".json", ".jsonl", ".ndjson")
@@ -86,8 +86,8 @@ def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
 
 @run.register
 def run_copy(plan: CopyPlan, environment: Environment) -> Result:
-    from thanosql.engine import loading
-    from thanosql.engine.tabular import Records
+    from thanosql.engine.files import loading
+    from thanosql.engine.files.tabular import Records
 
     load = loading.create
     if plan.there:
@@ -124,7 +124,7 @@ def check_format(path: Path, options: CopyOptions) -> None:
 
 def open_source(path: Path, options: CopyOptions, environment: Environment) -> Source:
     """The file's columns, found; its rows are read later."""
-    from thanosql.engine import delimited, recordings, records
+    from thanosql.engine.files import delimited, recordings, records
 
     suffix = path.suffix.lower()
     try:
@@ -141,7 +141,7 @@ def open_source(path: Path, options: CopyOptions, environment: Environment) -> S
 
 def table_exists(table: Word, environment: Environment) -> bool:
     """Whether the database has a table (or anything else in a table's place) of that name."""
-    from thanosql.engine.syntax import SQL, Bound, Text
+    from thanosql.engine.language.syntax import SQL, Bound, Text
 
     sql = SQL((Text("SELECT to_regclass("), Bound(table.text, table.start), Text(") IS NOT NULL")), environment.source)
     return bool(environment.database.connection.execute(sql).value)

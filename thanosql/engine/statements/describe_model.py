@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.syntax import ModelReference, Statement, Word
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.statements.rows import materialize_rows
-from thanosql.engine.syntax import ModelReference, Statement, Word
 
 if TYPE_CHECKING:
     from thanosql.models.registry import Model

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from thanosql.engine import kept
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
-from thanosql.engine.syntax import Statement, Word
 from thanosql.errors import ThanoSQLModelError, did_you_mean
 
 

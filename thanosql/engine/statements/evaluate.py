@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import estimates, evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import EvaluateOptions, Heard
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_model, refuse_idle_guidance
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
-from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.preflight import AudioRows, access_of, chunk_size, inspect
 from thanosql.engine.statements.rows import materialize_rows
 from thanosql.engine.subject import Subject, open_rows, subject, written
-from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.models import precision
@@ -30,7 +30,7 @@ from thanosql.models.base import TranscribeOptions
 from thanosql.models.precision import Check
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot, Target
+    from thanosql.engine.postgres.database import Column, Snapshot, Target
     from thanosql.models.arpa import LanguageModel
     from thanosql.models.registry import Model
 

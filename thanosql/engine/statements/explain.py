@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import estimates
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.executors.local import BATCH_SECONDS
+from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of
 from thanosql.engine.subject import Subject, settled, subject
-from thanosql.engine.syntax import Statement
 from thanosql.models import precision
 from thanosql.models.base import TrainOptions
 

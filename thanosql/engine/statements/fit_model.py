@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, plan, resolve_model
 from thanosql.engine.statements.build_model import BuildOptions, TrainPlan, plan_training, subject_of_training
 from thanosql.engine.subject import Subject, subject
-from thanosql.engine.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.base import option
 

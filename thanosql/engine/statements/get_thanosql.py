@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.options import bind
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import Option, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
-from thanosql.engine.syntax import Option, Statement, Word
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
 from thanosql.models.base import option
 

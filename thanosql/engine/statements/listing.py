@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, materialize, plan
 from thanosql.engine.statements.rows import materialize_rows
-from thanosql.engine.syntax import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.held import held_by
+from thanosql.engine.language.syntax import SQL, Query, Statement
 from thanosql.engine.planner import Environment, Plan, plan, render
-from thanosql.engine.syntax import SQL, Query, Statement
+from thanosql.engine.postgres.held import held_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_identity, language_model, refuse_idle_guidance
-from thanosql.engine.naming import Column
-from thanosql.engine.options import bind
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
+from thanosql.engine.postgres.naming import Column
 from thanosql.engine.preflight import AudioRows, RemoteOptions, access_of, inspect
 from thanosql.engine.subject import Subject, open_rows, settled, subject, written
-from thanosql.engine.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Snapshot, Target
     from thanosql.engine.kept import Keeper
+    from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.models.access import AudioAccess
     from thanosql.models.arpa import LanguageModel
     from thanosql.models.base import Transcript

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.options import bind
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, plan, render
 from thanosql.engine.preflight import refuse_unfit
-from thanosql.engine.syntax import Option, Query, Statement
 from thanosql.models.base import option
 
 if TYPE_CHECKING:
-    from thanosql.engine.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Column, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from thanosql.engine.dispatcher import run
+from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, plan
-from thanosql.engine.syntax import Statement
 
 
 def materialize_rows(statement: Statement, environment: Environment) -> str:
     """Run the statement and put its rows into a temporary table, dropped when the whole is over; its quoted name."""
-    from thanosql.engine.frame_tables import temporary_frame
+    from thanosql.engine.postgres.frame_tables import temporary_frame
 
     frame = run(plan(statement, environment), environment).rows
     assert frame is not None

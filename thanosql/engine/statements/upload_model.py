@@ -10,10 +10,10 @@ from pathlib import Path
 
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.options import bind
-from thanosql.engine.paths import find, given_path
+from thanosql.engine.files.paths import find, given_path
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
-from thanosql.engine.syntax import Option, Parameter, Statement, Word
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.base import option
 

@@ -1,0 +1,1 @@
+"""Files: what COPY is given in, typed rows and tables out."""

@@ -1,0 +1,171 @@
+"""A file's content → a table, in one transaction: typed, streamed by COPY, all of it or nothing.
+
+A delimited file goes as text into a temporary table; its types are found there, over all its rows, and it is cast into
+the table. What is typed already (parquet, xlsx, json, a folder of audio) goes straight in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from thanosql.engine.files.delimited import CANDIDATES, NOT_UTF8, FileStream, holds
+from thanosql.engine.files.tabular import Delimited, Records, RowStream
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.naming import quoted
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
+
+if TYPE_CHECKING:
+    from thanosql.engine.postgres.connection import Connection
+    from thanosql.engine.postgres.database import Database
+
+SAMPLE = 1000  # rows that rule out most types before all rows are looked at
+STAGING = "pg_temp.thanosql_copy_lines"
+CONTENT = "pg_temp.thanosql_copy_rows"
+
+Source = Delimited | Records
+Reporter = Callable[[int], None]  # takes bytes read
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many rows went in, and the types of the file's columns in that table."""
+
+    rows: int
+    columns: tuple[tuple[str, str], ...]
+
+
+def create(database: Database, source: Source, table: str, progress: Reporter) -> Loaded:
+    """A new table with the file's content; `table` is a name as SQL has it."""
+    with database.connection.transaction():
+        return _create(database.connection, source, table, progress)
+
+
+def replace(database: Database, source: Source, table: str, progress: Reporter) -> Loaded:
+    """The table's content replaced by the file's, in one step, as a PREDICT replaces its table."""
+    connection = database.connection
+    try:
+        with connection.transaction():
+            loaded = _create(connection, source, CONTENT, progress)
+        with database.snapshot(SQL.of(f"SELECT * FROM {CONTENT}")) as snapshot:
+            snapshot.replace(snapshot.check_target(table))
+        return loaded
+    finally:
+        if connection.open:
+            connection.execute(f"DROP TABLE IF EXISTS {CONTENT}")
+
+
+def append(database: Database, source: Source, table: str, progress: Reporter) -> Loaded:
+    """The file's rows put behind the table's own; its columns must be among the table's, in any order.
+
+    Raises ThanoSQLDataError for a column that the table lacks and for a value that does not fit its type.
+    """
+    connection = database.connection
+    with connection.transaction():
+        there = dict(
+            connection.values(
+                "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+                " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                table,
+            )
+        )
+        given = source.names if isinstance(source, Delimited) else tuple(name for name, _ in source.columns)
+        names = tuple(_column(name, there, table, source) for name in given)
+        columns = tuple((name, there[name]) for name in names)
+        rows = _copy(connection, source, table, columns, progress)
+    return Loaded(rows, columns)
+
+
+def _column(name: str, there: dict[str, str], table: str, source: Source) -> str:
+    for candidate in (name, name.lower()):
+        if candidate in there:
+            return candidate
+    raise ThanoSQLDataError(
+        f"{source.path.name} has a column '{name}', and the table {table} has none.", hint=did_you_mean(name, there)
+    )
+
+
+def _create(connection: Connection, source: Source, table: str, progress: Reporter) -> Loaded:
+    kind = "TEMP TABLE" if table == CONTENT else "TABLE"
+    name = table.removeprefix("pg_temp.")
+    if isinstance(source, Records):
+        declared = ", ".join(f"{quoted(column)} {type_}" for column, type_ in source.columns)
+        connection.execute(f"CREATE {kind} {name} ({declared})")
+        return Loaded(_copy(connection, source, table, source.columns, progress), source.columns)
+    lines = tuple((column, "text") for column in source.names)
+    declared = ", ".join(f"{quoted(column)} text" for column in source.names)
+    connection.execute(f"CREATE TEMP TABLE {STAGING.removeprefix('pg_temp.')} ({declared}) ON COMMIT DROP")
+    _copy(connection, source, STAGING, lines, progress)
+    columns = _inferred(connection, source.names)
+    cast_ = ", ".join(f"CAST({quoted(column)} AS {type_}) AS {quoted(column)}" for column, type_ in columns)
+    answer = connection.execute(f"CREATE {kind} {name} AS SELECT {cast_} FROM {STAGING}")
+    return Loaded(answer.count, columns)
+
+
+def _inferred(connection: Connection, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The narrowest type of each staged column that holds all its values as they are written; text holds everything."""
+    connection.execute("SET LOCAL extra_float_digits = 1")
+    connection.execute("SET LOCAL synchronize_seqscans = off")  # the rows keep the order of the file
+    fitting: dict[str, list[str]] = {}
+    tests = [(name, kind) for name in names for kind in CANDIDATES]
+    sample = f"(SELECT * FROM {STAGING} LIMIT {SAMPLE}) sample"
+    for (name, kind), fits in zip(tests, _tested(connection, tests, sample)):
+        if fits is not False:
+            fitting.setdefault(name, []).append(kind)
+    found: dict[str, str] = {}
+    while fitting:
+        tests = [(name, kinds[0]) for name, kinds in fitting.items()]
+        for (name, kind), fits in zip(tests, _tested(connection, tests, STAGING)):
+            if fits is False:
+                fitting[name].pop(0)
+            else:
+                found[name] = "text" if fits is None else kind
+            if name in found or not fitting[name]:
+                del fitting[name]
+    return tuple((name, found.get(name, "text")) for name in names)
+
+
+def _tested(connection: Connection, tests: list[tuple[str, str]], rows: str) -> tuple[bool | None, ...]:
+    answers: list[bool | None] = []
+    for begin in range(0, len(tests), 500):
+        asked = ", ".join(holds(kind, quoted(name)) for name, kind in tests[begin : begin + 500])
+        answers.extend(connection.execute(f"SELECT {asked} FROM {rows}").rows[0])
+    return tuple(answers)
+
+
+def _copy(
+    connection: Connection, source: Source, table: str, columns: tuple[tuple[str, str], ...], progress: Reporter
+) -> int:
+    names = ", ".join(quoted(name) for name, _ in columns)
+    if isinstance(source, Delimited):
+        delimiter = source.delimiter.replace("'", "''")
+        how = f"(FORMAT csv, HEADER true, DELIMITER '{delimiter}', ENCODING 'UTF8')"
+        stream: FileStream | RowStream = FileStream(
+            source.path, dot_ends=connection.server_version < 180_000, progress=progress
+        )
+    else:
+        how = "(FORMAT text, ENCODING 'UTF8')"
+        stream = RowStream(source.rows(), [type_ for _, type_ in columns])
+    with stream, _line_named(source, stream):
+        return connection.copy_stream(f"COPY {table} ({names}) FROM STDIN WITH {how}", cast("BinaryIO", stream))
+
+
+@contextmanager
+def _line_named(source: Source, stream: FileStream | RowStream) -> Iterator[None]:
+    try:
+        yield
+    except ThanoSQLDatabaseError as error:
+        if stream.failure is not None:
+            raise stream.failure from error
+        diagnosis = getattr(error.__cause__, "diag", None)
+        context = (getattr(diagnosis, "context", None) or "").splitlines()
+        where = next((line for line in context if line.startswith("COPY ") and ", line " in line), "")
+        if not where:
+            raise
+        place, _, content = where.partition(", line ")[2].partition(": ")
+        unit = "line" if isinstance(source, Delimited) else "row"
+        hint = NOT_UTF8 if error.sqlstate == "22021" else error.hint
+        shown = f" in: {content[:200]}" if content else ""
+        raise ThanoSQLDataError(f"{source.path.name}, {unit} {place}: {error.message}{shown}", hint=hint) from error

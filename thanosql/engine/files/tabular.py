@@ -1,0 +1,93 @@
+"""What a file holds, as COPY takes it: a header and bytes that PostgreSQL parses itself, or typed columns and rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from thanosql.engine.postgres.copying import chunks
+from thanosql.engine.postgres.naming import LONGEST, too_long
+from thanosql.errors import ThanoSQLDataError
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A csv or tsv file: PostgreSQL parses it, so that its types are found by PostgreSQL's own reading."""
+
+    path: Path
+    delimiter: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Typed columns, and their rows from the beginning each time `rows` is called; `said` goes into the note."""
+
+    path: Path
+    columns: tuple[tuple[str, str], ...]  # name, PostgreSQL's type
+    rows: Callable[[], Iterator[Sequence[Any]]] = field(repr=False)
+    said: Callable[[], str] = lambda: ""
+
+
+def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
+    """Column names fit for a table: none empty, none twice, none too long. Raises ThanoSQLDataError naming the column.
+
+    >>> checked_names(["audio_path", " text "], "x.csv")
+    ('audio_path', 'text')
+    """
+    names = tuple(name.strip() for name in given)
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise ThanoSQLDataError(
+                f"{what}: column {number} of {len(names)} has no name.",
+                hint="The first line must name every column.",
+            )
+        if "\0" in name or too_long(name):
+            raise ThanoSQLDataError(
+                f"{what}: the name of column {number} is longer than {LONGEST} bytes: {name[:80]!r}.",
+                hint="The first line must name the columns.",
+            )
+        if names.index(name) != number - 1:
+            raise ThanoSQLDataError(
+                f"{what}: columns {names.index(name) + 1} and {number} are both named '{name}'.",
+                hint="Give each column a name of its own.",
+            )
+    if all(_numeric(name) for name in names):
+        raise ThanoSQLDataError(
+            f"{what}: the first line holds values ({', '.join(names[:5])}), not names.",
+            hint="Add a first line with the columns' names.",
+        )
+    return names
+
+
+def _numeric(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+class RowStream(io.RawIOBase):
+    """Rows as the bytes of COPY's text format, made as they are read. What goes wrong with a row is kept in `failure`:
+    the driver would report it in words of its own."""
+
+    def __init__(self, rows: Iterator[Sequence[Any]], types: Sequence[str]) -> None:
+        self._chunks = chunks(rows, types)
+        self.failure: BaseException | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return next(self._chunks, b"")
+        except UnicodeEncodeError as error:
+            self.failure = ThanoSQLDataError(f"A text that holds half a surrogate pair: {error.object[:80]!r}.")
+            raise self.failure from error
+        except BaseException as failure:
+            self.failure = failure
+            raise

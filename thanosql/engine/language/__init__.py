@@ -1,0 +1,1 @@
+"""The language: the text of statements in, their dataclasses and options out."""

@@ -1,0 +1,202 @@
+"""What is wrong with a text: where the grammar stopped goes in, the message for the user comes out.
+
+Known mistakes are labelled by malformed examples, as lark's documentation shows for `match_examples`; an example stands
+for every text that stops at the same kind of token where the same tokens could have stood, in whatever statement and
+however deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from lark import Token
+from lark.exceptions import UnexpectedToken
+
+from thanosql.engine.language.heads import KEYWORDS, SHAPES, near
+from thanosql.engine.language.lexer import Scanner
+from thanosql.engine.language.malformed import EXAMPLES
+from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
+
+NAMES = KEYWORDS - {"AS", "USING", "OPTIONS", "FROM"} | {"WORD", "QUOTED"}  # what may be a name
+
+_WORDS = {
+    "SQL": "a query",
+    "WORD": "a name",
+    "QUOTED": "a name",
+    "STRING": "a string in single quotes",
+    "LITERALS": "a string in single quotes",
+    "NUMBER": "a number",
+    "PARAMETER": "a parameter",
+    "LPAR": "(",
+    "RPAR": ")",
+    "LSQB": "a list",
+    "RSQB": "]",
+    "COMMA": "a comma",
+    "EQUAL": "=",
+    "DOT": "a dot",
+    "SEMICOLON": ";",
+    "$END": "the end",
+}
+
+
+def explain(error: UnexpectedToken, scanner: Scanner, stopped: Callable[[str], UnexpectedToken]) -> Refusal:
+    """The message for a text that the grammar does not take; `stopped` says where an example stops."""
+    accepts = frozenset(error.accepts or error.expected)
+    stop = _Stop(error.token, accepts, scanner)
+    keywords = sorted(accepts & frozenset(KEYWORDS)) if not accepts >= NAMES else []
+    if error.token.type == "WORD" and (meant := near(error.token, keywords, 0.65)):
+        return stop.refusal(f"'{error.token}' is no keyword here.", f"Did you mean {meant}?")
+    label = _labels(stopped).get((accepts, error.token.type))
+    return (
+        _MESSAGES[label](stop)
+        if label is not None
+        else stop.refusal(f"{stop.expected} was expected here, not {stop.found}.")
+    )
+
+
+@cache
+def _labels(stopped: Callable[[str], UnexpectedToken]) -> dict[tuple[frozenset[str], str], str]:
+    """Which mistake it is, by what could have stood there and what did."""
+    labels: dict[tuple[frozenset[str], str], str] = {}
+    for label, examples in EXAMPLES.items():
+        for example in examples:
+            error = stopped(example)
+            labels.setdefault((frozenset(error.accepts or error.expected), error.token.type), label)
+    return labels
+
+
+class _Stop:
+    """Where the grammar stopped, in words."""
+
+    def __init__(self, token: Token, accepts: frozenset[str], scanner: Scanner) -> None:
+        self.token, self.accepts, self.text, self.head = token, accepts, scanner.text, scanner.head
+        self.at_end = token.type == "$END"
+        self.start = len(scanner.text.rstrip()) if self.at_end else token.start_pos or 0
+        self.width = max(1, (token.end_pos or 0) - self.start) if not self.at_end else 1
+
+    def refusal(self, message: str, hint: str | None = None, start: int | None = None) -> Refusal:
+        shape = SHAPES.get(self.head.upper) if self.head is not None else None
+        hint = f"{hint} {shape}" if hint and shape else hint or shape
+        return Refusal(message, self.start if start is None else start, self.width if start is None else 1, hint)
+
+    @property
+    def found(self) -> str:
+        if self.at_end:
+            return "the end of the text"
+        if self.token.type == "SQL":
+            return "SQL"
+        shown = self.text[self.start : self.start + min(self.width, 40)]
+        return f"'{shown}'" if "'" not in shown else shown
+
+    @property
+    def expected(self) -> str:
+        words = self.accepts
+        if words >= NAMES:
+            words -= (NAMES | {"LPAR"}) - {"WORD"}
+        words = words - {f"{word}S" for word in words}  # the plurals
+        parts = sorted(
+            {_WORDS.get(word, word) for word in words} - {"the end"}, key=lambda word: (word.islower(), word)
+        )
+        listed = ", ".join(parts[:-1]) + (" or " if len(parts) > 1 else "") + parts[-1] if parts else "the end"
+        return listed[0].upper() + listed[1:]
+
+    def opening(self, sign: str) -> int:
+        """Where the last parenthesis or bracket opened before the stop."""
+        at, found = (self.head.end if self.head else 0), self.start
+        while (piece := lexeme(self.text, at)).kind and piece.start < self.start:
+            found = piece.start if piece.kind == sign else found
+            at = piece.end
+        return found
+
+    def before(self) -> Lexeme:
+        """What stands just before the stop."""
+        at, found = (self.head.start if self.head else 0), Lexeme("", "", 0, 0)
+        while (piece := lexeme(self.text, at)).kind and piece.start < self.start:
+            found, at = piece, piece.end
+        return found
+
+
+def _missing_as(stop: _Stop) -> Refusal:
+    if stop.token.type != "LPAR" and stop.token.upper() not in ("SELECT", "WITH", "VALUES", "TABLE", "FROM"):
+        return stop.refusal(f"{stop.expected} was expected here, not {stop.found}.")
+    return stop.refusal("AS is missing before the query.")
+
+
+def _missing_comma(stop: _Stop) -> Refusal:
+    before = stop.before()
+    if before.kind == "STRING" and before.end == stop.start:
+        return stop.refusal(
+            "A string ends here, and something follows it at once.",
+            "Is its opening or closing quote missing? A quote inside a string is doubled: ''.",
+            before.start,
+        )
+    if before.kind == "NUMBER" and before.end == stop.start:
+        return stop.refusal(f"{before.text}{stop.token} is neither a number nor a name.", start=before.start)
+    return stop.refusal(f"A comma is missing before {stop.found}.")
+
+
+def _missing_equals(stop: _Stop) -> Refusal:
+    name = stop.before()
+    if stop.token.type in ("OPERATOR", "PARAMETER"):
+        sign = ":" if stop.token.type == "PARAMETER" else stop.token
+        return stop.refusal(f"An option's value stands behind a single =, not {sign}.", f"Write {name.text}=value.")
+    return stop.refusal(f"= is missing behind the option '{name.text}'.", "Write name=value.")
+
+
+def _doubled_equals(stop: _Stop) -> Refusal:
+    if "=" not in stop.token:
+        return stop.refusal(f"The option's value cannot begin with {stop.found}.", "Write name=value.")
+    return stop.refusal("An option's value stands behind a single =.", "Write name=value.")
+
+
+def _order(stop: _Stop) -> Refusal:
+    if stop.token.type == "AS":
+        return stop.refusal("USING and a model are missing before AS.")
+    if "USING" in stop.accepts:
+        return stop.refusal(f"The clauses are in the wrong order: USING comes before {stop.token.upper()}.")
+    if stop.token.type == "USING":
+        return stop.refusal("The clauses are in the wrong order: USING comes before OPTIONS.")
+    return stop.refusal("The clauses are in the wrong order: OPTIONS comes before FROM.")
+
+
+def _sign_in_name(stop: _Stop) -> Refusal:
+    cure = "A name has letters from A to Z, digits and underscores."
+    if stop.head is not None and stop.head.upper != "DROP":
+        cure += " A folder or hub id behind USING stands in quotes: USING 'owner/model'."
+    return stop.refusal(f"{stop.found} cannot be in a name.", cure)
+
+
+_MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
+    "missing AS": _missing_as,
+    "missing query": lambda stop: stop.refusal("The query behind AS is missing."),
+    "missing comma": _missing_comma,
+    "missing =": _missing_equals,
+    "doubled =": _doubled_equals,
+    "option in quotes": lambda stop: stop.refusal("An option's name stands without quotes.", "Write name=value."),
+    "no option": lambda stop: stop.refusal(f"An option was expected here, not {stop.found}.", "Write name=value."),
+    "missing value": lambda stop: stop.refusal("The option's value is missing.", "Write name=value."),
+    "open OPTIONS": lambda stop: stop.refusal("The parenthesis of OPTIONS is never closed.", start=stop.opening("(")),
+    "open list": lambda stop: stop.refusal(
+        "The list that opens here is never closed.", "Close it with ].", stop.opening("[")
+    ),
+    "OPTIONS without parentheses": lambda stop: stop.refusal(
+        "The options stand in parentheses.", "Write OPTIONS (name=value, …)."
+    ),
+    "OPTIONS twice": lambda stop: stop.refusal("OPTIONS stands here twice.", "Put all options into one list."),
+    "order": _order,
+    "name as string": lambda stop: stop.refusal("A name stands here, without quotes.", f"Write {stop.token}."),
+    "missing name": lambda stop: stop.refusal(f"A name is missing before {stop.found}."),
+    "sign in name": _sign_in_name,
+    "digit in name": lambda stop: stop.refusal("A name begins with a letter or an underscore, not with a digit."),
+    "path without quotes": lambda stop: stop.refusal(
+        "The path stands in single quotes, or is a parameter.", "Write FROM 'path'."
+    ),
+    "closes none": lambda stop: stop.refusal("This parenthesis closes none that is open."),
+    "not planned": lambda stop: stop.refusal(
+        f"{stop.before().upper} stands before BUILD, FIT, PREDICT, EVALUATE or ALIGN, not before {stop.found}."
+    ),
+    "more behind": lambda stop: stop.refusal(
+        f"The statement is at its end here, but {stop.found} follows.", "Statements are divided by ;."
+    ),
+}

@@ -1,0 +1,137 @@
+"""WITH names while a text is read: the places where WITH and parentheses stand go in, the names in sight come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from thanosql.engine.language.heads import USING_MODEL
+from thanosql.engine.language.syntax import Nested, Parameter, Text
+from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme, quoted_value
+
+_AFTER_LIST = frozenset({"SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", *USING_MODEL})
+
+
+@dataclass(slots=True, eq=False)
+class WithQuery:
+    """`name [(columns)] AS […] (…)`: one entry of a WITH list, from `start` to `end`.
+
+    `level` counts the statements around it, `depth` the parentheses around its WITH: where those close, it is out of
+    sight. `parts` is its text as it stands in the query, filled in where it is needed.
+    """
+
+    name: str
+    start: int
+    parenthesis: int
+    recursive: bool
+    level: int
+    depth: int
+    end: int = 0
+    parts: tuple[Text | Parameter | Nested, ...] | None = field(default=None, repr=False)
+
+
+class WithNames:
+    """The WITH queries of one statement: those whose parenthesis is still open, and those that are in sight."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open: dict[int, WithQuery] = {}  # by the parenthesis of its query
+        self._visible: list[WithQuery] = []
+
+    def clear(self) -> None:
+        """Another statement begins."""
+        self._open.clear()
+        self._visible.clear()
+
+    @property
+    def visible(self) -> tuple[WithQuery, ...]:
+        """Those that a query which begins here sees, outer ones first."""
+        return tuple(self._visible)
+
+    def recursive(self) -> Iterator[WithQuery]:
+        """Those of a WITH RECURSIVE that are still open."""
+        return (entry for entry in self._open.values() if entry.recursive)
+
+    def begin(self, word: Lexeme, before: str, *, level: int, depth: int) -> None:
+        """A WITH stands at `word`, behind the character `before`; it may begin a list."""
+        following = lexeme(self._text, word.end)
+        recursive = following.upper == "RECURSIVE"
+        entry = _with_query(self._text, following.end if recursive else word.end, recursive, level, depth)
+        # `f() WITH ORDINALITY AS (…)` lists columns.
+        if entry is not None and not (entry.name == "ordinality" and before == ")"):
+            self._open[entry.parenthesis] = entry
+
+    def close(self, parenthesis: int, end: int, depth: int) -> None:
+        """What opened at `parenthesis` is closed, and `depth` others are open: it may have been a WITH query."""
+        while self._visible and self._visible[-1].depth > depth:
+            self._visible.pop()
+        entry = self._open.pop(parenthesis, None)
+        if entry is None:
+            return
+        entry.end = end
+        self._visible.append(entry)
+        following = self._go_on(entry, lexeme(self._text, end))
+        if following.upper in USING_MODEL and lexeme(self._text, following.end).upper == "USING":
+            raise Refusal(
+                f"{following.upper} cannot follow a WITH list.",
+                following.start,
+                len(following.text),
+                f"Put the list into its query: {following.upper} USING model AS WITH … SELECT …",
+            )
+
+    def _go_on(self, entry: WithQuery, following: Lexeme) -> Lexeme:
+        """Behind a WITH query: its SEARCH and CYCLE clauses, and the next one of the list. Gives what follows."""
+        in_clause = following.upper in ("SEARCH", "CYCLE")
+        while following.kind == "," or (
+            in_clause
+            and following.kind in ("WORD", "QUOTED", "STRING", "NUMBER")
+            and following.upper not in _AFTER_LIST
+        ):
+            if following.kind == ",":
+                another = _with_query(self._text, following.end, entry.recursive, entry.level, entry.depth)
+                if another is not None:
+                    self._open[another.parenthesis] = another
+                    break
+                if not in_clause:
+                    break
+            entry.end = following.end
+            following = lexeme(self._text, following.end)
+        return following
+
+
+def _with_query(text: str, at: int, recursive: bool, level: int, depth: int) -> WithQuery | None:
+    """The entry of a WITH list that stands at `at`, its query still open; None where there is none."""
+    name = lexeme(text, at)
+    if name.kind not in ("WORD", "QUOTED"):
+        return None
+    following = lexeme(text, name.end)
+    if following.kind == "(":
+        while (following := lexeme(text, following.end)).kind in ("WORD", "QUOTED", ","):
+            pass
+        if following.kind != ")":
+            return None
+        following = lexeme(text, following.end)
+    if following.upper != "AS":
+        return None
+    following = lexeme(text, following.end)
+    if following.upper == "NOT":
+        following = lexeme(text, following.end)
+    if following.upper == "MATERIALIZED":
+        following = lexeme(text, following.end)
+    if following.kind != "(":
+        return None
+    return WithQuery(_folded(name), name.start, following.start, recursive, level, depth)
+
+
+def _folded(name: Lexeme) -> str:
+    """A name as PostgreSQL compares it."""
+    return quoted_value(name.text) if name.kind == "QUOTED" else name.text.lower()
+
+
+def mentions(text: str, start: int, end: int, name: str) -> bool:
+    """Whether `name` stands as a word somewhere between two offsets."""
+    while (word := lexeme(text, start)).kind and word.start < end:
+        if word.kind in ("WORD", "QUOTED") and _folded(word) == name:
+            return True
+        start = word.end
+    return False

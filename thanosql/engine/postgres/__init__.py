@@ -1,0 +1,1 @@
+"""PostgreSQL: SQL in pieces in, rows, snapshots and replaced tables out."""

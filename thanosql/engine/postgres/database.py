@@ -1,0 +1,147 @@
+"""All that is said to PostgreSQL: SQL in; DataFrames, snapshots of queries, temporary and replaced tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.connection import Connection
+from thanosql.engine.postgres.copying import chunks
+from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot
+from thanosql.engine.postgres.frames import as_frame, casts
+from thanosql.engine.postgres.held import close_unwanted, hold_if_many
+from thanosql.engine.postgres.naming import Column, fresh, quoted
+from thanosql.engine.postgres.query_errors import means_no_temporary_tables
+from thanosql.engine.postgres.replacement import Replacement, replace
+from thanosql.engine.postgres.snapshot import CreationRefused, Snapshot
+from thanosql.engine.postgres.target import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Column", "Database", "Replacement", "Snapshot", "Table", "Target", "quoted"]
+
+
+class Table(NamedTuple):
+    """One relation that a user sees. `rows` is PostgreSQL's estimate, None where it has none; `bytes` with indexes."""
+
+    schema: str
+    table: str
+    kind: str  # 'table', 'partitioned table', 'view', 'materialized view' or 'foreign table'
+    rows: int | None
+    bytes: int
+    comment: str | None
+
+
+class Database:
+    """A session in PostgreSQL: one connection, opened when first needed, kept until `close`; autocommit.
+
+    `url` is SQLAlchemy's (postgresql://user:password@host:port/database); `lock_timeout` is how many seconds a
+    replacement waits for other sessions. Use it from one thread; `cancel` may be called from any.
+    """
+
+    def __init__(self, url: str, *, lock_timeout: float = 5.0) -> None:
+        self._connection = Connection(url, lock_timeout=lock_timeout)
+
+    def run(self, sql: SQL, at_once: int | None = None) -> pd.DataFrame | str:
+        """Run any SQL as written: what has rows gives a DataFrame (types: `frames`), anything else its status.
+
+        Raises ThanoSQLDatabaseError in PostgreSQL's words with the place in the source, ThanoSQLConnectionError when
+        the server cannot be reached or was lost. Where PostgreSQL expects more rows of a query than `at_once`, they
+        stay with the server until the frame is used (`held_frame`).
+        """
+        close_unwanted(self._connection)
+        if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
+            from thanosql.engine.postgres.held_frame import HeldFrame
+
+            return held.frame() if held.count <= at_once else HeldFrame(held)
+        answer = self._connection.execute(sql, casts=casts())
+        return answer.status if answer.fields is None else as_frame(self._connection, answer)
+
+    def snapshot(self, query: SQL) -> Snapshot:
+        """Run a query once, READ ONLY, and keep its rows on the server; a context manager.
+
+        Where temporary tables are refused (a replica, no TEMP privilege) the rows are kept by a server-side cursor: all
+        works but `replace` and `into_temporary`.
+        """
+        close_unwanted(self._connection)
+        try:
+            return Snapshot(self._connection, query)
+        except CreationRefused as refused:
+            if not means_no_temporary_tables(self._connection, refused.cause):
+                raise refused.cause from refused.cause.__cause__
+            return CursorSnapshot(self._connection, query, refused.cause)
+
+    def replace(self, *replacements: Replacement) -> list[int]:
+        """Put what `Snapshot.replacing` gave in its targets' places, all in one transaction; the rows of each.
+
+        Raises ThanoSQLDatabaseError, and then every target is as it was.
+        """
+        return replace(self._connection, *replacements)
+
+    def temporary(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> str:
+        """A temporary table of these rows, in their order; its name, quoted."""
+        table = quoted("pg_temp", fresh("values"))
+        defined = ", ".join(f"{quoted(column.name)} {column.type}" for column in columns)
+        self._connection.execute(f"CREATE TEMP TABLE {table} ({defined})")
+        try:
+            for data in chunks(rows, [column.type for column in columns]):
+                self._connection.copy_in(table, data)
+        except BaseException:
+            self.drop_temporary(table)
+            raise
+        return table
+
+    def drop_temporary(self, name: str) -> None:
+        """Drop what `temporary` or `into_temporary` made; nothing happens if it is gone, or the connection is."""
+        if self._connection.open and not self._connection.failed:
+            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def tables(self) -> list[Table]:
+        """What stands in the schemas that are not PostgreSQL's own and that this role may use, by schema and name."""
+        return [Table(*row) for row in self._connection.values(TABLES)]
+
+    @property
+    def connection(self) -> Connection:
+        """The one connection of this session, for what loads files through it."""
+        return self._connection
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a BEGIN of the user's is open, a failed one included."""
+        return self._connection.in_transaction
+
+    @property
+    def server_version(self) -> int:
+        """As PostgreSQL counts: 180004 is 18.4. Connects."""
+        return self._connection.server_version
+
+    def cancel(self) -> None:
+        """Stop what the server is doing for this session; callable from any thread."""
+        self._connection.cancel()
+
+    def close(self) -> None:
+        """End the session: its temporary tables and an open transaction go with it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+TABLES = """
+SELECT n.nspname::text, c.relname::text,
+    CASE c.relkind WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+        WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+    nullif(c.reltuples, -1)::bigint, pg_total_relation_size(c.oid), obj_description(c.oid, 'pg_class')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')
+ORDER BY 1, 2
+"""

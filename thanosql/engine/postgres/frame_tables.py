@@ -1,0 +1,75 @@
+"""A pandas DataFrame in, a temporary table of its columns and rows out."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from thanosql.engine.postgres.database import Database
+
+# A column of objects is what its values are, when all are of one kind; bool stands before int, datetime before date.
+OBJECTS: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "bigint"),
+    (float, "double precision"),
+    (decimal.Decimal, "numeric"),
+    (datetime.datetime, "timestamp with time zone"),
+    (datetime.date, "date"),
+    (datetime.time, "time without time zone"),
+    (datetime.timedelta, "interval"),
+    (bytes, "bytea"),
+    (dict, "jsonb"),
+    (list, "jsonb"),
+)
+
+
+def temporary_frame(database: Database, frame: pd.DataFrame) -> str:
+    """A temporary table of a DataFrame's columns and rows, in their order; its name, quoted. What pandas counts as
+    missing is NULL."""
+    from thanosql.engine.postgres.naming import Column
+
+    types = [column_type(frame.iloc[:, number]) for number in range(frame.shape[1])]
+    values = [_values(frame.iloc[:, number], kind) for number, kind in enumerate(types)]
+    columns = [Column(str(name), kind) for name, kind in zip(frame.columns, types, strict=True)]
+    return database.temporary(columns, zip(*values, strict=True))
+
+
+def column_type(series: pd.Series[Any]) -> str:
+    """PostgreSQL's type for a column of a DataFrame.
+
+    >>> import pandas as pd
+    >>> column_type(pd.Series([1, 2])), column_type(pd.Series([0.5])), column_type(pd.Series(["a", None]))
+    ('bigint', 'double precision', 'text')
+    """
+    from pandas.api import types
+
+    kind = series.dtype
+    if types.is_bool_dtype(kind):
+        return "boolean"
+    if types.is_unsigned_integer_dtype(kind):
+        return "numeric"
+    if types.is_integer_dtype(kind):
+        return "bigint"
+    if types.is_float_dtype(kind):
+        return "double precision"
+    if types.is_datetime64_any_dtype(kind):
+        return "timestamp with time zone" if getattr(kind, "tz", None) else "timestamp without time zone"
+    if types.is_timedelta64_dtype(kind):
+        return "interval"
+    there = series[series.notna()].tolist()
+    for known, name in OBJECTS:
+        if there and all(isinstance(value, known) for value in there):
+            return name
+    return "text"
+
+
+def _values(series: pd.Series[Any], kind: str) -> list[Any]:
+    there = series.notna().tolist()
+    values = [value if known else None for value, known in zip(series.tolist(), there, strict=True)]
+    if kind == "text":
+        return [value if value is None or isinstance(value, str) else str(value) for value in values]
+    return values

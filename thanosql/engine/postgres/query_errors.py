@@ -1,0 +1,90 @@
+"""A refused query in, the same refusal with what to write instead out."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.errors import ThanoSQLDatabaseError
+
+if TYPE_CHECKING:
+    from thanosql.engine.postgres.connection import Connection
+
+DUPLICATE_COLUMN = "42701"
+PSEUDO_TYPE = "42P16"
+READ_ONLY = "25006"
+NO_PRIVILEGE = "42501"
+NOT_SUPPORTED = "0A000"
+SYNTAX = "42601"
+
+ONLY_READ = (
+    "The query behind AS is only read. Run what changes data as a statement of its own first, then read its result."
+)
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
+_CHANGING = {"insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "copy", "call", "do"}
+
+
+DOUBLED = (
+    "Every column of the query needs a name of its own: "
+    "in place of * name the columns, with AS another_name behind one of the two."
+)
+
+
+@contextlib.contextmanager
+def explained(connection: Connection, query: SQL) -> Iterator[None]:
+    """Add the cure to what PostgreSQL says of a query that stands where only a sub-select may."""
+    try:
+        yield
+    except ThanoSQLDatabaseError as error:
+        cure = _cure(error, query)
+        if cure is None:
+            raise
+        raise ThanoSQLDatabaseError(
+            error.message,
+            sqlstate=error.sqlstate,
+            hint="\n".join(part for part in (error.hint, cure) if part),
+            position=error.position,
+        ) from error
+
+
+def first_word(query: SQL) -> str:
+    """The keyword that a query opens with, in lower case; empty where it opens with none."""
+    first = _FIRST_WORD.match(query.plain)
+    return first.group(1).lower() if first else ""
+
+
+def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
+    word = first_word(query)
+    if error.sqlstate == DUPLICATE_COLUMN:
+        return DOUBLED
+    if error.sqlstate == PSEUDO_TYPE:
+        return (
+            "Such a value cannot stand in a table: for a record write its parts, (value).part, or to_jsonb(value); "
+            "else cast it, value::text."
+        )
+    if error.sqlstate == READ_ONLY or (error.sqlstate == NOT_SUPPORTED and word == "with"):
+        return ONLY_READ
+    if error.sqlstate == SYNTAX and word in _CHANGING:
+        return f"A query is wanted here: SELECT, VALUES, TABLE or WITH. {ONLY_READ}"
+    return None
+
+
+def refuse_doubled_names(names: Sequence[str]) -> None:
+    """Raise what PostgreSQL raises where such a query is to become a table."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ThanoSQLDatabaseError(
+                f'column "{name}" specified more than once', sqlstate=DUPLICATE_COLUMN, hint=DOUBLED
+            )
+
+
+def means_no_temporary_tables(connection: Connection, error: ThanoSQLDatabaseError) -> bool:
+    """Whether making a temporary table failed because this server, session or role may make none."""
+    if error.sqlstate == READ_ONLY:
+        return True
+    if error.sqlstate != NO_PRIVILEGE or connection.failed:
+        return False
+    return not connection.values("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0][0]

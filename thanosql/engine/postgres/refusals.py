@@ -1,0 +1,63 @@
+"""What the driver raised in, what the user reads out: PostgreSQL's own words, the place, and the cure where we know
+one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.rendering import Place, position
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
+
+LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
+
+CURES = {
+    "42601": None,
+    "25P02": "The open transaction has failed: ROLLBACK ends it.",
+    "57014": None,
+    "53300": "The server has no connection left: close sessions that are not needed.",
+}
+
+
+def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabaseError | ThanoSQLConnectionError:
+    """A psycopg2 error as ours: the message in PostgreSQL's words, its detail, its hint and ours, the place in the
+    source."""
+    if error.pgcode in LOST_STATES:
+        return lost(error)
+    diagnosis = error.diag
+    primary = diagnosis.message_primary or str(error).strip() or type(error).__name__
+    if error.pgcode is None and "COPY" in primary:
+        primary = "COPY FROM STDIN and COPY TO STDOUT need a terminal of their own and do not work here."
+        return ThanoSQLDatabaseError(primary, hint="COPY table FROM 'path' reads a file into a table.")
+    message = "\n".join(part for part in (primary, diagnosis.message_detail) if part)
+    hint = "\n".join(part for part in (diagnosis.message_hint, CURES.get(error.pgcode or "")) if part)
+    at = diagnosis.statement_position
+    return ThanoSQLDatabaseError(
+        message,
+        sqlstate=error.pgcode,
+        hint=hint or None,
+        position=position(int(at) - 1, sql, places) if at else None,
+    )
+
+
+def lost(error: BaseException) -> ThanoSQLConnectionError:
+    """The connection broke under a statement."""
+    said = " ".join(str(error).split()) or "the server closed it"
+    return ThanoSQLConnectionError(
+        f"The connection to the database was lost: {said}",
+        hint="The next statement connects anew. Settings, temporary tables and an open transaction are gone.",
+    )
+
+
+def unreachable(error: BaseException, where: Any) -> ThanoSQLConnectionError:
+    """The server could not be reached at all; the password is not shown."""
+    cause = getattr(error, "orig", None) or error
+    said = " ".join(str(cause).split())
+    if where.password:
+        said = said.replace(str(where.password), "***")
+    shown = where.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    return ThanoSQLConnectionError(
+        f"The database {shown} cannot be reached: {said}",
+        hint="It is named by THANOSQL_DATABASE_URL, thanosql.connect(url) or %thanosql postgresql://…",
+    )

@@ -1,0 +1,99 @@
+"""SQL in pieces in, the text that the server gets out, and where each part of it stands in the user's source."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from thanosql.engine.language.syntax import SQL, Bound, Text
+from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLOptionError
+
+Place = tuple[int, int, "int | None"]  # begin and end in the text sent, offset in the source
+
+
+def rendered(sql: SQL, cursor: Any) -> tuple[str, tuple[Place, ...]]:
+    """The text for the server, values quoted by the driver for this cursor's connection, and its places.
+
+    Raises ThanoSQLOptionError for a value that has no form in SQL, ThanoSQLDatabaseError for text that cannot be sent.
+    """
+    written: list[str] = []
+    places: list[Place] = []
+    length = 0
+    for piece in sql.pieces:
+        text = piece.sql if isinstance(piece, Text) else _quoted(piece, cursor, sql.source)
+        written.append(text)
+        places.append((length, length + len(text), piece.start))
+        length += len(text)
+    whole = "".join(written)
+    if "\0" in whole:
+        raise ThanoSQLDatabaseError("SQL cannot hold the character NUL (U+0000).", sqlstate="22021")
+    try:
+        whole.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ThanoSQLDatabaseError(
+            f"SQL cannot hold half a surrogate pair ({whole[error.start]!r}).", sqlstate="22021"
+        ) from error
+    return whole, tuple(places)
+
+
+def position(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
+    """Where character `at` (from 0) of the text that was sent stands in the user's source; None if the text is ours."""
+    for begin, end, start in places:
+        if begin <= at < end and start is not None and sql.source:
+            offset = start + at - begin
+            if sql.source[start : start + 1] == ":":  # a parameter: its value is longer or shorter than its name
+                offset = start
+            word = re.compile(r'"[^"\n]+"|:?\w+').match(sql.source, offset)
+            return Position.at(sql.source, offset, len(word.group()) if word else 1)
+    return None
+
+
+def value(given: Any) -> Any:
+    """A value as the driver takes it: NumPy's and pandas' scalars become Python's, their missing ones None."""
+    pandas = sys.modules.get("pandas")
+    numpy = sys.modules.get("numpy")
+    if pandas is not None:
+        if given is pandas.NA or given is pandas.NaT:
+            return None
+        if isinstance(given, pandas.Timestamp):
+            return given.to_pydatetime(warn=False)
+        if isinstance(given, pandas.Timedelta):
+            return given.to_pytimedelta()
+        if isinstance(given, pandas.Series | pandas.Index):
+            return [value(item) for item in given]
+    if numpy is not None:
+        if isinstance(given, numpy.datetime64 | numpy.timedelta64):
+            return None if numpy.isnat(given) else given.astype(given.dtype.str[:2] + "8[us]").item()
+        if isinstance(given, numpy.generic):
+            return given.item()
+        if isinstance(given, numpy.ndarray):
+            return [value(item) for item in given.tolist()]
+    if isinstance(given, list):
+        return [value(item) for item in given]
+    if isinstance(given, tuple):
+        return tuple(value(item) for item in given)
+    if isinstance(given, uuid.UUID | PurePath):
+        return str(given)
+    return given
+
+
+def _quoted(piece: Bound, cursor: Any, source: str) -> str:
+    import psycopg2
+    from psycopg2.extras import Json
+
+    plain = value(piece.value)
+    if isinstance(plain, dict):
+        plain = Json(plain, dumps=lambda content: json.dumps(content, ensure_ascii=False))
+    try:
+        text: str = cursor.mogrify("%s", (plain,)).decode("utf-8")
+    except (psycopg2.ProgrammingError, ValueError, TypeError, UnicodeError) as error:
+        raise ThanoSQLOptionError(
+            f"A parameter of type {type(piece.value).__name__} cannot be sent to PostgreSQL: {error}",
+            position=Position.at(source, piece.start) if source and piece.start is not None else None,
+        ) from error
+    return text

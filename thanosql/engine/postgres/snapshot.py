@@ -1,0 +1,309 @@
+"""A query in; its rows, kept on the server in their order, out: streamed, joined with what was predicted, written as
+a table.
+
+The query runs once, in a READ ONLY transaction, into a temporary table of this session, so that its types stay
+PostgreSQL's
+own, nothing it reads can be changed by it, and a table may be replaced by a statement that reads it. It is inserted by
+INSERT … SELECT, which PostgreSQL plans serially.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres import replacement
+from thanosql.engine.postgres.connection import Connection
+from thanosql.engine.postgres.copying import chunks
+from thanosql.engine.postgres.frames import as_frame, casts
+from thanosql.engine.postgres.naming import Column, fresh, quoted, too_long
+from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained
+from thanosql.engine.postgres.target import Target, find, state_of
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK_BYTES = 32 << 20  # of bytea in one chunk of a stream
+SAVEPOINT = "thanosql_snapshot"
+
+
+class CreationRefused(Exception):
+    """The temporary table could not be made for want of a right, the query's or the table's; `cause` says it."""
+
+    def __init__(self, cause: ThanoSQLDatabaseError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Snapshot:
+    """The rows of one query as they were at one moment. A context manager; closing it drops its temporary tables."""
+
+    columns: tuple[Column, ...]
+    rows: int
+
+    def __init__(self, connection: Connection, query: SQL) -> None:
+        """Run the query. Raises ThanoSQLDatabaseError for what PostgreSQL refuses, with the position in the source."""
+        self._connection = connection
+        self._table = quoted("pg_temp", fresh("snapshot"))
+        self._number = quoted(fresh("row"))
+        self._written: dict[tuple[Column, ...], str] = {}
+        self._indexed: set[str] = set()
+        self._read: frozenset[int] = frozenset()  # oids
+        self._read_before: frozenset[int] = frozenset()  # by the statements nested in the query, earlier
+        self._targets: dict[str, Target] = {}
+        inside = connection.in_transaction
+        connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try:
+            self._fill(query)
+        except BaseException:
+            connection.roll_back(SAVEPOINT if inside else None)
+            raise
+        if inside:
+            # Leaving a subtransaction gives the outer one its right to write back.
+            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        else:
+            connection.leave_open(self)
+
+    def _fill(self, query: SQL) -> None:
+        run = self._connection.execute
+        try:
+            with explained(self._connection, query):
+                run(f"CREATE TEMP TABLE {self._table} AS SELECT * FROM (", query, "\n) q WITH NO DATA")
+        except ThanoSQLDatabaseError as error:
+            if error.sqlstate in (READ_ONLY, NO_PRIVILEGE):
+                raise CreationRefused(error) from error
+            raise
+        self.columns = columns_of(self._connection, self._table)
+        run(f"ALTER TABLE {self._table} ADD COLUMN {self._number} bigint")
+        run("SET TRANSACTION READ ONLY")
+        with explained(self._connection, query):
+            self.rows = run(f"INSERT INTO {self._table} SELECT q.*, row_number() OVER () FROM (", query, "\n) q").count
+        # What a query reads, through views and functions too, it has locked.
+        locked = self._connection.values(
+            "SELECT relation::bigint FROM pg_locks WHERE locktype = 'relation' AND pid = pg_backend_pid()"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        self._read = frozenset(oid for (oid,) in locked)
+        self._read_before = frozenset().union(*(self._connection.read_by.get(oid, ()) for oid in self._read))
+
+    def column(self, name: str, *, option: str) -> Column:
+        """The query's column of this name: as written, then folded to lower case.
+
+        Raises ThanoSQLDataError that names `option`, the query's columns and the closest one.
+        """
+        return find_column(self.columns, name, option)
+
+    def stream(self, *columns: Column, chunk: int = 5000) -> Iterator[tuple[Any, ...]]:
+        """(row number from 1, value, …) in the query's order, fetched `chunk` rows (and about 32 MB of bytea) at a
+        time.
+
+        bytea comes as `bytes`, NULL as None, text as `str`; other things may be done with the database between two
+        rows.
+        """
+        self._index(self._table)
+        picked = ", ".join([self._number, *(quoted(column.name) for column in columns)])
+        raw = [quoted(column.name) for column in columns if column.type == "bytea"]
+        last = 0
+        while last < self.rows:
+            until = min(last + chunk, self.rows)
+            if raw:
+                until = self._last_that_fits(raw, last, until)
+            answer = self._connection.execute(
+                f"SELECT {picked} FROM {self._table} WHERE {self._number} BETWEEN {last + 1} AND {until}"
+                f" ORDER BY {self._number}",
+                casts=casts(),
+            )
+            yield from answer.rows
+            last = until
+
+    def _last_that_fits(self, raw: Sequence[str], last: int, until: int) -> int:
+        size = " + ".join(f"coalesce(octet_length({name}), 0)::bigint" for name in raw)
+        ((fitting,),) = self._connection.values(
+            f"SELECT count(*) FILTER (WHERE total <= {CHUNK_BYTES}) FROM (SELECT sum({size}) OVER (ORDER BY "
+            f"{self._number})"
+            f" AS total FROM {self._table} WHERE {self._number} BETWEEN {last + 1} AND {until}) sizes"
+        )
+        return last + max(int(fitting), 1)
+
+    def write(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Keep (row number, value, …) beside the snapshot, by COPY in chunks; `rows` may itself draw from `stream`.
+
+        A row that is never written is NULL in these columns; writing more for the same columns adds to them.
+        """
+        columns = tuple(columns)
+        table = self._written.get(columns)
+        if table is None:
+            for column in columns:
+                if too_long(column.name):
+                    raise ThanoSQLDataError(f"The column name '{column.name}' is longer than PostgreSQL's 63 bytes.")
+            table = quoted("pg_temp", fresh("written"))
+            defined = "".join(f", {quoted(column.name)} {column.type}" for column in columns)
+            self._connection.execute(f"CREATE TEMP TABLE {table} ({self._number} bigint{defined})")
+            self._written[columns] = table
+        for data in chunks(rows, ["bigint", *(column.type for column in columns)]):
+            # The server takes a chunk while the next one is made.
+            self._connection.copy_ahead(table, data)
+        self._connection.finish_copy()
+
+    def frame(self, at_once: int | None = None) -> pd.DataFrame:
+        """The query's columns with the written ones (a name that the query has is replaced in its place), in order.
+
+        More rows than `at_once` stay with the server until the frame is used (`held_frame`).
+        """
+        self._index(*self._tables)
+        query = f"SELECT {self._picked()} {self._joined()}"
+        if at_once is not None and self.rows > at_once and not self._connection.in_transaction:
+            from thanosql.engine.postgres.held import hold
+            from thanosql.engine.postgres.held_frame import HeldFrame
+
+            return HeldFrame(hold(self._connection, query))
+        return as_frame(self._connection, self._connection.execute(query, casts=casts()))
+
+    def into_temporary(self) -> str:
+        """The same as a temporary table that outlives the snapshot; its name, quoted."""
+        self._index(*self._tables)
+        table = quoted("pg_temp", fresh("result"))
+        self._connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {self._picked()} {self._joined()}")
+        ((oid,),) = self._connection.values("SELECT %s::regclass::oid::bigint", table)
+        self._connection.read_by[oid] = self._read | self._read_before
+        return table
+
+    def check_target(self, table: str) -> Target:
+        """What `replace` would replace, read as `to_regclass` reads it, before any work.
+
+        If the query read that very table, its state at the query's moment is remembered. Raises ThanoSQLOptionError for
+        a name that cannot be one, ThanoSQLDatabaseError with the list of what stands in the way.
+        """
+        if self._connection.in_transaction:
+            raise replacement.inside_transaction(table)
+        if table in self._targets:
+            return self._targets[table]
+        with self._connection.same_moment():
+            target = find(self._connection, table)
+            if target.oid in self._read_before:
+                # What it was when the nested statement read it is not known any more.
+                raise ThanoSQLDatabaseError(
+                    f"The table {target} cannot be replaced by a statement in which a nested one reads it.",
+                    sqlstate="0A000",
+                    hint="Write the nested statement's result into a table of its own first, and read that.",
+                )
+            if target.oid in self._read:
+                if not self._connection.is_at_the_moment_of(self):
+                    raise ThanoSQLInternalError(
+                        f"The table {target} was looked at after the query's moment had passed."
+                    )
+                target = target.remembering(state_of(self._connection, target))
+        self._connection.settle()
+        self._targets[table] = target
+        return target
+
+    def replacing(self, target: Target) -> replacement.Replacement:
+        """The query's columns and the written ones, to be put in the target's place with `Database.replace`."""
+        self._index(*self._tables)
+        written = frozenset(column.name for columns in self._written for column in columns)
+        source = replacement.Source(self._result_columns(), written, self._joined(), dict(self._pairs()))
+        return replacement.Replacement(target, source)
+
+    def replace(self, target: Target) -> int:
+        """Put the query's columns and the written ones in the target's place in one transaction; rows written.
+
+        Raises ThanoSQLDatabaseError: the lock was not to be had, the table was changed since, or a constraint refuses.
+        """
+        (count,) = replacement.replace(self._connection, self.replacing(target))
+        return count
+
+    def close(self) -> None:
+        """Drop what was kept."""
+        if not self._connection.open:
+            return
+        self._connection.settle()
+        if not self._connection.failed:
+            for table in self._tables:
+                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+        self._written.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except ThanoSQLDatabaseError:
+            if error is None:
+                raise
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Each column of the result and the expression that it is."""
+        written = {
+            column.name: f"w{number}.{quoted(column.name)}"
+            for number, columns in enumerate(self._written)
+            for column in columns
+        }
+        for column in self.columns:
+            yield column.name, written.pop(column.name, f"s.{quoted(column.name)}")
+        yield from written.items()
+
+    def _picked(self) -> str:
+        return ", ".join(f"{expression} AS {quoted(name)}" for name, expression in self._pairs())
+
+    def _joined(self) -> str:
+        joins = [
+            f" LEFT JOIN {table} w{number} ON w{number}.{self._number} = s.{self._number}"
+            for number, table in enumerate(self._written.values())
+        ]
+        return f"FROM {self._table} s{''.join(joins)} ORDER BY s.{self._number}"
+
+    def _result_columns(self) -> tuple[replacement.Piece, ...]:
+        described = {name: of for table in (self._table, *self._written.values()) for name, of in self._pieces(table)}
+        return tuple(described[name] for name, _ in self._pairs())
+
+    def _pieces(self, table: str) -> Iterator[tuple[str, replacement.Piece]]:
+        for piece in replacement.pieces(self._connection, table):
+            if quoted(piece.name) != self._number:
+                yield piece.name, piece
+
+    @property
+    def _tables(self) -> tuple[str, ...]:
+        return self._table, *self._written.values()
+
+    def _index(self, *tables: str) -> None:
+        """Give each an index, once, so that joins walk them in order; two predictions for one row are found here.
+
+        Made when all rows are in: that takes half the time of keeping it up to date while they come.
+        """
+        for table in tables:
+            if table not in self._indexed:
+                self._connection.execute(f"CREATE UNIQUE INDEX ON {table} ({self._number})")
+                # That they stand in their order is all that the planner lacks: a few rows show it.
+                self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {self._number} SET STATISTICS 1")
+                self._connection.execute(f"ANALYZE {table} ({self._number})")
+                self._indexed.add(table)
+
+
+def columns_of(connection: Connection, table: str) -> tuple[Column, ...]:
+    """The columns of a table (its name quoted), in order."""
+    found = connection.values(
+        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        table,
+    )
+    return tuple(Column(name, type_name) for name, type_name in found)
+
+
+def find_column(columns: Sequence[Column], name: str, option: str) -> Column:
+    """The column of this name, as written and then folded to lower case; ThanoSQLDataError if there is none."""
+    by_name = {column.name: column for column in columns}
+    for spelling in (name, name.lower()):
+        if spelling in by_name:
+            return by_name[spelling]
+    listed = ", ".join(by_name) or "none"
+    close = did_you_mean(name, by_name)
+    hint = close if close and close.startswith("Did") else f"{option} = 'name' chooses one of them."
+    raise ThanoSQLDataError(
+        f"The query has no column '{name}' ({option}). Its columns: {listed}.", option=(option, name), hint=hint
+    )

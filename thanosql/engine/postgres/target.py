@@ -1,0 +1,222 @@
+"""A table's name in; what stands there, whether it may be replaced, and its state at a moment, out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from thanosql.engine.postgres.connection import Connection
+from thanosql.engine.postgres.naming import quoted, too_long
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLOptionError
+
+KINDS = {
+    "p": "a partitioned table",
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "an index",
+    "c": "a composite type",
+    "t": "a TOAST table",
+}
+SYSTEM = {"pg_catalog", "information_schema", "pg_toast"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a result goes. `oid` is None where nothing stands yet; `state` is set when the query itself read it."""
+
+    schema: str
+    name: str
+    oid: int | None = None
+    state: str | None = None
+
+    @property
+    def quoted(self) -> str:
+        return quoted(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    def remembering(self, state: str) -> Target:
+        return dataclasses.replace(self, state=state)
+
+
+def find(connection: Connection, table: str) -> Target:
+    """The table of this name, or the place for it. Raises ThanoSQLOptionError or ThanoSQLDatabaseError as said
+    there."""
+    parts = _parts(connection, table)
+    ((oid,),) = connection.values("SELECT to_regclass(%s)::oid::bigint", ".".join(quoted(part) for part in parts))
+    if oid is None:
+        return _place(connection, table, parts)
+    ((schema, name),) = connection.values(
+        "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = %s",
+        oid,
+    )
+    target = Target(schema, name, oid)
+    refuse_if_hindered(connection, target)
+    return target
+
+
+def refuse_if_hindered(connection: Connection, target: Target) -> None:
+    """Raise ThanoSQLDatabaseError with the list of what a new table could not take over."""
+    found = _obstacles(connection, target)
+    if found:
+        raise ThanoSQLDatabaseError(
+            f"The table {target} cannot be replaced: {'; '.join(found)}.",
+            sqlstate="2BP01",
+            hint="Give another table_name and write from there into this table with SQL of your own, "
+            "or remove what stands in the way.",
+        )
+
+
+def altered_meanwhile(target: Target) -> ThanoSQLDatabaseError:
+    """The refusal to replace a table that is no longer the one that was looked at."""
+    return ThanoSQLDatabaseError(
+        f"The table {target} was altered by another session meanwhile, and is left as it is now.",
+        sqlstate="40001",
+        hint="Run the statement again.",
+    )
+
+
+def state_of(connection: Connection, target: Target) -> str:
+    """What tells one state of a table's rows and columns from another: any row written, changed or deleted changes it.
+
+    It is made of the place and the writing transaction of every row, not of their values. VACUUM FULL and CLUSTER
+    change it too.
+    """
+    assert target.oid is not None
+    ((state,),) = connection.values(
+        "SELECT concat_ws(' ', count(*), coalesce(sum(hashtextextended(concat(ctid, xmin), 0)::numeric), 0),"
+        " (SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid, atttypmod), ',' ORDER BY attnum))"
+        "  FROM pg_attribute WHERE attrelid = %s AND attnum > 0))"
+        f" FROM ONLY {target.quoted}",
+        target.oid,
+    )
+    return str(state)
+
+
+def _parts(connection: Connection, table: str) -> list[str]:
+    try:
+        ((parts,),) = connection.values("SELECT parse_ident(%s)", table)
+    except ThanoSQLDatabaseError as error:
+        if error.sqlstate and error.sqlstate.startswith("22"):
+            raise ThanoSQLOptionError(
+                f"'{table}' cannot be a table's name: {error.message}",
+                hint="A name that is more than letters, digits and _ goes in double quotes: 'my_schema.\"my table\"'.",
+            ) from error
+        raise
+    if len(parts) == 3:
+        ((database,),) = connection.values("SELECT current_database()::text")
+        if parts[0] != database:
+            raise ThanoSQLOptionError(f"'{table}' is in another database than this session ({database}).")
+        parts = parts[1:]
+    if len(parts) > 2:
+        raise ThanoSQLOptionError(f"'{table}' cannot be a table's name: it has more than a schema and a name.")
+    for part in parts:
+        if too_long(part):
+            raise ThanoSQLOptionError(f"The name '{part}' is longer than PostgreSQL's 63 bytes.")
+        if not part:
+            raise ThanoSQLOptionError("A table's name cannot be empty.")
+    return [str(part) for part in parts]
+
+
+def _place(connection: Connection, table: str, parts: list[str]) -> Target:
+    if len(parts) == 2:
+        schema = parts[0]
+        ((known,),) = connection.values("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", schema)
+        if not known and schema != "pg_temp":
+            raise ThanoSQLDatabaseError(
+                f"schema \"{schema}\" does not exist (for the table '{table}')", sqlstate="3F000"
+            )
+    else:
+        ((schema,),) = connection.values("SELECT current_schema()::text")
+        if schema is None:
+            raise ThanoSQLDatabaseError(
+                f"No schema of the search_path exists, so there is no place for the table '{table}'.", sqlstate="3F000"
+            )
+    if schema in SYSTEM:
+        raise ThanoSQLDatabaseError(f"The schema {schema} is PostgreSQL's own.", sqlstate="42501")
+    if schema != "pg_temp":
+        ((allowed,),) = connection.values("SELECT has_schema_privilege(%s, 'CREATE')", schema)
+        if not allowed:
+            raise ThanoSQLDatabaseError(f"permission denied to create a table in schema {schema}", sqlstate="42501")
+    return Target(schema, parts[-1])
+
+
+def _obstacles(connection: Connection, target: Target) -> list[str]:
+    found_now = connection.values(
+        "SELECT relkind::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'USAGE'), relispartition,"
+        " reloftype <> 0, relrowsecurity, has_schema_privilege(relnamespace, 'CREATE'), relpersistence = 't'"
+        " FROM pg_class WHERE oid = %s",
+        target.oid,
+    )
+    if not found_now:
+        raise altered_meanwhile(target)
+    ((kind, owner, ours, partition, typed, secured, may_create, temporary),) = found_now
+    if target.schema in SYSTEM:
+        return ["it is PostgreSQL's own"]
+    if kind != "r":
+        return [f"it is {KINDS.get(kind, 'no table')}"]
+    found = []
+    if not ours:
+        found.append(f"it belongs to {owner}, and this role is not a member of {owner}")
+    if not may_create and not temporary:
+        found.append(f"this role may not create tables in the schema {target.schema}")
+    if partition:
+        found.append("it is a partition")
+    if typed:
+        found.append("it is a table OF a type")
+    if secured:
+        found.append("row-level security is on")
+    found += [text for (text,) in connection.values(OBSTACLES, target.oid)]
+    return found
+
+
+OBSTACLES = """
+WITH t AS (SELECT %s::oid AS oid)
+SELECT what FROM (
+    SELECT 1 AS place, 'policy ' || polname AS what FROM t, pg_policy WHERE polrelid = t.oid
+    UNION ALL
+    SELECT 2, 'trigger ' || tgname FROM t, pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal
+    UNION ALL
+    SELECT 3, 'rule ' || rulename FROM t, pg_rewrite WHERE ev_class = t.oid
+    UNION ALL
+    SELECT 4, 'publication ' || p.pubname FROM t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid =
+        c.relnamespace
+        JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname
+    UNION ALL
+    SELECT 5, 'it is the target of a subscription' FROM t, pg_subscription_rel WHERE srrelid = t.oid
+    UNION ALL
+    SELECT 6, 'it inherits from ' || inhparent::regclass FROM t, pg_inherits WHERE inhrelid = t.oid
+    UNION ALL
+    SELECT 7, inhrelid::regclass || ' inherits from it' FROM t, pg_inherits WHERE inhparent = t.oid
+    UNION ALL
+    SELECT 8, 'security label of ' || provider FROM t, pg_seclabel WHERE classoid = 'pg_class'::regclass AND objoid =
+        t.oid
+    UNION ALL
+    SELECT 9, 'it is part of the extension ' || e.extname FROM t
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid
+    UNION ALL
+    SELECT DISTINCT 10, CASE WHEN d.classid = 'pg_rewrite'::regclass
+            THEN pg_describe_object('pg_class'::regclass, (SELECT ev_class FROM pg_rewrite r WHERE r.oid = d.objid), 0)
+            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END || ' depends on it'
+    FROM t JOIN pg_class c ON c.oid = t.oid JOIN pg_depend d ON d.deptype = 'n' AND (
+        (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid)
+        OR (d.refclassid = 'pg_type'::regclass AND d.refobjid IN
+            (c.reltype, (SELECT typarray FROM pg_type y WHERE y.oid = c.reltype)) AND d.refobjid <> 0))
+    WHERE NOT EXISTS (SELECT FROM pg_attrdef o WHERE d.classid = 'pg_attrdef'::regclass AND o.oid = d.objid AND
+        o.adrelid = t.oid)
+        AND NOT EXISTS (SELECT FROM pg_constraint o WHERE d.classid = 'pg_constraint'::regclass AND o.oid = d.objid
+            AND o.conrelid = t.oid AND o.confrelid <> t.oid)
+        AND NOT EXISTS (SELECT FROM pg_index o WHERE d.classid = 'pg_class'::regclass AND o.indexrelid = d.objid
+            AND o.indrelid = t.oid)
+        AND NOT EXISTS (SELECT FROM pg_rewrite o WHERE d.classid = 'pg_rewrite'::regclass AND o.oid = d.objid
+            AND o.ev_class = t.oid)
+        AND d.classid NOT IN ('pg_policy'::regclass, 'pg_trigger'::regclass)
+        AND NOT (d.classid = 'pg_class'::regclass AND d.objid = t.oid)
+) found ORDER BY place, what
+"""
