@@ -41,7 +41,9 @@ def measure(session: thanosql.Session, name: str, seed: int, train: str, test: s
     )
     seconds = time.perf_counter() - started
     figures = session.execute(f"EVALUATE USING real_speech AS SELECT * FROM real_speech WHERE {test}").iloc[0]
-    print(f"{name}, seed {seed}: WER {figures.wer:.1%} of {int(figures.words):,} words, BUILD {seconds:.0f} s", flush=True)
+    print(
+        f"{name}, seed {seed}: WER {figures.wer:.1%} of {int(figures.words):,} words, BUILD {seconds:.0f} s", flush=True
+    )
     return float(figures.wer)
 
 
