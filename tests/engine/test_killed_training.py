@@ -90,9 +90,13 @@ def test_a_build_killed_at_ten_random_moments_ends_with_the_weights_of_an_unbrok
         steps: list[int] = []
         kills = runs = 0
         while kills < KILLS:
-            # The first moments are short, so that one run is killed many times before it gets to its end.
+            # Some steps further on, or at any moment at all: by steps, since a busy machine stretches the seconds.
+            steps_on = draw.randrange(4)
+            goal = kept_step(session.store) + steps_on
             child = started("m", ", resume=True")
-            child.join(draw.uniform(0.1, 1.0) * whole * (0.5 if kills % 2 else 0.9))
+            while steps_on and child.is_alive() and kept_step(session.store) < goal:
+                child.join(0.01)
+            child.join(draw.uniform(0.0, 0.05 if steps_on else 0.5) * whole)
             if child.is_alive():
                 assert child.pid is not None
                 os.kill(child.pid, signal.SIGKILL)
