@@ -115,8 +115,8 @@ class TrainOptions:
     max_seconds: float = option(120.0, "audio seconds in one forward pass; a step is split by it", low=1.0, high=1e6)
     augment: bool | list[str] = option(
         True,
-        "what is varied in the training audio, anew in each epoch: True is all of it, False and 'none' nothing, a list "
-        "names parts ('speed' with tempo and pauses, 'noise', 'level', 'band' with tone, 'room')",
+        "what is varied in the training audio, in fewer rows from epoch to epoch: True is all of it, False and 'none' "
+        "nothing, a list names parts ('speed' with tempo and pauses, 'noise', 'level', 'band' with tone, 'room')",
         choices=("speed", "noise", "level", "band", "room", "none"),
     )
     precision: str = option(
