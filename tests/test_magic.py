@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import signal
 import subprocess
@@ -17,9 +16,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+from tests.shells import interactive_shell
 from thanosql.engine import session as sessions
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLOptionError
 
@@ -29,15 +28,8 @@ def shell(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("THANOSQL_DATABASE_URL", postgres_url)
     monkeypatch.setenv("THANOSQL_HOME", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.delattr(builtins, "_", raising=False)  # a doctest leaves it, and IPython then sets none of its own
-    sessions.use(sessions.Session())
-    InteractiveShell.clear_instance()
-    one = InteractiveShell.instance()
-    one.run_line_magic("load_ext", "thanosql")
-    yield one
-    one.history_manager.end_session()
-    InteractiveShell.clear_instance()
-    sessions.default_session().close()
+    with interactive_shell() as one:
+        yield one
 
 
 def run(shell: Any, code: str) -> tuple[Any, str]:

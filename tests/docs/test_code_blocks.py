@@ -20,6 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
+from tests.shells import interactive_shell
 from thanosql import config, errors
 from thanosql.__main__ import _parser
 from thanosql.engine import session as sessions
@@ -67,14 +68,8 @@ def shell(
         (recordings / "broken.wav").write_bytes(b"RIFF, but no more")
         rows = (ASSETS / "spoken_numbers" / "spoken_numbers_test.csv").read_text(encoding="utf-8")
         (work / "calls.csv").write_text(rows.replace("thanosql-dataset", str(ASSETS)), encoding="utf-8")
-        sessions.use(Session())
-        InteractiveShell.clear_instance()
-        one = InteractiveShell.instance()
-        one.run_line_magic("load_ext", "thanosql")
-        yield one
-        one.history_manager.end_session()  # type: ignore[union-attr]
-        InteractiveShell.clear_instance()
-        sessions.default_session().close()
+        with interactive_shell() as one:
+            yield one
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -118,12 +118,12 @@ def file_digest(path: Path) -> str:
 def _header(folder: Path) -> dict[str, str] | None:
     from safetensors import SafetensorError, safe_open
 
-    path = folder / FILE
-    if not path.is_file():
-        return None
     try:
-        with safe_open(path, "pt") as file:
+        # Read as numpy's: as torch's, the file would be opened a second time, and the run may have removed it by then.
+        with safe_open(folder / FILE, "np") as file:
             header: dict[str, str] = file.metadata()
+    except FileNotFoundError:
+        return None
     except (OSError, SafetensorError) as error:
         raise ThanoSQLModelError(
             f"The state of the interrupted training in {folder} is damaged: {error}", hint="Start anew: resume=False."
