@@ -168,6 +168,8 @@ def one_side(
     answers.put((side, None))
     (run_trainer if side[0] == "Trainer" else run_ours)(base, rows, at_speed(side[1], epochs), measured)
     following.release()
+    mine.acquire()  # all have run: a process that came to its end beside another's turn would take time from it
+    following.release()
     measured.turns = None
     answers.put((side, measured))
 
