@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from thanosql.engine import statements as s
 from thanosql.engine.language.parser import parse, parse_script
-from thanosql.engine.language.syntax import ModelReference, Nested, Option, Parameter, Query, Statement, Text, Word
+from thanosql.engine.language.syntax import (
+    Literal,
+    ModelReference,
+    Nested,
+    Option,
+    Parameter,
+    Query,
+    Statement,
+    Text,
+    Word,
+)
 from thanosql.errors import ThanoSQLError
 
 EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "100"))
@@ -36,6 +46,8 @@ def printed(value: Any) -> str:
             return f":{value.name}"
         case Word():
             return value.text
+        case Literal():
+            return quoted(value.text)
         case ModelReference():
             return quoted(value.text) if value.literal else value.text
         case Option():
@@ -167,8 +179,8 @@ class Grown:
     def table(self) -> Word:
         return self.one(self.word, lambda: Word(f"{self.name()}.{self.name()}"), lambda: Word(f'"My {self.name()}".t'))
 
-    def path(self) -> str | Parameter:
-        return self.one(self.string, self.parameter)
+    def path(self) -> Literal | Parameter:
+        return self.one(lambda: Literal(self.string()), self.parameter)
 
     def query(self, depth: int = 0) -> Query:
         """SELECT and a list of what SQL has, parameters and statements in parentheses among it."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from thanosql.engine.language.parser import parse_script
-from thanosql.engine.language.syntax import ModelReference, Nested, Option, Parameter, Query, Text, Word
+from thanosql.engine.language.syntax import Literal, ModelReference, Nested, Option, Parameter, Query, Text, Word
 from thanosql.errors import ThanoSQLSyntaxError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "statements.sql"
@@ -55,6 +55,8 @@ def meaning(value: Any) -> str:
             return f":{value.name}"
         case Word():
             return value.text
+        case Literal():
+            return repr(value.text)
         case ModelReference():
             return repr(value.text) if value.literal else value.text
         case Option():

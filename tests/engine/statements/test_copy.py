@@ -249,6 +249,15 @@ def test_a_path_is_found_in_the_working_folder_and_then_in_the_workspace(copied:
         copied.execute("COPY copied2 FROM 'thanosql-dataset/spoken_numbers/x.csv'")
 
 
+def test_a_path_that_is_not_there_is_marked_in_the_statement(copied: Session) -> None:
+    with pytest.raises(ThanoSQLDataError) as caught:
+        copied.execute("COPY copied\nFROM 'missing.csv'")
+    assert "line 2: FROM 'missing.csv'\n             ^^^^^^^^^^^^^\n" in f"{caught.value}\n"
+    with pytest.raises(ThanoSQLDataError) as caught:
+        copied.execute("COPY copied FROM :path", {"path": "missing.csv"})
+    assert "line 1: COPY copied FROM :path\n                         ^^^^^\n" in f"{caught.value}\n"
+
+
 def test_the_table_may_have_a_schema_and_quotes(copied: Session) -> None:
     Path("x.csv").write_text("a\n1\n")
     copied.execute('DROP TABLE IF EXISTS public."Mixed Case"; COPY public."Mixed Case" FROM \'x.csv\'')

@@ -18,6 +18,7 @@ from thanosql.engine.language.mistakes import explain
 from thanosql.engine.language.runs import Run
 from thanosql.engine.language.scopes import settle
 from thanosql.engine.language.syntax import (
+    Literal,
     ModelReference,
     Nested,
     Option,
@@ -186,8 +187,8 @@ class _Builder(Transformer[Token, Any]):
     def table(self, *words: Token) -> Word:
         return Word(".".join(word.value for word in words), words[0].start_pos or 0)
 
-    def path(self, token: Token) -> str | Parameter:
-        return token.value if token.type == "STRING" else Parameter(token.value, token.start_pos or 0)
+    def path(self, token: Token) -> Literal | Parameter:
+        return (Literal if token.type == "STRING" else Parameter)(token.value, token.start_pos or 0)
 
 
 class _Value(NamedTuple):

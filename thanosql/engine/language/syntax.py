@@ -40,6 +40,14 @@ class ModelReference:
 
 
 @dataclass(frozen=True, slots=True)
+class Literal:
+    """A text in single quotes, as it is meant (`''` is one quote)."""
+
+    text: str
+    start: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """`:name`, bound by the driver."""
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.files.paths import find, given_path
+from thanosql.engine.files.paths import find
 from thanosql.engine.language.options import bind
-from thanosql.engine.language.syntax import Option, Parameter, Statement, Word
+from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, plan
 from thanosql.engine.postgres import target
 from thanosql.engine.transactions import refuse_open_transaction
@@ -38,7 +38,7 @@ class Copy(Statement):
 
     table: Word
     options: tuple[Option, ...]
-    path: str | Parameter
+    path: Literal | Parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
         statement.options, CopyOptions, source=environment.source, statement="COPY", params=environment.params
     )
     refuse_open_transaction(environment, "COPY")
-    path = find(given_path(statement.path, environment), environment.settings)
+    path = find(statement.path, environment)
     check_format(path, options)
     there = table_exists(statement.table, environment)
     if there and options.if_exists == "fail":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.files.paths import find, given_path
+from thanosql.engine.files.paths import find
 from thanosql.engine.language.options import bind
-from thanosql.engine.language.syntax import Option, Parameter, Statement, Word
+from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.base import option
@@ -26,7 +26,7 @@ class UploadModel(Statement):
 
     name: Word
     options: tuple[Option, ...]
-    path: str | Parameter
+    path: Literal | Parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
     )
     with located(environment, statement.name.start, len(statement.name.text)):
         environment.store.check_new_name(statement.name.text, overwrite=options.overwrite)
-    folder = find(given_path(statement.path, environment), environment.settings)
+    folder = find(statement.path, environment)
     if not (folder / "config.json").is_file():
         what = "has no config.json" if folder.is_dir() else "is a file"
         raise ThanoSQLModelError(
