@@ -6,13 +6,24 @@ environment they are planned in, and how a query becomes SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.language.syntax import SQL, Bound, ModelReference, Nested, Parameter, Query, Statement, Text
+from thanosql.engine.language.options import bind
+from thanosql.engine.language.syntax import (
+    SQL,
+    Bound,
+    ModelReference,
+    Nested,
+    Option,
+    Parameter,
+    Query,
+    Statement,
+    Text,
+)
 from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQLSyntaxError
 
 if TYPE_CHECKING:
@@ -61,6 +72,12 @@ class Environment:
 
     def position(self, offset: int, width: int = 1) -> Position:
         return Position.at(self.source, offset, width)
+
+    def bind(
+        self, statement: str, options: Sequence[Option], *kinds: type, defaults: Mapping[str, Any] | None = None
+    ) -> tuple[Any, ...]:
+        """The options of a statement of that name as instances of `kinds`; see `engine.language.options.bind`."""
+        return bind(options, *kinds, source=self.source, statement=statement, params=self.params, defaults=defaults)
 
     def parameter(self, parameter: Parameter) -> Any:
         """The value of `:name`; ThanoSQLSyntaxError when none was given."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.postgres.naming import Column
@@ -86,14 +85,7 @@ class AlignPlan(Plan):
 @subject.register
 def subject_of_align(statement: Align, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
-    options, transcribe = bind(
-        statement.options,
-        AlignOptions,
-        TranscribeOptions,
-        source=environment.source,
-        statement="ALIGN",
-        params=environment.params,
-    )
+    options, transcribe = environment.bind("ALIGN", statement.options, AlignOptions, TranscribeOptions)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "ALIGN with a table")
     snapshot, audio = open_rows(statement.query, options.audio_col, environment)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.held_out import judge
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
 from thanosql.engine.preflight import RemoteOptions
@@ -119,15 +118,7 @@ def subject_of_training(
     from thanosql.models import registry
 
     model = resolve_model(reference, environment)
-    options, train = bind(
-        given,
-        declared,
-        TrainOptions,
-        source=environment.source,
-        statement=kind,
-        params=environment.params,
-        defaults=registry.train_defaults(model),
-    )
+    options, train = environment.bind(kind, given, declared, TrainOptions, defaults=registry.train_defaults(model))
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, overwrite=options.replaces)

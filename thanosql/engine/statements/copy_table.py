@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, plan
 from thanosql.engine.postgres import target
@@ -65,9 +64,7 @@ class CopyPlan(Plan):
 
 @plan.register
 def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
-    (options,) = bind(
-        statement.options, CopyOptions, source=environment.source, statement="COPY", params=environment.params
-    )
+    (options,) = environment.bind("COPY", statement.options, CopyOptions)
     refuse_open_transaction(environment, "COPY")
     path = find(statement.path, environment)
     check_format(path, options)

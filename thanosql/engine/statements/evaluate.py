@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import estimates, evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import EvaluateOptions, Heard
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_model, refuse_idle_guidance
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
@@ -72,14 +71,7 @@ class EvaluatePlan(Plan):
 @subject.register
 def subject_of_evaluate(statement: Evaluate, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
-    options, transcribe = bind(
-        statement.options,
-        EvaluateOptions,
-        TranscribeOptions,
-        source=environment.source,
-        statement="EVALUATE",
-        params=environment.params,
-    )
+    options, transcribe = environment.bind("EVALUATE", statement.options, EvaluateOptions, TranscribeOptions)
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
     refuse_idle_guidance(options)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import Option, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
@@ -48,13 +47,7 @@ class GetDatasetPlan(Plan):
 def plan_get_dataset(statement: GetDataset, environment: Environment) -> GetDatasetPlan:
     from thanosql.models.datasets import DATASETS
 
-    (options,) = bind(
-        statement.options,
-        GetDatasetOptions,
-        source=environment.source,
-        statement="GET THANOSQL DATASET",
-        params=environment.params,
-    )
+    (options,) = environment.bind("GET THANOSQL DATASET", statement.options, GetDatasetOptions)
     name = statement.name.text
     if name not in DATASETS:
         raise ThanoSQLDataError(
@@ -101,13 +94,7 @@ class GetModelPlan(Plan):
 def plan_get_model(statement: GetModel, environment: Environment) -> GetModelPlan:
     from thanosql.models import registry
 
-    (options,) = bind(
-        statement.options,
-        GetModelOptions,
-        source=environment.source,
-        statement="GET THANOSQL MODEL",
-        params=environment.params,
-    )
+    (options,) = environment.bind("GET THANOSQL MODEL", statement.options, GetModelOptions)
     base = statement.name.text
     with located(environment, statement.name.start, len(base)):
         known = {*registry.BASES, *environment.settings.base_models}

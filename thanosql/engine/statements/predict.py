@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_identity, language_model, refuse_idle_guidance
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
@@ -126,14 +125,7 @@ class PredictPlan(Plan):
 @subject.register
 def subject_of_predict(statement: Predict, environment: Environment) -> Subject:
     model = resolve_model(statement.model, environment)
-    options, transcribe = bind(
-        statement.options,
-        PredictOptions,
-        TranscribeOptions,
-        source=environment.source,
-        statement="PREDICT",
-        params=environment.params,
-    )
+    options, transcribe = environment.bind("PREDICT", statement.options, PredictOptions, TranscribeOptions)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, plan, render
 from thanosql.engine.preflight import refuse_unfit
@@ -42,9 +41,7 @@ class PrintPlan(Plan):
 
 @plan.register
 def plan_print(statement: PrintAudio, environment: Environment) -> PrintPlan:
-    (options,) = bind(
-        statement.options, PrintOptions, source=environment.source, statement="PRINT AUDIO", params=environment.params
-    )
+    (options,) = environment.bind("PRINT AUDIO", statement.options, PrintOptions)
     snapshot = environment.resources.enter_context(environment.database.snapshot(render(statement.query, environment)))
     audio = snapshot.column(options.audio_col, option="audio_col")
     refuse_unfit(audio)

@@ -11,7 +11,6 @@ from pathlib import Path
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
-from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
@@ -43,9 +42,7 @@ class UploadPlan(Plan):
 
 @plan.register
 def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
-    (options,) = bind(
-        statement.options, UploadOptions, source=environment.source, statement="UPLOAD MODEL", params=environment.params
-    )
+    (options,) = environment.bind("UPLOAD MODEL", statement.options, UploadOptions)
     with located(environment, statement.name.start, len(statement.name.text)):
         environment.store.check_new_name(statement.name.text, overwrite=options.overwrite)
     folder = find(statement.path, environment)
