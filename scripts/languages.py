@@ -17,6 +17,7 @@ class Language:
 
     sizes: utterances of one word and of several, by engine; an engine that is not installed is left out. "learners"
     is eSpeak NG with the sounds of other mother tongues.
+    weights: how many times as often as others an engine's utterances are drawn in training; 1 where it is not named.
     symbols: the vocabulary in its order, laid out as the checkpoint is that the seed's base of this language names.
     """
 
@@ -28,6 +29,7 @@ class Language:
     test_voices: tuple[str, ...]
     accents: tuple[str, ...]
     sizes: dict[str, tuple[int, int]]
+    weights: dict[str, int]
     digits: tuple[str, ...]
     one_word: Callable[[np.random.Generator], str]
     some_words: Callable[[np.random.Generator], str]
@@ -61,7 +63,14 @@ ENGLISH = Language(
     dataset_sizes=(360, 90),
     test_voices=("en-us+m8", "en+f5", "en-us+belinda", "en-gb-x-rp+Andy", "en-us+linda", "en-gb-scotland+quincy"),
     accents=("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc"),
-    sizes={"espeak": (16_000, 9_000), "flite": (9_000, 6_000), "piper": (2_500, 900), "learners": (6_000, 2_000)},
+    sizes={
+        "espeak": (16_000, 9_000),
+        "flite": (9_000, 6_000),
+        "piper": (2_500, 900),
+        "learners": (6_000, 2_000),
+        "kokoro": (2_500, 500),
+    },
+    weights={"kokoro": 12, "piper": 2},
     digits=spoken_texts.DIGITS,
     one_word=spoken_texts.one_word,
     some_words=spoken_texts.some_words,
@@ -81,6 +90,7 @@ KOREAN = Language(
     test_voices=("ko+m8", "ko+f5", "ko+belinda", "ko+Andy", "ko+linda", "ko+quincy"),
     accents=("ko",),
     sizes={"espeak": (9_000, 15_000)},
+    weights={},
     digits=(*korean_texts.DIGITS, "공"),
     one_word=korean_texts.one_word,
     some_words=korean_texts.some_words,

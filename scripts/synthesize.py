@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import kokoro
 import numpy as np
 from languages import LANGUAGES, Language
 from voices import (
@@ -67,6 +68,9 @@ def random_voice(engine: str, language: Language, rng: np.random.Generator) -> V
     if engine in ("espeak", "learners"):
         name = f"{rng.choice(language.accents)}+{rng.choice(VARIANTS)}"
         formants = float(np.exp(rng.normal(0, 0.06)))
+    elif engine == "kokoro":
+        name = kokoro.random_speaker(rng)
+        formants = float(np.exp(rng.normal(0, 0.06)))
     else:
         name = str(rng.choice(FLITE_VOICES if engine == "flite" else PIPER_VOICES))
         formants = float(np.exp(rng.uniform(np.log(0.82), np.log(1.22))))
@@ -113,7 +117,7 @@ def synthesize(folder: Path, language: Language, seed: int, scale: float = 1.0, 
     """Write the corpus to `folder`. `scale` 0.1 makes a tenth of it."""
     assert not set(VARIANTS) & set(HELD_OUT_VARIANTS), "a test voice is among the training voices"
     engines = engines_installed()
-    print(f"engines: {', '.join(engines)}" + ("" if len(engines) == 3 else " (others are not installed)"), flush=True)
+    print(f"engines: {', '.join(engines)}" + ("" if len(engines) == 4 else " (others are not installed)"), flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     start = 0
     with (

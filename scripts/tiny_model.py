@@ -43,12 +43,15 @@ CONFIG = {
 
 
 def new_model(seed: int, language: Language = ENGLISH, start: Path | None = None) -> Wav2Vec2ForCTC:
-    """A model with random weights drawn from `seed`; all but the head are those of the folder `start` where one is given."""
+    """A model with random weights drawn from `seed`, or the weights of the folder `start`; a head of other symbols is new."""
     torch.manual_seed(seed)
     pad = language.vocabulary[language.pad]
     model = Wav2Vec2ForCTC(Wav2Vec2Config(**CONFIG, vocab_size=len(language.symbols), pad_token_id=pad))
     if start is not None:
-        model.wav2vec2.load_state_dict(Wav2Vec2ForCTC.from_pretrained(start).wav2vec2.state_dict())
+        known = Wav2Vec2ForCTC.from_pretrained(start)
+        model.wav2vec2.load_state_dict(known.wav2vec2.state_dict())
+        if json.loads((start / "vocab.json").read_text(encoding="utf-8")) == language.vocabulary:
+            model.lm_head.load_state_dict(known.lm_head.state_dict())
     return model
 
 

@@ -1,12 +1,13 @@
 """Train a bundled model on synthesized speech: a language and a seed go in, a Hugging Face folder comes out.
 
     python scripts/train_tiny.py --minutes 60
+    python scripts/train_tiny.py --start thanosql/models/assets/Wav2Vec2Tiny --minutes 35
     python scripts/train_tiny.py --language ko --start thanosql/models/assets/Wav2Vec2Tiny --workers 1 --minutes 45
 
 makes the corpus (scripts/synthesize.py) in the folder for temporary files if it is not there, trains on it, from
-nothing or from the weights of --start below the head, and writes thanosql/models/assets/MODEL. The first steps see one
-word an utterance, the later ones up to about seven. The learning rate falls with the steps or the minutes, whichever
-run out first, so a slow machine ends on time as well.
+nothing or from the weights of --start (another language's head is made anew), and writes
+thanosql/models/assets/MODEL. The first steps see one word an utterance, the later ones up to about seven. The learning
+rate falls with the steps or the minutes, whichever run out first, so a slow machine ends on time as well.
 """
 
 import argparse
@@ -61,7 +62,11 @@ class Batches:
     def __init__(self, corpus: Corpus, language: Language, schedule: Schedule, seed: int):
         self.corpus, self.language, self.schedule, self.seed = corpus, language, schedule, seed
         n_words = np.array([len(text.split()) for text in corpus.texts])
-        by_length = np.argsort(corpus.lengths, kind="stable")
+        often = np.array([language.weights.get(voice.partition(":")[0], 1) for voice in corpus.voices])
+        drawn = np.repeat(np.arange(len(corpus)), often)
+        # An utterance that is drawn more often does not stand beside itself.
+        about = corpus.lengths[drawn] * np.random.default_rng(seed).uniform(0.95, 1.05, len(drawn))
+        by_length = drawn[np.argsort(about, kind="stable")]
         self.one_word = by_length[n_words[by_length] == 1]
         self.not_digits = self.one_word[[corpus.texts[index] not in language.digits for index in self.one_word]]
         self.several = by_length[n_words[by_length] > 1]

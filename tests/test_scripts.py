@@ -51,3 +51,30 @@ def test_the_korean_data_set_is_made_again(tmp_path: Path) -> None:
             np.testing.assert_allclose(samples[0], samples[1], atol=1.5 / 1024)
         else:
             assert filecmp.cmp(shipped / name, tmp_path / "again" / name, shallow=False), name
+
+
+def test_what_espeak_says_is_written_in_kokoros_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("espeakng_loader", reason="makes speech with eSpeak NG: pip install thanosql[synthesis]")
+    monkeypatch.syspath_prepend(SCRIPTS)
+    voices, kokoro = importlib.import_module("voices"), importlib.import_module("kokoro")
+    engine = voices._espeak_engine()
+    said = {}
+    for accent, british in (("en-us", False), ("en-gb-x-rp", True)):
+        engine.set_voice(accent)
+        words = ("one", "four", "nine", "thirteen", "go")
+        said[british] = [kokoro._letters(engine.phonemes(word, ipa=True, tied=True), british) for word in words]
+    assert said[False] == ["wˈʌn", "fˈɔɹ", "nˈIn", "θˈɜɹtin", "ɡˈO"]
+    assert said[True] == ["wˈʌn", "fˈɔː", "nˈIn", "θˈɜːtiːn", "ɡˈQ"]
+
+
+def test_two_of_kokoros_speakers_make_a_third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.setenv("KOKORO_SPEAKERS", str(tmp_path))
+    kokoro = importlib.import_module("kokoro")
+    for name, value in (("am_adam", 1.0), ("bf_emma", 3.0)):
+        np.full((510, 256), value, np.float32).tofile(tmp_path / f"{name}.bin")
+    assert kokoro._style("am_adam", 4).shape == (1, 256)
+    assert set(kokoro._style("am_adam+bf_emma*0.25", 4).ravel()) == {1.5}
+    drawn = [kokoro.random_speaker(np.random.default_rng(seed)) for seed in range(50)]
+    assert all(name.split("+")[0] in kokoro.ENGLISH for name in drawn)
+    assert {"+" in name for name in drawn} == {True, False}
