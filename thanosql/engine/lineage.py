@@ -26,6 +26,8 @@ PACKAGES = ("torch", "transformers", "soxr", "soundfile")
 
 def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], environment: Environment) -> dict[str, Any]:
     """The card of a model that `plan` trained: statement, options, seed, base, rows, versions, hardware, history."""
+    # Which rows it learned from lies beside the card, a line each.
+    said = {name: value for name, value in asdict(report).items() if name != "learned"}
     return {
         "name": plan.name,
         "family": plan.model.family,
@@ -42,7 +44,7 @@ def training_card(plan: TrainPlan, report: TrainingReport, rows: list[str], envi
         "rows": len(plan.rows.learned.references),
         "audio_hours": report.audio_hours,
         "fingerprint": fingerprint(rows),
-        "report": asdict(report),
+        "report": said,
         "evaluations": [],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {

@@ -239,7 +239,8 @@ class Epoch:
 class TrainingReport:
     """What training did. `audio_hours` is that of the rows learned from, once.
 
-    `skipped` are the rows left out, each with its `row`, `text` and `reason`; `warnings` say in sentences what the user
+    `learned` are the numbers of those rows, without the ones held out; `skipped` the rows left out, each with its `row`,
+    `text` and `reason`; `warnings` say in sentences what the user
     should know about the outcome; `best_epoch` is the one kept where rows were held out, `valid_utterances` of them,
     whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
     `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
@@ -254,6 +255,7 @@ class TrainingReport:
     utterances: int
     audio_hours: float
     history: tuple[Epoch, ...]
+    learned: tuple[int, ...] = ()
     skipped: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     best_epoch: int | None = None

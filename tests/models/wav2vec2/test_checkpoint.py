@@ -219,6 +219,14 @@ def test_a_cache_with_a_config_but_no_weights_is_not_taken_for_the_model(
     assert "ThanoSQLConnectionError" in done.stderr
 
 
+def test_a_model_that_cannot_be_written_is_an_error_with_its_place(tmp_path: Path) -> None:
+    folder = checkpoints.make(tmp_path / "base")
+    model, vocabulary = checkpoint.load_model(folder), checkpoint.read_vocabulary(folder)
+    (tmp_path / "full" / "model.safetensors" / "in the way").mkdir(parents=True)
+    with pytest.raises(ThanoSQLModelError, match="cannot be written to"):
+        checkpoint.save(tmp_path / "full", model, vocabulary, Normalizer(), checkpoint.Features())
+
+
 @pytest.mark.parametrize("error", ["OSError", "RuntimeError"])
 def test_a_torchaudio_that_does_not_load_is_kept_out_of_sight_and_named_once(
     folder: Path, tmp_path: Path, error: str

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from tests.models import checkpoints
 from tests.models.wav2vec2.test_trainer import OPTIONS, same, utterances, weights, whistle
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions
-from thanosql.models.wav2vec2 import learning, resumption
+from thanosql.models.wav2vec2 import features, learning, resumption
 from thanosql.models.wav2vec2.trainer import train
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -163,6 +166,86 @@ def test_a_damaged_state_is_an_error_with_its_cure(base: Path, tmp_path: Path) -
     with pytest.raises(ThanoSQLModelError, match="damaged") as caught:
         run(base, tmp_path / "model", replace(OPTIONS, resume=True))
     assert "resume=False" in str(caught.value)
+
+
+def test_a_run_goes_on_with_weights_that_no_step_has_touched_yet(tmp_path: Path) -> None:
+    # The vector of a mask that is never laid has no gradient; a layer that was dropped in the first step has none yet.
+    base = checkpoints.make(tmp_path / "base", **checkpoints.LARGE, apply_spec_augment=False)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", OPTIONS, stop=2)
+    run(base, tmp_path / "model", replace(OPTIONS, resume=True))
+    run(base, tmp_path / "unbroken", OPTIONS)
+    assert same(weights(tmp_path / "model"), weights(tmp_path / "unbroken"))
+
+
+def test_a_run_on_kept_frames_splits_its_steps_as_an_unbroken_one(base: Path, tmp_path: Path) -> None:
+    # 0.2 * 3 is a little over 0.6 s: three such rows pass max_seconds by what the header says, not by their samples.
+    rows = [TrainingUtterance(row, f"{row}.wav", "TEA" if row % 2 else "OAT", 0.2 * 3) for row in range(1, 13)]
+    options = replace(OPTIONS, augment=False, max_seconds=1.8)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", options, stop=4, rows=rows)
+    run(base, tmp_path / "model", replace(options, resume=True), rows=rows)
+    run(base, tmp_path / "unbroken", options, rows=rows)
+    assert same(weights(tmp_path / "model"), weights(tmp_path / "unbroken"))
+
+
+def test_a_disk_that_has_no_room_for_frames_changes_nothing_of_what_is_learned(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = replace(OPTIONS, augment=False)
+    run(base, tmp_path / "unbroken", options)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", options, stop=4)
+    monkeypatch.setattr(features, "DISK_SHARE", 0.0)
+    run(base, tmp_path / "model", replace(options, resume=True))
+    assert same(weights(tmp_path / "model"), weights(tmp_path / "unbroken"))
+
+
+def test_an_evaluation_of_the_model_it_starts_from_does_not_keep_a_run_from_going_on(
+    base: Path, tmp_path: Path
+) -> None:
+    stored = Path(shutil.copytree(base, tmp_path / "stored"))
+    (stored / "thanosql.json").write_text('{"evaluations": []}')
+    with pytest.raises(KeyboardInterrupt):
+        run(stored, tmp_path / "model", OPTIONS, stop=2)
+    (stored / "thanosql.json").write_text('{"evaluations": [{"wer": 0.1}]}')
+    seen: list[int] = []
+    run(stored, tmp_path / "model", replace(OPTIONS, resume=True), seen=seen)
+    assert seen[0] == 3
+
+
+def test_other_texts_are_other_rows_even_where_a_rebuilt_vocabulary_gives_them_the_same_numbers(
+    base: Path, tmp_path: Path
+) -> None:
+    options = replace(OPTIONS, vocabulary="rebuild")
+    rows = [TrainingUtterance(row, f"{row}.wav", "ETE", 0.6) for row in range(1, 9)]
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", options, stop=1, rows=rows)
+    with pytest.raises(ThanoSQLModelError, match="rows"):
+        run(
+            base,
+            tmp_path / "model",
+            replace(options, resume=True),
+            rows=[replace(row, text="EOE") for row in rows],
+        )
+
+
+def test_the_report_counts_the_seconds_before_an_interrupt_as_well(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "model", OPTIONS, stop=2)
+    path = tmp_path / "model.state" / resumption.FILE
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    numbers = json.loads(header["numbers"])
+    assert numbers["seconds"] > 0
+    save_file(load_file(path), path, metadata={**header, "numbers": json.dumps({**numbers, "seconds": 1e6})})
+    assert run(base, tmp_path / "model", replace(OPTIONS, resume=True)).seconds > 1e6
+
+
+def test_a_state_that_cannot_be_written_is_an_error_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "state" / (resumption.FILE + ".draft") / "in the way").mkdir(parents=True)
+    with pytest.raises(ThanoSQLModelError, match="cannot be kept in"):
+        resumption.SavedState(tmp_path / "state", {}).save({}, {"a": torch.zeros(2)})
 
 
 def test_with_rows_held_out_the_epoch_with_the_best_wer_is_kept(base: Path, tmp_path: Path) -> None:

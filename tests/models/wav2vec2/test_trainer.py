@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from tests.models import checkpoints
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import AudioError
 from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions
-from thanosql.models.wav2vec2 import arithmetic
+from thanosql.models.wav2vec2 import arithmetic, trainer
 from thanosql.models.wav2vec2.checkpoint import load_model
 from thanosql.models.wav2vec2.draws import generator
+from thanosql.models.wav2vec2.learning import Best
 from thanosql.models.wav2vec2.trainer import train
 
 PITCHES = {"E": 300.0, "T": 700.0, "A": 1_500.0, "O": 3_000.0}  # Hz: a language of whistles
@@ -143,6 +145,7 @@ def test_rows_that_cannot_be_learned_from_are_left_out_and_listed(base: Path, tm
     ]
     report = run(base, tmp_path / "model", replace(OPTIONS, max_epochs=1), rows)
     assert report.utterances == 4
+    assert report.learned == (1, 2, 3, 4)
     assert [row["row"] for row in report.skipped] == [5, 6, 7]
     assert "normalization" in report.skipped[0]["reason"]
     assert "frames" in report.skipped[1]["reason"]
@@ -193,6 +196,12 @@ def test_a_run_whose_outputs_are_all_blank_says_so(base: Path, tmp_path: Path) -
     assert "blank" in report.warnings[0]
 
 
+def test_a_run_that_fell_silent_after_an_epoch_that_spoke_is_not_called_blank() -> None:
+    run = SimpleNamespace(spoken=0, steps=6, best=Best(epoch=1))
+    assert trainer._doubts(run, OPTIONS, 0.2) == []  # type: ignore[arg-type]
+    assert "blank" in trainer._doubts(run, OPTIONS, 1.0)[0]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("share", "rows"), [(0.0, "rows it learned from"), (0.3, "held-out rows")])
 def test_a_run_that_ends_no_better_than_silence_says_so_with_the_likely_cause(
     base: Path, tmp_path: Path, share: float, rows: str
@@ -219,6 +228,16 @@ def test_a_base_that_was_only_pretrained_is_refused_in_plain_words(base: Path, t
     (bare / "vocab.json").unlink()
     with pytest.raises(ThanoSQLModelError, match="pretrained"):
         run(bare, tmp_path / "model")
+
+
+def test_memory_that_does_not_suffice_is_an_error_with_its_cure(base: Path, tmp_path: Path) -> None:
+    def read(audio: str | bytes) -> np.ndarray:
+        torch.empty(1 << 50)
+        return whistle("TEA")
+
+    with pytest.raises(ThanoSQLModelError, match="memory does not suffice") as caught:
+        run(base, tmp_path / "model", read=read)
+    assert "max_seconds below 30" in str(caught.value)
 
 
 def test_a_device_that_is_not_there_is_an_option_error(base: Path, tmp_path: Path) -> None:

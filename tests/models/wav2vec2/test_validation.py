@@ -41,3 +41,9 @@ def test_another_seed_holds_other_groups_out() -> None:
 def test_one_group_alone_cannot_be_divided() -> None:
     with pytest.raises(ThanoSQLDataError, match="one group, a"):
         hold_out(examples("aaaa"), 0.2, 0, grouped=True)
+
+
+def test_one_row_alone_cannot_be_divided() -> None:
+    with pytest.raises(ThanoSQLDataError, match="one row alone"):
+        hold_out(examples("a"), 0.5, 0)
+    assert len(hold_out(examples("ab"), 0.5, 0)[0]) == 1

@@ -158,6 +158,7 @@ def save(
 
     Raises ThanoSQLModelError when it cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     model.config.architectures = [type(model).__name__]
@@ -173,7 +174,7 @@ def save(
         )
         vocabulary.write(folder)
         normalizer.write(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
 
 

@@ -1,7 +1,8 @@
 """Frames of a frozen feature encoder in, once; the same frames out in every later epoch.
 
-They lie in a file in bfloat16, about 184 MB an hour of audio for the base size. Each utterance is computed alone, so
-what is kept does not depend on its neighbours, nor on where a resumed run began.
+They lie in a file in bfloat16, about 184 MB an hour of audio for the base size. Each utterance is computed alone, and
+rounded whether there is room for it or not, so that what is learned depends neither on its neighbours, nor on where a
+resumed run began, nor on how full the disk was.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ DISK_SHARE = 0.5  # of what is free: a disk that a training run fills stops ever
 
 
 class KeptFeatures:
-    """A temporary file of frames by example number. A context manager: the file goes at the end."""
+    """A temporary file of frames by example number. A context manager: the file goes at the end.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    Without `room` nothing is kept, and all frames are computed each time they are asked for.
+    """
+
+    def __init__(self, folder: Path | None = None, *, room: bool = True) -> None:
+        self._room = room
         self._file = tempfile.TemporaryFile(dir=folder, prefix="features-")  # noqa: SIM115 - closed by __exit__
         self._places: dict[int, tuple[int, tuple[int, int]]] = {}
 
@@ -43,6 +48,8 @@ class KeptFeatures:
 
         if index not in self._places:
             frames = compute()[0].detach().to("cpu", torch.bfloat16).contiguous()
+            if not self._room:
+                return frames.float()
             at = self._file.seek(0, 2)
             self._file.write(frames.view(torch.int16).numpy().tobytes())
             self._places[index] = (at, (frames.shape[0], frames.shape[1]))

@@ -102,8 +102,9 @@ class Run:
         self.best = Best()
         self.curve = Curve()
         self._whole = True  # weights, moments and numbers are those of `done` steps
+        self.seconds_before = 0.0  # that interrupted processes spent on the run
         self._save_cost = 0.0
-        self._saved_at = time.perf_counter()
+        self._begun = self._saved_at = time.perf_counter()
 
     def learn(self, progress: Callable[[TrainingProgress], None]) -> None:
         """All steps from `done` on, in order; where there is a judge, the model ends with the best epoch's weights.
@@ -183,8 +184,9 @@ class Run:
 
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
+        # Where frames are kept, it depends on the moment which waveforms are here: a resumed run must split as this one.
         seconds = [
-            self.examples[index].seconds if waveform is None else len(waveform) / SAMPLING_RATE
+            self.examples[index].seconds if waveform is None or self.kept is not None else len(waveform) / SAMPLING_RATE
             for index, waveform in zip(step.examples, waveforms, strict=True)
         ]
         total, spoken = 0.0, 0
@@ -281,6 +283,7 @@ class Run:
             "history": [asdict(epoch) for epoch in self.history],
             "tally": asdict(self.tally),
             "spoken": self.spoken,
+            "seconds": self.seconds_before + time.perf_counter() - self._begun,
             "curve": asdict(self.curve),
             "best": best,
         }
@@ -293,13 +296,17 @@ class Run:
         with torch.no_grad():
             for name, value in self.learned.items():
                 value.copy_(tensors[f"learned.{name}"])
+                # A layer that was dropped in every step so far, or a mask that is not used, has no moments yet.
                 self.optimizer.state[value] = {
-                    key: tensors[f"{key}.{name}"].to(self.device) for key in ("step", "exp_avg", "exp_avg_sq")
+                    key: tensors[f"{key}.{name}"].to(self.device)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                    if f"{key}.{name}" in tensors
                 }
         self.done = numbers["step"]
         self.history = [Epoch(**epoch) for epoch in numbers["history"]]
         self.tally = Tally(**numbers["tally"])
         self.spoken = numbers["spoken"]
+        self.seconds_before = numbers["seconds"]
         self.curve = Curve(**numbers["curve"])
         weights = {name: tensors[f"best.{name}"] for name in self.learned if f"best.{name}" in tensors}
         best = numbers["best"]

@@ -41,6 +41,7 @@ class SavedState:
 
     def save(self, numbers: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         """Replace the state by this one. Raises ThanoSQLModelError when it cannot be written."""
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         header = {"numbers": json.dumps(numbers), "identity": json.dumps(self.identity)}
@@ -52,7 +53,7 @@ class SavedState:
             _to_disk(draft)
             os.replace(draft, self.folder / FILE)
             _to_disk(self.folder)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             raise ThanoSQLModelError(f"The state of the training cannot be kept in {self.folder}: {error}") from error
 
     def load(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:

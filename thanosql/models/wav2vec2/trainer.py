@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.base import TrainingProgress, TrainingReport
+from thanosql.models.store import CARD_FILE
 from thanosql.models.wav2vec2 import arithmetic, resumption, variety
 from thanosql.models.wav2vec2 import checkpoint as checkpoints
 from thanosql.models.wav2vec2.examples import Waveforms, select
@@ -24,6 +25,7 @@ from thanosql.models.wav2vec2.features import KeptFeatures
 from thanosql.models.wav2vec2.learning import Run
 from thanosql.models.wav2vec2.spelling import spelling
 from thanosql.models.wav2vec2.validation import Judge, hold_out
+from thanosql.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,8 +98,9 @@ def train(
         kept = None
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
-        if repeated and KeptFeatures.fit(seconds, config, folder.parent):
-            kept = stack.enter_context(KeptFeatures(folder.parent))
+        if repeated:
+            room = KeptFeatures.fit(seconds, config, folder.parent)
+            kept = stack.enter_context(KeptFeatures(folder.parent, room=room))
         judge = None
         if held_out:
             judge = Judge(held_out, Waveforms(held_out, varied=None, **sound), vocabulary, options.max_seconds)
@@ -118,10 +121,11 @@ def train(
         steps=run.done,
         epochs=len(run.history),
         loss=run.history[-1].loss,
-        seconds=time.perf_counter() - started,
+        seconds=run.seconds_before + time.perf_counter() - started,
         utterances=len(examples),
         audio_hours=seconds / 3600,
         history=tuple(run.history),
+        learned=tuple(example.row for example in examples),
         skipped=tuple(skipped),
         warnings=(*warnings, *_doubts(run, options, wer)),
         best_epoch=run.best.epoch or None,
@@ -136,16 +140,23 @@ def train(
 
 def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any]) -> dict[str, str]:
     """What makes a run the run it is, each in a few characters, so that a change can be named."""
-    weights = [path for path in sorted(base.iterdir()) if path.suffix in (".safetensors", ".bin", ".json")]
+    # A card is no part of the model: it grows with every evaluation.
+    weights = [
+        path
+        for path in sorted(base.iterdir())
+        if path.suffix in (".safetensors", ".bin", ".json") and path.name != CARD_FILE
+    ]
     named = {
         f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")
     }
-    rows = [(example.row, example.labels, example.seconds) for example in (*examples, *held_out)]
+    # Labels alone are numbers, which another vocabulary gives to another text.
+    rows = [(example.row, example.text, example.labels, example.seconds) for example in (*examples, *held_out)]
     audio = [example.audio for example in (*examples, *held_out)]
     return {
         "rows": f"{len(rows):,}, {resumption.digest([*rows, *audio])}",
         "base": resumption.digest([(path.name, resumption.file_digest(path)) for path in weights]),
         **named,
+        "package thanosql": __version__,
         **{f"package {name}": importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "soxr")},
     }
 
@@ -175,7 +186,8 @@ def _take_up(run: Run, options: TrainOptions) -> list[str]:
 
 def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
     """What the user should know about the outcome; `wer` is that of the held-out rows, or of some it learned from."""
-    if not run.spoken:
+    # Of a run that fell silent, the best epoch may speak.
+    if not run.spoken and wer >= 1:
         return [
             "Every frame of the last epoch was heard as blank: the model transcribes nothing yet. The likely cause is "
             f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
@@ -230,7 +242,10 @@ def _memory(options: TrainOptions) -> Iterator[None]:
 
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        # torch has an exception of its own for a GPU's memory alone.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
         raise ThanoSQLModelError(
             "The memory does not suffice for one forward and backward pass.",
             hint=f"Choose a max_seconds below {options.max_seconds:g}: the same steps are computed in smaller parts.",

@@ -35,10 +35,15 @@ def hold_out(
     """The examples to learn from and those to validate with, at least one of each, in the order they came.
 
     When `grouped`, whole groups are held out, as many as come closest to the share. Raises ThanoSQLDataError when all
-    are of one group.
+    are of one group, and for a single example.
     """
     if not share:
         return list(examples), []
+    if len(examples) < 2:
+        raise ThanoSQLDataError(
+            "There is one row alone that can be learned from: none can be held out.",
+            hint="Leave valid_split out, or name rows to validate on with valid_query.",
+        )
     if grouped:
         chosen = _groups(examples, share * len(examples), seed)
         held = {index for index, example in enumerate(examples) if example.group in chosen}
