@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.held_out import Rows, open_held_out
@@ -65,11 +65,31 @@ def training_rows(about: Subject, environment: Environment) -> TrainingRows:
         family.prepare(about.model.checkpoint, environment.settings, enumerate(checked, start=1), how)
     groups = _groups(about) if how.valid_group is not None else None
     known = family.spelled(about.model.checkpoint, environment.settings, spoken, how)
+    if held_out is not None:
+        _refuse_damaged(held_out, about, environment)
     inspection = Inspection(about, known, frozenset(), access, environment.progress, rows.seconds)
     skipped, findings = _sorted(inspection, texts, how)
     left_out = frozenset(row["row"] for row in skipped)
     learned = Rows(about.snapshot, about.audio, rows, texts, left_out, groups)
     return TrainingRows(learned, held_out, tuple(skipped), findings)
+
+
+def _refuse_damaged(held_out: Rows, about: Subject, environment: Environment) -> None:
+    """Decode the rows to validate on as well: damage would show at the end of the first epoch otherwise."""
+    of_them = replace(about, snapshot=held_out.snapshot, audio=held_out.audio, text=None)
+    durations = held_out.seconds.seconds
+    inspection = Inspection(of_them, None, frozenset(), held_out.seconds.access, environment.progress, durations)
+    damaged = [
+        {"row": row, "path": describe(audio), "reason": problem.reason}
+        for row, audio, problems in inspection.rows()
+        for problem in problems
+        if problem.name in UNUSABLE
+    ]
+    if damaged:
+        raise ThanoSQLDataError(
+            f"{len(damaged):,} of the {len(durations):,} rows of valid_query have audio that cannot be read.",
+            rows=damaged,
+        )
 
 
 def known_of(about: Subject, environment: Environment) -> Facts | None:

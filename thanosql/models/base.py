@@ -154,7 +154,11 @@ class TrainOptions:
         kind="column",
     )
     early_stopping: int = option(
-        0, "epochs without a better WER on the held-out rows before training ends; 0 is never", low=0, high=10_000
+        0,
+        "epochs without a better WER on the held-out rows, or a lower loss where it is equal, before training ends; 0 is "
+        "never",
+        low=0,
+        high=10_000,
     )
     resume: bool | None = option(
         None,

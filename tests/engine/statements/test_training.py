@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
@@ -100,6 +102,30 @@ def test_damage_that_shows_only_in_decoding_is_found_before_the_first_step(sessi
     assert not any("training" in what for what in seen)
 
 
+def test_damaged_audio_of_the_rows_to_validate_on_is_found_before_the_first_step(session: Session) -> None:
+    # What no header says: a sample in the middle that is no number.
+    samples = np.zeros(16_000, np.float32)
+    samples[8_000] = np.nan
+    soundfile.write(session.settings.workspace / "nan.wav", samples, 16_000, subtype="FLOAT")
+    seen: list[str] = []
+    valid = "SELECT ''nan.wav'' AS audio_path, ''two'' AS text"
+    with pytest.raises(ThanoSQLDataError, match="1 of the 1 rows of valid_query") as caught:
+        session.run(
+            BUILD.format("broken", f", valid_query='{valid}'", FEW), progress=lambda step: seen.append(step.what)
+        )
+    assert caught.value.rows[0]["path"] == "nan.wav"
+    assert not any("training" in what for what in seen)
+
+
+def test_rows_that_are_validated_on_and_learned_from_are_counted_in_a_warning(session: Session) -> None:
+    valid = "SELECT * FROM train ORDER BY audio_path OFFSET 10 LIMIT 6"
+    result = session.run(BUILD.format("leaky", f", valid_query='{valid}'", FEW))
+    assert "2 of the 6 rows of valid_query are learned from as well" in result.note
+    assert any("learned from as well" in warning for warning in card(session, "leaky")["report"]["warnings"])
+    apart = valid.replace("OFFSET 10", "OFFSET 12")
+    assert "learned from as well" not in session.run(BUILD.format("tight", f", valid_query='{apart}'", FEW)).note
+
+
 def test_no_speaker_stands_on_both_sides_and_the_card_says_who_was_held_out(session: Session) -> None:
     query = "SELECT * FROM train WHERE speaker IN (SELECT DISTINCT speaker FROM train ORDER BY 1 LIMIT 4)"
     result = session.execute(BUILD.format("apart", ", valid_split=0.3, valid_group='speaker'", query))
@@ -110,6 +136,9 @@ def test_no_speaker_stands_on_both_sides_and_the_card_says_who_was_held_out(sess
     assert report["valid_utterances"] == speakers[held].sum()
     assert result.utterances == speakers.sum() - speakers[held].sum()
     assert report["history"][0]["valid_wer"] is not None
+    # They were not learned from, so that the model can be measured on them.
+    assert len((session.store.get("apart").folder / "trained_rows.txt").read_text().split()) == result.utterances
+    assert "learned" not in report
     shown = session.execute("SELECT value FROM (DESCRIBE MODEL apart) d WHERE name = 'valid_groups'").value[0]
     assert held[0] in shown
 

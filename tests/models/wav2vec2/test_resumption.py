@@ -248,6 +248,12 @@ def test_a_state_that_cannot_be_written_is_an_error_with_its_place(tmp_path: Pat
         resumption.SavedState(tmp_path / "state", {}).save({}, {"a": torch.zeros(2)})
 
 
+def test_what_a_killed_save_left_behind_goes_with_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / ".tmprGunqs").write_bytes(b"half a state")  # safetensors writes there first
+    resumption.SavedState(tmp_path, {}).save({"step": 1}, {"a": torch.zeros(2)})
+    assert [path.name for path in tmp_path.iterdir()] == [resumption.FILE]
+
+
 def test_with_rows_held_out_the_epoch_with_the_best_wer_is_kept(base: Path, tmp_path: Path) -> None:
     report = run(base, tmp_path / "model", WATCHED)
     assert report.utterances == 10

@@ -152,6 +152,14 @@ def test_rows_that_cannot_be_learned_from_are_left_out_and_listed(base: Path, tm
     assert "max_seconds" in report.skipped[2]["reason"]
 
 
+def test_a_row_as_long_as_max_seconds_is_learned_from(base: Path, tmp_path: Path) -> None:
+    rows = [TrainingUtterance(1, "1.wav", "TEATEA", float(np.float32(1.2)))]
+    options = replace(OPTIONS, max_epochs=1, max_seconds=1.2)
+    assert run(base, tmp_path / "model", options, rows).utterances == 1
+    with pytest.raises(ThanoSQLDataError, match="None of the 1 rows"):
+        run(base, tmp_path / "longer", options, [replace(rows[0], seconds=1.2001)])
+
+
 def test_when_no_row_is_left_nothing_is_trained(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ThanoSQLDataError, match="None of the 1 rows") as caught:
         run(base, tmp_path / "model", rows=[TrainingUtterance(1, "1.wav", "!", 1.0)])

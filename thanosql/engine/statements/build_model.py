@@ -23,7 +23,14 @@ from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.training_rows import TrainingRows, remarks, training_rows
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import TrainingProgress, TrainingReport, TrainOptions, TranscribeOptions, option
+from thanosql.models.base import (
+    TrainingProgress,
+    TrainingReport,
+    TrainingUtterance,
+    TrainOptions,
+    TranscribeOptions,
+    option,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,6 +175,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     state = environment.store.folder / ".training" / plan.name
     learned, valid = plan.rows.learned, plan.rows.valid
     utterances = learned.utterances()
+    held_out = valid.utterances() if valid is not None else []
     with (
         environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
         _said_how_to_go_on(plan, state),
@@ -180,14 +188,16 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             draft.folder,
             progress,
             read=learned.seconds.access.read,
-            valid=valid.utterances() if valid is not None else (),
+            valid=held_out,
             state=state,
         )
         skipped = sorted((*plan.rows.skipped, *report.skipped), key=lambda row: row["row"])
-        report = replace(report, skipped=tuple(skipped))
+        report = replace(report, skipped=tuple(skipped), warnings=(*_leaks(utterances, held_out), *report.warnings))
         rows = row_fingerprints((utterance.audio, utterance.text) for utterance in utterances)
+        numbers = frozenset(report.learned)
+        known = (row for row, utterance in zip(rows, utterances, strict=True) if utterance.row in numbers)
         # What the model it starts from has learned is known to this one as well.
-        write_trained_rows(draft.folder, trained_rows(plan.model).union(rows))
+        write_trained_rows(draft.folder, trained_rows(plan.model).union(known))
         verdict = None
         if plan.rival is not None and valid is not None:
             verdict = judge(draft.folder, plan.rival, valid, TranscribeOptions(), environment)
@@ -220,6 +230,15 @@ def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
         raise KeyboardInterrupt(
             f"What {plan.statement} {plan.name} has learned so far is kept: the same statement with resume=True goes on."
         ) from stop
+
+
+def _leaks(learned: Sequence[TrainingUtterance], held_out: Sequence[TrainingUtterance]) -> Iterator[str]:
+    audio = {utterance.audio for utterance in learned}
+    if both := sum(utterance.audio in audio for utterance in held_out):
+        yield (
+            f"{both:,} of the {len(held_out):,} rows of valid_query are learned from as well: the WER on them says too "
+            "much of new audio."
+        )
 
 
 def _skipped(rows: Sequence[Mapping[str, Any]]) -> str:

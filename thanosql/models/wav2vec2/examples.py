@@ -83,7 +83,8 @@ def select(
 def _unfit(labels: Sequence[int], seconds: float, config: Any, max_seconds: float) -> str | None:
     if not labels:
         return "no text is left after normalization"
-    if seconds > max_seconds:
+    # Durations come as float32: a row of 1.2 s is a little longer than 1.2.
+    if seconds * SAMPLING_RATE > max_seconds * SAMPLING_RATE + 0.5:
         return f"{seconds:.1f} s long, over max_seconds = {max_seconds:g}"
     # A header's duration may be rounded: one frame of grace.
     room = frames(int(seconds * SAMPLING_RATE), config.conv_kernel, config.conv_stride) + 1

@@ -49,6 +49,8 @@ class SavedState:
         draft = self.folder / (FILE + ".draft")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for left in self.folder.glob(".tmp*"):  # safetensors' own draft, of a save that was killed
+                left.unlink()
             save_file(content, draft, metadata=header)
             _to_disk(draft)
             os.replace(draft, self.folder / FILE)
