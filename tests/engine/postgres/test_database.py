@@ -103,6 +103,18 @@ def test_a_snapshot_keeps_order_names_and_types(database: Database) -> None:
         assert snapshot.frame()["Größe №"].tolist() == [5, 4, 3, 2, 1]
 
 
+def test_the_rows_of_a_large_table_come_in_one_order_wherever_another_scan_stopped(database: Database) -> None:
+    # Scans of a table larger than a quarter of the server's buffers go on where another one is, or was.
+    database.run(said("CREATE TABLE large AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 45000) i"))
+    size = "SELECT pg_relation_size('large') > pg_size_bytes(current_setting('shared_buffers')) / 4 AS large"
+    assert database.run(said(size)).large[0]
+    database.run(said("SELECT count(*) FROM (SELECT * FROM large LIMIT 20000) few"))
+    assert database.run(said("SELECT i FROM large LIMIT 1")).i[0] > 1
+    with database.snapshot(said("SELECT i FROM large")) as snapshot:
+        (column,) = snapshot.columns
+        assert [i for _, i in snapshot.stream(column)] == list(range(1, 45_001))
+
+
 def test_a_stream_gives_every_row_once_in_order_whatever_the_chunk(database: Database) -> None:
     with database.snapshot(said("SELECT i, 'p' || i AS path FROM generate_series(1, 2500) i ORDER BY -i")) as snapshot:
         path = snapshot.column("path", option="audio_col")

@@ -42,6 +42,7 @@ class CursorSnapshot(Snapshot):
             explained(connection, query),
             connection.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         ):
+            connection.execute("SET LOCAL synchronize_seqscans = off")
             connection.execute(
                 f"DECLARE {self._cursor} SCROLL CURSOR WITH HOLD FOR SELECT row_number() OVER (), q.* FROM (",
                 query,

@@ -57,6 +57,10 @@ class Snapshot:
         inside = connection.in_transaction
         connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ")
         try:
+            if not inside:
+                # A large table is else read from where another scan of it stopped, and its rows come in another order:
+                # one seed would not give one model, nor an interrupted training find its rows again.
+                connection.execute("SET LOCAL synchronize_seqscans = off")
             self._fill(query)
         except BaseException:
             connection.roll_back(SAVEPOINT if inside else None)
