@@ -122,5 +122,5 @@ def test_a_build_killed_at_ten_random_moments_ends_with_the_weights_of_an_unbrok
 def kept_step(store: Store) -> int:
     from thanosql.models.wav2vec2.resumption import interrupted
 
-    found = interrupted(store.folder / ".training" / "m")
+    found = interrupted(store.training_state("m"))
     return found.step if found is not None else 0

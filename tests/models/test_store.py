@@ -47,6 +47,17 @@ def test_only_the_newest_three_versions_are_kept(store: Store) -> None:
     assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["3", "4", "5", "CURRENT"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_what_an_interrupted_training_left_goes_with_the_model(store: Store, there: bool) -> None:
+    if there:
+        save(store, "mine")
+    for name in ("mine", "other"):
+        store.training_state(name).mkdir(parents=True)
+    assert store.drop("mine", if_exists=True) is there
+    assert not store.training_state("mine").exists()
+    assert store.training_state("other").exists()
+
+
 def test_a_name_that_exists_is_refused_before_the_body_runs(store: Store) -> None:
     save(store, "mine")
     with pytest.raises(ThanoSQLModelError, match="exists already"), store.writing("mine"):

@@ -138,9 +138,16 @@ class Store:
                     with suppress(OSError):  # not empty: the model has versions
                         (self.folder / name).rmdir()
 
+    def training_state(self, name: str) -> Path:
+        """The folder where a training of that name leaves what it can be gone on with from."""
+        return self.folder / ".training" / name
+
     def drop(self, name: str, *, if_exists: bool = False) -> bool:
-        """Remove a model with all its versions; says whether there was one."""
+        """Remove a model with all its versions, and what an interrupted training of it left; says whether there was one."""
         if if_exists and not self.exists(name):
+            if self.training_state(name).exists():
+                with self._held(name):
+                    shutil.rmtree(self.training_state(name), ignore_errors=True)
             return False
         if not self.exists(name):
             raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
@@ -150,6 +157,7 @@ class Store:
                 (self.folder / name / CURRENT).unlink()
                 _sync(self.folder / name)
                 shutil.rmtree(self.folder / name)
+                shutil.rmtree(self.training_state(name), ignore_errors=True)
             except OSError as error:
                 raise ThanoSQLModelError(f"The model {name} cannot be removed: {error}") from error
         return True

@@ -172,7 +172,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         )
 
     # What an interrupted run goes on from; the draft itself goes with the run.
-    state = environment.store.folder / ".training" / plan.name
+    state = environment.store.training_state(plan.name)
     learned, valid = plan.rows.learned, plan.rows.valid
     utterances = learned.utterances()
     held_out = valid.utterances() if valid is not None else []

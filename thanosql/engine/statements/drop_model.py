@@ -1,4 +1,4 @@
-"""DROP MODEL and DELETE MODEL: a name in, the model gone.
+"""DROP MODEL and DELETE MODEL: a name in, the model gone, and with it what an interrupted training of it left.
 
 DROP MODEL IF EXISTS my_model
 """
@@ -24,7 +24,6 @@ class DropModel(Statement):
 @dataclass(frozen=True)
 class DropPlan(Plan):
     name: str
-    there: bool
 
 
 @plan.register
@@ -32,18 +31,17 @@ def plan_drop(statement: DropModel, environment: Environment) -> DropPlan:
     from thanosql.models.registry import BASES
 
     name = statement.name.text
-    there = environment.store.exists(name)
-    if not there and not statement.if_exists:
+    if not statement.if_exists and not environment.store.exists(name):
         with located(environment, statement.name.start, len(name)):
             if name in BASES:
                 raise ThanoSQLModelError(f"{name} is a base model, which cannot be dropped.")
             raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, environment.store.names()))
-    return DropPlan(name, there)
+    return DropPlan(name)
 
 
 @run.register
 def run_drop(plan: DropPlan, environment: Environment) -> Result:
     # Another process may have dropped it since the plan was made: that is what was wanted.
-    if plan.there and environment.store.drop(plan.name, if_exists=True):
+    if environment.store.drop(plan.name, if_exists=True):
         return Result(status=f"DROP MODEL {plan.name}")
     return Result(status="DROP MODEL", note=f"there was no model {plan.name}")
