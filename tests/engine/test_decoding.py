@@ -90,8 +90,13 @@ def test_seconds_go_on_across_windows(session: Session, tmp_path: Path) -> None:
         for length in (100, 4)
     )
     begin = sum(map(len, parts[:-1])) / 16_000  # of the last utterance, several windows in
-    times = [{(one["word"], one["start"]) for one in found if one["start"] > begin} for found in (whole, windows)]
-    assert len(times[0] & times[1]) >= 0.8 * len(times[0]) > 0
+    last = [one for one in whole if one["start"] > begin]
+    # Another context may move a letter by a frame of 20 ms; a window's offset that is wrong moves all by seconds.
+    same = [
+        any(one["word"] == other["word"] and abs(one["start"] - other["start"]) < 0.03 for other in windows)
+        for one in last
+    ]
+    assert sum(same) >= 0.8 * len(last) > 0
 
 
 def test_characters_and_segments_hold_the_same_letters(session: Session, plain: Any) -> None:
@@ -178,8 +183,19 @@ def test_the_beam_is_that_over_the_models_log_probabilities(session: Session) ->
 def test_a_query_of_words_makes_the_language_model(session: Session) -> None:
     words = "SELECT word, count(*) FROM librispeech_test, regexp_split_to_table(text, ' ') word GROUP BY 1"
     known = set(session.execute(words).word.str.upper())
-    frame = predict(session, f"decoder='beam', lm_query='{words.replace(chr(39), chr(39) * 2)}', lm_weight=0.1")
-    assert {word.upper() for text in frame.predict_result for word in text.split()} <= known
+    query = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 30"
+    guided = f"decoder='beam', lm_query='{words.replace(chr(39), chr(39) * 2)}', lm_weight=2"
+    unknown = [
+        sum(
+            word.upper() not in known
+            for text in predict(session, options, query).predict_result
+            for word in text.split()
+        )
+        for options in ("decoder='beam'", guided)
+    ]
+    # A word that is not in the list costs as much as its rarest one: what was heard clearly may still stand.
+    assert unknown[1] <= unknown[0] / 3
+    assert unknown[0] >= 6
 
 
 def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
