@@ -19,7 +19,7 @@ from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtter
 from thanosql.models.wav2vec2 import arithmetic, trainer
 from thanosql.models.wav2vec2.checkpoint import load_model
 from thanosql.models.wav2vec2.draws import generator
-from thanosql.models.wav2vec2.learning import Best
+from thanosql.models.wav2vec2.standing import Best
 from thanosql.models.wav2vec2.trainer import train
 
 PITCHES = {"E": 300.0, "T": 700.0, "A": 1_500.0, "O": 3_000.0}  # Hz: a language of whistles

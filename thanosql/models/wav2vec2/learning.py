@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from thanosql.models.wav2vec2 import batches, masking, objective, schedule
 from thanosql.models.wav2vec2.curve import Curve
 from thanosql.models.wav2vec2.draws import generator, torch_seed
 from thanosql.models.wav2vec2.examples import Example, Waveforms, read_ahead
+from thanosql.models.wav2vec2.standing import Best, Tally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,31 +40,6 @@ class Step:
     epoch: int
     examples: list[int]
     last: bool
-
-
-@dataclass
-class Tally:
-    """What an epoch has come to so far; `spoken` counts frames whose most probable token is not the blank."""
-
-    loss: float = 0.0
-    utterances: int = 0
-    audio_seconds: float = 0.0
-    seconds: float = 0.0
-    spoken: int = 0
-
-    def epoch(self, number: int) -> Epoch:
-        rtfx = self.audio_seconds / max(self.seconds, 1e-9)
-        return Epoch(epoch=number, loss=self.loss / self.utterances, seconds=self.seconds, rtfx=rtfx)
-
-
-@dataclass
-class Best:
-    """The best epoch so far by the WER of the held-out rows, and its weights; `waited` epochs have been no better."""
-
-    epoch: int = 0
-    score: tuple[float, float] = (math.inf, math.inf)  # WER, and the loss where that is equal
-    waited: int = 0
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 class Run:
