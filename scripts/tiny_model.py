@@ -41,20 +41,6 @@ CONFIG = {
     "eos_token_id": 2,
 }
 
-# What a saved model is fine-tuned with: on few speakers' recordings, stronger than it was trained with on thousands of
-# voices. Left out of the training, a speaker of the Free Spoken Digit Dataset is misheard less by it (docs/performance.md).
-FINE_TUNING = {
-    "hidden_dropout": 0.15,
-    "activation_dropout": 0.05,
-    "attention_dropout": 0.1,
-    "feat_proj_dropout": 0.1,
-    "final_dropout": 0.1,
-    "mask_time_prob": 0.15,
-    "mask_time_length": 3,
-    "mask_feature_prob": 0.3,
-    "mask_feature_length": 12,
-}
-
 
 def new_model(seed: int, language: Language = ENGLISH, start: Path | None = None) -> Wav2Vec2ForCTC:
     """A model with random weights drawn from `seed`, or the weights of the folder `start`; a head of other symbols is new."""
@@ -73,7 +59,7 @@ def save(model: Wav2Vec2ForCTC, folder: Path, language: Language = ENGLISH) -> N
     """Write config, float32 weights, feature extractor and tokenizer; `from_pretrained` reads the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | FINE_TUNING
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | language.fine_tuning
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     extractor = {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
