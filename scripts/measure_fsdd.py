@@ -3,7 +3,8 @@
     python scripts/measure_fsdd.py ../shared/data/fsdd --epochs 10 --rate 7e-4 --left-out
 
 The recordings are named DIGIT_SPEAKER_INDEX.wav; index 0 to 4 is the official test set, the others are for training.
-They serve for measuring only: the shipped weights are not trained on them and were not chosen by them.
+They serve for measuring only: the shipped weights are not trained on them and were not chosen by them
+(the dropout and the masks for fine-tuning were).
 """
 
 import argparse

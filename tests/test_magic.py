@@ -40,16 +40,20 @@ def run(shell: Any, code: str) -> tuple[Any, str]:
     return result, "\n".join([captured.stdout, captured.stderr, *displayed])
 
 
-def test_loading_imports_nothing_heavy() -> None:
+def test_loading_takes_less_than_the_stated_time_and_imports_nothing_heavy() -> None:
     code = """
-    import sys
+    import sys, time
     from IPython.core.interactiveshell import InteractiveShell
     shell = InteractiveShell.instance()
+    before = time.process_time()
     shell.run_line_magic("load_ext", "thanosql")
+    print(time.process_time() - before)
     print([name for name in ("pandas", "numpy", "sqlalchemy", "lark", "torch", "transformers") if name in sys.modules])
     """
     answer = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip().splitlines()[-1] == "[]"
+    seconds, heavy = answer.stdout.strip().splitlines()[-2:]
+    assert heavy == "[]"
+    assert float(seconds) < 0.3
 
 
 def test_the_value_of_a_cell_is_the_frame_that_execute_returns(shell: Any) -> None:
@@ -298,13 +302,13 @@ def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-def test_an_interrupt_ends_a_query_with_one_line(shell: Any) -> None:
+def test_an_interrupt_ends_a_query_within_a_second_with_one_line(shell: Any) -> None:
     run(shell, "%thanosql SELECT 1")
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     began = time.monotonic()
     result, shown = run(shell, "%thanosql SELECT pg_sleep(60)")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 4
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert [line for line in shown.splitlines() if line.startswith("Interrupted after ")] != []
     assert "Traceback" not in shown

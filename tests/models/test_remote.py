@@ -235,10 +235,10 @@ def test_a_server_that_stalls_is_left_in_time(server: Server) -> None:
     access = RemoteAccess(hosts=HERE, attempts=1, **QUICK)
     begun = time.monotonic()
     assert "no answer in time" in why(f"{server.url}/stalls.wav", access)
-    assert time.monotonic() - begun < STALLS
+    assert time.monotonic() - begun < 1.4
     begun = time.monotonic()
     assert "no answer in time" in why(f"{server.url}/drips.wav", access)
-    assert time.monotonic() - begun < STALLS
+    assert time.monotonic() - begun < 3
 
 
 def test_what_is_too_large_is_left_before_it_fills_the_memory(server: Server) -> None:
