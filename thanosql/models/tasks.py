@@ -1,0 +1,96 @@
+"""Work as data: what a process is told to do with audio, and what it gives back.
+
+A task holds no handle, no closure and no DataFrame, so that it can be pickled: the process that gets it opens the model
+and the audio by itself. Rows and outcomes travel beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.models.access import AudioAccess
+from thanosql.models.base import DecodeOptions, TrainingUtterance, TrainOptions, TranscribeOptions
+
+if TYPE_CHECKING:
+    from thanosql.models.ngram import NGram
+    from thanosql.models.registry import Model
+
+
+class Output(StrEnum):
+    """What is wanted of each row's audio; the type of an outcome's value stands behind each."""
+
+    TRANSCRIPT = "transcript"  # Transcript: text and confidence
+    TIMED_TRANSCRIPT = "timed transcript"  # the same with words and their seconds, by any decoder
+    ASSESSMENT = "assessment"  # Assessment: a transcript, and how well the row's text fits
+    ALIGNMENT = "alignment"  # where the row's text stands in the audio
+    AUDIO = "audio"  # AudioFacts: the audio is decoded, no model is opened
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRow:
+    """One row to work on: its number in the query from 1, its audio (a reference, or the file's bytes), its duration as
+    far as it is known, and its normalized text where the output needs one."""
+
+    row: int
+    audio: str | bytes
+    seconds: float
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a row has no result. `kind` is 'audio' (it cannot be read) or 'text' (it cannot be aligned)."""
+
+    reason: str
+    kind: str = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row; `seconds` is its audio's decoded length, 0 for one that could not be read."""
+
+    row: int
+    value: Any
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return isinstance(self.value, Failure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeTask:
+    """Audio in, an outcome a row out. `model` is None for Output.AUDIO alone.
+
+    `language_model` is the ARPA (or KenLM) file that guides a beam, or the n-grams themselves; `level` is what is timed:
+    'word', 'char', 'segment' or 'none'.
+    """
+
+    output: Output
+    audio: AudioAccess
+    model: Model | None = None
+    options: TranscribeOptions = field(default_factory=TranscribeOptions)
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    language_model: Path | NGram | None = None
+    level: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTask:
+    """Utterances in, a Hugging Face folder in `folder` and a TrainingReport out.
+
+    `validation` are the utterances that the best epoch is chosen by, where `options` do not hold a share out. In `state` an
+    interrupted run leaves what it resumes from. Remote audio is downloaded once, into a file under `download_folder`.
+    """
+
+    model: Model
+    options: TrainOptions
+    utterances: tuple[TrainingUtterance, ...] = field(repr=False)
+    validation: tuple[TrainingUtterance, ...] = field(default=(), repr=False)
+    audio: AudioAccess
+    folder: Path
+    state: Path | None = None
+    download_folder: Path | None = None
