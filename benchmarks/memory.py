@@ -32,9 +32,9 @@ import numpy as np
 
 import thanosql
 from thanosql.engine.postgres import embedded
-from thanosql.models.access import AudioAccess
+from thanosql.models.audio import AudioInfo
+from thanosql.models.audio.access import AudioAccess
 from thanosql.models.base import TranscribeOptions, Transcript
-from thanosql.models.sources import AudioInfo
 
 GOAL_MEGABYTES = 200.0
 COMPARED = (10_000, 1_000_000)

@@ -178,7 +178,7 @@ class ThanoSQL(Magics):
         display(value)  # type: ignore[no-untyped-call]
 
     def _showing(self, given: Arguments, session: Session) -> Any:
-        from thanosql.models.access import AudioAccess
+        from thanosql.models.audio.access import AudioAccess
         from thanosql.notebook.views import Showing
 
         return Showing(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.engine.dispatcher import Result
-from thanosql.models.access import AudioAccess
+from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import diff, views
 from thanosql.notebook.markup import element
 from thanosql.notebook.players import Players, playable

@@ -22,7 +22,7 @@ from thanosql.engine.preflight import chunk_size
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 
 HEADERS = 500  # read at most; a sample where there are more rows

@@ -21,7 +21,7 @@ from thanosql.models.metrics import UtteranceScore, score_each, total
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.registry import Model
 
 SIGNIFICANT = 0.05

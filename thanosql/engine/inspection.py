@@ -17,7 +17,7 @@ from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.wav2vec2.description import Facts
 
 READERS = 4

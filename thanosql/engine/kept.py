@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from thanosql.engine.recipes import digest, packed, unpacked
 from thanosql.errors import ThanoSQLError
-from thanosql.models.sources import AudioError
+from thanosql.models.audio import AudioError
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.local import Key
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.registry import Model
 
 FILE = "predictions.sqlite"

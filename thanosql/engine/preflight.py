@@ -17,7 +17,7 @@ from thanosql.models.base import option
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
 
 PROBES_AT_ONCE = 4
 FETCHES_AT_ONCE = 8  # of remote files
@@ -77,15 +77,15 @@ def chunk_size(column: Column) -> int:
 
 def access_of(options: RemoteOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
     """How a statement's audio is read; remote files that are `read_again` are fetched once, and stay till it is over."""
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
 
-    spool = None
+    download_cache = None
     if options.allow_remote and read_again:
-        from thanosql.models.spool import Spool
+        from thanosql.models.audio.download_cache import DownloadCache
 
         environment.settings.home.mkdir(parents=True, exist_ok=True)
-        spool = environment.resources.enter_context(Spool(environment.settings.home))
-    return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, spool=spool)
+        download_cache = environment.resources.enter_context(DownloadCache(environment.settings.home))
+    return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, download_cache=download_cache)
 
 
 def inspect(

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.alignment import AlignmentError
     from thanosql.models.arpa import LanguageModel
+    from thanosql.models.audio.waveform import Waveform
     from thanosql.models.base import DecodeOptions
     from thanosql.models.hearing import Hear, Hearing
     from thanosql.models.registry import Model
-    from thanosql.models.waveform import Waveform
 
 T = TypeVar("T")
 

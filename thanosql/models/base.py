@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thanosql.errors import ThanoSQLOptionError
+from thanosql.models.audio.waveform import SAMPLING_RATE as SAMPLING_RATE
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from thanosql.config import Settings
+    from thanosql.models.audio.waveform import Waveform
     from thanosql.models.ctc import Vocabulary
     from thanosql.models.hearing import Hear
     from thanosql.models.text import Normalizer
-    from thanosql.models.waveform import Waveform
-
-SAMPLING_RATE = 16_000  # Hz, of every waveform here
 
 
 def option(

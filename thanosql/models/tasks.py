@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.access import AudioAccess
+from thanosql.models.audio.access import AudioAccess
 from thanosql.models.base import DecodeOptions, TrainingUtterance, TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from thanosql.notebook.markup import Html, element, join
 if TYPE_CHECKING:
     import numpy as np
 
-    from thanosql.models.access import AudioAccess
+    from thanosql.models.audio.access import AudioAccess
 
 LARGEST = 1_500_000  # bytes of a file that goes into the page as it is
 LONGEST = 600.0  # seconds of a recording that goes into the page at all

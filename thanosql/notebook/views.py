@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.access import AudioAccess
+from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import cards, evaluation, style, tables, transcripts
 from thanosql.notebook.markup import Html, element
 from thanosql.notebook.players import Players

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from thanosql.models.base import SAMPLING_RATE
 
 if TYPE_CHECKING:
-    from thanosql.models.waveform import Waveform
+    from thanosql.models.audio.waveform import Waveform
 
 READERS = 2  # threads that decode; the model has the cores
 BATCHES_AHEAD = 3

@@ -31,8 +31,8 @@ from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 if TYPE_CHECKING:
     from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.models.access import AudioAccess
     from thanosql.models.arpa import LanguageModel
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Transcript
     from thanosql.models.hearing import Hearing
     from thanosql.models.registry import Model

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from thanosql.models.audio.waveform import Waveform
     from thanosql.models.wav2vec2.checkpoint import Features
-    from thanosql.models.waveform import Waveform
 
 CHUNK = 1 << 20  # samples of a long waveform that are read at once
 FLOOR = 1e-7  # of the variance

@@ -24,8 +24,8 @@ from thanosql.models.wav2vec2.windows import Window, cut, geometry
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
+    from thanosql.models.audio.waveform import Waveform
     from thanosql.models.hearing import Hear
-    from thanosql.models.waveform import Waveform
 
 log = logging.getLogger(__name__)
 

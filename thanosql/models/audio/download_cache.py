@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Spool:
+class DownloadCache:
     """A context manager; `folder` is on the disk that the content goes to."""
 
     def __init__(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.models.recordings import sweep, wav
 from thanosql.models import audio
 from thanosql.models.audio import AudioError
-from thanosql.models.remote import RemoteAccess, fetch, is_public
+from thanosql.models.audio.remote import RemoteAccess, fetch, is_public
 
 pytest.importorskip("aiohttp", reason='remote audio needs the extra: pip install "thanosql[remote]"')
 

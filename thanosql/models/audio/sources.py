@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from thanosql.models.containers import kind_of, not_audio
+from thanosql.models.audio.containers import kind_of, not_audio
+from thanosql.models.audio.info import AudioError, AudioInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,20 +33,6 @@ SAFE_PLANES = 8
 
 BLOCK_FRAMES = 1 << 18  # at once in memory, so that an hour of 96 kHz stereo takes no gigabytes
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; a header outside of these is damaged
-
-
-class AudioError(Exception):
-    """Audio that cannot be used. The message says why in plain words; who calls adds the row and the path."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """What a header says: duration in seconds, sampling rate in Hz, channels, container and codec ('wav/pcm_16')."""
-
-    seconds: float
-    sampling_rate: int
-    channels: int
-    format: str
 
 
 class SoundFile:

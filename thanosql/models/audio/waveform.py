@@ -7,11 +7,13 @@ it: an hour takes 230 MB there.
 from __future__ import annotations
 
 import tempfile
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-SAMPLE_BYTES = 4
+SAMPLING_RATE = 16_000  # Hz, of every waveform here
+SAMPLE_BYTES = 4  # float32
 
 
 class Waveform(Protocol):
@@ -36,6 +38,8 @@ class LongWaveform:
 
     def append(self, block: np.ndarray) -> None:
         """Float32 `(samples,)` to stand behind what is there."""
+        import numpy as np
+
         self._file.seek(self._samples * SAMPLE_BYTES)
         self._file.write(np.ascontiguousarray(block, dtype=np.float32).data)
         self._samples += len(block)
@@ -44,6 +48,8 @@ class LongWaveform:
         return self._samples
 
     def __getitem__(self, part: slice) -> np.ndarray:
+        import numpy as np
+
         begin, end, step = part.indices(self._samples)
         if step != 1:
             raise ValueError("a long waveform is read from one sample to the next")

@@ -13,16 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio import is_remote, locate, probe, read, read_any_length
-from thanosql.models.sources import AudioError, AudioInfo
+from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.reading import probe, read, read_any_length
+from thanosql.models.audio.references import is_remote, locate
 
 if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.config import Settings
-    from thanosql.models.remote import RemoteAccess
-    from thanosql.models.spool import Spool
-    from thanosql.models.waveform import Waveform
+    from thanosql.models.audio.download_cache import DownloadCache
+    from thanosql.models.audio.remote import RemoteAccess
+    from thanosql.models.audio.waveform import Waveform
 
 FINGERPRINT_BYTES = 16
 
@@ -31,28 +32,30 @@ FINGERPRINT_BYTES = 16
 class AudioAccess:
     """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched.
 
-    With a `spool`, a remote file is fetched once into it and read from there: for what reads audio again and again.
-    The spool is the caller's to close.
+    With a `download_cache`, a remote file is fetched once into it and read from there: for what reads audio again and
+    again. The cache is the caller's to close.
     """
 
     roots: tuple[Path, ...]
     confined: bool = False
     remote: RemoteAccess | None = None
-    spool: Spool | None = None
+    download_cache: DownloadCache | None = None
 
     @classmethod
-    def of(cls, settings: Settings, *, allow_remote: bool = False, spool: Spool | None = None) -> AudioAccess:
+    def of(
+        cls, settings: Settings, *, allow_remote: bool = False, download_cache: DownloadCache | None = None
+    ) -> AudioAccess:
         """What the settings let through; other machines only with `allow_remote`."""
         remote = None
         if allow_remote:
-            from thanosql.models.remote import RemoteAccess
+            from thanosql.models.audio.remote import RemoteAccess
 
             remote = RemoteAccess(hosts=frozenset(settings.remote_hosts))
-        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, spool=spool)
+        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, download_cache=download_cache)
 
     def fetches(self, audio: str | bytes | None) -> bool:
         """Whether this audio comes over the network each time it is read: then its header is not read beforehand."""
-        return self.remote is not None and self.spool is None and isinstance(audio, str) and is_remote(audio)
+        return self.remote is not None and self.download_cache is None and isinstance(audio, str) and is_remote(audio)
 
     def locate(self, path: str) -> Path:
         """As `audio.locate`. Raises AudioError."""
@@ -91,8 +94,8 @@ class AudioAccess:
 
     def _at_hand(self, audio: str | bytes) -> str | bytes:
         """The bytes of a remote file that was fetched before, or is now; any other audio as it is."""
-        if self.spool is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
+        if self.download_cache is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
             return audio
-        from thanosql.models.remote import fetch
+        from thanosql.models.audio.remote import fetch
 
-        return self.spool.content(audio, partial(fetch, access=self.remote))
+        return self.download_cache.content(audio, partial(fetch, access=self.remote))

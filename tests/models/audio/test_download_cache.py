@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from thanosql.models.sources import AudioError
-from thanosql.models.spool import Spool
+from thanosql.models.audio import AudioError
+from thanosql.models.audio.download_cache import DownloadCache
 
 
 def test_content_comes_back_as_it_was_and_is_fetched_once(tmp_path: Path) -> None:
@@ -18,19 +18,19 @@ def test_content_comes_back_as_it_was_and_is_fetched_once(tmp_path: Path) -> Non
         fetched.append(name)
         return name.encode() * 1000
 
-    with Spool(tmp_path) as spool:
+    with DownloadCache(tmp_path) as cache:
         names = ["one", "two", "", "three"] * 50
         for name in names[:4]:
-            assert spool.content(name, fetch) == name.encode() * 1000
+            assert cache.content(name, fetch) == name.encode() * 1000
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(lambda name: spool.content(name, fetch), names)) == [n.encode() * 1000 for n in names]
+            assert list(pool.map(lambda name: cache.content(name, fetch), names)) == [n.encode() * 1000 for n in names]
     assert fetched == ["one", "two", "", "three"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_it_has_no_name_while_it_is_there(tmp_path: Path) -> None:
-    with Spool(tmp_path) as spool:
-        spool.content("one", lambda _: bytes(1 << 20))
+    with DownloadCache(tmp_path) as cache:
+        cache.content("one", lambda _: bytes(1 << 20))
         assert list(tmp_path.iterdir()) == []
 
 
@@ -38,7 +38,7 @@ def test_what_failed_to_come_is_asked_for_again(tmp_path: Path) -> None:
     def refuse(name: str) -> bytes:
         raise AudioError("no such file")
 
-    with Spool(tmp_path) as spool:
+    with DownloadCache(tmp_path) as cache:
         with pytest.raises(AudioError):
-            spool.content("one", refuse)
-        assert spool.content("one", lambda _: b"here") == b"here"
+            cache.content("one", refuse)
+        assert cache.content("one", lambda _: b"here") == b"here"

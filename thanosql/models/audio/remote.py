@@ -17,7 +17,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from thanosql.models.sources import AudioError
+from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.references import shown
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 SCHEMES = ("http", "https", *STORES)
@@ -67,16 +68,6 @@ def fetch(url: str, access: RemoteAccess) -> bytes:
         time.sleep(pause * random.uniform(0.75, 1.25))
         pause *= 2
     raise AudioError(f"cannot be fetched (no attempt allowed): {shown(url)}")
-
-
-def shown(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query and fragment.
-
-    >>> shown("https://me:secret@host.org:8443/a/b.wav?X-Amz-Signature=0#t")
-    'https://host.org:8443/a/b.wav'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def is_public(address: str) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from thanosql.models.containers import HEAD, kind_of, shortage, xing
-from thanosql.models.sources import HIGHEST_RATE, LOWEST_RATE, AudioError, AudioInfo, Container, SoundFile
+from thanosql.models.audio.containers import HEAD, kind_of, shortage, xing
+from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.sources import HIGHEST_RATE, LOWEST_RATE, Container, SoundFile
 
 if TYPE_CHECKING:
     import numpy as np

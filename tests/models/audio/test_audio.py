@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.models.recordings import by_av, by_soundfile, sweep, wav
-from thanosql.models import audio, sources
-from thanosql.models.audio import AudioError
+from thanosql.models import audio
+from thanosql.models.audio import AudioError, sources
 
 TONE = wav(sweep(16000), 16000, 16)
 

@@ -9,10 +9,10 @@ import soundfile
 from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.models import audio, wav2vec2
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import AudioError, reading
+from thanosql.models.audio.waveform import LongWaveform
 from thanosql.models.base import TranscribeOptions
 from thanosql.models.wav2vec2 import preparation
-from thanosql.models.waveform import LongWaveform
 
 
 def noise(samples: int) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_a_recording_past_the_limit_is_read_to_a_file_with_the_same_samples(
     short = audio.read_any_length(str(path))
     assert isinstance(short, np.ndarray)
     assert np.array_equal(short, expected)
-    monkeypatch.setattr(audio, "LONG_SECONDS", 1.0)
+    monkeypatch.setattr(reading, "LONG_SECONDS", 1.0)
     long = audio.read_any_length(str(path))
     assert isinstance(long, LongWaveform)
     assert np.array_equal(long[:], expected)
