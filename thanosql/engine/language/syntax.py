@@ -5,15 +5,41 @@ Offsets are 0-based characters of the source; they never count when two trees ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeAlias
+
+from thanosql.engine.language.statement_syntax import StatementSyntax
+
+STATEMENTS: dict[str, type[Statement]] = {}  # by grammar rule; filled as the classes are made
 
 
 class Statement:
-    """One thing said. Each subclass is a frozen dataclass in `statements/`, named after its grammar rule."""
+    """One thing said. Each subclass is a frozen dataclass in `statements/`, named after its grammar rule.
+
+    Its fields are the parts of the rule, in their order, and `syntax` says all that is to be known of it. Plain SQL has
+    none: it is what no statement of ours is.
+    """
 
     __slots__ = ()
+    syntax: ClassVar[StatementSyntax | None] = None
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass with slots is made twice; the second is the one.
+        STATEMENTS[rule_of(cls)] = cls
+        if cls.__doc__ is None and cls.syntax is not None:
+            cls.__doc__ = "\n".join(cls.syntax.lines)
+
+    @classmethod
+    def of(cls, *parts: Any) -> Statement:
+        """The statement that the parts of its grammar rule make."""
+        return cls(*parts)
+
+
+def rule_of(kind: type[Statement]) -> str:
+    """The name of a statement's grammar rule: its class's, in small letters with underscores."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +170,39 @@ class SQL:
 def nested_statements(query: Query) -> Iterable[Nested]:
     """The nested statements of a query, in their order, outermost level only."""
     return (part for part in query.parts if isinstance(part, Nested))
+
+
+def query_of(statement: Statement) -> Query:
+    """The query of a statement; an empty one where it has none."""
+    return next((part for part in _parts_of(statement) if isinstance(part, Query)), Query())
+
+
+def planned_in(statement: Statement) -> Statement | None:
+    """The statement that EXPLAIN or CHECK stands before; None for any other."""
+    return next((part for part in _parts_of(statement) if isinstance(part, Statement)), None)
+
+
+def walk(statement: Statement) -> Iterator[Statement]:
+    """The statement and all those in it, each once: what EXPLAIN stands before, what its query and its WITH list hold."""
+    seen: set[int] = set()
+
+    def those(one: Statement) -> Iterator[Statement]:
+        if id(one) in seen:
+            return
+        seen.add(id(one))
+        yield one
+        inner = planned_in(one)
+        if inner is not None:
+            yield from those(inner)
+        yield from within(query_of(one))
+
+    def within(query: Query) -> Iterator[Statement]:
+        for nested in nested_statements(query):
+            yield from within(nested.scope)
+            yield from those(nested.statement)
+
+    return those(statement)
+
+
+def _parts_of(statement: Statement) -> Iterator[Any]:
+    return (getattr(statement, entry.name) for entry in fields(statement))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.postgres.naming import Column
@@ -35,7 +36,15 @@ NO_TEXT = "no text (NULL)"
 
 @dataclass(frozen=True, slots=True)
 class Align(Statement):
-    """ALIGN USING model [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "ALIGN USING model [OPTIONS (…)] AS query",
+        nests=True,
+        planned=True,
+        options=lambda: (AlignOptions, TranscribeOptions),
+        view="transcripts",
+        gives="The query's columns; `result_col` (jsonb), a list of objects with `word`, `start` and `end` (seconds) and "
+        "`confidence`; and `…_confidence`, how well the whole text fits, from 0 to 1.",
+    )
 
     model: ModelReference
     options: tuple[Option, ...]

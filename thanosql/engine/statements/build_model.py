@@ -10,12 +10,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.held_out import judge
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
 from thanosql.engine.preflight import RemoteOptions
@@ -40,7 +41,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildModel(Statement):
-    """BUILD MODEL name USING base [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "BUILD MODEL name USING base [OPTIONS (…)] AS query",
+        planned=True,
+        options=lambda: (BuildOptions, TrainOptions),
+        columns=lambda: [entry.name for entry in fields(ModelReport)],
+        view="training",
+        gives="A report: an object with these fields, shown as a table of one row. The model is in the store when it "
+        "comes. `loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained`.",
+    )
 
     name: Word
     base: ModelReference

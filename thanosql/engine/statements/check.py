@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.inspection import Inspection
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.lineage import trained_rows
 from thanosql.engine.planner import Environment, Plan, plan
@@ -23,7 +24,14 @@ COLUMNS = ["row", "path", "problem", "reason"]
 
 @dataclass(frozen=True, slots=True)
 class Check(Statement):
-    """CHECK {BUILD | FIT | PREDICT | EVALUATE | ALIGN} …"""
+    syntax = StatementSyntax(
+        "CHECK statement",
+        columns=lambda: COLUMNS,
+        view="whole",
+        gives="A row for every row that would fail or hurt: audio that is missing, unreadable, silent, too short or too "
+        "long; text that is missing, empty, outside the vocabulary or too long for its audio; duplicates; rows the model "
+        "was trained on. An empty table means that nothing was found.",
+    )
 
     statement: Statement
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, plan
 from thanosql.engine.postgres import target
@@ -33,7 +34,13 @@ KNOWN = "csv, tsv, parquet, xlsx, json, jsonl, or a folder of audio files"
 
 @dataclass(frozen=True, slots=True)
 class Copy(Statement):
-    """COPY table [OPTIONS (…)] FROM 'path'; `table` is as written, schema and quotes included"""
+    syntax = StatementSyntax(
+        "COPY table [OPTIONS (…)] FROM 'path'",
+        options=lambda: (CopyOptions,),
+        gives="A status, and the types that were inferred. csv, tsv, parquet, xlsx, json and jsonl are read; a folder of "
+        "audio files gives a row a file with `audio_path`, `duration`, `sampling_rate` and `channels`. PostgreSQL's own "
+        "forms of `COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
+    )
 
     table: Word
     options: tuple[Option, ...]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Statement, Word
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
 from thanosql.engine.statements.rows import materialize_rows
@@ -26,7 +27,15 @@ Fact = tuple[str, str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DescribeModel(Statement):
-    """DESCRIBE MODEL name"""
+    syntax = StatementSyntax(
+        "DESCRIBE MODEL name",
+        nests=True,
+        names={"name": "model or base"},
+        columns=lambda: COLUMNS,
+        view="card",
+        gives="A fact a row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, "
+        "options, versions, the history of its training, its evaluations. A base model may be described too.",
+    )
 
     name: Word
 

@@ -6,8 +6,10 @@ DROP MODEL IF EXISTS my_model
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError, did_you_mean
@@ -15,10 +17,19 @@ from thanosql.errors import ThanoSQLModelError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class DropModel(Statement):
-    """DROP MODEL [IF EXISTS] name, DELETE MODEL name"""
+    syntax = StatementSyntax(
+        ("DROP MODEL [IF EXISTS] name", "DELETE MODEL name"),
+        names={"name": "model"},
+        gives="A status. The two words mean the same; `IF EXISTS` makes an absent model no error.",
+    )
 
     name: Word
     if_exists: bool = False
+
+    @classmethod
+    def of(cls, *parts: Any) -> DropModel:
+        """IF EXISTS comes before the name."""
+        return cls(parts[-1], if_exists=len(parts) == 2)
 
 
 @dataclass(frozen=True)

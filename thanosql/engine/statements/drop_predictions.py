@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from thanosql.engine import kept
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError, did_you_mean
@@ -17,7 +18,12 @@ from thanosql.errors import ThanoSQLModelError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class DropPredictions(Statement):
-    """DROP PREDICTIONS [model]; without a model, those of all"""
+    syntax = StatementSyntax(
+        "DROP PREDICTIONS [model]",
+        names={"model": "model"},
+        also=("PREDICTION",),
+        gives="A status. What is kept of `PREDICT`s that were not completed goes: of one model, or of all.",
+    )
 
     model: Word | None = None
 

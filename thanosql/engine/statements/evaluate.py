@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import estimates, evaluation, transcription
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import EvaluateOptions, Heard
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_model, refuse_idle_guidance
 from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
@@ -39,7 +40,21 @@ WORST_ROWS = 50  # that a notebook can show
 
 @dataclass(frozen=True, slots=True)
 class Evaluate(Statement):
-    """EVALUATE USING model [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "EVALUATE USING model [OPTIONS (…)] AS query",
+        nests=True,
+        planned=True,
+        options=lambda: (EvaluateOptions, TranscribeOptions),
+        columns=lambda: (
+            *("utterances", "hours", "words", "characters", "wer", "wer_low", "wer_high", "cer", "substitutions"),
+            *("deletions", "insertions", "hits", "empty_hypotheses", "seconds", "rtfx"),
+        ),
+        view="evaluation",
+        gives="One row with these columns; with `group_by` a row for each group, the total last, and a column `small` that "
+        "marks groups of fewer than 100 words. With `against` one row that compares two models: `model`, `against`, "
+        "`utterances`, `words`, `wer`, `wer_against`, `difference`, `difference_low`, `difference_high`, `p_value`, `won`, "
+        "`lost`, `tied`. The table of `table_name` has a row an utterance. See [Evaluation](../guides/evaluation.md).",
+    )
 
     model: ModelReference
     options: tuple[Option, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine import estimates
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.executors.local import BATCH_SECONDS
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explain(Statement):
-    """EXPLAIN {BUILD | FIT | PREDICT | EVALUATE | ALIGN} …"""
+    syntax = StatementSyntax(
+        "EXPLAIN statement",
+        columns=lambda: ("item", "value"),
+        view="whole",
+        gives="An item a row: rows, hours of audio, model and its size, device, precision, batches, estimated memory and "
+        "time. The query is run READ ONLY and headers are read; no model is loaded. `EXPLAIN` before anything else is "
+        "PostgreSQL's.",
+    )
 
     statement: Statement
 

@@ -7,19 +7,34 @@ It is BUILD, starting from a model (a base will do too).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, plan, resolve_model
-from thanosql.engine.statements.build_model import BuildOptions, TrainPlan, plan_training, subject_of_training
+from thanosql.engine.statements.build_model import (
+    BuildOptions,
+    ModelReport,
+    TrainPlan,
+    plan_training,
+    subject_of_training,
+)
 from thanosql.engine.subject import Subject, subject
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import option
+from thanosql.models.base import TrainOptions, option
 
 
 @dataclass(frozen=True, slots=True)
 class FitModel(Statement):
-    """FIT MODEL name USING model [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "FIT MODEL name USING model [OPTIONS (…)] AS query",
+        planned=True,
+        names={"name": "model"},
+        options=lambda: (FitOptions, TrainOptions),
+        columns=lambda: [entry.name for entry in fields(ModelReport)],
+        view="training",
+        gives="The same report as `BUILD MODEL`. The vocabulary stays the model's.",
+    )
 
     name: Word
     model: ModelReference

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
@@ -18,7 +19,13 @@ from thanosql.models.base import option
 
 @dataclass(frozen=True, slots=True)
 class GetDataset(Statement):
-    """GET THANOSQL DATASET name [OPTIONS (…)]"""
+    syntax = StatementSyntax(
+        "GET THANOSQL DATASET name [OPTIONS (…)]",
+        names={"name": "data set"},
+        options=lambda: (GetDatasetOptions,),
+        gives="A status. The data set is in `thanosql-dataset/NAME/` of the workspace, where `COPY` and the paths in its "
+        "rows find it from any working folder.",
+    )
 
     name: Word
     options: tuple[Option, ...]
@@ -26,7 +33,13 @@ class GetDataset(Statement):
 
 @dataclass(frozen=True, slots=True)
 class GetModel(Statement):
-    """GET THANOSQL MODEL name [OPTIONS (…)]"""
+    syntax = StatementSyntax(
+        "GET THANOSQL MODEL name [OPTIONS (…)]",
+        names={"name": "base"},
+        options=lambda: (GetModelOptions,),
+        gives="A status. The base's files are in the store under a name of your own, and stay as they are when the hub "
+        "changes.",
+    )
 
     name: Word
     options: tuple[Option, ...]

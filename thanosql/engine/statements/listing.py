@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, materialize, plan
 from thanosql.engine.statements.rows import materialize_rows
@@ -19,7 +20,15 @@ from thanosql.engine.statements.rows import materialize_rows
 
 @dataclass(frozen=True, slots=True)
 class List(Statement):
-    """LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | PREDICTIONS}; `what` is one, upper case and singular"""
+    syntax = StatementSyntax(
+        "LIST {MODEL | TABLE | THANOSQL MODEL | THANOSQL DATASET | PREDICTIONS}",
+        nests=True,
+        also=("MODELS", "TABLES", "DATASETS", "PREDICTION"),
+        view="whole",
+        gives="A table. `LIST MODEL` gives the models of the store with the WER of their last evaluation; `LIST TABLE` the "
+        "tables of the database; `LIST THANOSQL MODEL` the base models; `LIST THANOSQL DATASET` the tutorial data sets; "
+        "`LIST PREDICTIONS` what is kept of `PREDICT`s that were not completed. The plural words mean the same.",
+    )
 
     what: str
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import transcription
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.language_models import language_identity, language_model, refuse_idle_guidance
 from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
@@ -42,7 +43,16 @@ TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
 @dataclass(frozen=True, slots=True)
 class Predict(Statement):
-    """PREDICT USING model [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "PREDICT USING model [OPTIONS (…)] AS query",
+        nests=True,
+        planned=True,
+        options=lambda: (PredictOptions, TranscribeOptions),
+        view="transcripts",
+        gives="The query's columns with their types, in the query's order, and the transcript in `result_col`. Options "
+        "add columns behind it: `timestamps` adds `…_words` (jsonb), `confidence=True` adds `…_confidence`, "
+        "`on_error='null'` adds `…_error`. With `table_name` the same rows are that table.",
+    )
 
     model: ModelReference
     options: tuple[Option, ...]

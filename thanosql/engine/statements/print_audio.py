@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, plan, render
 from thanosql.engine.preflight import refuse_unfit
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PrintAudio(Statement):
-    """PRINT AUDIO [OPTIONS (…)] AS query"""
+    syntax = StatementSyntax(
+        "PRINT AUDIO [OPTIONS (…)] AS query",
+        options=lambda: (PrintOptions,),
+        view="players",
+        gives="The query's rows; a notebook shows a player beside each.",
+    )
 
     options: tuple[Option, ...]
     query: Query

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, materialize, plan
 from thanosql.engine.statements.rows import materialize_rows
@@ -18,7 +19,12 @@ from thanosql.errors import ThanoSQLModelError
 
 @dataclass(frozen=True, slots=True)
 class RollbackModel(Statement):
-    """ROLLBACK MODEL name [TO version]; without a version, the one before the current"""
+    syntax = StatementSyntax(
+        "ROLLBACK MODEL name [TO version]",
+        names={"name": "model"},
+        also=("VERSION",),
+        gives="A status. Without a version, the one before the current is made current. The newest three versions are kept.",
+    )
 
     name: Word
     version: int | None = None
@@ -26,7 +32,15 @@ class RollbackModel(Statement):
 
 @dataclass(frozen=True, slots=True)
 class ListVersions(Statement):
-    """LIST MODEL VERSIONS name"""
+    syntax = StatementSyntax(
+        "LIST MODEL VERSIONS name",
+        nests=True,
+        names={"name": "model"},
+        also=("MODELS",),
+        view="whole",
+        columns=lambda: ("version", "current", "rows", "hours", "wer", "created", "statement"),
+        gives="A row for each version that is kept of a model.",
+    )
 
     name: Word
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
+from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
@@ -21,7 +22,12 @@ FAMILY = "wav2vec2"
 
 @dataclass(frozen=True, slots=True)
 class UploadModel(Statement):
-    """UPLOAD MODEL name [OPTIONS (…)] FROM 'path'"""
+    syntax = StatementSyntax(
+        "UPLOAD MODEL name [OPTIONS (…)] FROM 'path'",
+        names={"'path'": ""},
+        options=lambda: (UploadOptions,),
+        gives="A status. The folder is one that `save_pretrained` leaves; its files are checked and copied.",
+    )
 
     name: Word
     options: tuple[Option, ...]
