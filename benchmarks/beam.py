@@ -14,10 +14,10 @@ import time
 from connected_digits import DIGITS, arguments, prepared
 
 from thanosql.models.base import DecodeOptions
-from thanosql.models.hearing import decoder
+from thanosql.models.ctc.decoder import decoder
+from thanosql.models.ctc.ngram import NGram
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import score_each
-from thanosql.models.ngram import NGram
 
 
 def main() -> None:

@@ -39,10 +39,10 @@ from two_trainers import Measured, Rows, Turns, run_ours, run_trainer, told
 
 from thanosql.models import audio, metrics
 from thanosql.models.base import SAMPLING_RATE, TrainOptions, TranscribeOptions
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.families.wav2vec2 import checkpoint, recognizer
 from thanosql.models.registry import ASSETS, BASES
 from thanosql.models.text import Normalizer
-from thanosql.models.wav2vec2 import checkpoint, recognizer
 
 BATCH = 4  # utterances in a step where speed is measured
 POOL = 200  # utterances that our batches sort by length together: of more than these, not all steps would be unpadded

@@ -17,9 +17,9 @@ import jiwer
 import numpy as np
 from connected_digits import Heard, arguments, prepared
 
-from thanosql.models.alignment import Span, spans
-from thanosql.models.ctc import Vocabulary
-from thanosql.models.timestamps import timed
+from thanosql.models.ctc.alignment import Span, spans
+from thanosql.models.ctc.timestamps import timed
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 DRAWS = 1000
 BINS = 10

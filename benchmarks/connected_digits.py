@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from thanosql.config import Settings
-from thanosql.models import wav2vec2
 from thanosql.models.audio import read
 from thanosql.models.base import SAMPLING_RATE, TrainingUtterance, TrainOptions, TranscribeOptions
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.families import wav2vec2
 from thanosql.models.registry import BASES
 from thanosql.models.text import Normalizer
 

@@ -36,11 +36,12 @@ from torch.nn import functional
 import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
-from thanosql.models import audio, wav2vec2
+from thanosql.models import audio
 from thanosql.models.base import SAMPLING_RATE, TranscribeOptions
 from thanosql.models.datasets import DATASETS
-from thanosql.models.wav2vec2.description import Facts
-from thanosql.models.wav2vec2.products import Product
+from thanosql.models.families import wav2vec2
+from thanosql.models.families.wav2vec2.model_facts import Facts
+from thanosql.models.families.wav2vec2.products import Product
 
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -79,9 +80,9 @@ def make_model(folder: Path) -> Path:
     """A random model of the facebook/wav2vec2-base-960h architecture, with its processor."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-    from thanosql.models.ctc import Vocabulary
+    from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.families.wav2vec2 import checkpoint
     from thanosql.models.text import Normalizer
-    from thanosql.models.wav2vec2 import checkpoint
 
     torch.manual_seed(0)
     vocabulary = Vocabulary(TOKENS)

@@ -22,10 +22,11 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.utils import logging
 
 from thanosql.models.base import SAMPLING_RATE, TrainingProgress, TrainingUtterance, TrainOptions
+from thanosql.models.families.wav2vec2 import checkpoint
 from thanosql.models.text import Normalizer
-from thanosql.models.wav2vec2 import batches, checkpoint, learning, schedule
-from thanosql.models.wav2vec2.draws import generator
-from thanosql.models.wav2vec2.trainer import train
+from thanosql.models.training import batches, loop, schedule
+from thanosql.models.training.seeding import generator
+from thanosql.models.training.trainer import train
 
 Rows = Sequence[tuple[np.ndarray, str]]
 
@@ -130,7 +131,7 @@ def run_trainer(base: Path, rows: Rows, options: TrainOptions, measured: Measure
                 output_dir=output,
                 per_device_train_batch_size=options.batch_size,
                 num_train_epochs=options.max_epochs,
-                max_grad_norm=learning.CLIP,
+                max_grad_norm=loop.CLIP,
                 seed=options.seed,
                 bf16=options.precision == "bfloat16",
                 use_cpu=not torch.cuda.is_available(),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.datasets import ASSETS
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"

@@ -23,9 +23,9 @@ from thanosql.engine.language.options import describe
 from thanosql.engine.session import Session
 from thanosql.engine.statements.predict import PredictOptions
 from thanosql.models.base import TranscribeOptions, Transcript
-from thanosql.models.hearing import Hearing
+from thanosql.models.ctc.decoder import Hearing
+from thanosql.models.ctc.timestamps import Timed
 from thanosql.models.registry import Model
-from thanosql.models.timestamps import Timed
 
 SECONDS = 2.0
 MODEL = Model("m", "/m", "wav2vec2", "m", key="1")

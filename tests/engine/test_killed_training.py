@@ -32,9 +32,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has
 
 def build(database_url: str, home: Path, statement: str) -> None:
     """What the child runs; it keeps its state after each step, so that a kill costs little and is felt everywhere."""
-    from thanosql.models.wav2vec2 import learning
+    from thanosql.models.training import loop
 
-    learning.SAVE_EVERY, learning.SAVE_SHARE = 0.0, 1e9
+    loop.SAVE_EVERY, loop.SAVE_SHARE = 0.0, 1e9
     with thanosql.connect(database_url, home=home) as session:
         session.execute(statement)
 
@@ -120,7 +120,7 @@ def test_a_build_killed_at_ten_random_moments_ends_with_the_weights_of_an_unbrok
 
 
 def kept_step(store: Store) -> int:
-    from thanosql.models.wav2vec2.resumption import interrupted
+    from thanosql.models.training.resume import interrupted
 
     found = interrupted(store.training_state("m"))
     return found.step if found is not None else 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.text import Normalizer
 
 UPPER = Vocabulary(("<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'"))

@@ -23,7 +23,7 @@ from thanosql.engine.preflight import chunk_size
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.wav2vec2.description import Facts
+    from thanosql.models.families.wav2vec2.model_facts import Facts
 
 HEADERS = 500  # read at most; a sample where there are more rows
 EFFICIENCY = 0.6  # of the rate of plain matrix products that a forward pass reaches on a CPU (benchmarks measure it)

@@ -18,7 +18,7 @@ from thanosql.models.base import SAMPLING_RATE
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.wav2vec2.description import Facts
+    from thanosql.models.families.wav2vec2.model_facts import Facts
 
 READERS = 4
 LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears

@@ -13,8 +13,8 @@ from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptio
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
-    from thanosql.models.arpa import LanguageModel
     from thanosql.models.base import DecodeOptions
+    from thanosql.models.ctc.arpa import LanguageModel
     from thanosql.models.registry import Model
 
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
@@ -38,7 +38,7 @@ def language_model(options: DecodeOptions, model: Model, environment: Environmen
     for one of other columns.
     """
     if options.lm is not None:
-        from thanosql.models import arpa
+        from thanosql.models.ctc import arpa
 
         return arpa.open_model(_located(options.lm, environment))
     return _of_query(options.lm_query, model, environment) if options.lm_query is not None else None
@@ -48,7 +48,7 @@ def language_identity(
     options: DecodeOptions, language: LanguageModel | None, environment: Environment
 ) -> tuple[object, ...]:
     """What tells the language model's content from another's: of a file its size and time of change."""
-    from thanosql.models.ngram import NGram
+    from thanosql.models.ctc.ngram import NGram
 
     if options.lm is not None:
         about = _located(options.lm, environment).stat()
@@ -76,7 +76,7 @@ def _located(path: str, environment: Environment) -> Path:
 
 def _of_query(query: str, model: Model, environment: Environment) -> LanguageModel:
     from thanosql.models import registry
-    from thanosql.models.ngram import NGram
+    from thanosql.models.ctc.ngram import NGram
 
     normalize = registry.normalizer(model, environment.settings).normalize
     with environment.database.snapshot(SQL((Text(query, 0),), query)) as snapshot:

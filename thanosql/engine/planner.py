@@ -29,7 +29,7 @@ from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQ
 if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.engine.postgres.database import Database
-    from thanosql.models.loaded import LoadedModels
+    from thanosql.models.model_cache import LoadedModels
     from thanosql.models.registry import Model
     from thanosql.models.store import Store
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thanosql.engine.language.syntax import Statement
     from thanosql.engine.planner import Environment, Progress
     from thanosql.engine.postgres.database import Database
-    from thanosql.models.loaded import LoadedModels
+    from thanosql.models.model_cache import LoadedModels
     from thanosql.models.store import Store
 
 
@@ -144,7 +144,7 @@ class Session:
 
     @cached_property
     def loaded(self) -> LoadedModels:
-        from thanosql.models.loaded import LoadedModels
+        from thanosql.models.model_cache import LoadedModels
 
         return LoadedModels()
 

@@ -21,7 +21,7 @@ from thanosql.models.base import TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.subject import Subject
-    from thanosql.models.wav2vec2.description import Facts
+    from thanosql.models.families.wav2vec2.model_facts import Facts
 
 UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters")
 UNFIT = ("empty text", "text too long")

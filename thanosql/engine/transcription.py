@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.engine.postgres.database import Column, Snapshot
-    from thanosql.models.alignment import AlignmentError
-    from thanosql.models.arpa import LanguageModel
     from thanosql.models.audio.waveform import Waveform
     from thanosql.models.base import DecodeOptions
-    from thanosql.models.hearing import Hear, Hearing
+    from thanosql.models.ctc.alignment import AlignmentError
+    from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.models.ctc.decoder import Hear, Hearing
     from thanosql.models.registry import Model
 
 T = TypeVar("T")
@@ -108,8 +108,8 @@ def align(
     def work(
         recognizer: Recognizer, waveforms: list[Waveform], known: list[str | None]
     ) -> list[Hearing | AlignmentError]:
-        from thanosql.models import hearing
-        from thanosql.models.alignment import AlignmentError
+        from thanosql.models.ctc import decoder
+        from thanosql.models.ctc.alignment import AlignmentError
 
         found: list[Hearing | AlignmentError] = []
         step = recognizer.frame_seconds
@@ -117,7 +117,7 @@ def align(
             try:
                 if text is None:
                     raise AlignmentError("no text (NULL)")
-                found.append(hearing.aligned(logs, text, recognizer.vocabulary, level=level, frame_seconds=step))
+                found.append(decoder.aligned(logs, text, recognizer.vocabulary, level=level, frame_seconds=step))
             except AlignmentError as error:
                 found.append(error)
         return found
@@ -132,12 +132,13 @@ def _decoder(
     made: list[Hear] = []
 
     def decoder(recognizer: Recognizer) -> Hear:
-        from thanosql.models import hearing, registry
+        from thanosql.models import registry
+        from thanosql.models.ctc import decoder
 
         if not made:
             normalize = registry.normalizer(model, environment.settings).normalize
             given = (recognizer.vocabulary, decode, normalize, language)
-            made.append(hearing.decoder(*given, level=level, frame_seconds=recognizer.frame_seconds))
+            made.append(decoder.decoder(*given, level=level, frame_seconds=recognizer.frame_seconds))
         return made[0]
 
     return decoder

@@ -14,7 +14,7 @@ from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.models.timestamps import Timed
+    from thanosql.models.ctc.timestamps import Timed
 
 LEVELS = ("word", "char", "segment")
 COLUMNS = ("position", "word", "start", "end", "confidence")

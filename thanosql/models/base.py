@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.audio.waveform import Waveform
-    from thanosql.models.ctc import Vocabulary
-    from thanosql.models.hearing import Hear
+    from thanosql.models.ctc.decoder import Hear
+    from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.text import Normalizer
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from thanosql.models.store import Store
     from thanosql.models.text import Normalizer
 
-FAMILIES = {"wav2vec2": "thanosql.models.wav2vec2"}
+FAMILIES = {"wav2vec2": "thanosql.models.families.wav2vec2"}
 ASSETS = Path(__file__).parent / "assets"
 
 

@@ -15,7 +15,7 @@ from thanosql.models.audio.access import AudioAccess
 from thanosql.models.base import DecodeOptions, TrainingUtterance, TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
-    from thanosql.models.ngram import NGram
+    from thanosql.models.ctc.ngram import NGram
     from thanosql.models.registry import Model
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
-from thanosql.models.ctc import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 NORMALIZER_FILE = "normalizer.json"
 Form = Literal["NFC", "NFD", "NFKC", "NFKD", "letters"]

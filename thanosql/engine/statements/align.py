@@ -179,7 +179,7 @@ def _refuse_texts(texts: list[str | None], column: Column, model: Model) -> None
 
 
 def _aligned(plan: AlignPlan, environment: Environment) -> Iterator[tuple[Any, ...]]:
-    from thanosql.models.alignment import AlignmentError
+    from thanosql.models.ctc.alignment import AlignmentError
 
     given = (plan.snapshot, plan.audio, plan.rows, plan.texts, plan.model, plan.transcribe, environment)
     keeps_on = plan.options.on_error == "null"

@@ -31,7 +31,7 @@ from thanosql.models.precision import Check
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot, Target
-    from thanosql.models.arpa import LanguageModel
+    from thanosql.models.ctc.arpa import LanguageModel
     from thanosql.models.registry import Model
 
 

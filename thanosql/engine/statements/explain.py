@@ -22,7 +22,7 @@ from thanosql.models import precision
 from thanosql.models.base import TrainOptions
 
 if TYPE_CHECKING:
-    from thanosql.models.wav2vec2.description import Facts
+    from thanosql.models.families.wav2vec2.model_facts import Facts
 
 
 @dataclass(frozen=True, slots=True)

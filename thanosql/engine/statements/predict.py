@@ -32,10 +32,10 @@ from thanosql.models.base import DecodeOptions, TranscribeOptions, option
 if TYPE_CHECKING:
     from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.models.arpa import LanguageModel
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Transcript
-    from thanosql.models.hearing import Hearing
+    from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.models.ctc.decoder import Hearing
     from thanosql.models.registry import Model
 
 TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
@@ -215,7 +215,7 @@ def _keeper(
     from thanosql.engine import recipes
     from thanosql.engine.kept import FILE, Keeper
     from thanosql.models.base import Transcript
-    from thanosql.models.hearing import Hearing
+    from thanosql.models.ctc.decoder import Hearing
 
     options = about.options
     guided_by = language_identity(options, language, environment)

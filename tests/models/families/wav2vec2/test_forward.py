@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.models import checkpoints
+from thanosql.models.families.wav2vec2 import checkpoint, products
+from thanosql.models.families.wav2vec2.checkpoint import Features
+from thanosql.models.families.wav2vec2.cpu_model import Folded
+from thanosql.models.families.wav2vec2.forward import Forward, forward
+from thanosql.models.families.wav2vec2.preparation import prepare
+
+CPU = torch.device("cpu")
+LENGTHS = (16_000, 400, 719, 5_000, 31_234)  # samples
+KINDS = {
+    "base": checkpoints.BASE,
+    "large": checkpoints.LARGE,
+    "group, stable": {**checkpoints.BASE, "do_stable_layer_norm": True},
+    "layer, not stable": {**checkpoints.LARGE, "do_stable_layer_norm": False, "num_conv_pos_embeddings": 15},
+    "short adapter": {**checkpoints.LARGE, "add_adapter": True, "num_adapter_layers": 1},
+    "attention adapter": {**checkpoints.LARGE, "adapter_attn_dim": 8},
+    "other activations": {**checkpoints.BASE, "hidden_act": "relu", "feat_extract_activation": "gelu_new"},
+}
+
+
+def waves(*samples: int, seed: int = 0) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [(random.normal(size=count) * random.uniform(0.01, 0.5)).astype(np.float32) for count in samples]
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> Forward | Folded:
+    return forward(checkpoint.load_model(folder), CPU, dtype)
+
+
+def load_plain(folder: Path) -> Forward:
+    return Forward(checkpoint.load_model(folder), CPU, torch.float32)
+
+
+def heard(*samples: int, seed: int = 0) -> list[np.ndarray]:
+    return [prepare(wave, Features()) for wave in waves(*samples, seed=seed)]
+
+
+def one_by_one(folder: Path, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
+    """What plain transformers answers, its processor's own choice of mask included."""
+    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+
+    model = Wav2Vec2ForCTC.from_pretrained(folder).eval()
+    processor = Wav2Vec2Processor.from_pretrained(folder)
+    found = []
+    for wave in waveforms:
+        inputs = processor(wave, sampling_rate=16_000, return_tensors="pt")
+        with torch.inference_mode():
+            found.append(model(**inputs).logits[0].log_softmax(-1))
+    return found
+
+
+def difference(first: list[torch.Tensor], second: list[torch.Tensor]) -> float:
+    assert [one.shape for one in first] == [one.shape for one in second]
+    return max(float((one - other).abs().max()) for one, other in zip(first, second, strict=True))
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda name: name.replace(" ", "-"))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    changes = KINDS[request.param]
+    mask = changes["feat_extract_norm"] == "layer"
+    return checkpoints.make(tmp_path_factory.mktemp(request.param.replace(" ", "-")), mask=mask, **changes)
+
+
+@pytest.mark.parametrize("mask", [False, True], ids=["without-mask", "with-mask"])
+def test_log_probabilities_are_those_of_plain_transformers_one_by_one(folder: Path, mask: bool) -> None:
+    checkpoints.write_processor(folder, checkpoints.LETTERS, mask=mask)
+    expected = one_by_one(folder, waves(*LENGTHS))
+    assert float(expected[0].std()) > 0.3, "answers as flat as these would agree by themselves"
+    assert difference(load(folder)(heard(*LENGTHS)), expected) < 1e-4
+    assert difference(load_plain(folder)(heard(*LENGTHS)), expected) < 1e-4
+
+
+def test_models_without_adapters_are_folded_on_a_cpu(folder: Path) -> None:
+    assert isinstance(load(folder), Forward if "adapter" in folder.name else Folded)
+
+
+def test_without_the_private_operators_the_answers_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waveforms = heard(16_000, 5_000)
+    expected = load(folder)(waveforms)
+    monkeypatch.setattr(products, "onednn_works", lambda dtype: False)
+    assert difference(load(folder)(waveforms), expected) < 1e-4
+
+
+def test_bfloat16_is_near_float32_and_not_the_same(folder: Path) -> None:
+    waveforms = heard(16_000, 5_000)
+    exact, rounded = load(folder)(waveforms), load(folder, torch.bfloat16)(waveforms)
+    assert 1e-4 < difference(rounded, exact) < 0.5
+
+
+def test_a_padded_batch_gives_the_answers_of_one_by_one(folder: Path) -> None:
+    batched = load_plain(folder)
+    # An adapter shortens time after the transformer: such models go one by one wherever they run.
+    batched.one_by_one = batched.config.add_adapter
+    expected = one_by_one(folder, waves(*LENGTHS, 8_000, seed=1))
+    assert difference(batched(heard(*LENGTHS, 8_000, seed=1)), expected) < 1e-4
+
+
+def test_on_a_cpu_an_answer_is_bitwise_the_same_whatever_its_neighbours(folder: Path) -> None:
+    model = load(folder)
+    waveforms = heard(16_000, 5_000, 9_999)
+    alone = [model([wave])[0] for wave in waveforms]
+    together = model(waveforms[::-1])[::-1]
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("samples", [0, 1, 399])
+def test_audio_too_short_for_a_frame_has_no_frames(folder: Path, samples: int) -> None:
+    short, long = load(folder)(heard(samples, 8_000))
+    assert short.shape == (0, len(checkpoints.LETTERS))
+    assert long.shape[0] > 0
+
+
+def test_silence_gives_finite_answers(folder: Path) -> None:
+    (logs,) = load(folder)([np.zeros(8_000, np.float32)])
+    assert torch.isfinite(logs).all()
+
+
+def test_where_an_operator_is_missing_torch_s_own_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    assert not products.onednn_works.__wrapped__(torch.float32)
+
+
+def test_a_waveform_is_prepared_as_transformers_prepares_it(folder: Path) -> None:
+    from transformers import Wav2Vec2Processor
+
+    for wave in waves(401, 16_000, 12_345):
+        expected = Wav2Vec2Processor.from_pretrained(folder)(wave, sampling_rate=16_000).input_values[0]
+        assert np.array_equal(prepare(wave, checkpoint.read_features(folder)), expected)

@@ -1,0 +1,145 @@
+"""Log-probabilities in; text, how sure it is and when each word was said out: greedy, by a beam, or of a known text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thanosql.errors import ThanoSQLOptionError
+from thanosql.models.ctc import alignment, timestamps
+from thanosql.models.ctc.alignment import AlignmentError
+from thanosql.models.ctc.beam import search
+from thanosql.models.ctc.shallow_fusion import Guidance
+from thanosql.models.ctc.timestamps import FRAME_SECONDS, Timed
+from thanosql.models.ctc.vocabulary import Vocabulary, greedy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.models.base import DecodeOptions
+    from thanosql.models.ctc.arpa import LanguageModel
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What was heard in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments."""
+
+    text: str
+    confidence: float
+    words: tuple[Timed, ...] = ()
+
+
+Hear = Callable[["np.ndarray"], Hearing]
+
+
+def decoder(
+    vocabulary: Vocabulary,
+    options: DecodeOptions,
+    normalize: Callable[[str], str],
+    model: LanguageModel | None = None,
+    *,
+    level: str = "word",
+    frame_seconds: float = FRAME_SECONDS,
+) -> Hear:
+    """What makes a hearing of log-probabilities `(frames, vocab)`; `level` is that of its words, 'none' for no words.
+
+    `normalize` gives a text in the letters of the vocabulary: it is done to hot words and to the words of the language
+    model. Raises ThanoSQLOptionError for hot words that the vocabulary cannot spell.
+    """
+    if options.decoder == "greedy":
+        return _Greedy(vocabulary, level, frame_seconds)
+    guidance = Guidance(
+        model,
+        _spellings(model.words, vocabulary, normalize) if model is not None else {},
+        hot_words(options.hotwords, vocabulary, normalize),
+        weight=options.lm_weight,
+        word_bonus=options.word_bonus,
+        hot_weight=options.hotword_weight,
+    )
+    return _Beam(vocabulary, level, frame_seconds, guidance, options.beam_width)
+
+
+def aligned(
+    log_probabilities: np.ndarray,
+    text: str,
+    vocabulary: Vocabulary,
+    *,
+    level: str = "word",
+    frame_seconds: float = FRAME_SECONDS,
+) -> Hearing:
+    """Where a normalized text stands in the audio, and how sure the model is of it there. Raises AlignmentError."""
+    if missing := vocabulary.missing(text):
+        raise AlignmentError(f"the model has no {', '.join(map(repr, missing))}")
+    labels = vocabulary.encode(text)
+    return _hearing(log_probabilities, text, labels, vocabulary, level, frame_seconds)
+
+
+def hot_words(phrases: Iterable[str], vocabulary: Vocabulary, normalize: Callable[[str], str]) -> list[str]:
+    """Words or phrases in the letters of the vocabulary. Raises ThanoSQLOptionError for those that it cannot spell."""
+    found = []
+    for phrase in phrases:
+        spelling = normalize(phrase)
+        if missing := vocabulary.missing(spelling):
+            raise ThanoSQLOptionError(f"The model cannot hear the hot word '{phrase}': it has no {', '.join(missing)}.")
+        if not spelling:
+            raise ThanoSQLOptionError(f"The hot word '{phrase}' has no letters.")
+        found.append(_written(spelling, vocabulary))
+    return found
+
+
+def _spellings(words: Iterable[str], vocabulary: Vocabulary, normalize: Callable[[str], str]) -> dict[str, str]:
+    """The language model's word for each that the vocabulary spells as one."""
+    found: dict[str, str] = {}
+    for word in words:
+        spelling = normalize(word)
+        if spelling and " " not in spelling and not vocabulary.missing(spelling):
+            found.setdefault(_written(spelling, vocabulary), word)
+    return found
+
+
+def _written(spelling: str, vocabulary: Vocabulary) -> str:
+    return spelling.upper() if vocabulary.lower_case else spelling
+
+
+@dataclass(frozen=True)
+class _Greedy:
+    vocabulary: Vocabulary
+    level: str
+    frame_seconds: float
+
+    def __call__(self, log_probabilities: np.ndarray) -> Hearing:
+        transcript = greedy(log_probabilities, self.vocabulary)
+        if self.level == "none" or len(log_probabilities) == 0:
+            return Hearing(transcript.text, transcript.confidence)
+        path = log_probabilities.argmax(axis=-1)
+        spans = alignment.spans(log_probabilities, path, self.vocabulary.blank)
+        words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds)
+        return Hearing(transcript.text, transcript.confidence, words)
+
+
+@dataclass(frozen=True)
+class _Beam:
+    vocabulary: Vocabulary
+    level: str
+    frame_seconds: float
+    guidance: Guidance
+    width: int
+
+    def __call__(self, log_probabilities: np.ndarray) -> Hearing:
+        best = search(log_probabilities, self.vocabulary, self.guidance, width=self.width)[0]
+        return _hearing(log_probabilities, best.text, best.labels, self.vocabulary, self.level, self.frame_seconds)
+
+
+def _hearing(
+    log_probabilities: np.ndarray,
+    text: str,
+    labels: Sequence[int],
+    vocabulary: Vocabulary,
+    level: str,
+    frame_seconds: float,
+) -> Hearing:
+    spans = alignment.align(log_probabilities, labels, vocabulary.blank)
+    sure = timestamps.confidence(spans, log_probabilities, vocabulary.blank)
+    words = () if level == "none" else timestamps.timed(spans, vocabulary, level, frame_seconds)
+    return Hearing(text, sure, words)

@@ -1,0 +1,1 @@
+"""One folder a family: what is true of its models alone."""

@@ -1,0 +1,85 @@
+"""Wav2Vec2 with a CTC head: the family's doors, each importing torch and transformers only when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thanosql.config import Settings
+    from thanosql.models.base import (
+        TrainingProgress,
+        TrainingReport,
+        TrainingUtterance,
+        TrainOptions,
+        TranscribeOptions,
+    )
+    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.families.wav2vec2.recognizer import Wav2Vec2Recognizer
+    from thanosql.models.text import Normalizer
+
+
+def load(checkpoint: str, settings: Settings, options: TranscribeOptions) -> Wav2Vec2Recognizer:
+    """The recognizer of a checkpoint; see `recognizer.load`."""
+    from thanosql.models.families.wav2vec2 import recognizer
+
+    return recognizer.load(checkpoint, settings, options)
+
+
+def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
+    """What is done to texts before this checkpoint learns from them or is measured against them."""
+    from thanosql.models.training import texts
+
+    return texts.normalizer(checkpoint, settings)
+
+
+def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+    """Check texts against the vocabulary that is trained; see `texts.prepare`."""
+    from thanosql.models.training import texts as checks
+
+    checks.prepare(checkpoint, settings, texts, options)
+
+
+def spelled(checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Facts:
+    """What is known of a checkpoint, with the vocabulary that training would make; see `texts.spelled`."""
+    from thanosql.models.training import texts as checks
+
+    return checks.spelled(checkpoint, settings, texts, options)
+
+
+def train(
+    checkpoint: str,
+    settings: Settings,
+    utterances: Sequence[TrainingUtterance],
+    options: TrainOptions,
+    folder: Path,
+    progress: Callable[[TrainingProgress], None],
+    *,
+    read: Callable[[str | bytes], np.ndarray],
+    valid: Sequence[TrainingUtterance] = (),
+    state: Path | None = None,
+) -> TrainingReport:
+    """Train from a checkpoint and leave a Hugging Face folder; see `trainer.train`."""
+    from thanosql.models.training import trainer
+
+    return trainer.train(
+        checkpoint, settings, utterances, options, folder, progress, read=read, valid=valid, state=state
+    )
+
+
+def adopt(checkpoint: str, settings: Settings, folder: Path) -> str | None:
+    """Put a checkpoint's files into a folder of the store; see `adoption.adopt`."""
+    from thanosql.models.families.wav2vec2 import checkpoint_import
+
+    return checkpoint_import.adopt(checkpoint, settings, folder)
+
+
+def facts(checkpoint: str) -> Facts | None:
+    """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
+    from thanosql.models.families.wav2vec2 import model_facts
+
+    folder = model_facts.local_folder(checkpoint)
+    return model_facts.facts(folder) if folder else None

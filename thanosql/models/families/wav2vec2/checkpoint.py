@@ -1,0 +1,256 @@
+"""A folder or hub id in, a Wav2Vec2ForCTC and what belongs to it out; and back into a folder.
+
+The folders are Hugging Face's own layout. What may lie in one is read without trust: weights are safetensors, or a
+`pytorch_model.bin` through torch's weights-only reader; no code of a checkpoint is ever run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hub
+from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary
+from thanosql.models.families.wav2vec2 import head
+from thanosql.models.families.wav2vec2.imports import transformers
+from thanosql.models.text import Normalizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    from thanosql.config import Settings
+
+# What a pretraining checkpoint holds beside the encoder.
+LEFT_OUT = ("quantizer.", "project_q.", "project_hid.")
+SPEC_EMBED = "wav2vec2.masked_spec_embed"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's files on this machine. `revision` is the hub's commit; None where the files are a folder's own."""
+
+    folder: Path
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Features:
+    """How a waveform is prepared: `do_normalize` brings each to mean 0 and variance 1."""
+
+    do_normalize: bool = True
+    return_attention_mask: bool = False
+    sampling_rate: int = SAMPLING_RATE
+    padding_value: float = 0.0
+
+
+def open(checkpoint: str, settings: Settings | None = None) -> Checkpoint:
+    """The files of a checkpoint: a folder as it is, a hub id (`owner/name` or `owner/name@revision`) from the hub's
+    cache, or else downloaded into it.
+
+    Raises ThanoSQLModelError when there is no such folder or repository, ThanoSQLConnectionError when the hub is needed
+    and cannot be reached.
+    """
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        return Checkpoint(folder)
+    if not hub.is_id(checkpoint):
+        raise ThanoSQLModelError(
+            f"There is no folder {checkpoint}.",
+            hint="In quotes stands a folder of a Wav2Vec2 CTC model, or its id on the hub, owner/name.",
+        )
+    found = hub.fetch(checkpoint)
+    return Checkpoint(found, found.name)
+
+
+def read_config(folder: Path) -> Wav2Vec2Config:
+    """The architecture. Raises ThanoSQLModelError when it is missing, damaged, or not Wav2Vec2's."""
+    content = _json(folder / "config.json")
+    kind = content.get("model_type")
+    if kind != "wav2vec2":
+        raise ThanoSQLModelError(f"{folder} is no Wav2Vec2 model: its config.json says model_type {kind!r}.")
+    try:
+        config = transformers().Wav2Vec2Config.from_dict(content)
+    except Exception as error:  # transformers validates with whatever exception its field checks raise
+        raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
+    config._attn_implementation = "sdpa"
+    return config
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """The vocabulary of the folder's own head."""
+    return Vocabulary.read(folder, _json(folder / "config.json").get("vocab_size"))
+
+
+def read_features(folder: Path) -> Features:
+    """How the folder's model wants its audio. Raises ThanoSQLModelError when it wants another sampling rate."""
+    if (folder / "preprocessor_config.json").is_file():
+        content = _json(folder / "preprocessor_config.json")
+    elif (folder / "processor_config.json").is_file():
+        content = _json(folder / "processor_config.json").get("feature_extractor") or {}
+    else:
+        content = {}
+    rate = content.get("sampling_rate", SAMPLING_RATE)
+    if rate != SAMPLING_RATE:
+        raise ThanoSQLModelError(f"{folder} wants audio at {rate} Hz; this family hears {SAMPLING_RATE} Hz.")
+    return Features(
+        do_normalize=bool(content.get("do_normalize", True)),
+        return_attention_mask=bool(content.get("return_attention_mask", False)),
+        padding_value=float(content.get("padding_value", 0.0)),
+    )
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None
+) -> Wav2Vec2ForCTC:
+    """The model, in evaluation mode, its weights in `dtype` (float32).
+
+    With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
+    Without, a folder that has no head is refused.
+    Raises ThanoSQLModelError for whatever is missing or does not fit.
+    """
+    import torch
+
+    dtype = dtype or torch.float32
+    config = read_config(folder)
+    weights = {name: value.to(dtype) for name, value in _weights(folder).items()}
+    if vocabulary is not None:
+        old = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
+        weights.update(head.fitted(weights, config, old, vocabulary))
+        config.vocab_size = len(vocabulary.tokens)
+        config.pad_token_id = vocabulary.blank
+        config.bos_token_id, config.eos_token_id = (
+            None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
+        )
+    elif "lm_head.weight" not in weights:
+        raise ThanoSQLModelError(
+            f"{folder} is a pretrained model without a CTC head: it cannot transcribe yet.",
+            hint="Train it first: BUILD MODEL name USING it.",
+        )
+    wav2vec2 = transformers().Wav2Vec2ForCTC
+    try:
+        # Weights are assigned, not copied over random ones: nothing is drawn, and the file's pages serve as they are.
+        with torch.device("meta"):
+            model = wav2vec2(config)
+    except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
+        raise ThanoSQLModelError(f"{folder / 'config.json'} describes no model that can be made: {error}") from error
+    if SPEC_EMBED in model.state_dict() and SPEC_EMBED not in weights:
+        weights[SPEC_EMBED] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    try:
+        missing, _ = model.load_state_dict(weights, strict=False, assign=True)
+    except RuntimeError as error:
+        raise ThanoSQLModelError(f"The weights in {folder} do not fit its config.json: {error}") from error
+    if missing:
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise ThanoSQLModelError(f"The weights in {folder} are incomplete: {shown}.")
+    model.config.architectures = [wav2vec2.__name__]
+    return model.eval()
+
+
+def save(
+    folder: Path, model: Wav2Vec2ForCTC, vocabulary: Vocabulary, normalizer: Normalizer, features: Features
+) -> None:
+    """Leave a folder that Wav2Vec2ForCTC and Wav2Vec2Processor read as it is; weights as safetensors.
+
+    Raises ThanoSQLModelError when it cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    model.config.architectures = [type(model).__name__]
+    model.config.dtype = next(model.parameters()).dtype
+    features_of_hub = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "padding_side": "right"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
+        (folder / "preprocessor_config.json").write_text(
+            json.dumps(features_of_hub | asdict(features), indent=2) + "\n", encoding="utf-8"
+        )
+        vocabulary.write(folder)
+        normalizer.write(folder)
+    except (OSError, SafetensorError) as error:
+        raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a folder under the names of a Wav2Vec2ForCTC."""
+    found: dict[str, torch.Tensor] = {}
+    for path in _weight_files(folder):
+        found.update(_tensors(path))
+    # The encoder alone (a Wav2Vec2Model saved as such) lacks the prefix that it has inside a CTC model.
+    prefix = "" if any(name.startswith("wav2vec2.") for name in found) else "wav2vec2."
+    renamed = {}
+    for name, value in found.items():
+        if name.startswith(LEFT_OUT):
+            continue
+        name = name if name.startswith("lm_head.") else prefix + name
+        for old, new in (("conv.weight_g", "original0"), ("conv.weight_v", "original1")):
+            if name.endswith(old):
+                name = name.removesuffix(old) + f"conv.parametrizations.weight.{new}"
+        renamed[name] = value
+    return renamed
+
+
+def _weight_files(folder: Path) -> Iterator[Path]:
+    for name in hub.WEIGHTS:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if path.suffix != ".json":
+            yield path
+            return
+        shards = _json(path).get("weight_map")
+        if not isinstance(shards, Mapping) or not all(Path(str(shard)).name == shard for shard in shards.values()):
+            raise ThanoSQLModelError(f"{path} is damaged: it must say which file holds each weight.")
+        yield from (folder / shard for shard in sorted(set(shards.values())))
+        return
+    raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            loaded: dict[str, torch.Tensor] = load_file(path)
+            return loaded
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+    except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError) as error:
+        raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
+    except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there
+        raise ThanoSQLModelError(
+            f"{path} holds more than weights and is not read: a pickle may run any code.",
+            hint="Ask its publisher for model.safetensors.",
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise ThanoSQLModelError(f"{path} is damaged: it must hold named weights.")
+    return content
+
+
+def _is_zip(path: Path) -> bool:
+    import zipfile
+
+    return zipfile.is_zipfile(path)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ThanoSQLModelError(
+            f"{path.parent} has no {path.name}: it is not a folder of a Hugging Face model."
+        ) from error
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
+    return content

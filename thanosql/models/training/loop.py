@@ -1,0 +1,290 @@
+"""A model, examples and options in; the same model, having learned, and the history of its epochs out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.base import SAMPLING_RATE, Epoch, TrainingProgress
+from thanosql.models.families.wav2vec2 import objective
+from thanosql.models.training import batches, masking, schedule
+from thanosql.models.training.epoch_metrics import Best, Tally
+from thanosql.models.training.examples import Example, Waveforms, read_ahead
+from thanosql.models.training.loss_history import Curve
+from thanosql.models.training.seeding import generator, torch_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from thanosql.models.base import TrainOptions
+    from thanosql.models.training.feature_cache import KeptFeatures
+    from thanosql.models.training.resume import SavedState
+    from thanosql.models.training.validation import Judge
+
+CLIP = 1.0  # largest norm of a step's gradient
+SAVE_EVERY = 60.0  # seconds of training between two states kept
+SAVE_SHARE = 0.05  # of the time, at most, goes into keeping states
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step: its number in the whole run from 0, its epoch from 1, its examples; `last` of its epoch."""
+
+    number: int
+    epoch: int
+    examples: list[int]
+    last: bool
+
+
+class Run:
+    """A model while it learns. `judge` chooses the best epoch, `saved` keeps what a killed run goes on from."""
+
+    def __init__(
+        self,
+        model: Any,
+        examples: Sequence[Example],
+        waveforms: Waveforms,
+        options: TrainOptions,
+        blank: int,
+        device: torch.device,
+        *,
+        kept: KeptFeatures | None = None,
+        judge: Judge | None = None,
+        saved: SavedState | None = None,
+    ) -> None:
+        self.model = model
+        self.examples = examples
+        self.waveforms = waveforms
+        self.options = options
+        self.blank = blank
+        self.device = device
+        self.kept = kept
+        self.judge = judge
+        self.saved = saved
+        self.optimizer = schedule.adamw(model, options)
+        self.learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        self.size = options.batch_size * options.gradient_accumulation
+        self.steps = options.max_epochs * math.ceil(len(examples) / self.size)
+        self.done = 0
+        self.history: list[Epoch] = []
+        self.tally = Tally()
+        self.spoken = 0  # of the last whole epoch
+        self.best = Best()
+        self.curve = Curve()
+        self._whole = True  # weights, moments and numbers are those of `done` steps
+        self.seconds_before = 0.0  # that interrupted processes spent on the run
+        self._save_cost = 0.0
+        self._begun = self._saved_at = time.perf_counter()
+
+    def learn(self, progress: Callable[[TrainingProgress], None]) -> None:
+        """All steps from `done` on, in order; where there is a judge, the model ends with the best epoch's weights.
+
+        An interrupt keeps the state of the last step.
+        """
+        import torch
+
+        try:
+            self._learn(progress)
+        except KeyboardInterrupt:
+            if self._whole and self.done:
+                self._save()
+            raise
+        if self.best.epoch:
+            with torch.no_grad():
+                for name, value in self.best.weights.items():
+                    self.learned[name].copy_(value)
+
+    def _learn(self, progress: Callable[[TrainingProgress], None]) -> None:
+        import torch
+
+        started = last = time.perf_counter()
+        # A run that had stopped early may be taken up once more.
+        plan = () if self._is_enough() and not self.tally.utterances else self._plan()
+        with closing(read_ahead(self._read, plan)) as ahead:
+            for step, waveforms in ahead:
+                torch.manual_seed(torch_seed("step", self.options.seed, step.number))
+                rate = schedule.learning_rate(step.number, self.steps, self.options)
+                loss, spoken = self._step(step, waveforms, rate)
+                self.done = step.number + 1
+                self.tally.loss += loss * len(step.examples)
+                self.tally.utterances += len(step.examples)
+                self.tally.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
+                self.tally.spoken += spoken
+                self.curve.add(self.done, loss, rate)
+                self.tally.seconds += time.perf_counter() - last
+                if step.last:
+                    self._end_epoch(step.epoch)
+                self._whole = True
+                self._keep(step.last)
+                last = time.perf_counter()  # what validating and keeping took is not the epoch's
+                progress(
+                    TrainingProgress(
+                        step=self.done,
+                        steps=self.steps,
+                        epoch=step.epoch,
+                        epochs=self.options.max_epochs,
+                        loss=loss,
+                        learning_rate=rate,
+                        seconds=last - started,
+                    )
+                )
+                if step.last and self._is_enough():
+                    break
+
+    def _plan(self) -> Iterator[Step]:
+        seconds = [example.seconds for example in self.examples]
+        number = 0
+        for epoch in range(1, self.options.max_epochs + 1):
+            order = batches.steps(seconds, self.size, generator("order", self.options.seed, epoch))
+            for index, chosen in enumerate(order):
+                if number >= self.done:
+                    yield Step(number, epoch, chosen, index == len(order) - 1)
+                number += 1
+
+    def _read(self, step: Step) -> list[np.ndarray | None]:
+        """The waveforms of a step; None where the frames are kept already."""
+        return [
+            None if self.kept is not None and index in self.kept else self.waveforms.get(index, step.epoch)
+            for index in step.examples
+        ]
+
+    def _step(self, step: Step, waveforms: Sequence[np.ndarray | None], rate: float) -> tuple[float, int]:
+        """One optimizer step; its mean loss, and how many frames were not heard as blank."""
+        import torch
+
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        # Where frames are kept, it depends on the moment which waveforms are here: a resumed run must split as this one.
+        seconds = [
+            self.examples[index].seconds if waveform is None or self.kept is not None else len(waveform) / SAMPLING_RATE
+            for index, waveform in zip(step.examples, waveforms, strict=True)
+        ]
+        total, spoken = 0.0, 0
+        for places in batches.split(seconds, self.options.max_seconds, self.options.batch_size):
+            chosen = [step.examples[place] for place in places]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
+                frames = self._frames(chosen, [waveforms[place] for place in places])
+                logits, lengths = objective.frame_logits(self.model, frames, *self._masks(step, chosen, frames))
+            each = objective.ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
+            loss = each.sum() / len(step.examples)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            spoken += objective.spoken_frames(logits.detach(), lengths, self.blank)
+        norm = torch.nn.utils.clip_grad_norm_(self.learned.values(), CLIP)
+        if not (math.isfinite(total) and math.isfinite(float(norm))):
+            raise ThanoSQLModelError(
+                f"The loss is no longer finite at step {step.number + 1:,} of {self.steps:,} "
+                f"(epoch {step.epoch}, learning rate {rate:.2g}): the training has run away.",
+                hint=f"Choose a learning_rate below {self.options.learning_rate:g}.",
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self._whole = False
+        self.optimizer.step()
+        return total, spoken
+
+    def _frames(self, chosen: Sequence[int], waveforms: Sequence[np.ndarray | None]) -> list[torch.Tensor]:
+        if self.kept is None:
+            return self._encode(waveforms)
+        return [
+            self.kept.get(index, partial(self._encode, [waveform])).to(self.device)
+            for index, waveform in zip(chosen, waveforms, strict=True)
+        ]
+
+    def _encode(self, waveforms: Sequence[np.ndarray | None]) -> list[torch.Tensor]:
+        import torch
+
+        sound = [torch.from_numpy(waveform).to(self.device) for waveform in waveforms if waveform is not None]
+        return objective.encode(self.model, sound)
+
+    def _masks(
+        self, step: Step, chosen: Sequence[int], frames: Sequence[torch.Tensor]
+    ) -> tuple[list[np.ndarray] | None, list[np.ndarray] | None]:
+        config = self.model.config
+        if not getattr(config, "apply_spec_augment", True):
+            return None, None
+        draws = [generator("masks", self.options.seed, step.epoch, index) for index in chosen]
+        times = channels = None
+        if config.mask_time_prob > 0:
+            times = [masking.time_mask(len(frame), config, draw) for frame, draw in zip(frames, draws, strict=True)]
+        if config.mask_feature_prob > 0:
+            channels = [masking.channel_mask(config.hidden_size, config, draw) for draw in draws]
+        return times, channels
+
+    def _end_epoch(self, number: int) -> None:
+        epoch = self.tally.epoch(number)
+        self.spoken = self.tally.spoken
+        self.tally = Tally()
+        if self.judge is not None:
+            found = self.judge.listen(self.model, self.device)
+            epoch = Epoch(**{**asdict(epoch), "valid_loss": found.loss, "valid_wer": found.wer, "valid_cer": found.cer})
+            if (found.wer, found.loss) < self.best.score:
+                weights = {name: value.detach().to("cpu", copy=True) for name, value in self.learned.items()}
+                self.best = Best(number, (found.wer, found.loss), 0, weights)
+            else:
+                self.best.waited += 1
+        self.history.append(epoch)
+
+    def _is_enough(self) -> bool:
+        return 0 < self.options.early_stopping <= self.best.waited
+
+    def _keep(self, epoch_ended: bool) -> None:
+        """Keep the state at the end of each epoch and now and then, as long as that costs little."""
+        started = time.perf_counter()
+        waited = started - self._saved_at
+        if waited < self._save_cost / SAVE_SHARE or not (epoch_ended or waited >= SAVE_EVERY):
+            return
+        self._save()
+        self._saved_at = time.perf_counter()
+        self._save_cost = self._saved_at - started
+
+    def _save(self) -> None:
+        if self.saved is None:
+            return
+        tensors = {f"learned.{name}": value for name, value in self.learned.items()}
+        for name, value in self.learned.items():
+            for key, moment in self.optimizer.state[value].items():
+                tensors[f"{key}.{name}"] = moment
+        tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
+        best = {"epoch": self.best.epoch, "score": self.best.score, "waited": self.best.waited}
+        numbers = {
+            "step": self.done,
+            "steps": self.steps,
+            "history": [asdict(epoch) for epoch in self.history],
+            "tally": asdict(self.tally),
+            "spoken": self.spoken,
+            "seconds": self.seconds_before + time.perf_counter() - self._begun,
+            "curve": asdict(self.curve),
+            "best": best,
+        }
+        self.saved.save(numbers, tensors)
+
+    def go_on_from(self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        """Take up the state that an earlier run kept: the next step is the one that it would have taken."""
+        import torch
+
+        with torch.no_grad():
+            for name, value in self.learned.items():
+                value.copy_(tensors[f"learned.{name}"])
+                # A layer that was dropped in every step so far, or a mask that is not used, has no moments yet.
+                self.optimizer.state[value] = {
+                    key: tensors[f"{key}.{name}"].to(self.device)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                    if f"{key}.{name}" in tensors
+                }
+        self.done = numbers["step"]
+        self.history = [Epoch(**epoch) for epoch in numbers["history"]]
+        self.tally = Tally(**numbers["tally"])
+        self.spoken = numbers["spoken"]
+        self.seconds_before = numbers["seconds"]
+        self.curve = Curve(**numbers["curve"])
+        weights = {name: tensors[f"best.{name}"] for name in self.learned if f"best.{name}" in tensors}
+        best = numbers["best"]
+        self.best = Best(best["epoch"], (best["score"][0], best["score"][1]), best["waited"], weights)

@@ -1,0 +1,77 @@
+"""Texts to learn from in; the rows that a checkpoint's vocabulary cannot spell out, as an error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.families.wav2vec2.model_facts import Facts, facts
+from thanosql.models.text import Normalizer
+from thanosql.models.training.vocabulary_builder import spelling
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
+    from thanosql.models.base import TrainOptions
+    from thanosql.models.ctc.vocabulary import Vocabulary
+
+
+def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
+    """The normalizer saved with a checkpoint, or the one that its vocabulary asks for."""
+    folder = checkpoints.open(checkpoint, settings).folder
+    return Normalizer.read(folder, checkpoints.read_vocabulary(folder))
+
+
+def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+    """Check texts (row number, text) against the vocabulary that the options make; nothing is loaded for it.
+
+    Raises ThanoSQLDataError with the rows that hold characters which the vocabulary lacks after normalization, since
+    they would be learned as unknown; ThanoSQLModelError when the checkpoint has no vocabulary and none is made.
+    """
+    numbered = list(texts)
+    folder = checkpoints.open(checkpoint, settings).folder
+    spelt = spelling(folder, (text for _, text in numbered), options)
+    rows: list[dict[str, Any]] = []
+    counts: Counter[str] = Counter()
+    for row, text in numbered:
+        if missing := spelt.vocabulary.missing(spelt.normalizer.normalize(text)):
+            rows.append({"row": row, "text": repr(_shortened(text)), "characters": repr(_shortened(missing))})
+            counts.update(missing)
+    if rows:
+        shown = " ".join(letter if letter != " " else "(space)" for letter, _ in counts.most_common(40))
+        raise ThanoSQLDataError(
+            f"{len(rows):,} texts hold characters that the model's vocabulary lacks: {shown}",
+            rows=rows,
+            hint=_cure(counts, spelt.vocabulary, options),
+        )
+
+
+def spelled(checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Facts:
+    """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
+    known = facts(checkpoints.open(checkpoint, settings).folder)
+    spelt = spelling(known.folder, texts, options)
+    made = options.vocabulary != "keep"
+    return replace(
+        known,
+        vocabulary=spelt.vocabulary,
+        normalizer=spelt.normalizer,
+        base_vocabulary=known.vocabulary if made else None,
+    )
+
+
+def _cure(counts: Counter[str], vocabulary: Vocabulary, options: TrainOptions) -> str:
+    if vocabulary.delimiter in counts:
+        return f"The sign {vocabulary.delimiter} stands between words: write the texts without it."
+    if all(letter.swapcase() in vocabulary.characters for letter in counts):
+        return "The vocabulary has them in the other case: normalizer='auto' folds the texts to it."
+    return (
+        "Write them as they are spoken (5 → five), have them learned as new characters with vocabulary='extend', leave "
+        "these rows out with on_error='skip', or choose a base that has them."
+    )
+
+
+def _shortened(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,114 @@
+"""A model and examples it does not learn from in; its loss, WER and CER on them out. And which examples those are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models import metrics
+from thanosql.models.families.wav2vec2 import objective
+from thanosql.models.training import batches
+from thanosql.models.training.examples import Example, Waveforms, read_ahead
+from thanosql.models.training.seeding import generator
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from thanosql.models.ctc.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The mean CTC loss of the utterances; WER and CER as fractions."""
+
+    loss: float
+    wer: float
+    cer: float
+
+
+def hold_out(
+    examples: Sequence[Example], share: float, seed: int, *, grouped: bool = False
+) -> tuple[list[Example], list[Example]]:
+    """The examples to learn from and those to validate with, at least one of each, in the order they came.
+
+    When `grouped`, whole groups are held out, as many as come closest to the share. Raises ThanoSQLDataError when all
+    are of one group, and for a single example.
+    """
+    if not share:
+        return list(examples), []
+    if len(examples) < 2:
+        raise ThanoSQLDataError(
+            "There is one row alone that can be learned from: none can be held out.",
+            hint="Leave valid_split out, or name rows to validate on with valid_query.",
+        )
+    if grouped:
+        chosen = _groups(examples, share * len(examples), seed)
+        held = {index for index, example in enumerate(examples) if example.group in chosen}
+    else:
+        count = min(max(1, round(share * len(examples))), len(examples) - 1)
+        held = set(generator("validation", seed).permutation(len(examples))[:count].tolist())
+    return (
+        [example for index, example in enumerate(examples) if index not in held],
+        [example for index, example in enumerate(examples) if index in held],
+    )
+
+
+def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
+    """Groups in random order, each taken where that brings the number of examples closer to `wanted`."""
+    sizes = Counter(example.group for example in examples)
+    if len(sizes) < 2:
+        raise ThanoSQLDataError(
+            f"All {len(examples):,} rows that can be learned from are of one group, {next(iter(sizes))}: none can be "
+            "held out.",
+            hint="valid_group needs rows of at least two groups; valid_split without it holds out single rows.",
+        )
+    names = sorted(sizes)
+    order = [names[index] for index in generator("validation", seed).permutation(len(names))]
+    chosen: set[str] = set()
+    count = 0
+    for name in order:
+        closer = abs(count + sizes[name] - wanted) < abs(count - wanted)
+        if closer and len(chosen) < len(names) - 1:
+            chosen.add(name)
+            count += sizes[name]
+    # Where every group is far larger than the share, the smallest stands for it.
+    return chosen or {min(names, key=lambda name: sizes[name])}
+
+
+class Judge:
+    """Listens to the held-out examples, as they were recorded."""
+
+    def __init__(
+        self, examples: Sequence[Example], waveforms: Waveforms, vocabulary: Vocabulary, max_seconds: float
+    ) -> None:
+        self._examples = examples
+        self._waveforms = waveforms
+        self._vocabulary = vocabulary
+        self._passes = batches.split([example.seconds for example in examples], max_seconds)
+
+    def listen(self, model: Any, device: torch.device) -> Validation:
+        """The model as it is now, in float32 and evaluation mode; it is left in that mode."""
+        import torch
+
+        model.eval()
+        heard: dict[int, str] = {}
+        loss = 0.0
+        with torch.inference_mode():
+            for indices, waveforms in read_ahead(self._read, self._passes):
+                sound = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
+                logits, lengths = objective.frame_logits(model, objective.encode(model, sound))
+                labels = [self._examples[index].labels for index in indices]
+                loss += float(objective.ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
+                best = logits.argmax(-1).cpu()
+                for place, index in enumerate(indices):
+                    heard[index] = self._vocabulary.decode(best[place, : int(lengths[place])].tolist())
+        texts = [example.text for example in self._examples]
+        scores = metrics.score(texts, [heard[index] for index in range(len(texts))])
+        return Validation(loss / len(texts), scores.wer, scores.cer)
+
+    def _read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        return [self._waveforms.get(index, 0) for index in indices]

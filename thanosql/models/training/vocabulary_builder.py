@@ -1,0 +1,73 @@
+"""A base's folder, the texts to learn and the options in; the vocabulary and the normalizer that are trained out.
+
+No torch: CHECK asks for them as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary
+from thanosql.models.families.wav2vec2.checkpoint import read_vocabulary
+from thanosql.models.text import Normalizer
+
+if TYPE_CHECKING:
+    from thanosql.models.base import TrainOptions
+
+PLAIN = Normalizer(case="lower", keep="'")  # where no base says how texts are folded
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """`added` are the characters of the vocabulary that the base's own has not, sorted; all of them where it has none."""
+
+    vocabulary: Vocabulary
+    normalizer: Normalizer
+    added: tuple[str, ...] = ()
+
+
+def spelling(folder: Path, texts: Iterable[str], options: TrainOptions) -> Spelling:
+    """What `options.vocabulary` and `options.normalizer` make of a base and the texts.
+
+    'extend' puts new characters behind the base's tokens, which keep their numbers. 'rebuild' is the blank (`<pad>`),
+    `<unk>`, `|` between words, and the texts' characters, sorted. Neither takes up the sign between words as a letter.
+    Raises ThanoSQLModelError for a base without a vocabulary, unless one is made.
+    """
+    has_one = (folder / VOCABULARY_FILE).is_file()
+    if not has_one and options.vocabulary != "rebuild":
+        raise ThanoSQLModelError(
+            f"{folder.name} is a pretrained model without a vocabulary.",
+            hint="Have one made from the texts, vocabulary='rebuild', or name a model with a CTC head.",
+        )
+    base = read_vocabulary(folder) if has_one else None
+    normalizer = folded(Normalizer.read(folder, base) if base is not None else PLAIN, options)
+    if base is None or options.vocabulary == "rebuild":
+        return _rebuilt(base, normalizer, texts)
+    if options.vocabulary == "keep":
+        return Spelling(base, normalizer)
+    missing = {letter for text in texts for letter in base.missing(normalizer.normalize(text))}
+    added = tuple(sorted(missing - {base.delimiter}))
+    tokens = (*base.tokens, *(base.delimiter if letter == " " else letter for letter in added))
+    return Spelling(replace(base, tokens=tokens), normalizer, added)
+
+
+def folded(normalizer: Normalizer, options: TrainOptions) -> Normalizer:
+    """A base's normalizer as `options.normalizer` has it."""
+    if options.normalizer == "lower":
+        return replace(normalizer, case="lower")
+    if options.normalizer == "upper":
+        return replace(normalizer, case="upper")
+    return replace(normalizer, case="keep", punctuation="keep") if options.normalizer == "none" else normalizer
+
+
+def _rebuilt(base: Vocabulary | None, normalizer: Normalizer, texts: Iterable[str]) -> Spelling:
+    letters = sorted({letter for text in texts for letter in normalizer.normalize(text)} - {" ", "|"})
+    vocabulary = Vocabulary(("<pad>", "<unk>", "|", *letters), bos=None, eos=None)
+    # An apostrophe that the model never learns must not stand in the texts that it is given later.
+    normalizer = replace(normalizer, keep="".join(sign for sign in normalizer.keep if sign in letters))
+    known = base.characters if base is not None else frozenset[str]()
+    return Spelling(vocabulary, normalizer, tuple(letter for letter in letters if letter not in known))
