@@ -55,6 +55,8 @@ class CursorSnapshot(Snapshot):
             connection.values("SELECT o, format_type(o::oid, NULL) FROM unnest(%s::bigint[]) o", sorted(set(oids)))
         )
         self.columns = tuple(Column(name, named[oid]) for name, oid in self._fields[1:])
+        ((timeout,),) = connection.values("SELECT current_setting('idle_session_timeout', true)")
+        self._stay_awake(timeout)
         # A cursor tells how far it moved, never how long it is.
         self.rows = int(connection.execute(f"MOVE FORWARD ALL IN {self._cursor}").status.split()[-1])
 
@@ -98,12 +100,13 @@ class CursorSnapshot(Snapshot):
 
     def close(self) -> None:
         self._kept.clear()
-        if self._connection.open and not self._connection.failed:
-            self._connection.execute(f"CLOSE {self._cursor}")
+        self._connection.attempt(f"CLOSE {self._cursor}", *self._restore)
+        self._restore = ()
 
     def _fetch(self, after: int, count: int) -> Answer:
-        self._connection.execute(f"MOVE ABSOLUTE {after} IN {self._cursor}")
-        return self._connection.execute(f"FETCH FORWARD {count} FROM {self._cursor}", casts=casts())
+        with self._connection.turn:
+            self._connection.execute(f"MOVE ABSOLUTE {after} IN {self._cursor}")
+            return self._connection.execute(f"FETCH FORWARD {count} FROM {self._cursor}", casts=casts())
 
     def _refuse(self, where: str) -> NoReturn:
         raise ThanoSQLDatabaseError(

@@ -17,6 +17,7 @@ from thanosql.engine.postgres.query_errors import means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, replace
 from thanosql.engine.postgres.snapshot import CreationRefused, Snapshot
 from thanosql.engine.postgres.target import Target
+from thanosql.engine.postgres.turn import Turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,11 +40,12 @@ class Database:
     """A session in PostgreSQL: one connection, opened when first needed, kept until `close`; autocommit.
 
     `url` is SQLAlchemy's (postgresql://user:password@host:port/database); `lock_timeout` is how many seconds a
-    replacement waits for other sessions. Use it from one thread; `cancel` may be called from any.
+    replacement waits for other sessions. Any thread may ask; one waits for the other (`connection`), and `turn` is the
+    lock of those who share it. `cancel` waits for nobody.
     """
 
-    def __init__(self, url: str, *, lock_timeout: float = 5.0) -> None:
-        self._connection = Connection(url, lock_timeout=lock_timeout)
+    def __init__(self, url: str, *, lock_timeout: float = 5.0, turn: Turn | None = None) -> None:
+        self._connection = Connection(url, lock_timeout=lock_timeout, turn=turn)
 
     def run(self, sql: SQL, at_once: int | None = None) -> pd.DataFrame | str:
         """Run any SQL as written: what has rows gives a DataFrame (types: `frames`), anything else its status.
@@ -52,13 +54,14 @@ class Database:
         the server cannot be reached or was lost. Where PostgreSQL expects more rows of a query than `at_once`, they
         stay with the server until the frame is used (`held_frame`).
         """
-        close_unwanted(self._connection)
-        if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
-            from thanosql.engine.postgres.held_frame import HeldFrame
+        with self._connection.turn:
+            close_unwanted(self._connection)
+            if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
+                from thanosql.engine.postgres.held_frame import HeldFrame
 
-            return held.frame() if held.count <= at_once else HeldFrame(held)
-        answer = self._connection.execute(sql, casts=casts())
-        return answer.status if answer.fields is None else as_frame(self._connection, answer)
+                return held.frame() if held.count <= at_once else HeldFrame(held)
+            answer = self._connection.execute(sql, casts=casts())
+            return answer.status if answer.fields is None else as_frame(self._connection, answer)
 
     def snapshot(self, query: SQL) -> Snapshot:
         """Run a query once, READ ONLY, and keep its rows on the server; a context manager.
@@ -66,13 +69,14 @@ class Database:
         Where temporary tables are refused (a replica, no TEMP privilege) the rows are kept by a server-side cursor: all
         works but `replace` and `into_temporary`.
         """
-        close_unwanted(self._connection)
-        try:
-            return Snapshot(self._connection, query)
-        except CreationRefused as refused:
-            if not means_no_temporary_tables(self._connection, refused.cause):
-                raise refused.cause from refused.cause.__cause__
-            return CursorSnapshot(self._connection, query, refused.cause)
+        with self._connection.turn:
+            close_unwanted(self._connection)
+            try:
+                return Snapshot(self._connection, query)
+            except CreationRefused as refused:
+                if not means_no_temporary_tables(self._connection, refused.cause):
+                    raise refused.cause from refused.cause.__cause__
+                return CursorSnapshot(self._connection, query, refused.cause)
 
     def replace(self, *replacements: Replacement) -> list[int]:
         """Put what `Snapshot.replacing` gave in its targets' places, all in one transaction; the rows of each.
@@ -95,9 +99,8 @@ class Database:
         return table
 
     def drop_temporary(self, name: str) -> None:
-        """Drop what `temporary` or `into_temporary` made; nothing happens if it is gone, or the connection is."""
-        if self._connection.open and not self._connection.failed:
-            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+        """Drop what `temporary` or `into_temporary` made, if it is there and the connection is. Raises nothing."""
+        self._connection.attempt(f"DROP TABLE IF EXISTS {name}")
 
     def tables(self) -> list[Table]:
         """What stands in the schemas that are not PostgreSQL's own and that this role may use, by schema and name."""
@@ -123,7 +126,7 @@ class Database:
         self._connection.cancel()
 
     def close(self) -> None:
-        """End the session: its temporary tables and an open transaction go with it."""
+        """End the session: its temporary tables and an open transaction go with it. Raises nothing."""
         self._connection.close()
 
     def __enter__(self) -> Self:

@@ -31,6 +31,7 @@ class Held:
 
     def __init__(self, connection: Connection, cursor: str) -> None:
         self._connection = connection
+        self.turn = connection.turn
         self._session = connection.raw
         self._cursor = cursor
         weakref.finalize(self, connection.unwanted.append, cursor)  # no SQL in the collector's time
@@ -46,15 +47,16 @@ class Held:
         return as_frame(self._connection, self._fetch("ALL"))
 
     def _fetch(self, count: str) -> Answer:
-        if not self._connection.is_still(self._session):
-            raise _gone("The connection that held the rows of this result has ended.")
-        try:
-            self._connection.execute(f"MOVE ABSOLUTE 0 IN {self._cursor}")
-            return self._connection.execute(f"FETCH FORWARD {count} FROM {self._cursor}", casts=casts())
-        except ThanoSQLDatabaseError as error:
-            if error.sqlstate != NO_SUCH_CURSOR:
-                raise
-            raise _gone("The rows of this result were let go by CLOSE ALL or DISCARD ALL.") from error
+        with self.turn:
+            if not self._connection.is_still(self._session):
+                raise _gone("The connection that held the rows of this result has ended.")
+            try:
+                self._connection.execute(f"MOVE ABSOLUTE 0 IN {self._cursor}")
+                return self._connection.execute(f"FETCH FORWARD {count} FROM {self._cursor}", casts=casts())
+            except ThanoSQLDatabaseError as error:
+                if error.sqlstate != NO_SUCH_CURSOR:
+                    raise
+                raise _gone("The rows of this result were let go by CLOSE ALL or DISCARD ALL.") from error
 
 
 def hold(connection: Connection, *query: str | SQL) -> Held:
@@ -95,7 +97,7 @@ def close_unwanted(connection: Connection) -> None:
         cursor = connection.unwanted.pop()
         # CLOSE ALL, DISCARD ALL or the end of its session may have taken it.
         if connection.values("SELECT FROM pg_cursors WHERE name = %s", cursor):
-            connection.execute(f"CLOSE {cursor}")
+            connection.attempt(f"CLOSE {cursor}")
 
 
 def held_by(value: Any) -> Held | None:

@@ -24,8 +24,10 @@ class HeldFrame(pd.DataFrame):
     def _mgr(self) -> Any:
         held = self.__dict__.get("_held")
         if held is not None:
-            self.__dict__["_here"] = held.frame()._mgr
-            self.__dict__["_held"] = None
+            with held.turn:  # another thread may have brought them while this one waited
+                if self.__dict__["_held"] is not None:
+                    self.__dict__["_here"] = held.frame()._mgr
+                    self.__dict__["_held"] = None
         return self.__dict__["_here"]
 
     @_mgr.setter

@@ -3,13 +3,15 @@ one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.rendering import Place, position
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
+# What a server says that ends a session; functions of users may raise it too.
 LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
 
 CURES = {
@@ -20,11 +22,9 @@ CURES = {
 }
 
 
-def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabaseError | ThanoSQLConnectionError:
+def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabaseError:
     """A psycopg2 error as ours: the message in PostgreSQL's words, its detail, its hint and ours, the place in the
     source."""
-    if error.pgcode in LOST_STATES:
-        return lost(error)
     diagnosis = error.diag
     primary = diagnosis.message_primary or str(error).strip() or type(error).__name__
     if error.pgcode is None and "COPY" in primary:
@@ -48,6 +48,16 @@ def lost(error: BaseException) -> ThanoSQLConnectionError:
         f"The connection to the database was lost: {said}",
         hint="The next statement connects anew. Settings, temporary tables and an open transaction are gone.",
     )
+
+
+@contextlib.contextmanager
+def with_what_is_saved(saved: Callable[[], str]) -> Iterator[None]:
+    """Say in the error for a lost connection what is saved all the same and how to go on, as `saved` gives it then."""
+    try:
+        yield
+    except ThanoSQLConnectionError as error:
+        error.hint = "\n".join(part for part in (saved(), error.hint) if part)
+        raise
 
 
 def unreachable(error: BaseException, where: Any) -> ThanoSQLConnectionError:

@@ -18,7 +18,7 @@ from thanosql.engine.postgres import replacement
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.naming import Column, fresh, quoted, too_long
+from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long
 from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained
 from thanosql.engine.postgres.target import Target, find, state_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
@@ -43,6 +43,7 @@ class Snapshot:
 
     columns: tuple[Column, ...]
     rows: int
+    _restore: tuple[str, ...] = ()  # what is set back when it closes
 
     def __init__(self, connection: Connection, query: SQL) -> None:
         """Run the query. Raises ThanoSQLDatabaseError for what PostgreSQL refuses, with the position in the source."""
@@ -87,11 +88,19 @@ class Snapshot:
             self.rows = run(f"INSERT INTO {self._table} SELECT q.*, row_number() OVER () FROM (", query, "\n) q").count
         # What a query reads, through views and functions too, it has locked.
         locked = self._connection.values(
-            "SELECT relation::bigint FROM pg_locks WHERE locktype = 'relation' AND pid = pg_backend_pid()"
+            "SELECT relation::bigint, current_setting('idle_session_timeout', true) FROM pg_locks"
+            " WHERE locktype = 'relation' AND pid = pg_backend_pid()"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        self._read = frozenset(oid for (oid,) in locked)
+        self._read = frozenset(oid for oid, _ in locked)
+        self._stay_awake(*{timeout for _, timeout in locked})
         self._read_before = frozenset().union(*(self._connection.read_by.get(oid, ()) for oid in self._read))
+
+    def _stay_awake(self, timeout: str | None) -> None:
+        """Nothing is asked of the server while a model computes: that is no reason to end the session meanwhile."""
+        if timeout not in (None, "0"):
+            self._connection.execute("SET idle_session_timeout = 0")
+            self._restore = (f"SET idle_session_timeout = {literal(str(timeout))}",)
 
     def column(self, name: str, *, option: str) -> Column:
         """The query's column of this name: as written, then folded to lower case.
@@ -185,7 +194,7 @@ class Snapshot:
             raise replacement.inside_transaction(table)
         if table in self._targets:
             return self._targets[table]
-        with self._connection.same_moment():
+        with self._connection.turn, self._connection.same_moment():
             target = find(self._connection, table)
             if target.oid in self._read_before:
                 # What it was when the nested statement read it is not known any more.
@@ -220,14 +229,11 @@ class Snapshot:
         return count
 
     def close(self) -> None:
-        """Drop what was kept."""
-        if not self._connection.open:
-            return
-        self._connection.settle()
-        if not self._connection.failed:
-            for table in self._tables:
-                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+        """Drop what was kept. Raises nothing, also when the connection has gone."""
+        drops = (f"DROP TABLE IF EXISTS {table}" for table in self._tables)
+        self._connection.attempt(*drops, *self._restore)
         self._written.clear()
+        self._restore = ()
 
     def __enter__(self) -> Self:
         return self
@@ -235,11 +241,7 @@ class Snapshot:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.close()
-        except ThanoSQLDatabaseError:
-            if error is None:
-                raise
+        self.close()
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """Each column of the result and the expression that it is."""

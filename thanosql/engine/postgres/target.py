@@ -88,13 +88,12 @@ def state_of(connection: Connection, target: Target) -> str:
     change it too.
     """
     assert target.oid is not None
-    ((state,),) = connection.values(
+    state = connection.execute(
         "SELECT concat_ws(' ', count(*), coalesce(sum(hashtextextended(concat(ctid, xmin), 0)::numeric), 0),"
         " (SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid, atttypmod), ',' ORDER BY attnum))"
-        "  FROM pg_attribute WHERE attrelid = %s AND attnum > 0))"
-        f" FROM ONLY {target.quoted}",
-        target.oid,
-    )
+        f"  FROM pg_attribute WHERE attrelid = {target.oid:d} AND attnum > 0))"
+        f" FROM ONLY {target.quoted}"
+    ).value
     return str(state)
 
 

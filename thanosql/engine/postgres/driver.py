@@ -1,0 +1,162 @@
+"""Calls of psycopg2 in, what they give out: they can be interrupted, and what they raise is one of our errors.
+
+What blocks runs in a thread of its own, since libpq holds on to the thread that called it until the server answers: so
+Ctrl-C reaches us at once and is passed on to the server. A process that forks leaves the connection to the parent; the
+child opens one of its own when it first asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.opening import open_session
+from thanosql.engine.postgres.refusals import LOST_STATES, lost, translated
+from thanosql.engine.postgres.rendering import Place
+
+T = TypeVar("T")
+OURS = SQL(())  # what the user did not write has no place in the source
+log = logging.getLogger(__name__)
+
+
+class Driver:
+    """A psycopg2 connection, opened when first needed and again when it was lost. For one thread at a time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._raw: Any = None
+        self._worker: ThreadPoolExecutor | None = None
+        _living.add(self)
+
+    @property
+    def open(self) -> bool:
+        return self._raw is not None and not self._raw.closed
+
+    @property
+    def raw(self) -> Any:
+        """The psycopg2 connection. Raises ThanoSQLConnectionError when the server cannot be reached."""
+        if not self.open:
+            self._raw = self._interruptible(lambda: open_session(self._url), cancel=False)
+        return self._raw
+
+    @property
+    def status(self) -> int | None:
+        """Where the transaction is, as psycopg2 counts; None without a connection."""
+        return self._raw.info.transaction_status if self.open else None
+
+    def parameter(self, name: str) -> str:
+        """One of the settings that the server reports of itself; empty without a connection."""
+        return str(self._raw.info.parameter_status(name)) if self.open else ""
+
+    def run(self, work: Callable[[], T], sql: SQL = OURS, places: Sequence[Place] = ()) -> T:
+        """Do it; an error's place is in the source of `sql`, of which `places` were sent."""
+        with self._translating(sql, places):
+            return self._interruptible(work)
+
+    def start(self, work: Callable[[Any], None]) -> Future[None]:
+        """Begin to do it with the connection, and come back at once; `finish` waits for it."""
+        return self._apart.submit(work, self.raw)
+
+    def finish(self, future: Future[None]) -> None:
+        """Wait for what was started. Raises what stopped it."""
+        with self._translating(OURS, ()):
+            self._awaited(future)
+
+    def cancel(self) -> None:
+        """Stop what the server is doing; callable from any thread, and waits for nobody."""
+        raw = self._raw
+        if raw is not None:
+            with contextlib.suppress(Exception):  # gone already: then there is nothing to stop
+                raw.cancel()
+
+    def close(self) -> None:
+        """End the connection. Raises nothing."""
+        raw, worker = self._raw, self._worker
+        self.forget()
+        if raw is not None:
+            with contextlib.suppress(Exception):
+                raw.close()
+        if worker is not None:
+            worker.shutdown(wait=False)
+
+    def forget(self) -> None:
+        """Let go of the connection without a word to the server."""
+        self._raw, self._worker = None, None
+
+    def notices(self) -> list[str]:
+        """What the server remarked on since the last call."""
+        said = [notice.strip() for notice in self._raw.notices] if self.open else []
+        if said:
+            del self._raw.notices[:]
+        return said
+
+    @contextlib.contextmanager
+    def _translating(self, sql: SQL, places: Sequence[Place]) -> Iterator[None]:
+        import psycopg2
+
+        raw = self._raw
+        try:
+            yield
+        except psycopg2.Error as error:
+            if raw.closed or (error.pgcode in LOST_STATES and not _answers(raw)):
+                self._raw = None
+                raise lost(error) from error
+            raise translated(error, sql, places) from error
+        finally:
+            for notice in self.notices():
+                log.info(notice)
+
+    def _interruptible(self, work: Callable[[], T], *, cancel: bool = True) -> T:
+        if threading.current_thread() is not threading.main_thread():
+            return work()  # no signal reaches it there
+        return self._awaited(self._apart.submit(work), cancel=cancel)
+
+    @property
+    def _apart(self) -> ThreadPoolExecutor:
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="thanosql-postgres")
+        return self._worker
+
+    def _awaited(self, future: Future[T], *, cancel: bool = True) -> T:
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            if cancel:
+                self.cancel()
+                with contextlib.suppress(Exception):
+                    future.result()
+            raise
+
+
+def _answers(raw: Any) -> bool:
+    """Whether anyone is at the other end: a function of the user's may raise what a closing server says."""
+    import psycopg2
+
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.errors.InFailedSqlTransaction:
+        return True
+    except psycopg2.Error:
+        return False
+    return True
+
+
+_living: weakref.WeakSet[Driver] = weakref.WeakSet()
+
+
+def _in_a_child() -> None:
+    # psycopg2 says nothing to the server for a connection that another process opened and that is merely let go.
+    for driver in list(_living):
+        driver.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_child)

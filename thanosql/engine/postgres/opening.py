@@ -1,0 +1,80 @@
+"""A database URL in, an open psycopg2 connection set up as a session of ours out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thanosql.engine.postgres.refusals import unreachable
+from thanosql.errors import ThanoSQLConnectionError
+
+OLDEST = 130_000  # PostgreSQL 13
+TEMP_BUFFERS = "64MB"  # at least, of the server's memory; taken when temporary tables need it
+# What libpq is told where the URL says nothing of it, in seconds. Firewalls forget a silent connection after minutes,
+# and a model may compute for hours: a probe every half a minute keeps it, and tells within two that it has gone.
+PARAMETERS = {
+    "connect_timeout": "10",
+    "application_name": "thanosql",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "15",
+    "keepalives_count": "6",
+}
+# Joins of a statement's temporary tables take a tenth less with more than the 8 MB that PostgreSQL has by itself. A
+# session that computes is idle for the server, and is not to be ended for it; a setting that is not there is left out.
+SETTINGS = f"""
+SELECT set_config(name, wanted, false) FROM (VALUES
+    ('temp_buffers', '{TEMP_BUFFERS}'), ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0')
+) v(name, wanted)
+WHERE CASE name WHEN 'temp_buffers' THEN pg_size_bytes(current_setting(name)) < pg_size_bytes(wanted)
+    ELSE current_setting(name, true) <> wanted END
+"""
+
+
+def open_session(url: str) -> Any:
+    """The connection, in autocommit and UTF-8. `url` is SQLAlchemy's.
+
+    Raises ThanoSQLConnectionError for a URL that cannot be read, a server that cannot be reached or is too old.
+    """
+    import psycopg2
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.pool import NullPool
+
+    if url.startswith("postgres://"):
+        url = "postgresql://" + url.removeprefix("postgres://")
+    try:
+        where = sqlalchemy.make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ThanoSQLConnectionError(
+            "The database URL cannot be read.", hint="It looks like postgresql://user:password@host:5432/database."
+        ) from error
+    if where.get_backend_name() != "postgresql":
+        raise ThanoSQLConnectionError(
+            f"ThanoSQL works on PostgreSQL; the database URL names {where.get_backend_name()}.",
+            hint="It looks like postgresql://user:password@host:5432/database.",
+        )
+    where = where.set(drivername="postgresql+psycopg2")
+    where = where.update_query_dict({name: said for name, said in PARAMETERS.items() if name not in where.query})
+    try:
+        engine = sqlalchemy.create_engine(
+            where, poolclass=NullPool, isolation_level="AUTOCOMMIT", use_native_hstore=False
+        )
+        raw = _driver_connection(engine)
+    except (sqlalchemy.exc.SQLAlchemyError, psycopg2.Error) as error:
+        raise unreachable(error, where) from error
+    if raw.server_version < OLDEST:
+        version = raw.server_version // 10_000
+        raw.close()
+        raise ThanoSQLConnectionError(f"ThanoSQL needs PostgreSQL 13 or newer; this server is version {version}.")
+    return raw
+
+
+def _driver_connection(engine: Any) -> Any:
+    lent = engine.raw_connection()
+    raw = lent.driver_connection
+    lent.detach()  # ours to close: a statement's temporary tables live as long as it does
+    raw.autocommit = True
+    raw.set_client_encoding("UTF8")
+    with raw.cursor() as cursor:
+        cursor.execute(SETTINGS)
+    return raw
