@@ -13,11 +13,11 @@ import time
 
 from connected_digits import DIGITS, arguments, prepared
 
-from thanosql.models.base import DecodeOptions
 from thanosql.models.ctc.decoder import decoder
 from thanosql.models.ctc.ngram import NGram
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import score_each
+from thanosql.models.options import DecodeOptions
 
 
 def main() -> None:

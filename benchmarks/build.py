@@ -38,9 +38,10 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 from two_trainers import Measured, Rows, Turns, run_ours, run_trainer, told
 
 from thanosql.models import audio, metrics
-from thanosql.models.base import SAMPLING_RATE, TrainOptions, TranscribeOptions
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.families.wav2vec2 import checkpoint, recognizer
+from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.registry import ASSETS, BASES
 from thanosql.models.text import Normalizer
 

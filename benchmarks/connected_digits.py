@@ -17,10 +17,12 @@ import numpy as np
 
 from thanosql.config import Settings
 from thanosql.models.audio import read
-from thanosql.models.base import SAMPLING_RATE, TrainingUtterance, TrainOptions, TranscribeOptions
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.families import wav2vec2
+from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.registry import BASES
+from thanosql.models.results import TrainingUtterance
 from thanosql.models.text import Normalizer
 
 FSDD = Path(__file__).resolve().parents[2] / "shared" / "data" / "fsdd"

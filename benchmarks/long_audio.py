@@ -25,7 +25,7 @@ import soundfile
 import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.models import audio
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.datasets import DATASETS
 
 RECORDINGS = 40

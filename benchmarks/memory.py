@@ -34,7 +34,8 @@ import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.models.audio import AudioInfo
 from thanosql.models.audio.access import AudioAccess
-from thanosql.models.base import TranscribeOptions, Transcript
+from thanosql.models.options import TranscribeOptions
+from thanosql.models.results import Transcript
 
 GOAL_MEGABYTES = 200.0
 COMPARED = (10_000, 1_000_000)

@@ -37,11 +37,12 @@ import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
 from thanosql.models import audio
-from thanosql.models.base import SAMPLING_RATE, TranscribeOptions
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.datasets import DATASETS
 from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2.model_facts import Facts
 from thanosql.models.families.wav2vec2.products import Product
+from thanosql.models.options import TranscribeOptions
 
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

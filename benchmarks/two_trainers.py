@@ -21,8 +21,10 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 from transformers.utils import logging
 
-from thanosql.models.base import SAMPLING_RATE, TrainingProgress, TrainingUtterance, TrainOptions
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.options import TrainOptions
+from thanosql.models.results import TrainingProgress, TrainingUtterance
 from thanosql.models.text import Normalizer
 from thanosql.models.training import batches, loop, schedule
 from thanosql.models.training.seeding import generator

@@ -28,7 +28,7 @@ from thanosql.engine.language.heads import SHAPES
 from thanosql.engine.language.options import Declared, describe
 from thanosql.engine.postgres import frames
 from thanosql.engine.statements.build_model import ModelReport
-from thanosql.models.base import TrainOptions
+from thanosql.models.options import TrainOptions
 from thanosql.models.registry import ASSETS, BASES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"

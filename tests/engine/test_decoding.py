@@ -164,9 +164,9 @@ def test_a_row_that_cannot_be_read_has_no_words(session: Session) -> None:
 
 def test_the_beam_is_that_over_the_models_log_probabilities(session: Session) -> None:
     from thanosql.models.audio import read
-    from thanosql.models.base import TranscribeOptions
     from thanosql.models.ctc.beam import search
     from thanosql.models.families import wav2vec2
+    from thanosql.models.options import TranscribeOptions
     from thanosql.models.registry import BASES
 
     recognizer = wav2vec2.load(BASES["Wav2Vec2Tiny"].checkpoint, session.settings, TranscribeOptions(device="cpu"))

@@ -22,10 +22,11 @@ from thanosql.engine import kept, recipes
 from thanosql.engine.language.options import describe
 from thanosql.engine.session import Session
 from thanosql.engine.statements.predict import PredictOptions
-from thanosql.models.base import TranscribeOptions, Transcript
-from thanosql.models.ctc.decoder import Hearing
+from thanosql.models.ctc.decoder import TimedTranscript
 from thanosql.models.ctc.timestamps import Timed
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.registry import Model
+from thanosql.models.results import Transcript
 
 SECONDS = 2.0
 MODEL = Model("m", "/m", "wav2vec2", "m", key="1")
@@ -297,5 +298,5 @@ def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
 
 
 def test_a_hearing_comes_back_as_it_was() -> None:
-    heard = Hearing("one two", 0.5, (Timed("one", 0.0, 0.5, 0.75), Timed("two", 0.5, 1.0, 1.0)))
-    assert recipes.unpacked(Hearing, json.loads(json.dumps(recipes.packed(heard)))) == heard
+    heard = TimedTranscript("one two", 0.5, (Timed("one", 0.0, 0.5, 0.75), Timed("two", 0.5, 1.0, 1.0)))
+    assert recipes.unpacked(TimedTranscript, json.loads(json.dumps(recipes.packed(heard)))) == heard

@@ -8,8 +8,8 @@ import pytest
 from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.models import registry
-from thanosql.models.base import TranscribeOptions
-from thanosql.models.model_cache import LoadedModels
+from thanosql.models.model_cache import ModelCache
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.store import Store
 
 OPTIONS = TranscribeOptions(device="cpu")
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_model_stays_loaded_until_a_new_version_of_it_comes(store: Store, settings: Settings) -> None:
-    loaded = LoadedModels()
+    loaded = ModelCache()
     save(store, "mine", seed=1)
     model = registry.resolve("mine", False, store, settings)
     first = loaded.recognizer(model, settings, OPTIONS)
@@ -49,8 +49,8 @@ def test_past_the_limit_the_least_recently_used_is_let_go_of(store: Store, setti
     for number, name in enumerate("abc"):
         save(store, name, seed=number)
     models = {name: registry.resolve(name, False, store, settings) for name in "abc"}
-    first = LoadedModels().recognizer(models["a"], settings, OPTIONS)
-    loaded = LoadedModels(limit_bytes=int(2.5 * first.nbytes))
+    first = ModelCache().recognizer(models["a"], settings, OPTIONS)
+    loaded = ModelCache(limit_bytes=int(2.5 * first.nbytes))
     kept = {name: loaded.recognizer(models[name], settings, OPTIONS) for name in "ab"}
     loaded.recognizer(models["a"], settings, OPTIONS)
     loaded.recognizer(models["c"], settings, OPTIONS)

@@ -14,9 +14,10 @@ from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.preflight import RemoteOptions
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import Assessment, DecodeOptions, option
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, character_confusions, confusions, score_each, total
+from thanosql.models.options import DecodeOptions, option
+from thanosql.models.results import Assessment
 from thanosql.models.text import Normalizer
 
 if TYPE_CHECKING:

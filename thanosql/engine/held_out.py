@@ -15,9 +15,10 @@ from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
 from thanosql.engine.preflight import AudioRows, chunk_size, inspect
 from thanosql.engine.texts import references
-from thanosql.models.base import TrainingUtterance, TranscribeOptions
 from thanosql.models.intervals import Difference, paired_difference
 from thanosql.models.metrics import UtteranceScore, score_each, total
+from thanosql.models.options import TranscribeOptions
+from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot

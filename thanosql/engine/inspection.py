@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from thanosql.engine.lineage import row_fingerprints
 from thanosql.engine.planner import Progress
 from thanosql.engine.preflight import MISSING, chunk_size
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot

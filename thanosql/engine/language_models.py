@@ -13,8 +13,8 @@ from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptio
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
-    from thanosql.models.base import DecodeOptions
     from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.models.options import DecodeOptions
     from thanosql.models.registry import Model
 
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")

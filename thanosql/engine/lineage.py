@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment
-from thanosql.models.base import TrainingReport
+from thanosql.models.results import TrainingReport
 from thanosql.version import __version__
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQ
 if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.engine.postgres.database import Database
-    from thanosql.models.model_cache import LoadedModels
+    from thanosql.models.model_cache import ModelCache
     from thanosql.models.registry import Model
     from thanosql.models.store import Store
 
@@ -55,7 +55,7 @@ class Environment:
     settings: Settings
     open_database: Callable[[], Database]
     store: Store
-    loaded: LoadedModels
+    loaded: ModelCache
     statement: str = ""
     source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment, Progress
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import option
+from thanosql.models.options import option
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot

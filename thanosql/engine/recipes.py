@@ -47,7 +47,7 @@ def parameters(query: Query, environment: Environment) -> Iterator[Any]:
 def packed(value: Any) -> Any:
     """A result as JSON has it: a dataclass is the list of its fields.
 
-    >>> from thanosql.models.base import Transcript
+    >>> from thanosql.models.results import Transcript
     >>> packed(Transcript("one two", 0.5)), unpacked(Transcript, ["one two", 0.5])
     (['one two', 0.5], Transcript(text='one two', confidence=0.5))
     """

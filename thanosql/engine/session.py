@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thanosql.engine.language.syntax import Statement
     from thanosql.engine.planner import Environment, Progress
     from thanosql.engine.postgres.database import Database
-    from thanosql.models.model_cache import LoadedModels
+    from thanosql.models.model_cache import ModelCache
     from thanosql.models.store import Store
 
 
@@ -143,10 +143,10 @@ class Session:
         return Store(self.settings.store_folder)
 
     @cached_property
-    def loaded(self) -> LoadedModels:
-        from thanosql.models.model_cache import LoadedModels
+    def loaded(self) -> ModelCache:
+        from thanosql.models.model_cache import ModelCache
 
-        return LoadedModels()
+        return ModelCache()
 
     def close(self) -> None:
         """Close the connection and let go of the loaded models."""

@@ -15,7 +15,7 @@ from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, render
 from thanosql.engine.preflight import refuse_empty, refuse_unfit
 from thanosql.models import precision
-from thanosql.models.base import TrainOptions, TranscribeOptions
+from thanosql.models.options import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot, Target

@@ -17,7 +17,7 @@ from thanosql.engine.planner import Environment
 from thanosql.engine.preflight import access_of, describe, inspect
 from thanosql.engine.texts import references
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import TrainOptions
+from thanosql.models.options import TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.subject import Subject

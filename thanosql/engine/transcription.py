@@ -11,17 +11,19 @@ from thanosql.engine.executors.local import READERS, Memory, Utterance
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.preflight import FETCHES_AT_ONCE, MISSING, AudioRows, chunk_size
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import Assessment, Recognizer, TranscribeOptions, Transcript
+from thanosql.models.base import Recognizer
+from thanosql.models.options import TranscribeOptions
+from thanosql.models.results import Assessment, Transcript
 
 if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.waveform import Waveform
-    from thanosql.models.base import DecodeOptions
     from thanosql.models.ctc.alignment import AlignmentError
     from thanosql.models.ctc.arpa import LanguageModel
-    from thanosql.models.ctc.decoder import Hear, Hearing
+    from thanosql.models.ctc.decoder import Decoder, TimedTranscript
+    from thanosql.models.options import DecodeOptions
     from thanosql.models.registry import Model
 
 T = TypeVar("T")
@@ -80,12 +82,12 @@ def hear(
     language: LanguageModel | None = None,
     *,
     level: str = "word",
-    memory: Memory[Hearing] | None = None,
-) -> Iterator[tuple[int, Hearing | Exception]]:
+    memory: Memory[TimedTranscript] | None = None,
+) -> Iterator[tuple[int, TimedTranscript | Exception]]:
     """As `transcribe`, decoded as `decode` says, with the seconds of each word, character or segment (`level`)."""
     hear = _decoder(model, environment, decode, language, level)
 
-    def work(recognizer: Recognizer, waveforms: list[Waveform], _: list[str | None]) -> list[Hearing]:
+    def work(recognizer: Recognizer, waveforms: list[Waveform], _: list[str | None]) -> list[TimedTranscript]:
         heard = hear(recognizer)
         return [heard(logs) for logs in _log_probabilities(recognizer, waveforms, options)]
 
@@ -102,16 +104,16 @@ def align(
     environment: Environment,
     *,
     level: str = "word",
-) -> Iterator[tuple[int, Hearing | Exception]]:
+) -> Iterator[tuple[int, TimedTranscript | Exception]]:
     """`(row, where its text stands in its audio)`, `texts[row - 1]` being normalized; or what was wrong with either."""
 
     def work(
         recognizer: Recognizer, waveforms: list[Waveform], known: list[str | None]
-    ) -> list[Hearing | AlignmentError]:
+    ) -> list[TimedTranscript | AlignmentError]:
         from thanosql.models.ctc import decoder
         from thanosql.models.ctc.alignment import AlignmentError
 
-        found: list[Hearing | AlignmentError] = []
+        found: list[TimedTranscript | AlignmentError] = []
         step = recognizer.frame_seconds
         for logs, text in zip(_log_probabilities(recognizer, waveforms, options), known, strict=True):
             try:
@@ -127,11 +129,11 @@ def align(
 
 def _decoder(
     model: Model, environment: Environment, decode: DecodeOptions, language: LanguageModel | None, level: str
-) -> Callable[[Recognizer], Hear]:
+) -> Callable[[Recognizer], Decoder]:
     """What gives a recognizer's decoder, made when it is first asked for."""
-    made: list[Hear] = []
+    made: list[Decoder] = []
 
-    def decoder(recognizer: Recognizer) -> Hear:
+    def decoder(recognizer: Recognizer) -> Decoder:
         from thanosql.models import registry
         from thanosql.models.ctc import decoder
 

@@ -9,13 +9,14 @@ from thanosql.models import registry
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
-    from thanosql.models.base import Recognizer, TranscribeOptions
+    from thanosql.models.base import Recognizer
+    from thanosql.models.options import TranscribeOptions
     from thanosql.models.registry import Model
 
 LIMIT_BYTES = 4 * 2**30  # weights kept; the one in use stays whatever its size
 
 
-class LoadedModels:
+class ModelCache:
     """Recognizers by the state of their model: one that was built again, or changed on disk, is loaded anew at once."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:

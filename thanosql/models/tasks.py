@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.audio.access import AudioAccess
-from thanosql.models.base import DecodeOptions, TrainingUtterance, TrainOptions, TranscribeOptions
+from thanosql.models.options import DecodeOptions, TrainOptions, TranscribeOptions
+from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
     from thanosql.models.ctc.ngram import NGram

@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.notebook.markup import Html, element, join
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from thanosql.engine.language.options import bind, describe
 from thanosql.engine.language.parser import parse
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import TrainOptions, TranscribeOptions, option
+from thanosql.models.options import TrainOptions, TranscribeOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from thanosql.config import Settings
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, reading
 from thanosql.models.audio.waveform import LongWaveform
-from thanosql.models.base import TranscribeOptions
 from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2 import preparation
+from thanosql.models.options import TranscribeOptions
 
 
 def noise(samples: int) -> np.ndarray:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.models.ctc.beam import _Beam, search
+from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.ngram import NGram
-from thanosql.models.ctc.shallow_fusion import UNKNOWN_COST, Guidance
-from thanosql.models.ctc.vocabulary import Vocabulary, greedy
+from thanosql.models.ctc.shallow_fusion import UNKNOWN_COST, ShallowFusion
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 SMALL = Vocabulary(("<pad>", "|", "A", "B"))
 LETTERS = Vocabulary(("<pad>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
@@ -67,7 +68,7 @@ def test_at_full_width_it_sums_every_path(seed: int, frames: int) -> None:
 def test_at_full_width_the_guided_best_is_the_best_of_every_text(seed: int, frames: int) -> None:
     logs = log_probabilities(seed, frames, 4)
     model = NGram.of_texts([("A B", 3), ("AB A", 2), ("B", 1)])
-    guidance = Guidance(model, {word: word for word in model.words}, ["BA", "A B"], weight=0.8, hot_weight=3.0)
+    guidance = ShallowFusion(model, {word: word for word in model.words}, ["BA", "A B"], weight=0.8, hot_weight=3.0)
 
     def worth(text: str) -> float:
         context, earned = model.start(), 0.0
@@ -108,7 +109,7 @@ def test_a_word_list_mends_a_slip_of_spelling() -> None:
     logs = spoken("THRES ONE", {4: "E"}, doubt=0.2)
     assert greedy(logs, LETTERS).text == search(logs, LETTERS)[0].text == "THRES ONE"
     model = NGram.of_texts([("THREE", 1), ("ONE", 1), ("TWO", 1)])
-    guidance = Guidance(model, {word: word for word in model.words})
+    guidance = ShallowFusion(model, {word: word for word in model.words})
     assert search(logs, LETTERS, guidance)[0].text == "THREE ONE"
 
 
@@ -116,7 +117,7 @@ def test_pairs_choose_between_words_that_sound_alike() -> None:
     logs = spoken("FOR ME", {2: "X"}, doubt=0.4)
     texts = [("FOX RUNS", 5), ("FOR ME", 5)]
     model = NGram.of_texts(texts)
-    guidance = Guidance(model, {word: word for word in model.words}, weight=1.0)
+    guidance = ShallowFusion(model, {word: word for word in model.words}, weight=1.0)
     assert search(spoken("FOX ME", {2: "R"}), LETTERS)[0].text == "FOX ME"
     assert search(spoken("FOX ME", {2: "R"}), LETTERS, guidance)[0].text == "FOR ME"
     assert search(logs, LETTERS, guidance)[0].text == "FOR ME"
@@ -126,12 +127,12 @@ def test_pairs_choose_between_words_that_sound_alike() -> None:
 def test_a_hot_word_is_heard_where_the_sound_allows_it(hot: str) -> None:
     logs = spoken("A REFOND", {5: "U"}, doubt=0.05)
     assert search(logs, LETTERS)[0].text == "A REFOND"
-    assert search(logs, LETTERS, Guidance(hot_words=[hot]))[0].text == "A REFUND"
-    assert search(spoken("A MELON"), LETTERS, Guidance(hot_words=[hot]))[0].text == "A MELON"
+    assert search(logs, LETTERS, ShallowFusion(hot_words=[hot]))[0].text == "A REFUND"
+    assert search(spoken("A MELON"), LETTERS, ShallowFusion(hot_words=[hot]))[0].text == "A MELON"
 
 
 def test_a_hot_word_counts_as_a_whole_word_only() -> None:
-    guidance = Guidance(hot_words=["FUND"], hot_weight=4.0)
+    guidance = ShallowFusion(hot_words=["FUND"], hot_weight=4.0)
     inside, whole = (search(spoken(text), LETTERS, guidance)[0] for text in ("REFUND", "RE FUND"))
     assert inside.score == pytest.approx(inside.log_probability)
     assert whole.score == pytest.approx(whole.log_probability + 4.0)
@@ -139,14 +140,14 @@ def test_a_hot_word_counts_as_a_whole_word_only() -> None:
 
 def test_a_hot_word_is_no_unknown_word() -> None:
     model = NGram.of_texts([("ONE", 1)])
-    plain = Guidance(model, {"ONE": "ONE"})
-    hot = Guidance(model, {"ONE": "ONE"}, ["SUPERB"], hot_weight=0.0)
+    plain = ShallowFusion(model, {"ONE": "ONE"})
+    hot = ShallowFusion(model, {"ONE": "ONE"}, ["SUPERB"], hot_weight=0.0)
     cost = search(spoken("SUPERB"), LETTERS, hot)[0].score - search(spoken("SUPERB"), LETTERS, plain)[0].score
     assert cost == pytest.approx(UNKNOWN_COST, abs=0.01)
 
 
 def test_memory_does_not_grow_with_the_audio() -> None:
-    beam = _Beam(LETTERS, Guidance(), width=20, margin=25.0)
+    beam = _Beam(LETTERS, ShallowFusion(), width=20, margin=25.0)
     for frame in log_probabilities(0, 200, len(LETTERS.tokens), scale=1.0):
         beam.advance(list(enumerate(frame.tolist()))[:8])
     root = beam.prefixes[0]

@@ -1,4 +1,4 @@
-"""Hearings: the text, its confidence and its words, in every way of decoding."""
+"""Decoders: the text, its confidence and its words, in every way of decoding."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import DecodeOptions
 from thanosql.models.ctc.alignment import AlignmentError
 from thanosql.models.ctc.decoder import aligned, decoder
+from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.ngram import NGram
-from thanosql.models.ctc.vocabulary import Vocabulary, greedy
+from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.options import DecodeOptions
 
 LETTERS = Vocabulary(("<pad>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 LOWERED = Vocabulary(LETTERS.tokens, lower_case=True)

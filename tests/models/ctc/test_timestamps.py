@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.models.ctc.alignment import Span, spans
+from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.timestamps import confidence, timed
-from thanosql.models.ctc.vocabulary import Vocabulary, greedy
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 LETTERS = Vocabulary(("<pad>", "<unk>", "|", "A", "B", "C"), bos=None, eos=None)
 

@@ -8,7 +8,7 @@ import pytest
 from thanosql.engine.language.options import bind
 from thanosql.engine.language.parser import parse
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import TrainOptions
+from thanosql.models.options import TrainOptions
 from thanosql.models.training.augmentation import Augmentation, augment
 from thanosql.models.training.augmentation_config import OFF, chosen
 from thanosql.models.training.seeding import generator

@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict
 
 from thanosql.models.training import loss_history
-from thanosql.models.training.loss_history import Curve
+from thanosql.models.training.loss_history import LossHistory
 
 
 def test_a_long_run_is_a_thousand_points_at_most_each_the_mean_of_its_stretch() -> None:
-    made = Curve()
+    made = LossHistory()
     for step in range(1, 5_001):
         made.add(step, loss=float(step), rate=step / 10)
     points = made.whole()
@@ -19,10 +19,10 @@ def test_a_long_run_is_a_thousand_points_at_most_each_the_mean_of_its_stretch() 
 
 
 def test_a_curve_that_was_kept_in_between_goes_on_as_an_unbroken_one() -> None:
-    unbroken, kept = Curve(), Curve()
+    unbroken, kept = LossHistory(), LossHistory()
     for step in range(1, 1_300):
         unbroken.add(step, loss=1 / step, rate=0.1)
         kept.add(step, loss=1 / step, rate=0.1)
         if step % 97 == 0:
-            kept = Curve(**json.loads(json.dumps(asdict(kept))))
+            kept = LossHistory(**json.loads(json.dumps(asdict(kept))))
     assert kept.whole() == unbroken.whole()

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from tests.models import checkpoints
 from tests.models.training.test_trainer import OPTIONS, same, utterances, weights, whistle
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions
+from thanosql.models.options import TrainOptions
+from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.training import feature_cache, loop, resume
 from thanosql.models.training.trainer import train
 

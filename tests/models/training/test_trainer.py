@@ -15,8 +15,9 @@ import torch
 from tests.models import checkpoints
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import AudioError
-from thanosql.models.base import TrainingProgress, TrainingReport, TrainingUtterance, TrainOptions
 from thanosql.models.families.wav2vec2.checkpoint import load_model
+from thanosql.models.options import TrainOptions
+from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.training import precision, trainer
 from thanosql.models.training.epoch_metrics import Best
 from thanosql.models.training.seeding import generator
@@ -257,16 +258,16 @@ def test_a_device_that_is_not_there_is_an_option_error(base: Path, tmp_path: Pat
 def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_varied(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thanosql.models.families.wav2vec2 import objective
+    from thanosql.models.families.wav2vec2 import training_forward
 
     passes: list[int] = []
-    encode: Callable[..., Any] = objective.encode
+    encode: Callable[..., Any] = training_forward.encode
 
     def counted(model: Any, waveforms: Any) -> Any:
         passes.append(len(waveforms))
         return encode(model, waveforms)
 
-    monkeypatch.setattr(objective, "encode", counted)
+    monkeypatch.setattr(training_forward, "encode", counted)
     run(base, tmp_path / "kept", replace(OPTIONS, augment=False))
     asked = 10  # once it is done, the model is asked for its rows
     assert sum(passes) == 10 + asked
@@ -279,16 +280,16 @@ def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_var
 def test_a_row_of_ten_minutes_among_short_ones_makes_no_forward_pass_longer(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augment: bool
 ) -> None:
-    from thanosql.models.families.wav2vec2 import objective
+    from thanosql.models.families.wav2vec2 import training_forward
 
     passes: list[float] = []
-    logits: Callable[..., Any] = objective.frame_logits
+    logits: Callable[..., Any] = training_forward.frame_logits
 
     def padded(model: Any, features: Any, *masks: Any) -> Any:
         passes.append(len(features) * max(map(len, features)) / 50)
         return logits(model, features, *masks)
 
-    monkeypatch.setattr(objective, "frame_logits", padded)
+    monkeypatch.setattr(training_forward, "frame_logits", padded)
     rows = [
         *utterances(10),
         TrainingUtterance(11, "11.wav", "TEA", 600.0),

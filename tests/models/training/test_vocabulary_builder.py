@@ -13,9 +13,10 @@ from tests.models import checkpoints
 from tests.models.training.test_trainer import OPTIONS, run, utterances, whistle
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError
 from thanosql.models import metrics
-from thanosql.models.base import TrainingUtterance, TrainOptions, TranscribeOptions
 from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2.checkpoint import load_model, read_vocabulary
+from thanosql.models.options import TrainOptions, TranscribeOptions
+from thanosql.models.results import TrainingUtterance
 from thanosql.models.text import Normalizer
 from thanosql.models.training.seeding import generator
 from thanosql.models.training.vocabulary_builder import Spelling, spelling

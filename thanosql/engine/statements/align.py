@@ -25,7 +25,7 @@ from thanosql.engine.subject import Subject, open_rows, settled, subject, writte
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import TranscribeOptions, option
+from thanosql.models.options import TranscribeOptions, option
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target

@@ -24,14 +24,8 @@ from thanosql.engine.subject import Subject, open_rows, subject
 from thanosql.engine.training_rows import TrainingRows, remarks, training_rows
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import (
-    TrainingProgress,
-    TrainingReport,
-    TrainingUtterance,
-    TrainOptions,
-    TranscribeOptions,
-    option,
-)
+from thanosql.models.options import TrainOptions, TranscribeOptions, option
+from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ from thanosql.engine.planner import Environment, Plan, Progress, plan
 from thanosql.engine.postgres import target
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
-from thanosql.models.base import option
+from thanosql.models.options import option
 
 if TYPE_CHECKING:
     from thanosql.engine.files.loading import Source

@@ -80,7 +80,7 @@ def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
 
 
 def _base(model: Model, environment: Environment) -> Iterator[Fact]:
-    from thanosql.models.base import TrainOptions
+    from thanosql.models.options import TrainOptions
     from thanosql.models.registry import BASES, train_defaults
 
     yield "model", "checkpoint", model.checkpoint

@@ -26,7 +26,7 @@ from thanosql.engine.subject import Subject, open_rows, subject, written
 from thanosql.engine.texts import references
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.models import precision
-from thanosql.models.base import TranscribeOptions
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.precision import Check
 
 if TYPE_CHECKING:

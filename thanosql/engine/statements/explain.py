@@ -19,7 +19,7 @@ from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.preflight import access_of
 from thanosql.engine.subject import Subject, settled, subject
 from thanosql.models import precision
-from thanosql.models.base import TrainOptions
+from thanosql.models.options import TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.models.families.wav2vec2.model_facts import Facts

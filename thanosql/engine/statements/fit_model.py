@@ -21,7 +21,7 @@ from thanosql.engine.statements.build_model import (
 )
 from thanosql.engine.subject import Subject, subject
 from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.base import TrainOptions, option
+from thanosql.models.options import TrainOptions, option
 
 
 @dataclass(frozen=True, slots=True)

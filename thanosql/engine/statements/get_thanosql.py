@@ -14,7 +14,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
-from thanosql.models.base import option
+from thanosql.models.options import option
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,16 @@ from thanosql.engine.subject import Subject, open_rows, settled, subject, writte
 from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.base import DecodeOptions, TranscribeOptions, option
+from thanosql.models.options import DecodeOptions, TranscribeOptions, option
 
 if TYPE_CHECKING:
     from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.base import Transcript
     from thanosql.models.ctc.arpa import LanguageModel
-    from thanosql.models.ctc.decoder import Hearing
+    from thanosql.models.ctc.decoder import TimedTranscript
     from thanosql.models.registry import Model
+    from thanosql.models.results import Transcript
 
 TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
@@ -214,8 +214,8 @@ def _keeper(
     """What keeps the predictions until the whole statement, this one inside it or not, is complete."""
     from thanosql.engine import recipes
     from thanosql.engine.kept import FILE, Keeper
-    from thanosql.models.base import Transcript
-    from thanosql.models.ctc.decoder import Hearing
+    from thanosql.models.ctc.decoder import TimedTranscript
+    from thanosql.models.results import Transcript
 
     options = about.options
     guided_by = language_identity(options, language, environment)
@@ -225,7 +225,7 @@ def _keeper(
         environment.statement,
         recipes.recipe(about.model, options, about.how, more=[options.level, guided_by]),
         list(recipes.parameters(statement.query, environment)),
-        Transcript if _is_plain(options) else Hearing,
+        Transcript if _is_plain(options) else TimedTranscript,
         access,
         options.save_seconds,
     )
@@ -262,7 +262,9 @@ def _predictions(plan: PredictPlan, environment: Environment) -> Iterator[tuple[
             raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
 
 
-def _heard(plan: PredictPlan, environment: Environment) -> Iterator[tuple[int, Transcript | Hearing | Exception]]:
+def _heard(
+    plan: PredictPlan, environment: Environment
+) -> Iterator[tuple[int, Transcript | TimedTranscript | Exception]]:
     given = (plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment)
     if _is_plain(plan.options):
         return transcription.transcribe(*given, memory=plan.keeper)

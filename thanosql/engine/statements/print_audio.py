@@ -15,7 +15,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, plan, render
 from thanosql.engine.preflight import refuse_unfit
-from thanosql.models.base import option
+from thanosql.models.options import option
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot

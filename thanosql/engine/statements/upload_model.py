@@ -15,7 +15,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.base import option
+from thanosql.models.options import option
 
 FAMILY = "wav2vec2"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thanosql.models.ctc.shallow_fusion import Guidance, State
+from thanosql.models.ctc.shallow_fusion import ShallowFusion, State
 from thanosql.models.ctc.vocabulary import Vocabulary
 
 MIN_LOG = -6.0  # labels less likely than this in a frame are not followed there; the likeliest always is
@@ -37,7 +37,7 @@ class Hypothesis:
 def search(
     log_probabilities: np.ndarray,
     vocabulary: Vocabulary,
-    guidance: Guidance | None = None,
+    guidance: ShallowFusion | None = None,
     *,
     width: int = 100,
     min_log: float = MIN_LOG,
@@ -52,7 +52,7 @@ def search(
     >>> [(found.text, round(math.exp(found.log_probability), 2)) for found in search(logs, Vocabulary(("<pad>", "A")))]
     [('A', 0.76), ('', 0.24)]
     """
-    beam = _Beam(vocabulary, guidance or Guidance(), width, margin)
+    beam = _Beam(vocabulary, guidance or ShallowFusion(), width, margin)
     for frame in np.asarray(log_probabilities, dtype=np.float64):
         followed = np.flatnonzero(frame >= min(min_log, float(frame.max())))
         beam.advance([(label, value) for label, value in zip(followed.tolist(), frame[followed].tolist())])
@@ -84,7 +84,7 @@ class _Prefix:
 
 
 class _Beam:
-    def __init__(self, vocabulary: Vocabulary, guidance: Guidance, width: int, margin: float) -> None:
+    def __init__(self, vocabulary: Vocabulary, guidance: ShallowFusion, width: int, margin: float) -> None:
         self.vocabulary = vocabulary
         self.guidance = guidance
         self.width = width

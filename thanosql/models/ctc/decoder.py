@@ -10,19 +10,20 @@ from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.ctc import alignment, timestamps
 from thanosql.models.ctc.alignment import AlignmentError
 from thanosql.models.ctc.beam import search
-from thanosql.models.ctc.shallow_fusion import Guidance
+from thanosql.models.ctc.greedy import greedy
+from thanosql.models.ctc.shallow_fusion import ShallowFusion
 from thanosql.models.ctc.timestamps import FRAME_SECONDS, Timed
-from thanosql.models.ctc.vocabulary import Vocabulary, greedy
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from thanosql.models.base import DecodeOptions
     from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.models.options import DecodeOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class TimedTranscript:
     """What was heard in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments."""
 
     text: str
@@ -30,7 +31,7 @@ class Hearing:
     words: tuple[Timed, ...] = ()
 
 
-Hear = Callable[["np.ndarray"], Hearing]
+Decoder = Callable[["np.ndarray"], TimedTranscript]
 
 
 def decoder(
@@ -41,7 +42,7 @@ def decoder(
     *,
     level: str = "word",
     frame_seconds: float = FRAME_SECONDS,
-) -> Hear:
+) -> Decoder:
     """What makes a hearing of log-probabilities `(frames, vocab)`; `level` is that of its words, 'none' for no words.
 
     `normalize` gives a text in the letters of the vocabulary: it is done to hot words and to the words of the language
@@ -49,7 +50,7 @@ def decoder(
     """
     if options.decoder == "greedy":
         return _Greedy(vocabulary, level, frame_seconds)
-    guidance = Guidance(
+    guidance = ShallowFusion(
         model,
         _spellings(model.words, vocabulary, normalize) if model is not None else {},
         hot_words(options.hotwords, vocabulary, normalize),
@@ -67,7 +68,7 @@ def aligned(
     *,
     level: str = "word",
     frame_seconds: float = FRAME_SECONDS,
-) -> Hearing:
+) -> TimedTranscript:
     """Where a normalized text stands in the audio, and how sure the model is of it there. Raises AlignmentError."""
     if missing := vocabulary.missing(text):
         raise AlignmentError(f"the model has no {', '.join(map(repr, missing))}")
@@ -108,14 +109,14 @@ class _Greedy:
     level: str
     frame_seconds: float
 
-    def __call__(self, log_probabilities: np.ndarray) -> Hearing:
+    def __call__(self, log_probabilities: np.ndarray) -> TimedTranscript:
         transcript = greedy(log_probabilities, self.vocabulary)
         if self.level == "none" or len(log_probabilities) == 0:
-            return Hearing(transcript.text, transcript.confidence)
+            return TimedTranscript(transcript.text, transcript.confidence)
         path = log_probabilities.argmax(axis=-1)
         spans = alignment.spans(log_probabilities, path, self.vocabulary.blank)
         words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds)
-        return Hearing(transcript.text, transcript.confidence, words)
+        return TimedTranscript(transcript.text, transcript.confidence, words)
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,10 @@ class _Beam:
     vocabulary: Vocabulary
     level: str
     frame_seconds: float
-    guidance: Guidance
+    guidance: ShallowFusion
     width: int
 
-    def __call__(self, log_probabilities: np.ndarray) -> Hearing:
+    def __call__(self, log_probabilities: np.ndarray) -> TimedTranscript:
         best = search(log_probabilities, self.vocabulary, self.guidance, width=self.width)[0]
         return _hearing(log_probabilities, best.text, best.labels, self.vocabulary, self.level, self.frame_seconds)
 
@@ -138,8 +139,8 @@ def _hearing(
     vocabulary: Vocabulary,
     level: str,
     frame_seconds: float,
-) -> Hearing:
+) -> TimedTranscript:
     spans = alignment.align(log_probabilities, labels, vocabulary.blank)
     sure = timestamps.confidence(spans, log_probabilities, vocabulary.blank)
     words = () if level == "none" else timestamps.timed(spans, vocabulary, level, frame_seconds)
-    return Hearing(text, sure, words)
+    return TimedTranscript(text, sure, words)

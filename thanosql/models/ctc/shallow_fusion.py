@@ -41,7 +41,7 @@ class _Node:
         self.reach = 0  # letters of the shortest hot word through here
 
 
-class Guidance:
+class ShallowFusion:
     """What a beam is guided by; all texts in the letters of the model's vocabulary.
 
     words: the vocabulary's spelling of each word that the language model knows, and the model's own. `hot_words` are

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.alignment import Span
 from thanosql.models.ctc.vocabulary import Vocabulary
 

@@ -1,28 +1,23 @@
-"""Connectionist temporal classification: per-frame log-probabilities and a vocabulary in, transcripts out.
+"""A vocabulary's files in; texts to ids and ids to texts out.
 
-The decoding is that of Hugging Face's Wav2Vec2CTCTokenizer, character for character (repeats joined, then the blank
-dropped; Graves et al. 2006). No torch is needed here.
+The spelling is that of Hugging Face's CTC tokenizer, character for character (repeats joined, then the blank dropped;
+Graves et al. 2006). No torch is needed here.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
-from thanosql.models.base import Transcript
-
-if TYPE_CHECKING:
-    import numpy as np
 
 VOCABULARY_FILE = "vocab.json"
 TOKENIZER_FILE = "tokenizer_config.json"
@@ -201,45 +196,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
     return content
-
-
-def frames(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """How many frames a convolutional feature encoder makes of so many samples (0 when they are too few).
-
-    >>> frames(16_000, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
-    49
-    """
-    for kernel, stride in zip(kernels, strides, strict=True):
-        samples = (samples - kernel) // stride + 1 if samples >= kernel else 0
-    return samples
-
-
-def greedy(log_probabilities: np.ndarray, vocabulary: Vocabulary) -> Transcript:
-    """The transcript of the best token of each frame; log-probabilities `(frames, vocab)`, natural logarithm.
-
-    The confidence is the geometric mean, over the characters (word breaks included), of the probability that each has
-    in its most certain frame; of a transcript without any, over the frames, of the probability of the blank. No frames
-    at all give an empty transcript with confidence 0.
-    """
-    return greedy_path(*best_tokens(log_probabilities), vocabulary)
-
-
-def best_tokens(log_probabilities: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Of each frame of `(frames, vocab)`, an array or a tensor on the CPU: its best token's id, and log-probability."""
-    import numpy as np
-
-    logs = np.asarray(log_probabilities)
-    return logs.argmax(axis=-1), logs.max(axis=-1)
-
-
-def greedy_path(best: np.ndarray, certainty: np.ndarray, vocabulary: Vocabulary) -> Transcript:
-    """What `greedy` gives, of each frame's best token and its log-probability, both `(frames,)`."""
-    import numpy as np
-
-    if len(best) == 0:
-        return Transcript("", 0.0)
-    starts = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
-    ids = best[starts]
-    logs = np.maximum.reduceat(certainty, starts)[ids != vocabulary.blank].tolist()
-    mean = sum(logs) / len(logs) if logs else float(certainty.mean())
-    return Transcript(vocabulary.spell(ids.tolist()), min(1.0, math.exp(mean)))

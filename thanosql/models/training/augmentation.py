@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thanosql.models.base import Epoch
+from thanosql.models.results import Epoch
 
 if TYPE_CHECKING:
     import torch

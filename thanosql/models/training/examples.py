@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio import AudioError
-from thanosql.models.base import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import frames
-from thanosql.models.families.wav2vec2.objective import frames_needed, sample_count
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.loss import frames_needed
+from thanosql.models.families.wav2vec2.convolutions import frames, sample_count
 from thanosql.models.training.augmentation import Augmentation, augment
 from thanosql.models.training.seeding import generator
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from thanosql.models.base import TrainingUtterance, TrainOptions
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.options import TrainOptions
+    from thanosql.models.results import TrainingUtterance
     from thanosql.models.text import Normalizer
 
 _VARIED_AT_FIRST = 0.8  # share of the examples, in the first epoch
@@ -128,7 +129,9 @@ class Waveforms:
         import numpy as np
 
         waveform = self._recorded(index)
-        shortest = sample_count(self._config, frames_needed(self._examples[index].labels))
+        shortest = sample_count(
+            frames_needed(self._examples[index].labels), self._config.conv_kernel, self._config.conv_stride
+        )
         if self._varied is not None and epoch:
             draw = generator("sound", self._seed, epoch, index)
             if draw.random() < varied_share(epoch, self._epochs):
@@ -136,7 +139,9 @@ class Waveforms:
         if self._normalized:
             waveform = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)
         # Rounded durations let through what is a few samples short of one frame.
-        waveform = np.pad(waveform, (0, max(0, sample_count(self._config, 1) - len(waveform))))
+        waveform = np.pad(
+            waveform, (0, max(0, sample_count(1, self._config.conv_kernel, self._config.conv_stride) - len(waveform)))
+        )
         return waveform.astype(np.float32, copy=False)
 
     def _recorded(self, index: int) -> np.ndarray:

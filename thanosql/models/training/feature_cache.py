@@ -20,7 +20,7 @@ FRAMES_PER_SECOND = 50
 DISK_SHARE = 0.5  # of what is free: a disk that a training run fills stops everything else on the machine
 
 
-class KeptFeatures:
+class FeatureCache:
     """A temporary file of frames by example number. A context manager: the file goes at the end.
 
     Without `room` nothing is kept, and all frames are computed each time they are asked for.
@@ -62,7 +62,7 @@ class KeptFeatures:
     def __contains__(self, index: int) -> bool:
         return index in self._places
 
-    def __enter__(self) -> KeptFeatures:
+    def __enter__(self) -> FeatureCache:
         return self
 
     def __exit__(

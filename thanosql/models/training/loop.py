@@ -11,22 +11,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.base import SAMPLING_RATE, Epoch, TrainingProgress
-from thanosql.models.families.wav2vec2 import objective
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.loss import ctc_losses, spoken_frames
+from thanosql.models.families.wav2vec2 import training_forward
+from thanosql.models.results import Epoch, TrainingProgress
 from thanosql.models.training import batches, masking, schedule
 from thanosql.models.training.epoch_metrics import Best, Tally
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
-from thanosql.models.training.loss_history import Curve
+from thanosql.models.training.loss_history import LossHistory
 from thanosql.models.training.seeding import generator, torch_seed
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from thanosql.models.base import TrainOptions
-    from thanosql.models.training.feature_cache import KeptFeatures
+    from thanosql.models.options import TrainOptions
+    from thanosql.models.training.feature_cache import FeatureCache
     from thanosql.models.training.resume import SavedState
-    from thanosql.models.training.validation import Judge
+    from thanosql.models.training.validation import Validator
 
 CLIP = 1.0  # largest norm of a step's gradient
 SAVE_EVERY = 60.0  # seconds of training between two states kept
@@ -44,7 +46,7 @@ class Step:
 
 
 class Run:
-    """A model while it learns. `judge` chooses the best epoch, `saved` keeps what a killed run goes on from."""
+    """A model while it learns. `validator` chooses the best epoch, `saved` keeps what a killed run goes on from."""
 
     def __init__(
         self,
@@ -55,8 +57,8 @@ class Run:
         blank: int,
         device: torch.device,
         *,
-        kept: KeptFeatures | None = None,
-        judge: Judge | None = None,
+        kept: FeatureCache | None = None,
+        validator: Validator | None = None,
         saved: SavedState | None = None,
     ) -> None:
         self.model = model
@@ -66,7 +68,7 @@ class Run:
         self.blank = blank
         self.device = device
         self.kept = kept
-        self.judge = judge
+        self.validator = validator
         self.saved = saved
         self.optimizer = schedule.adamw(model, options)
         self.learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
@@ -77,14 +79,14 @@ class Run:
         self.tally = Tally()
         self.spoken = 0  # of the last whole epoch
         self.best = Best()
-        self.curve = Curve()
+        self.curve = LossHistory()
         self._whole = True  # weights, moments and numbers are those of `done` steps
         self.seconds_before = 0.0  # that interrupted processes spent on the run
         self._save_cost = 0.0
         self._begun = self._saved_at = time.perf_counter()
 
     def learn(self, progress: Callable[[TrainingProgress], None]) -> None:
-        """All steps from `done` on, in order; where there is a judge, the model ends with the best epoch's weights.
+        """All steps from `done` on, in order; where there is a validator, the model ends with the best epoch's weights.
 
         An interrupt keeps the state of the last step.
         """
@@ -171,12 +173,12 @@ class Run:
             chosen = [step.examples[place] for place in places]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
                 frames = self._frames(chosen, [waveforms[place] for place in places])
-                logits, lengths = objective.frame_logits(self.model, frames, *self._masks(step, chosen, frames))
-            each = objective.ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
+                logits, lengths = training_forward.frame_logits(self.model, frames, *self._masks(step, chosen, frames))
+            each = ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
             loss = each.sum() / len(step.examples)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-            spoken += objective.spoken_frames(logits.detach(), lengths, self.blank)
+            spoken += spoken_frames(logits.detach(), lengths, self.blank)
         norm = torch.nn.utils.clip_grad_norm_(self.learned.values(), CLIP)
         if not (math.isfinite(total) and math.isfinite(float(norm))):
             raise ThanoSQLModelError(
@@ -202,7 +204,7 @@ class Run:
         import torch
 
         sound = [torch.from_numpy(waveform).to(self.device) for waveform in waveforms if waveform is not None]
-        return objective.encode(self.model, sound)
+        return training_forward.encode(self.model, sound)
 
     def _masks(
         self, step: Step, chosen: Sequence[int], frames: Sequence[torch.Tensor]
@@ -222,8 +224,8 @@ class Run:
         epoch = self.tally.epoch(number)
         self.spoken = self.tally.spoken
         self.tally = Tally()
-        if self.judge is not None:
-            found = self.judge.listen(self.model, self.device)
+        if self.validator is not None:
+            found = self.validator.listen(self.model, self.device)
             epoch = Epoch(**{**asdict(epoch), "valid_loss": found.loss, "valid_wer": found.wer, "valid_cer": found.cer})
             if (found.wer, found.loss) < self.best.score:
                 weights = {name: value.detach().to("cpu", copy=True) for name, value in self.learned.items()}
@@ -284,7 +286,7 @@ class Run:
         self.tally = Tally(**numbers["tally"])
         self.spoken = numbers["spoken"]
         self.seconds_before = numbers["seconds"]
-        self.curve = Curve(**numbers["curve"])
+        self.curve = LossHistory(**numbers["curve"])
         weights = {name: tensors[f"best.{name}"] for name in self.learned if f"best.{name}" in tensors}
         best = numbers["best"]
         self.best = Best(best["epoch"], (best["score"][0], best["score"][1]), best["waited"], weights)

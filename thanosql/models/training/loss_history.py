@@ -8,10 +8,10 @@ MOST = 1_000  # points of a curve, which a card holds as text
 
 
 @dataclass
-class Curve:
+class LossHistory:
     """Steps in their order. Past MOST points, each becomes the mean of `stride` steps: 2, 4, 8 …
 
-    >>> curve = Curve()
+    >>> curve = LossHistory()
     >>> for step in range(1, 4):
     ...     curve.add(step, loss=1 / step, rate=0.1)
     >>> curve.whole()[1]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from thanosql.models.base import TrainOptions
+    from thanosql.models.options import TrainOptions
 
 
 def learning_rate(step: int, steps: int, options: TrainOptions) -> float:
     """The rate of a step, counted from 0: a straight rise over `warmup_ratio` of the steps, then half a cosine to zero.
 
-    >>> from thanosql.models.base import TrainOptions
+    >>> from thanosql.models.options import TrainOptions
     >>> options = TrainOptions(learning_rate=1.0, warmup_ratio=0.5)
     >>> [round(learning_rate(step, 4, options), 3) for step in range(4)]
     [0.5, 1.0, 1.0, 0.5]

@@ -15,8 +15,8 @@ from thanosql.models.training.vocabulary_builder import spelling
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
-    from thanosql.models.base import TrainOptions
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.options import TrainOptions
 
 
 def normalizer(checkpoint: str, settings: Settings) -> Normalizer:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.base import TrainingProgress, TrainingReport
 from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.store import CARD_FILE
 from thanosql.models.training import augmentation_config, precision, resume
 from thanosql.models.training.examples import Waveforms, select
-from thanosql.models.training.feature_cache import KeptFeatures
+from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
-from thanosql.models.training.validation import Judge, hold_out
+from thanosql.models.training.validation import Validator, hold_out
 from thanosql.models.training.vocabulary_builder import spelling
 from thanosql.version import __version__
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import torch
 
     from thanosql.config import Settings
-    from thanosql.models.base import TrainingUtterance, TrainOptions
+    from thanosql.models.options import TrainOptions
+    from thanosql.models.results import TrainingUtterance
 
 RECITED = 32  # of the rows learned from, that a model without held-out rows is asked for once it is done
 
@@ -99,21 +100,23 @@ def train(
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
         if repeated:
-            room = KeptFeatures.fit(seconds, config, folder.parent)
-            kept = stack.enter_context(KeptFeatures(folder.parent, room=room))
-        judge = None
+            room = FeatureCache.fit(seconds, config, folder.parent)
+            kept = stack.enter_context(FeatureCache(folder.parent, room=room))
+        validator = None
         if held_out:
-            judge = Judge(held_out, Waveforms(held_out, varied=None, **sound), vocabulary, options.max_seconds)
+            validator = Validator(held_out, Waveforms(held_out, varied=None, **sound), vocabulary, options.max_seconds)
         made = None if options.vocabulary == "keep" else vocabulary
         model = _trainable(checkpoints.load_model(base, vocabulary=made), options, checkpoint).to(device)
         waveforms = Waveforms(examples, varied=varied, **sound)
-        run = Run(model, examples, waveforms, options, vocabulary.blank, device, kept=kept, judge=judge, saved=saved)
+        run = Run(
+            model, examples, waveforms, options, vocabulary.blank, device, kept=kept, validator=validator, saved=saved
+        )
         warnings = _take_up(run, options)
         run.learn(progress)
-        if judge is None:
+        if validator is None:
             known = examples[:RECITED]
-            judge = Judge(known, Waveforms(known, varied=None, **sound), vocabulary, options.max_seconds)
-            wer = judge.listen(run.model, device).wer
+            validator = Validator(known, Waveforms(known, varied=None, **sound), vocabulary, options.max_seconds)
+            wer = validator.listen(run.model, device).wer
         else:
             wer = run.best.score[0]
     checkpoints.save(folder, run.model.eval().cpu(), vocabulary, spelt.normalizer, features)

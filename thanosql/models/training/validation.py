@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import metrics
-from thanosql.models.families.wav2vec2 import objective
+from thanosql.models.ctc.loss import ctc_losses
+from thanosql.models.families.wav2vec2 import training_forward
 from thanosql.models.training import batches
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
 from thanosql.models.training.seeding import generator
@@ -79,7 +80,7 @@ def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
     return chosen or {min(names, key=lambda name: sizes[name])}
 
 
-class Judge:
+class Validator:
     """Listens to the held-out examples, as they were recorded."""
 
     def __init__(
@@ -100,9 +101,9 @@ class Judge:
         with torch.inference_mode():
             for indices, waveforms in read_ahead(self._read, self._passes):
                 sound = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
-                logits, lengths = objective.frame_logits(model, objective.encode(model, sound))
+                logits, lengths = training_forward.frame_logits(model, training_forward.encode(model, sound))
                 labels = [self._examples[index].labels for index in indices]
-                loss += float(objective.ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
+                loss += float(ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
                 best = logits.argmax(-1).cpu()
                 for place, index in enumerate(indices):
                     heard[index] = self._vocabulary.decode(best[place, : int(lengths[place])].tolist())

@@ -16,7 +16,7 @@ from thanosql.models.families.wav2vec2.checkpoint import read_vocabulary
 from thanosql.models.text import Normalizer
 
 if TYPE_CHECKING:
-    from thanosql.models.base import TrainOptions
+    from thanosql.models.options import TrainOptions
 
 PLAIN = Normalizer(case="lower", keep="'")  # where no base says how texts are folded
 

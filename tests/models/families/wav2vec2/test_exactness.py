@@ -14,8 +14,8 @@ from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.models import registry
 from thanosql.models.audio import read
-from thanosql.models.base import TranscribeOptions
 from thanosql.models.families import wav2vec2
+from thanosql.models.options import TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
 UTTERANCES = 1_000

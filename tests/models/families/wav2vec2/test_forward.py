@@ -9,7 +9,7 @@ import torch
 from tests.models import checkpoints
 from thanosql.models.families.wav2vec2 import checkpoint, products
 from thanosql.models.families.wav2vec2.checkpoint import Features
-from thanosql.models.families.wav2vec2.cpu_model import Folded
+from thanosql.models.families.wav2vec2.cpu_model import CPUModel
 from thanosql.models.families.wav2vec2.forward import Forward, forward
 from thanosql.models.families.wav2vec2.preparation import prepare
 
@@ -31,7 +31,7 @@ def waves(*samples: int, seed: int = 0) -> list[np.ndarray]:
     return [(random.normal(size=count) * random.uniform(0.01, 0.5)).astype(np.float32) for count in samples]
 
 
-def load(folder: Path, dtype: torch.dtype = torch.float32) -> Forward | Folded:
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> Forward | CPUModel:
     return forward(checkpoint.load_model(folder), CPU, dtype)
 
 
@@ -79,7 +79,7 @@ def test_log_probabilities_are_those_of_plain_transformers_one_by_one(folder: Pa
 
 
 def test_models_without_adapters_are_folded_on_a_cpu(folder: Path) -> None:
-    assert isinstance(load(folder), Forward if "adapter" in folder.name else Folded)
+    assert isinstance(load(folder), Forward if "adapter" in folder.name else CPUModel)
 
 
 def test_without_the_private_operators_the_answers_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ import torch
 from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.base import TrainOptions, TranscribeOptions
 from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2.recognizer import _batches
+from thanosql.models.options import TrainOptions, TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
 
@@ -173,8 +173,8 @@ def test_frames_are_as_long_as_the_model_makes_them(
 
 
 def test_words_of_a_model_that_shortens_time_are_timed_over_the_whole_audio(tmp_path: Path, settings: Settings) -> None:
-    from thanosql.models.base import DecodeOptions
     from thanosql.models.ctc import decoder
+    from thanosql.models.options import DecodeOptions
 
     folder = checkpoints.make(tmp_path / "m", **checkpoints.LARGE, add_adapter=True, num_adapter_layers=1)
     recognizer = wav2vec2.load(str(folder), settings, OPTIONS)

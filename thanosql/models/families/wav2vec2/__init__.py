@@ -10,15 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.config import Settings
-    from thanosql.models.base import (
-        TrainingProgress,
-        TrainingReport,
-        TrainingUtterance,
-        TrainOptions,
-        TranscribeOptions,
-    )
     from thanosql.models.families.wav2vec2.model_facts import Facts
     from thanosql.models.families.wav2vec2.recognizer import Wav2Vec2Recognizer
+    from thanosql.models.options import TrainOptions, TranscribeOptions
+    from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
     from thanosql.models.text import Normalizer
 
 

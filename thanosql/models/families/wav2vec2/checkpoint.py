@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
-from thanosql.models.base import SAMPLING_RATE
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary
 from thanosql.models.families.wav2vec2 import head
 from thanosql.models.families.wav2vec2.imports import transformers

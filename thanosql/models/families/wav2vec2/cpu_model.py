@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from thanosql.models.ctc.vocabulary import frames
+from thanosql.models.families.wav2vec2.convolutions import frames, geometry
 from thanosql.models.families.wav2vec2.positional_convolution import PositionalConvolution
 from thanosql.models.families.wav2vec2.products import Activation, Product
-from thanosql.models.families.wav2vec2.windows import geometry
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2ForCTC
@@ -27,16 +26,16 @@ BLOCK = 64  # frames of the feature encoder's output computed at a time: 1.3 s o
 HEADS = 3  # of the attention computed at a time in bfloat16
 
 
-def is_foldable(model: Wav2Vec2ForCTC) -> bool:
+def is_supported(model: Wav2Vec2ForCTC) -> bool:
     """Whether the model is one of those that are written out here: any without adapters."""
     return not model.config.add_adapter and model.config.adapter_attn_dim is None
 
 
-class Folded:
+class CPUModel:
     """A model's weights rearranged; made once, called with waveforms. The model itself may go."""
 
     def __init__(self, model: Wav2Vec2ForCTC, dtype: torch.dtype) -> None:
-        if not is_foldable(model):
+        if not is_supported(model):
             raise ValueError("a model with adapters is not written out here")
         with torch.inference_mode():
             self.config: Any = model.config

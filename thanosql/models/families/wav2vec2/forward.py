@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from thanosql.models.ctc.vocabulary import frames
-from thanosql.models.families.wav2vec2.cpu_model import Folded, is_foldable
+from thanosql.models.families.wav2vec2.convolutions import frames
+from thanosql.models.families.wav2vec2.cpu_model import CPUModel, is_supported
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2ForCTC
 
 
-def forward(model: Wav2Vec2ForCTC, device: torch.device, dtype: torch.dtype) -> Forward | Folded:
+def forward(model: Wav2Vec2ForCTC, device: torch.device, dtype: torch.dtype) -> Forward | CPUModel:
     """The fastest forward pass that there is for a model on a device; both take and give the same."""
-    if device.type == "cpu" and is_foldable(model):
+    if device.type == "cpu" and is_supported(model):
         _fold_weight_norm(model)
-        return Folded(model, dtype)
+        return CPUModel(model, dtype)
     return Forward(model, device, dtype)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.base import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import Vocabulary, frames
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.families.wav2vec2.convolutions import frames
 from thanosql.models.text import Normalizer
 
 CONV_DIM, CONV_KERNEL, CONV_STRIDE = (512,) * 7, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)

@@ -13,19 +13,23 @@ import numpy as np
 import torch
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.base import SAMPLING_RATE, Assessment, TranscribeOptions, Transcript
-from thanosql.models.ctc.vocabulary import Vocabulary, best_tokens, greedy, greedy_path
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.greedy import best_tokens, greedy, greedy_path
+from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.ctc.windows import Window, cut
 from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
 from thanosql.models.families.wav2vec2.checkpoint import Features
-from thanosql.models.families.wav2vec2.cpu_model import Folded
+from thanosql.models.families.wav2vec2.convolutions import geometry
+from thanosql.models.families.wav2vec2.cpu_model import CPUModel
 from thanosql.models.families.wav2vec2.forward import Forward, forward
 from thanosql.models.families.wav2vec2.preparation import prepare_any_length
-from thanosql.models.families.wav2vec2.windows import Window, cut, geometry
+from thanosql.models.options import TranscribeOptions
+from thanosql.models.results import Assessment, Transcript
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.models.audio.waveform import Waveform
-    from thanosql.models.ctc.decoder import Hear
+    from thanosql.models.ctc.decoder import Decoder
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ class Wav2Vec2Recognizer:
     """A loaded model that transcribes. `revision` is the hub's commit, None for a folder's files."""
 
     def __init__(
-        self, forward: Forward | Folded, vocabulary: Vocabulary, features: Features, revision: str | None = None
+        self, forward: Forward | CPUModel, vocabulary: Vocabulary, features: Features, revision: str | None = None
     ) -> None:
         self.forward = forward
         self.vocabulary = vocabulary
@@ -110,14 +114,14 @@ class Wav2Vec2Recognizer:
         waveforms: Sequence[Waveform],
         references: Sequence[str],
         options: TranscribeOptions,
-        hear: Hear | None = None,
+        hear: Decoder | None = None,
     ) -> list[Assessment]:
         """Transcripts, by `hear` where it is not the best token of each frame, and how well each normalized reference
         fits its waveform; see `Assessment` for the losses."""
         found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
         return [self._assess(logs, reference, hear) for logs, reference in zip(found, references, strict=True)]
 
-    def _assess(self, logs: torch.Tensor, reference: str, hear: Hear | None) -> Assessment:
+    def _assess(self, logs: torch.Tensor, reference: str, hear: Decoder | None) -> Assessment:
         if hear is None:
             transcript = greedy(logs.numpy(), self.vocabulary)
             best = (number for number, _ in groupby(logs.argmax(-1).tolist()))

@@ -7,7 +7,6 @@ frames of a window stand exactly where those of the whole would.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 OVERLAP = 1 / 6  # of a window: 5 s of 30 s, of which each side gives up half
@@ -21,18 +20,6 @@ class Window:
     end: int
     keep_from: int
     keep_to: int
-
-
-def geometry(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
-    """Samples that one frame sees, and samples from one frame to the next.
-
-    >>> geometry((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
-    (400, 320)
-    """
-    reach, step = 1, 1
-    for kernel, stride in zip(kernels, strides, strict=True):
-        reach, step = reach + (kernel - 1) * step, step * stride
-    return reach, step
 
 
 def cut(samples: int, count: int, reach: int, step: int, most: int) -> list[Window]:

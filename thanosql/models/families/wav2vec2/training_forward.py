@@ -1,41 +1,20 @@
-"""A Wav2Vec2ForCTC, waveforms and labels in; the CTC loss of each utterance, as if it stood alone, out.
+"""A Wav2Vec2ForCTC and waveforms in, the logits of each frame, to learn from, out.
 
-Equal to transformers' own forward with `ctc_loss_reduction='mean'` and `zero_infinity`: that divides each utterance's
-loss by its number of labels and takes the mean over the batch (Graves et al. 2006 for the loss itself). What differs
-is the padding: the convolutions never see any where a group norm would (its mean runs over time), and attention is
-told of it in a bool mask.
+Equal to transformers' own forward pass but for the padding: the convolutions never see any where a group norm would (its
+mean runs over time), and attention is told of it in a bool mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.ctc.vocabulary import frames
+from thanosql.models.families.wav2vec2.convolutions import frames
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-
-
-def sample_count(config: Any, frames: int) -> int:
-    """The fewest samples that make so many frames.
-
-    >>> from types import SimpleNamespace
-    >>> config = SimpleNamespace(conv_kernel=(10, 3, 3, 3, 3, 2, 2), conv_stride=(5, 2, 2, 2, 2, 2, 2))
-    >>> sample_count(config, 1), sample_count(config, 2)
-    (400, 720)
-    """
-    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
-        frames = (frames - 1) * stride + kernel
-    return frames
-
-
-def frames_needed(labels: Sequence[int]) -> int:
-    """The fewest frames a text can be spelt in: one a label, and a blank between two equal ones."""
-    return len(labels) + sum(first == second for first, second in pairwise(labels))
 
 
 def encode(model: Any, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -123,37 +102,3 @@ def frame_logits(
     attention = present if len({len(feature) for feature in features}) > 1 else None
     hidden = model.wav2vec2.encoder(hidden, attention_mask=attention).last_hidden_state
     return model.lm_head(model.dropout(hidden)).float(), lengths
-
-
-def ctc_losses(
-    logits: torch.Tensor, lengths: torch.Tensor, labels: Sequence[Sequence[int]], blank: int
-) -> torch.Tensor:
-    """The loss of each utterance over its number of labels, `(batch,)`; `labels` are token ids, none of them `blank`.
-
-    An utterance whose labels cannot fit its frames has no loss and no gradient, instead of an infinite one.
-    """
-    import torch
-
-    device = logits.device
-    sizes = torch.tensor([len(label) for label in labels], device=device)
-    targets = torch.tensor([token for label in labels for token in label], dtype=torch.long, device=device)
-    # cuDNN's CTC gives other gradients from run to run; transformers turns it off as well.
-    with torch.backends.cudnn.flags(enabled=False):
-        each = torch.nn.functional.ctc_loss(
-            logits.log_softmax(-1).transpose(0, 1),
-            targets,
-            lengths,
-            sizes,
-            blank=blank,
-            reduction="none",
-            zero_infinity=True,
-        )
-    return each / sizes.clamp(min=1)
-
-
-def spoken_frames(logits: torch.Tensor, lengths: torch.Tensor, blank: int) -> int:
-    """How many frames have another most probable token than the blank."""
-    import torch
-
-    present = torch.arange(logits.shape[1], device=logits.device) < lengths[:, None]
-    return int(((logits.argmax(-1) != blank) & present).sum())

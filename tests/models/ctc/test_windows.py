@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thanosql.models.families.wav2vec2.windows import cut
+from thanosql.models.ctc.windows import cut
 
 
 @given(count=st.integers(0, 5_000), most=st.integers(2, 1_500), tail=st.integers(0, 319))

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.models.base import TrainOptions
-from thanosql.models.families.wav2vec2 import objective
+from thanosql.models.ctc.loss import ctc_losses, frames_needed
 from thanosql.models.families.wav2vec2.checkpoint import load_model
+from thanosql.models.families.wav2vec2.training_forward import encode, frame_logits
+from thanosql.models.options import TrainOptions
 from thanosql.models.training import schedule
 
 DROPOUTS = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout")
@@ -40,8 +41,8 @@ def theirs(model: torch.nn.Module, sound: list[torch.Tensor], labels: list[list[
 
 
 def ours(model: torch.nn.Module, sound: list[torch.Tensor], labels: list[list[int]]) -> float:
-    logits, lengths = objective.frame_logits(model, objective.encode(model, sound))
-    loss = objective.ctc_losses(logits, lengths, labels, 0).sum() / len(labels)
+    logits, lengths = frame_logits(model, encode(model, sound))
+    loss = ctc_losses(logits, lengths, labels, 0).sum() / len(labels)
     loss.backward()
     return float(loss.detach())
 
@@ -94,21 +95,21 @@ def test_a_text_that_cannot_fit_its_frames_adds_neither_loss_nor_gradient(tmp_pa
 
 
 def test_frames_needed_counts_a_blank_between_equal_labels() -> None:
-    assert objective.frames_needed([]) == 0
-    assert objective.frames_needed([5, 5, 6, 6, 6]) == 8
+    assert frames_needed([]) == 0
+    assert frames_needed([5, 5, 6, 6, 6]) == 8
 
 
 def test_hidden_frames_and_channels_do_not_reach_the_answer(tmp_path: Path) -> None:
     model = quiet_model(tmp_path, mask_time_prob=0.1).eval()
     sound, other = waveforms([6_000]), [-waveform for waveform in waveforms([6_000])]
-    features, others = objective.encode(model, sound), objective.encode(model, other)
+    features, others = encode(model, sound), encode(model, other)
     every = [np.ones(len(features[0]), bool)]
     channels = [np.ones(model.config.hidden_size, bool)]
     with torch.no_grad():
-        assert not torch.equal(objective.frame_logits(model, features)[0], objective.frame_logits(model, others)[0])
+        assert not torch.equal(frame_logits(model, features)[0], frame_logits(model, others)[0])
         for masks in ((every, None), (None, channels)):
-            first = objective.frame_logits(model, features, *masks)[0]
-            assert torch.equal(first, objective.frame_logits(model, others, *masks)[0])
+            first = frame_logits(model, features, *masks)[0]
+            assert torch.equal(first, frame_logits(model, others, *masks)[0])
 
 
 def test_norms_biases_and_vectors_do_not_decay(tmp_path: Path) -> None:
