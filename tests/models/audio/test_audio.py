@@ -17,6 +17,7 @@ import pytest
 from tests.models.recordings import by_av, by_soundfile, sweep, wav
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, sources
+from thanosql.models.audio.faults import SourceFile
 
 TONE = wav(sweep(16000), 16000, 16)
 
@@ -336,7 +337,7 @@ def test_a_playlist_demuxer_could_open_nothing_even_if_it_were_let_in(
     name: str, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "FORMATS", sources.FORMATS + ",concat,hls,dash")
-    monkeypatch.setattr(sources, "_Nameless", lambda file: file)
+    monkeypatch.setattr(SourceFile, "name", property(lambda file: str(file._path)), raising=False)
     monkeypatch.chdir(tmp_path)
     asked: list[str] = []
     refuse = sources._refuse

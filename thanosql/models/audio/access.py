@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.faults import of_source
+from thanosql.models.audio.info import AudioInfo
 from thanosql.models.audio.reading import probe, read, read_any_length
 from thanosql.models.audio.references import is_remote, locate
 
@@ -88,7 +89,7 @@ class AudioAccess:
         try:
             about = file.stat()
         except OSError as error:
-            raise AudioError(f"cannot be read ({error.strerror or error}): {file}") from error
+            raise of_source(error, file) from error
         stamp = f"\0{about.st_size}\0{about.st_mtime_ns}".encode()
         return digest(os.fsencode(file.absolute()) + stamp, person=b"file").digest()
 

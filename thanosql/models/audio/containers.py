@@ -7,7 +7,7 @@ Tech 3306), AIFF 1.3, ISO/IEC 14496-12 (MP4), RFC 8794 (EBML), ASF 01.20.06, RFC
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import Protocol
 
 HEAD = 4096  # bytes that `kind_of` and `not_audio` want to see
 
@@ -37,6 +37,13 @@ _PICTURES_AND_ARCHIVES = (
     (b"PAR1", "a Parquet table"),
     (b"\x7fELF", "a program"),
 )
+
+
+class Seekable(Protocol):
+    """An open file, or bytes in memory."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def kind_of(head: bytes) -> str | None:
@@ -87,7 +94,7 @@ def not_audio(head: bytes) -> str:
     return f"not audio in a format that can be read (it begins with the bytes {head[:8].hex(' ')})"
 
 
-def shortage(file: BinaryIO, head: bytes, length: int) -> str | None:
+def shortage(file: Seekable, head: bytes, length: int) -> str | None:
     """What the header of a container promises and the file does not hold; None where nothing is known to be missing.
 
     `length` is the file's in bytes. A header that leaves its length open (a stream written to a pipe) promises nothing.
@@ -111,7 +118,7 @@ def shortage(file: BinaryIO, head: bytes, length: int) -> str | None:
     return None
 
 
-def xing(file: BinaryIO, head: bytes, length: int) -> tuple[int, int] | None:
+def xing(file: Seekable, head: bytes, length: int) -> tuple[int, int] | None:
     """The frames that an MP3's Xing or Info tag counts, and the offset in bytes where it says that they end.
 
     None without a tag, with one that leaves out either number, and with one that tells of a part of the file only, as
@@ -154,7 +161,7 @@ def _promised(promised: int | None, length: int) -> str | None:
     return f"truncated: its header promises {promised:,} bytes, {length:,} are there"
 
 
-def _short_chunks(file: BinaryIO, head: bytes, length: int, order: str, wanted: bytes) -> str | None:
+def _short_chunks(file: Seekable, head: bytes, length: int, order: str, wanted: bytes) -> str | None:
     position, bytes_a_second, long_data = 12, 0, 0
     for _ in range(MOST_PARTS):
         chunk = _at(file, head, position, 48)
@@ -183,7 +190,7 @@ def _short_chunks(file: BinaryIO, head: bytes, length: int, order: str, wanted: 
     return None
 
 
-def _short_boxes(file: BinaryIO, length: int) -> str | None:
+def _short_boxes(file: Seekable, length: int) -> str | None:
     position, names = 0, set()
     for _ in range(MOST_PARTS):
         if position + 8 > length:
@@ -238,7 +245,7 @@ def _asf_size(head: bytes) -> int | None:
     return size
 
 
-def _short_page(file: BinaryIO, length: int) -> str | None:
+def _short_page(file: Seekable, length: int) -> str | None:
     begin = max(0, length - 65_307)  # the largest page
     file.seek(begin)
     tail = file.read(length - begin)
@@ -250,7 +257,7 @@ def _short_page(file: BinaryIO, length: int) -> str | None:
     return f"truncated: its last Ogg page promises {end:,} bytes, {length:,} are there" if end > length else None
 
 
-def _at(file: BinaryIO, head: bytes, position: int, size: int) -> bytes:
+def _at(file: Seekable, head: bytes, position: int, size: int) -> bytes:
     if position + size <= len(head):
         return head[position : position + size]
     file.seek(position)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from thanosql.models.audio.containers import HEAD, kind_of, shortage, xing
+from thanosql.models.audio.faults import SourceFile
 from thanosql.models.audio.info import AudioError, AudioInfo
 from thanosql.models.audio.sources import HIGHEST_RATE, LOWEST_RATE, Container, SoundFile
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def describe(file: BinaryIO) -> AudioInfo:
+def describe(file: io.BytesIO | SourceFile) -> AudioInfo:
     """The header of an open file; the samples are not decoded.
 
     Raises AudioError for what is no audio, holds no samples, or is shorter than its header promises.
@@ -27,7 +28,7 @@ def describe(file: BinaryIO) -> AudioInfo:
         return source.info
 
 
-def blocks(file: BinaryIO) -> Iterator[tuple[int, np.ndarray]]:
+def blocks(file: io.BytesIO | SourceFile) -> Iterator[tuple[int, np.ndarray]]:
     """(sampling rate in Hz, mono float32 `(frames,)`) from an open file, in order; channels are averaged.
 
     Raises AudioError for what `describe` raises it for, and for damage that shows in decoding.
@@ -48,7 +49,7 @@ def blocks(file: BinaryIO) -> Iterator[tuple[int, np.ndarray]]:
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[SoundFile | Container]:
+def _opened(file: io.BytesIO | SourceFile) -> Iterator[SoundFile | Container]:
     length = file.seek(0, io.SEEK_END)
     if length == 0:
         raise AudioError("empty file (0 bytes)")

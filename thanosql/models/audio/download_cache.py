@@ -17,12 +17,17 @@ class DownloadCache:
     """A context manager; `folder` is on the disk that the content goes to."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed by `close`)
+        self._folder = folder
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  (closed by `close`)
         self._places: dict[str, tuple[int, int]] = {}  # offset and length in bytes
+        self._end = 0
         self._turn = threading.Lock()
 
     def content(self, name: str, fetch: Callable[[str], bytes]) -> bytes:
-        """What `fetch` gave for this name when it was first asked for. Threads may ask at once."""
+        """What `fetch` gave for this name when it was first asked for. Threads may ask at once.
+
+        Raises what `fetch` raises, and OSError, with the folder, when the disk is full.
+        """
         with self._turn:
             known = self._read(name)
         if known is not None:
@@ -31,9 +36,14 @@ class DownloadCache:
         with self._turn:
             # Two may have come for one file: the first is kept.
             if name not in self._places:
-                self._file.seek(0, 2)
-                self._places[name] = self._file.tell(), len(content)
-                self._file.write(content)
+                begin = self._file.seek(self._end)
+                try:
+                    left = memoryview(content)
+                    while left:
+                        left = left[self._file.write(left) :]
+                except OSError as error:
+                    raise OSError(error.errno, error.strerror, str(self._folder)) from error
+                self._places[name], self._end = (begin, len(content)), begin + len(content)
         return content
 
     def _read(self, name: str) -> bytes | None:

@@ -1,7 +1,8 @@
 """A reference to audio (a path, a URL, or a file's bytes) → its header, or its waveform.
 
-A waveform is float32 `(samples,)`, mono, at 16,000 Hz. Whatever is wrong with the audio is an AudioError; nothing that
-soundfile, av or the operating system raises gets past this module.
+A waveform is float32 `(samples,)`, mono, at 16,000 Hz. Whatever is wrong with the audio is an AudioError: nothing that
+soundfile or av raises, nor what the operating system says of the file, gets past this module. What is wrong with this
+machine (no descriptor, memory or disk left) is no fault of the audio, and leaves as the OSError or MemoryError it is.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from thanosql.models.audio.decoding import blocks, describe
+from thanosql.models.audio.faults import SourceFile, raise_if_machine
 from thanosql.models.audio.info import AudioError, AudioInfo
-from thanosql.models.audio.references import is_remote, locate, reason
+from thanosql.models.audio.references import is_remote, locate
 from thanosql.models.audio.resampling import resampled
 from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform
 
@@ -83,7 +85,7 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
 @contextmanager
 def _opened(
     audio: str | bytes, roots: Sequence[Path], confined: bool, remote: RemoteAccess | None
-) -> Iterator[BinaryIO]:
+) -> Iterator[io.BytesIO | SourceFile]:
     if remote is not None and isinstance(audio, str) and is_remote(audio):
         from thanosql.models.audio.remote import fetch
 
@@ -95,14 +97,10 @@ def _opened(
         return
     if not isinstance(audio, (str, os.PathLike)):
         raise AudioError(f"a path or the file's bytes are needed, not {type(audio).__name__}")
-    path = locate(os.fspath(audio), roots, confined=confined)
-    try:
-        # Unbuffered: libsndfile takes the descriptor from where it stands.
-        file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise AudioError(reason(error, path)) from error
-    with file:
+    file = SourceFile(locate(os.fspath(audio), roots, confined=confined))
+    with closing(file):
         try:
             yield file
-        except OSError as error:
-            raise AudioError(reason(error, path)) from error
+        except (ImportError, OSError) as error:  # a decoder's library that cannot be loaded, for one
+            raise_if_machine(error)
+            raise

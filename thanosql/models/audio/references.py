@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
@@ -42,7 +43,7 @@ def locate(path: str, roots: Sequence[Path] = (), *, confined: bool = False) -> 
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            reasons.append(reason(error, candidate))
+            reasons.append(str(of_source(error, candidate)))
             continue
         except ValueError as error:
             raise AudioError(f"not a path: {path!r} ({error})") from error
@@ -95,10 +96,3 @@ def _inside(file: Path, roots: Sequence[Path]) -> Path:
         folders = ", ".join(str(root) for root in roots)
         raise AudioError(f"outside of the folders that audio may be read from: {file} (they are {folders})")
     return resolved
-
-
-def reason(error: OSError, path: Path) -> str:
-    """Why a file cannot be read, in words: what the operating system said, and the path."""
-    if isinstance(error, PermissionError):
-        return f"no permission to read: {path}"
-    return f"cannot be read ({error.strerror or error}): {path}"

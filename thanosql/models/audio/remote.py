@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from thanosql.models.audio.faults import raise_if_machine
 from thanosql.models.audio.info import AudioError
 from thanosql.models.audio.references import shown
 
@@ -52,7 +53,10 @@ class _Passing(Exception):
 
 
 def fetch(url: str, access: RemoteAccess) -> bytes:
-    """The bytes of a remote file. Raises AudioError, which shows neither the URL's query nor its password."""
+    """The bytes of a remote file. Raises AudioError, which shows neither the URL's query nor its password.
+
+    Raises OSError where this machine has no descriptor, memory or disk left to fetch with.
+    """
     scheme = urlsplit(url).scheme.lower()
     if scheme not in SCHEMES:
         raise AudioError(f"{scheme}:// audio is not fetched; there are {', '.join(SCHEMES)}: {shown(url)}")
@@ -61,7 +65,11 @@ def fetch(url: str, access: RemoteAccess) -> bytes:
     for left in range(access.attempts - 1, -1, -1):
         try:
             return attempt(url, access)
+        except AudioError as error:
+            raise_if_machine(error)
+            raise
         except _Passing as error:
+            raise_if_machine(error)
             if not left:
                 tried = f", tried {access.attempts} times" if access.attempts > 1 else ""
                 raise AudioError(f"cannot be fetched ({error}{tried}): {shown(url)}") from error

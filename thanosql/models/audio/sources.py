@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from thanosql.models.audio.containers import kind_of, not_audio
+from thanosql.models.audio.faults import SourceFile, raise_if_out_of_memory
 from thanosql.models.audio.info import AudioError, AudioInfo
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SoundFile:
         self.info = AudioInfo(sound.frames / sound.samplerate, sound.samplerate, sound.channels, name)
 
     @classmethod
-    def open(cls, file: BinaryIO) -> SoundFile | None:
+    def open(cls, file: io.BytesIO | SourceFile) -> SoundFile | None:
         """None where libsndfile does not know the format, or not its length."""
         import soundfile
 
@@ -97,19 +98,20 @@ class Container:
         self._container, self._stream, self.info = container, stream, info
 
     @classmethod
-    def open(cls, file: BinaryIO, head: bytes, *, timed: bool) -> Container:
+    def open(cls, file: io.BytesIO | SourceFile, head: bytes, *, timed: bool) -> Container:
         """`timed` says that the header's duration is known to be right, in a container where it need not be."""
         import av
 
         file.seek(0)
         try:
             container = av.open(
-                _Nameless(file),
+                file,  # which has no name: FFmpeg would guess the format by it, and look for others beside it
                 container_options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
                 io_open=_refuse,
                 metadata_errors="replace",  # titles in Latin-1 are common, and nobody reads them here
             )
         except (av.error.FFmpegError, ValueError) as error:
+            _check_memory(error)
             kind = kind_of(head)
             if kind is None:
                 raise AudioError(not_audio(head)) from error
@@ -118,6 +120,7 @@ class Container:
             return cls(container, *_look(container, timed))
         except (av.error.FFmpegError, IndexError) as error:  # IndexError: a stream that only turns up among the packets
             container.close()
+            _check_memory(error)
             raise AudioError(f"damaged: its packets cannot be read ({_cause(error)})") from error
         except BaseException:
             container.close()
@@ -136,6 +139,7 @@ class Container:
             except av.error.EOFError:
                 return
             except (av.error.FFmpegError, ValueError, IndexError) as error:
+                _check_memory(error)
                 undecodable += 1
                 if undecodable > allowed:
                     _damaged(done, _cause(error), error)
@@ -150,15 +154,8 @@ class Container:
         self._container.close()
 
 
-class _Nameless:
-    """A file without its name, by which FFmpeg would guess the format, and where it would look for others."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
 def _refuse(url: str, flags: int, options: object) -> NoReturn:
-    raise PermissionError("an audio file may not make the decoder open another file")
+    raise AudioError("it makes the decoder open another file, which no audio file may")
 
 
 def _look(container: Any, timed: bool) -> tuple[Any, AudioInfo]:
@@ -226,6 +223,11 @@ def _mono(block: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):  # infinity on both sides: found by the check that follows
         mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
     return mean
+
+
+def _check_memory(error: Exception) -> None:
+    if isinstance(error, MemoryError):  # FFmpeg's is one of both kinds
+        raise_if_out_of_memory(error)
 
 
 def _cause(error: Exception) -> str:

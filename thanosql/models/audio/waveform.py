@@ -6,6 +6,7 @@ it: an hour takes 230 MB there.
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,18 +31,23 @@ class LongWaveform:
     """float32 `(samples,)` for one reader; `len` and slices of it are those of an array."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the waveform)
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the waveform)
         self._samples = 0
 
     def __del__(self) -> None:
         self._file.close()
 
     def append(self, block: np.ndarray) -> None:
-        """Float32 `(samples,)` to stand behind what is there."""
+        """Float32 `(samples,)` to stand behind what is there. Raises OSError, with the folder, when the disk is full."""
         import numpy as np
 
-        self._file.seek(self._samples * SAMPLE_BYTES)
-        self._file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+        content = np.ascontiguousarray(block, dtype=np.float32).view(np.uint8).data
+        try:
+            self._file.seek(self._samples * SAMPLE_BYTES)
+            while content:
+                content = content[self._file.write(content) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error
         self._samples += len(block)
 
     def __len__(self) -> int:
@@ -55,5 +61,10 @@ class LongWaveform:
             raise ValueError("a long waveform is read from one sample to the next")
         found = np.empty(max(0, end - begin), dtype=np.float32)
         self._file.seek(begin * SAMPLE_BYTES)
-        self._file.readinto(found.data)
+        content = found.view(np.uint8).data
+        while content:
+            count = self._file.readinto(content)
+            if not count:
+                raise OSError(errno.EIO, "the file ends before its samples do", tempfile.gettempdir())
+            content = content[count:]
         return found
