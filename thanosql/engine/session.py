@@ -134,7 +134,8 @@ class Session:
             return Database(self.settings.database_url)
         from thanosql.engine.postgres import embedded
 
-        return Database(embedded.start(self.settings.postgres_folder))
+        # Asked for each connection: a server that has died is started again.
+        return Database(lambda: embedded.start(self.settings.postgres_folder))
 
     @cached_property
     def store(self) -> Store:

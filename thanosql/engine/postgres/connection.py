@@ -49,7 +49,7 @@ class Connection:
     cleaning up, and raises where the work was asked to stop.
     """
 
-    def __init__(self, url: str, *, lock_timeout: float = 5.0, turn: Turn | None = None) -> None:
+    def __init__(self, url: str | Callable[[], str], *, lock_timeout: float = 5.0, turn: Turn | None = None) -> None:
         self._url = url
         self.lock_timeout = lock_timeout
         self.turn = turn or Turn()

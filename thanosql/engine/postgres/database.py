@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -39,12 +39,13 @@ class Table(NamedTuple):
 class Database:
     """A session in PostgreSQL: one connection, opened when first needed, kept until `close`; autocommit.
 
-    `url` is SQLAlchemy's (postgresql://user:password@host:port/database); `lock_timeout` is how many seconds a
-    replacement waits for other sessions. Any thread may ask; one waits for the other (`connection`), and `turn` is the
-    lock of those who share it. `cancel` waits for nobody.
+    `url` is SQLAlchemy's (postgresql://user:password@host:port/database), or what gives it anew for each connection,
+    where the server may have to be started first; `lock_timeout` is how many seconds a replacement waits for other
+    sessions. Any thread may ask; one waits for the other (`connection`), and `turn` is the lock of those who share it.
+    `cancel` waits for nobody.
     """
 
-    def __init__(self, url: str, *, lock_timeout: float = 5.0, turn: Turn | None = None) -> None:
+    def __init__(self, url: str | Callable[[], str], *, lock_timeout: float = 5.0, turn: Turn | None = None) -> None:
         self._connection = Connection(url, lock_timeout=lock_timeout, turn=turn)
 
     def run(self, sql: SQL, at_once: int | None = None) -> pd.DataFrame | str:

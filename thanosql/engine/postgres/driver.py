@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Driver:
     """A psycopg2 connection, opened when first needed and again when it was lost. For one thread at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | Callable[[], str]) -> None:
         self._url = url
         self._raw: Any = None
         self._worker: ThreadPoolExecutor | None = None
@@ -43,7 +43,8 @@ class Driver:
     def raw(self) -> Any:
         """The psycopg2 connection. Raises ThanoSQLConnectionError when the server cannot be reached."""
         if not self.open:
-            self._raw = self._interruptible(lambda: open_session(self._url), cancel=False)
+            url = self._url
+            self._raw = self._interruptible(lambda: open_session(url if isinstance(url, str) else url()), cancel=False)
         return self._raw
 
     @property
