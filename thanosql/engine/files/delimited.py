@@ -1,66 +1,111 @@
-"""A csv or tsv file → its column names and its bytes for COPY, and the SQL that finds the types of its columns.
+"""A csv or tsv file → its columns, and its rows for COPY: as bytes that PostgreSQL parses, or taken apart here.
 
-PostgreSQL parses the file, so an empty field and an empty string in quotes stay apart (NULL and ''), and a line that is
-too short is named by the server that read it.
+PostgreSQL parses what it reads as the file means it, so that an empty field and an empty string in quotes stay apart (NULL
+and '') at its speed. Where it would read otherwise (marks that enclose nothing, empty lines, mixed line ends), rows are
+taken apart here and sent as text.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from thanosql.engine.files.tabular import Delimited, checked_names
+from thanosql.engine.files.dialects import DELIMITERS, Dialect, Said, find_dialect
+from thanosql.engine.files.encodings import Utf8Reader
+from thanosql.engine.files.headers import Header, first_row
+from thanosql.engine.files.tabular import checked_names
 from thanosql.errors import ThanoSQLDataError
 
-BLOCK = 1 << 20
-HEADER_LIMIT = 1 << 20  # bytes in which the header must end
-BOM = b"\xef\xbb\xbf"
-NOT_UTF8 = "It must be UTF-8: save it again with that encoding."
+HEADER_ROWS = 100  # below the first row, that tell whether it is a header
 
 
-def open_delimited(path: Path, delimiter: str) -> Delimited:
-    """The file's header, read. Raises ThanoSQLDataError when it is empty, not UTF-8, or its names cannot be used."""
-    with path.open("rb") as file:
-        head = file.read(HEADER_LIMIT)
-    if not head.removeprefix(BOM).strip():
-        raise ThanoSQLDataError(f"{path} is empty.", hint="Its first line must name the columns.")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ThanoSQLDataError(f"{path} is encoded in UTF-16.", hint=NOT_UTF8)
-    text = head.decode("utf-8-sig", "surrogateescape")
-    try:
-        # A quoted name may hold a line break.
-        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise ThanoSQLDataError(f"{path}, line 1: the header cannot be read: {error}.") from error
-    if any("\udc80" <= letter <= "\udcff" for name in first for letter in name):
-        raise ThanoSQLDataError(f"{path}, line 1: a byte that is not UTF-8.", hint=NOT_UTF8)
-    if len(first) == 1:
-        _refuse_other_delimiter(first[0], delimiter, path)
-    return Delimited(path, delimiter, checked_names(first, path.name))
+@dataclass(frozen=True)
+class Delimited:
+    """A csv or tsv file: `rows` is how many it holds below its header; `types` are those that the user names."""
 
+    path: Path
+    dialect: Dialect
+    names: tuple[str, ...]
+    header: bool
+    null: frozenset[str] = frozenset()
+    types: dict[str, str] = field(default_factory=dict)
+    unnamed: bool = False
 
-def _refuse_other_delimiter(header: str, delimiter: str, path: Path) -> None:
-    for other, name in ((",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if other != delimiter and other in header:
-            shown = "E'\\t'" if other == "\t" else f"'{other}'"
-            raise ThanoSQLDataError(
-                f"{path}: the header is one column, with {name} in it: {header[:80]!r}.",
-                hint=f"OPTIONS (delimiter={shown}) divides by {name}.",
+    @property
+    def rows(self) -> int:
+        return self.dialect.rows - self.header
+
+    def records(self) -> Iterator[list[str | None]]:
+        """The rows below the header; None is NULL."""
+        for row in islice(self.dialect.records(self.path), int(self.header), None):
+            yield [None if value in self.null else value for value in row] if self.null else row
+
+    def said(self) -> str:
+        """What was found out of the file itself, for the note."""
+        dialect = self.dialect
+        divided = DELIMITERS.get(dialect.marks.delimiter, repr(dialect.marks.delimiter.decode()))
+        parts = [f"{dialect.width} columns divided by {divided}" if dialect.width > 1 else "1 column"]
+        if dialect.strays:
+            parts.append(
+                "quotation marks enclose values where they begin and end one, and are text elsewhere"
+                if dialect.marks.quote
+                else "quotation marks are text"
             )
+        if self.unnamed:
+            parts.append(f"no line names the columns: they are {self.names[0]} and so on, columns=['…'] names them")
+        elif self.header:
+            parts.append(f"line {dialect.skip + 1} names the columns")
+        if dialect.encoding.said:
+            parts.append(dialect.encoding.said)
+        if dialect.empty:
+            parts.append(f"{dialect.empty:,} empty lines left out")
+        return ", ".join(parts)
+
+
+def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str]) -> Delimited:
+    """The file's columns, found by reading it once. Raises ThanoSQLDataError when it is no table, naming the line."""
+    dialect = find_dialect(path, usual.encode(), said)
+    rows = list(islice(dialect.records(path), HEADER_ROWS + 1))
+    first = rows[0] if rows else []
+    header = said.header
+    if header is None:
+        header = _has_header(path, dialect, first, rows[1:], said)
+    if said.columns and len(said.columns) != dialect.width:
+        raise ThanoSQLDataError(
+            f"{path.name} has {dialect.width} columns, and the option columns names {len(said.columns)}."
+        )
+    unnamed = not header and not said.columns
+    given = [f"column{number}" for number in range(1, dialect.width + 1)] if unnamed else list(said.columns)
+    names = checked_names(given or [value or "" for value in first], path.name)
+    for name in types:
+        if name not in names:
+            raise ThanoSQLDataError(f"{path.name} has no column '{name}', which the option types names.")
+    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed)
+
+
+def _has_header(
+    path: Path, dialect: Dialect, first: list[str | None], rows: list[list[str | None]], said: Said
+) -> bool:
+    if said.columns and [(value or "").strip().lower() for value in first] == [name.lower() for name in said.columns]:
+        return True
+    found = first_row(first, rows)
+    if found is Header.UNCLEAR:
+        shown = ", ".join(value or "" for value in first)[:80]
+        raise ThanoSQLDataError(
+            f"{path.name}, line {dialect.skip + 1}: this may name the columns, or be the first row: {shown}.",
+            hint="OPTIONS (header=True) or OPTIONS (header=False) says which.",
+        )
+    return found is Header.NAMES
 
 
 class FileStream(io.RawIOBase):
-    """The file's bytes without byte order mark and without empty lines at its end, which would be rows too short."""
+    """The file's bytes in UTF-8 without empty lines at its end, which would be rows too short."""
 
-    def __init__(self, path: Path, *, dot_ends: bool, progress: Callable[[int], None]) -> None:
-        self._file = path.open("rb")
-        if self._file.read(len(BOM)) != BOM:
-            self._file.seek(0)
-        self._path = path
-        self._dot_ends = dot_ends
-        self._progress = progress
+    def __init__(self, source: Delimited, *, progress: Callable[[int], None]) -> None:
+        self._reader = Utf8Reader(source.path, source.dialect.encoding, skip=source.dialect.skip, progress=progress)
         self._held = b""
         self.failure: BaseException | None = None
 
@@ -75,14 +120,10 @@ class FileStream(io.RawIOBase):
             raise
 
     def _next(self) -> bytes:
-        while block := self._file.read(BLOCK):
-            self._progress(self._file.tell())
+        while block := self._reader.read():
             block = self._held + block
             body = block.rstrip(b"\r\n")
             self._held = block[len(body) :]
-            if self._dot_ends and (b"\n\\.\n" in block or b"\n\\.\r" in block):
-                # Before version 18 the server takes this line for the end, and would leave out the rest unsaid.
-                raise ThanoSQLDataError(f"{self._path}: a line that is only '\\.' cannot be read by this PostgreSQL.")
             if body:
                 return body
         last, self._held = self._held, b""
@@ -90,45 +131,20 @@ class FileStream(io.RawIOBase):
         return b"\r\n" if last.startswith(b"\r\n") else last[:1]
 
     def close(self) -> None:
-        self._file.close()
+        self._reader.close()
         super().close()
 
 
-# Narrowest first. Each is an SQL expression over {c}, a text that is not NULL: whether the type holds it without loss.
-_NUMBER = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?"
-_DAY = r"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,6}}0*)?)?"
-_ZONE = r" ?(Z|z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
-_REAL_DAY = (
-    "left({c}, 4) <> '0000' AND substr({c}, 9, 2)::int <= extract(day FROM make_date(left({c}, 4)::int, "
-    "substr({c}, 6, 2)::int, 1) + interval '1 month' - interval '1 day')"
-)
+def copy_options(source: Delimited) -> str:
+    """How PostgreSQL is told to read the file's bytes."""
+    dialect = source.dialect
+    marks = dialect.marks
+    quote = marks.quote or dialect.filler or b"\1"
+    escape = marks.escape if marks.quote else quote
+    values = {"DELIMITER": marks.delimiter, "QUOTE": quote, "ESCAPE": escape}
+    written = ", ".join(f"{name} {_literal(value)}" for name, value in values.items())
+    return f"(FORMAT csv, HEADER {str(source.header).lower()}, {written}, ENCODING 'UTF8')"
 
 
-def _when(pattern: str, then: str = "true") -> str:
-    return f"CASE WHEN {{c}} ~ '^({pattern})$' THEN {then} ELSE false END"
-
-
-CANDIDATES: dict[str, str] = {
-    "boolean": "lower({c}) IN ('true', 'false')",
-    # A number with a leading zero or plus is a name for something (0123, +82), and stays as it is written.
-    "bigint": _when(
-        "0|-?[1-9][0-9]{{0,18}}",
-        "CASE WHEN length({c}) < 19 THEN true"
-        " ELSE {c}::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 END",
-    ),
-    "double precision": _when(
-        _NUMBER,
-        "CASE WHEN length({c}) <= 15 THEN true WHEN length({c}) > 40 THEN false"
-        " ELSE {c}::double precision::text::numeric = {c}::numeric END",
-    ),
-    "numeric": _when(_NUMBER, "length({c}) <= 1000"),
-    "date": _when(_DAY, _REAL_DAY),
-    "timestamp without time zone": _when(f"{_DAY}([ T]{_CLOCK})?", _REAL_DAY),
-    "timestamp with time zone": _when(f"{_DAY}[ T]{_CLOCK}{_ZONE}", _REAL_DAY),
-}
-
-
-def holds(kind: str, column: str) -> str:
-    """SQL for whether every value of a text column (quoted name) fits a type; NULL when the column is empty."""
-    return f"bool_and(CASE WHEN {column} IS NOT NULL THEN {CANDIDATES[kind].format(c=column)} END)"
+def _literal(value: bytes) -> str:
+    return "E'" + "".join(f"\\x{byte:02x}" for byte in value) + "'"

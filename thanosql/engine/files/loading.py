@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from thanosql.engine.files.delimited import CANDIDATES, NOT_UTF8, FileStream, holds
-from thanosql.engine.files.tabular import Delimited, Records, RowStream
+from thanosql.engine.files.column_types import find_types
+from thanosql.engine.files.delimited import Delimited, FileStream, copy_options
+from thanosql.engine.files.tabular import Records, RowStream
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.naming import quoted
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
     from thanosql.engine.postgres.database import Database
 
-SAMPLE = 1000  # rows that rule out most types before all rows are looked at
 STAGING = "pg_temp.thanosql_copy_lines"
 CONTENT = "pg_temp.thanosql_copy_rows"
 
@@ -31,10 +31,11 @@ Reporter = Callable[[int], None]  # takes bytes read
 
 @dataclass(frozen=True)
 class Loaded:
-    """How many rows went in, and the types of the file's columns in that table."""
+    """How many rows went in, the types of the file's columns in that table, and remarks on some of them."""
 
     rows: int
     columns: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...] = ()
 
 
 def create(database: Database, source: Source, table: str, progress: Reporter) -> Loaded:
@@ -94,62 +95,37 @@ def _create(connection: Connection, source: Source, table: str, progress: Report
         declared = ", ".join(f"{quoted(column)} {type_}" for column, type_ in source.columns)
         connection.execute(f"CREATE {kind} {name} ({declared})")
         return Loaded(_copy(connection, source, table, source.columns, progress), source.columns)
-    lines = tuple((column, "text") for column in source.names)
-    declared = ", ".join(f"{quoted(column)} text" for column in source.names)
+    lines = tuple((column, source.types.get(column, "text")) for column in source.names)
+    declared = ", ".join(f"{quoted(column)} {type_}" for column, type_ in lines)
     connection.execute(f"CREATE TEMP TABLE {STAGING.removeprefix('pg_temp.')} ({declared}) ON COMMIT DROP")
     _copy(connection, source, STAGING, lines, progress)
-    columns = _inferred(connection, source.names)
+    found, remarks = find_types(connection, STAGING, tuple(name for name in source.names if name not in source.types))
+    columns = tuple((column, found.get(column, type_)) for column, type_ in lines)
     cast_ = ", ".join(f"CAST({quoted(column)} AS {type_}) AS {quoted(column)}" for column, type_ in columns)
     answer = connection.execute(f"CREATE {kind} {name} AS SELECT {cast_} FROM {STAGING}")
-    return Loaded(answer.count, columns)
-
-
-def _inferred(connection: Connection, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The narrowest type of each staged column that holds all its values as they are written; text holds everything."""
-    connection.execute("SET LOCAL extra_float_digits = 1")
-    connection.execute("SET LOCAL synchronize_seqscans = off")  # the rows keep the order of the file
-    fitting: dict[str, list[str]] = {}
-    tests = [(name, kind) for name in names for kind in CANDIDATES]
-    sample = f"(SELECT * FROM {STAGING} LIMIT {SAMPLE}) sample"
-    for (name, kind), fits in zip(tests, _tested(connection, tests, sample)):
-        if fits is not False:
-            fitting.setdefault(name, []).append(kind)
-    found: dict[str, str] = {}
-    while fitting:
-        tests = [(name, kinds[0]) for name, kinds in fitting.items()]
-        for (name, kind), fits in zip(tests, _tested(connection, tests, STAGING)):
-            if fits is False:
-                fitting[name].pop(0)
-            else:
-                found[name] = "text" if fits is None else kind
-            if name in found or not fitting[name]:
-                del fitting[name]
-    return tuple((name, found.get(name, "text")) for name in names)
-
-
-def _tested(connection: Connection, tests: list[tuple[str, str]], rows: str) -> tuple[bool | None, ...]:
-    answers: list[bool | None] = []
-    for begin in range(0, len(tests), 500):
-        asked = ", ".join(holds(kind, quoted(name)) for name, kind in tests[begin : begin + 500])
-        answers.extend(connection.execute(f"SELECT {asked} FROM {rows}").rows[0])
-    return tuple(answers)
+    return Loaded(answer.count, columns, tuple(remarks.values()))
 
 
 def _copy(
     connection: Connection, source: Source, table: str, columns: tuple[tuple[str, str], ...], progress: Reporter
 ) -> int:
     names = ", ".join(quoted(name) for name, _ in columns)
-    if isinstance(source, Delimited):
-        delimiter = source.delimiter.replace("'", "''")
-        how = f"(FORMAT csv, HEADER true, DELIMITER '{delimiter}', ENCODING 'UTF8')"
-        stream: FileStream | RowStream = FileStream(
-            source.path, dot_ends=connection.server_version < 180_000, progress=progress
-        )
+    stream: FileStream | RowStream
+    if isinstance(source, Delimited) and not source.dialect.rewritten:
+        how = copy_options(source)
+        stream = FileStream(source, progress=progress)
     else:
         how = "(FORMAT text, ENCODING 'UTF8')"
-        stream = RowStream(source.rows(), [type_ for _, type_ in columns])
+        rows = source.rows() if isinstance(source, Records) else source.records()
+        stream = RowStream(rows, [type_ for _, type_ in columns])
     with stream, _line_named(source, stream):
-        return connection.copy_stream(f"COPY {table} ({names}) FROM STDIN WITH {how}", cast("BinaryIO", stream))
+        count = connection.copy_stream(f"COPY {table} ({names}) FROM STDIN WITH {how}", cast("BinaryIO", stream))
+        if isinstance(source, Delimited) and count != source.rows:
+            raise ThanoSQLDataError(
+                f"{source.path.name} has {source.rows:,} rows below its header, and PostgreSQL read {count:,}.",
+                hint="OPTIONS (quote='') or (quote='\"') says what quotation marks are; please report the file's shape.",
+            )
+        return count
 
 
 @contextmanager
@@ -165,7 +141,17 @@ def _line_named(source: Source, stream: FileStream | RowStream) -> Iterator[None
         if not where:
             raise
         place, _, content = where.partition(", line ")[2].partition(": ")
-        unit = "line" if isinstance(source, Delimited) else "row"
-        hint = NOT_UTF8 if error.sqlstate == "22021" else error.hint
+        number, _, column = place.partition(", ")
+        in_file = isinstance(source, Delimited) and not source.dialect.rewritten
+        if isinstance(source, Delimited) and in_file:
+            number = str(int(number) + source.dialect.skip)
+        place = f"{'line' if in_file else 'row'} {number}" + (f", {column}" if column else "")
+        if error.sqlstate in ("22021", "22P05") and (
+            "0x00" in error.message or "\\u0000" in f"{error.message} {content} {context}"
+        ):
+            raise ThanoSQLDataError(
+                f"{source.path.name}, {place}: a NUL character, which a text of PostgreSQL cannot hold.",
+                hint="Take it out of the file.",
+            ) from error
         shown = f" in: {content[:200]}" if content else ""
-        raise ThanoSQLDataError(f"{source.path.name}, {unit} {place}: {error.message}{shown}", hint=hint) from error
+        raise ThanoSQLDataError(f"{source.path.name}, {place}: {error.message}{shown}", hint=error.hint) from error

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thanosql.engine.language.syntax import Literal, Parameter
 from thanosql.engine.planner import Environment
 from thanosql.errors import Position, ThanoSQLDataError, ThanoSQLOptionError, did_you_mean
 
+if TYPE_CHECKING:
+    from thanosql.config import Settings
+
 
 def find(path: Literal | Parameter, environment: Environment) -> Path:
     """The file or folder of that path: in the working folder first, then in the workspace.
 
-    Raises ThanoSQLDataError saying where it was looked for, with the closest name beside it, and ThanoSQLOptionError for
-    a parameter that is no path.
+    Where audio roots are set, it lies under one of them, symbolic links followed. Raises ThanoSQLDataError saying where it
+    was looked for, with the closest name beside it, for what is no file or folder (a pipe would be waited for without end)
+    and for what lies outside; ThanoSQLOptionError for a parameter that is no path.
     """
     if isinstance(path, Literal):
         place = environment.position(path.start, len(path.text) + 2)  # with its quotes
-        return _find(path.text, environment.settings.workspace, place)
+        return _find(path.text, environment.settings, place)
     place = environment.position(path.start, len(path.name) + 1)
     value = environment.parameter(path)
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise ThanoSQLOptionError(f"FROM takes a path, not {value!r}.", position=place)
-    return _find(str(os.fspath(value)), environment.settings.workspace, place)
+    return _find(str(os.fspath(value)), environment.settings, place)
 
 
-def _find(said: str, workspace: Path, place: Position | None) -> Path:
+def _find(said: str, settings: Settings, place: Position | None) -> Path:
     if "\0" in said:
         raise ThanoSQLDataError(f"{said!r} is no path.", position=place)
     path = Path(said).expanduser()
-    candidates = [path.absolute()] if path.is_absolute() else [Path().absolute() / path, workspace / path]
+    folders = [Path().absolute(), settings.workspace, *(settings.audio_roots if settings.confined else ())]
+    candidates = [path.absolute()] if path.is_absolute() else [folder / path for folder in folders]
     hint = None
     for candidate in candidates:
         try:
             if candidate.exists():
-                return candidate
+                return _readable(candidate, settings, place)
             names = [entry.name for entry in candidate.parent.iterdir()] if candidate.parent.is_dir() else []
         except OSError as error:
             raise ThanoSQLDataError(f"{candidate} cannot be read: {error.strerror}.", position=place) from error
@@ -46,3 +53,17 @@ def _find(said: str, workspace: Path, place: Position | None) -> Path:
     if hint is None and path.parts[:1] == ("thanosql-dataset",) and len(path.parts) > 1:
         hint = f"GET THANOSQL DATASET {path.parts[1]} puts the data set there."
     raise ThanoSQLDataError(f"There is no file or folder {said}; looked for in {looked}.", hint=hint, position=place)
+
+
+def _readable(path: Path, settings: Settings, place: Position | None) -> Path:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ThanoSQLDataError(f"{path} is a pipe, socket or device, not a file.", position=place)
+    roots = [root.resolve() for root in settings.audio_roots]
+    if settings.confined and not any(path.resolve().is_relative_to(root) for root in roots):
+        raise ThanoSQLDataError(
+            f"{path} lies outside of the folders that may be read: {', '.join(map(str, settings.audio_roots))}.",
+            hint="The setting audio_roots names them.",
+            position=place,
+        )
+    return path

@@ -1,4 +1,4 @@
-"""A folder of audio files → a row a file: its path, duration, rate, channels, format, and what is wrong with it."""
+"""A folder of audio files → a row a file: its path, name, duration, rate, channels, format, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.files.tabular import Records
 from thanosql.errors import ThanoSQLDataError
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
 
 SUFFIXES = frozenset(
     f".{name}"
@@ -22,6 +25,7 @@ SUFFIXES = frozenset(
 )
 COLUMNS = (
     ("audio_path", "text"),
+    ("file_name", "text"),
     ("seconds", "double precision"),
     ("sampling_rate", "integer"),
     ("channels", "integer"),
@@ -32,7 +36,7 @@ PROBES_AT_ONCE = 4
 CHUNK = 1000  # files whose headers are read ahead of the database
 
 
-def open_folder(folder: Path, workspace: Path, progress: Callable[[int], None] = lambda _: None) -> Records:
+def open_folder(folder: Path, settings: Settings, progress: Callable[[int], None] = lambda _: None) -> Records:
     """The audio files in `folder` and the folders in it, in the order of their names.
 
     A path under the workspace is relative to it, so that it is found from any working folder; any other is absolute.
@@ -51,7 +55,7 @@ def open_folder(folder: Path, workspace: Path, progress: Callable[[int], None] =
         files = _files(folder)
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
             while chunk := list(islice(files, CHUNK)):
-                for row in pool.map(partial(_row, workspace=workspace.absolute()), chunk):
+                for row in pool.map(partial(_row, settings=settings), chunk):
                     tally["unreadable"] += row[-1] is not None
                     yield row
                 done += len(chunk)
@@ -72,13 +76,19 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield Path(parent) / name
 
 
-def _row(file: Path, workspace: Path) -> tuple[Any, ...]:
+def _row(file: Path, settings: Settings) -> tuple[Any, ...]:
     from thanosql.models.audio import AudioError, probe
 
     file = file.absolute()
-    path = file.relative_to(workspace) if file.is_relative_to(workspace) else file
+    path = stored_path(file, settings)
     try:
-        info = probe(str(file), ())
+        info = probe(str(file), settings.audio_roots, confined=settings.confined)
     except AudioError as error:
-        return str(path), None, None, None, None, str(error)
-    return str(path), info.seconds, info.sampling_rate, info.channels, info.format, None
+        return path, file.name, None, None, None, None, str(error)
+    return path, file.name, info.seconds, info.sampling_rate, info.channels, info.format, None
+
+
+def stored_path(file: Path, settings: Settings) -> str:
+    """An absolute path as tables hold it: relative to the workspace where it lies in it, found from any folder so."""
+    workspace = settings.workspace.absolute()
+    return str(file.relative_to(workspace) if file.is_relative_to(workspace) else file)

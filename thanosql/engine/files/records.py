@@ -1,4 +1,4 @@
-"""A parquet, xlsx or json file → typed columns and rows. Nothing is unpickled, and no formula is computed."""
+"""An xlsx or json file → typed columns and rows. Nothing is unpickled, and no formula is computed."""
 
 from __future__ import annotations
 
@@ -7,87 +7,13 @@ import json
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from thanosql.engine.files.json_items import items
-from thanosql.engine.files.tabular import Records, checked_names
+from thanosql.engine.files.tabular import Records, checked_names, json_text, refuse_missing
 from thanosql.errors import ThanoSQLDataError
 
-BATCH = 10_000  # rows of parquet at a time
-BUFFER = 1 << 20  # bytes of each of its columns
 BIGINT = 2**63
-
-
-def open_parquet(path: Path) -> Records:
-    """A parquet file; its schema has the types. Raises ThanoSQLDataError when it is damaged."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        _missing("pyarrow", path, error)
-    try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
-    names = checked_names(schema.names, path.name)
-    types = [_arrow_type(field.type) for field in schema]
-
-    def rows() -> Iterator[Sequence[Any]]:
-        try:
-            # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
-            with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
-                for batch in file.iter_batches(BATCH):
-                    columns = [_arrow_values(column, kind) for column, kind in zip(batch.columns, types, strict=True)]
-                    yield from zip(*columns, strict=True)
-        except (pa.ArrowException, OSError) as error:
-            raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
-
-    return Records(path, tuple(zip(names, types, strict=True)), rows)
-
-
-def _arrow_type(kind: Any) -> str:
-    import pyarrow.types as is_
-
-    if is_.is_dictionary(kind):
-        return _arrow_type(kind.value_type)
-    if is_.is_boolean(kind):
-        return "boolean"
-    if is_.is_integer(kind):
-        width = {"int8": "smallint", "uint8": "smallint", "int16": "smallint", "uint16": "integer", "int32": "integer"}
-        return "numeric(20,0)" if str(kind) == "uint64" else width.get(str(kind), "bigint")
-    if is_.is_floating(kind):
-        return "double precision" if str(kind) == "double" else "real"
-    if is_.is_decimal(kind):
-        return f"numeric({kind.precision},{max(0, kind.scale)})"
-    if is_.is_date(kind):
-        return "date"
-    if is_.is_timestamp(kind):
-        return "timestamp with time zone" if kind.tz else "timestamp without time zone"
-    if is_.is_time(kind):
-        return "time without time zone"
-    if is_.is_duration(kind):
-        return "interval"
-    if is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
-        return "bytea"
-    if is_.is_nested(kind):
-        simple = hasattr(kind, "value_type") and not is_.is_nested(kind.value_type) and not is_.is_map(kind)
-        return f"{_arrow_type(kind.value_type)}[]" if simple else "jsonb"
-    return "text"
-
-
-def _arrow_values(column: Any, kind: str) -> list[Any]:
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        # PostgreSQL counts in microseconds, and Python's datetime with it.
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    elif pa.types.is_duration(column.type):
-        column = column.cast(pa.duration("us"), safe=False)
-    elif pa.types.is_time64(column.type):
-        column = column.cast(pa.time64("us"), safe=False)
-    values: list[Any] = column.to_pylist()
-    return [_json_text(value) for value in values] if kind == "jsonb" else values
 
 
 def open_xlsx(path: Path, sheet: str | None = None) -> Records:
@@ -95,7 +21,7 @@ def open_xlsx(path: Path, sheet: str | None = None) -> Records:
     try:
         import openpyxl
     except ImportError as error:
-        _missing("openpyxl", path, error)
+        refuse_missing("openpyxl", path, error)
 
     def lines() -> Generator[tuple[Any, ...]]:
         with warnings.catch_warnings():
@@ -214,10 +140,6 @@ def _column_type(kinds: set[str]) -> str:
     return "text"
 
 
-def _json_text(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
-
-
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -228,11 +150,4 @@ def _date(value: Any) -> Any:
     return value.date() if isinstance(value, datetime.datetime) else value
 
 
-_FITTED: dict[str, Callable[[Any], Any]] = {"jsonb": _json_text, "text": _text, "date": _date}
-
-
-def _missing(package: str, path: Path, error: ImportError) -> NoReturn:
-    raise ThanoSQLDataError(
-        f"{path.suffix} files need the package {package}, which is not installed.",
-        hint='pip install "thanosql[files]" brings it.',
-    ) from error
+_FITTED: dict[str, Callable[[Any], Any]] = {"jsonb": json_text, "text": _text, "date": _date}

@@ -1,25 +1,18 @@
-"""What a file holds, as COPY takes it: a header and bytes that PostgreSQL parses itself, or typed columns and rows."""
+"""What a file holds, as COPY takes it: typed columns and rows; column names that a table can have."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.naming import LONGEST, too_long
 from thanosql.errors import ThanoSQLDataError
-
-
-@dataclass(frozen=True)
-class Delimited:
-    """A csv or tsv file: PostgreSQL parses it, so that its types are found by PostgreSQL's own reading."""
-
-    path: Path
-    delimiter: str
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,20 +48,29 @@ def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
                 f"{what}: columns {names.index(name) + 1} and {number} are both named '{name}'.",
                 hint="Give each column a name of its own.",
             )
-    if all(_numeric(name) for name in names):
-        raise ThanoSQLDataError(
-            f"{what}: the first line holds values ({', '.join(names[:5])}), not names.",
-            hint="Add a first line with the columns' names.",
-        )
     return names
 
 
-def _numeric(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
+def json_text(value: Any) -> str | None:
+    """A nested value as the text of json: dates in ISO's form, decimals as numbers. Raises ThanoSQLDataError for bytes."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, default=_json_value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        # json has one kind of number; what a float cannot hold stays a text.
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise ThanoSQLDataError("Bytes within other values, which jsonb cannot hold.")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def refuse_missing(package: str, path: Path, error: ImportError) -> NoReturn:
+    """Say which package reads such a file, and how it comes."""
+    raise ThanoSQLDataError(
+        f"{path.suffix} files need the package {package}, which is not installed.",
+        hint='pip install "thanosql[files]" brings it.',
+    ) from error
 
 
 class RowStream(io.RawIOBase):

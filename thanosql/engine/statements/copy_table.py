@@ -8,6 +8,7 @@ pandas.read_csv("calls.csv").to_sql("calls", engine, if_exists="replace")     # 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,14 @@ from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOp
 from thanosql.models.options import option
 
 if TYPE_CHECKING:
+    from thanosql.engine.files.dialects import Said
     from thanosql.engine.files.loading import Source
 
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 JSON = (".json", ".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
+# A type's name is put into the SQL of a table as it is written.
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*(\(\d+(, ?\d+)?\))?( with(out)? time zone)?(\[\])*")
 KNOWN = "csv, tsv, parquet, xlsx, json, jsonl, or a folder of audio files"
 
 
@@ -38,8 +42,8 @@ class Copy(Statement):
         "COPY table [OPTIONS (…)] FROM 'path'",
         options=lambda: (CopyOptions,),
         gives="A status, and the types that were inferred. csv, tsv, parquet, xlsx, json and jsonl are read; a folder of "
-        "audio files gives a row a file with `audio_path`, `duration`, `sampling_rate` and `channels`. PostgreSQL's own "
-        "forms of `COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
+        "audio files gives a row a file with `audio_path`, `file_name`, `seconds`, `sampling_rate` and `channels`. "
+        "PostgreSQL's own forms of `COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
     )
 
     table: Word
@@ -55,7 +59,26 @@ class CopyOptions:
         choices=("fail", "replace", "append"),
     )
     delimiter: str | None = option(
-        None, "the character between the values of a csv or tsv file; comma and tab if not said"
+        None, "the character between the values of a csv or tsv file; found by reading the file if not said"
+    )
+    quote: str | None = option(
+        None, "the mark around values of a csv or tsv file, '' for none; found by reading the file if not said"
+    )
+    header: bool | None = option(
+        None, "whether the first row names the columns (csv, tsv, xlsx); found by reading the file if not said"
+    )
+    header_row: int | None = option(
+        None, "the line on which the table begins, below a title (csv, tsv, xlsx)", low=1, high=1_000_000
+    )
+    columns: list[str] | None = option(None, "names of the columns, in place of the header's or where there is none")
+    null: list[str] | None = option(
+        None, "texts that are NULL, as 'NA'; a field of a csv or tsv file without anything is always NULL"
+    )
+    encoding: str | None = option(
+        None, "the encoding of a csv or tsv file, as 'cp949'; the byte order mark's, or UTF-8, if not said"
+    )
+    types: list[str] | None = option(
+        None, "types of columns of a csv or tsv file, as ['id text']; the narrowest that keeps every value if not said"
     )
     sheet: str | None = option(None, "the sheet of an xlsx file; the first if not said")
 
@@ -66,7 +89,6 @@ class CopyPlan(Plan):
     there: bool
     options: CopyOptions
     path: Path
-    source: Source
 
 
 @plan.register
@@ -85,23 +107,23 @@ def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
         )
     if there and options.if_exists == "replace":
         target.find(environment.database.connection, statement.table.text)
-    return CopyPlan(statement.table.text, there, options, path, open_source(path, options, environment))
+    return CopyPlan(statement.table.text, there, options, path)
 
 
 @run.register
 def run_copy(plan: CopyPlan, environment: Environment) -> Result:
     from thanosql.engine.files import loading
-    from thanosql.engine.files.tabular import Records
 
     load = loading.create
     if plan.there:
         load = loading.append if plan.options.if_exists == "append" else loading.replace
-    loaded = load(environment.database, plan.source, plan.table, _progress(plan.path, environment))
+    source = open_source(plan.path, plan.options, environment)
+    loaded = load(environment.database, source, plan.table, _progress(plan.path, environment))
     types = ", ".join(f"{name} {type_}" for name, type_ in loaded.columns[:50])
     more = len(loaded.columns) - 50
-    said = plan.source.said() if isinstance(plan.source, Records) else ""
     note = f"{loaded.rows:,} rows from {plan.path} in {plan.table}: {types}" + (f" and {more} more" if more > 0 else "")
-    return Result(status=f"COPY {loaded.rows}", note=f"{note}; {said}" if said else note)
+    said = [remark for remark in (source.said(), *loaded.remarks) if remark]
+    return Result(status=f"COPY {loaded.rows}", note="; ".join([note, *said]))
 
 
 def check_format(path: Path, options: CopyOptions) -> None:
@@ -116,31 +138,66 @@ def check_format(path: Path, options: CopyOptions) -> None:
         )
     elif suffix not in (*DELIMITERS, *JSON, *PARQUET, ".xlsx"):
         raise ThanoSQLDataError(f"COPY does not read '{suffix or path.name}' files.", hint=f"It reads {KNOWN}.")
-    if options.delimiter is not None:
-        if suffix not in DELIMITERS:
-            raise ThanoSQLOptionError("The option delimiter is for csv and tsv files.")
-        # What PostgreSQL takes as one.
-        if len(options.delimiter.encode()) != 1 or options.delimiter in '\r\n"\\':
-            raise ThanoSQLOptionError(f"A delimiter is one character, as ';' is, and not {options.delimiter!r}.")
+    for name in ("delimiter", "quote", "encoding", "types", "null"):
+        if getattr(options, name) is not None and suffix not in DELIMITERS:
+            raise ThanoSQLOptionError(f"The option {name} is for csv and tsv files.")
+    for name in ("header", "header_row", "columns"):
+        if getattr(options, name) is not None and suffix not in (*DELIMITERS, ".xlsx"):
+            raise ThanoSQLOptionError(f"The option {name} is for csv, tsv and xlsx files.")
+    # What PostgreSQL takes as one.
+    if options.delimiter is not None and (len(options.delimiter.encode()) != 1 or options.delimiter in '\r\n"\\'):
+        raise ThanoSQLOptionError(f"A delimiter is one character, as ';' is, and not {options.delimiter!r}.")
+    if options.quote and (
+        len(options.quote.encode()) != 1 or options.quote in "\r\n\\" or options.quote == options.delimiter
+    ):
+        raise ThanoSQLOptionError(f"A quote is one character, as '\"' is, or '' for none, and not {options.quote!r}.")
     if options.sheet is not None and suffix != ".xlsx":
         raise ThanoSQLOptionError("The option sheet is for xlsx files.")
 
 
 def open_source(path: Path, options: CopyOptions, environment: Environment) -> Source:
     """The file's columns, found; its rows are read later."""
-    from thanosql.engine.files import delimited, recordings, records
+    from thanosql.engine.files import delimited, parquet, recordings, records
 
     suffix = path.suffix.lower()
     try:
         if path.is_dir():
-            return recordings.open_folder(path, environment.settings.workspace)
+            return recordings.open_folder(path, environment.settings)
         if suffix in DELIMITERS:
-            return delimited.open_delimited(path, options.delimiter or DELIMITERS[suffix])
+            return delimited.open_delimited(path, DELIMITERS[suffix], _said(options), _types(options, environment))
         if suffix in PARQUET:
-            return records.open_parquet(path)
+            return parquet.open_parquet(path)
         return records.open_json(path) if suffix in JSON else records.open_xlsx(path, options.sheet)
     except OSError as error:
         raise ThanoSQLDataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _said(options: CopyOptions) -> Said:
+    from thanosql.engine.files.dialects import Said
+
+    return Said(
+        delimiter=options.delimiter,
+        quote=options.quote,
+        header=options.header,
+        columns=tuple(options.columns or ()),
+        null=tuple(options.null or ()),
+        encoding=options.encoding,
+        header_row=options.header_row,
+    )
+
+
+def _types(options: CopyOptions, environment: Environment) -> dict[str, str]:
+    """Column → type, as `types=['id text']` names them. Raises ThanoSQLOptionError for what PostgreSQL has no type of."""
+    types: dict[str, str] = {}
+    for said in options.types or ():
+        name, _, type_ = (part.strip() for part in said.strip().partition(" "))
+        if not type_ or not _TYPE.fullmatch(type_):
+            raise ThanoSQLOptionError(f"types takes a column and its type, as 'id text', and not {said!r}.")
+        ((known,),) = environment.database.connection.values("SELECT to_regtype(%s)::text", type_)
+        if known is None:
+            raise ThanoSQLOptionError(f"PostgreSQL has no type '{type_}', which the option types names.")
+        types[name] = type_
+    return types
 
 
 def table_exists(table: Word, environment: Environment) -> bool:

@@ -1,0 +1,270 @@
+"""A delimited file and what the options say of it in, how it is read out: each choice with its evidence, or refused.
+
+A delimiter is right where every row has as many values as the first. Quotation marks enclose values where they do so
+throughout the file; beside tabs and bars, where text stands as it is (Common Voice, LJSpeech), only where they are needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn
+
+from thanosql.engine.files.encodings import Encoding, Utf8Reader, find_encoding
+from thanosql.engine.files.quoting import Enclosing, Marks, blocks
+from thanosql.engine.files.survey import Survey, survey
+from thanosql.errors import ThanoSQLDataError
+
+DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs", b"|": "bars"}
+LITERAL = (b"\t", b"|")  # beside these a quotation mark is a letter, unless it is needed
+SAMPLE = 1000  # rows
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the options say of a delimited file; None where the file decides."""
+
+    delimiter: str | None = None
+    quote: str | None = None
+    header: bool | None = None
+    columns: tuple[str, ...] = ()
+    null: tuple[str, ...] = ()
+    encoding: str | None = None
+    header_row: int | None = None
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is read. `strays` says that marks stand in it which enclose nothing; `rows` counts the first row too."""
+
+    encoding: Encoding
+    skip: int  # lines before the table
+    newline: bytes
+    marks: Marks
+    rows: int
+    width: int
+    strays: bool
+    lines: int
+    empty: int
+    filler: bytes | None  # a character that the file lacks
+    rewritten: bool  # rows are taken apart here, since PostgreSQL would read them otherwise
+
+    def records(self, path: Path) -> Iterator[list[str | None]]:
+        """The file's rows; None is a value of which nothing stands there, "" one that is enclosed and empty."""
+        with Utf8Reader(path, self.encoding, skip=self.skip) as reader:
+            marks = [self.marks] if self.marks.quote else []
+            for block, _ in blocks(reader, self.newline, *marks):
+                yield from _rows(block, self)
+
+
+def _rows(block: bytes, dialect: Dialect) -> Iterator[list[str | None]]:
+    delimiter = dialect.marks.delimiter.decode()
+    text = block.decode("utf-8")
+    newline = dialect.newline.decode()
+    if not dialect.marks.quote or dialect.marks.quote not in block:
+        for line in text.split(newline)[:-1]:
+            line = line.removesuffix("\r")
+            if line or dialect.width == 1:
+                yield [value or None for value in line.split(delimiter)]
+        return
+    quote, escape = dialect.marks.quote.decode(), dialect.marks.escape.decode()
+    inside = re.escape(quote)
+    body = rf"(?:[^{inside}]++|{inside}{inside})*+" if escape == quote else rf"(?:[^{inside}\\]++|\\.)*+"
+    end = re.escape(delimiter) + r"\r\n"
+    one = re.compile(
+        rf"(?:{inside}({body}){inside}(?=[{end}])|([^{end}]*+))({re.escape(delimiter)}|\r?\n|\r)", re.DOTALL
+    )
+    row: list[str | None] = []
+    for found in one.finditer(text):
+        enclosed, bare, after = found.groups()
+        if enclosed is None:
+            row.append(bare or None)
+        elif escape == quote:
+            row.append(enclosed.replace(quote * 2, quote))
+        else:
+            row.append(re.sub(r"\\(.)", r"\1", enclosed, flags=re.DOTALL))
+        if after != delimiter:
+            if row != [None] or dialect.width == 1:
+                yield row
+            row = []
+
+
+def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
+    """How the file is read. Raises ThanoSQLDataError naming the line where no reading gives a table, or two do."""
+    encoding = find_encoding(path, said.encoding)
+    skip = (said.header_row or 1) - 1
+    delimiter = said.delimiter.encode() if said.delimiter else None
+    with Utf8Reader(path, encoding) as reader:
+        first, _, rest = reader.read()[:64].partition(b"\n")
+    if first.strip().lower().startswith(b"sep=") and len(first.strip()) == 5 and skip == 0 and rest:
+        # Excel writes the delimiter so into the first line.
+        skip, delimiter = 1, delimiter or first.strip()[4:]
+    if delimiter is None:
+        delimiter = _delimiter(path, encoding, skip, usual, said.quote)
+    found = survey(path, encoding, skip, delimiter, said.quote)
+    if found.blank:
+        raise ThanoSQLDataError(f"{path} is empty.", hint="A table has at least a line that names its columns.")
+    chosen = _enclosing(found, said)
+    (width,) = chosen.widths.rows
+    several = width > 1 and found.empty > 0
+    if found.inner_return is not None and not chosen.marks.quote:
+        raise ThanoSQLDataError(
+            f"{path.name}, line {found.inner_return}: a carriage return within the line.",
+            hint="Put values that hold line ends in quotation marks, or take it out.",
+        )
+    rewritten = (
+        several
+        or found.dot
+        or found.mixed
+        or bool(said.null)
+        or (chosen.marks.quote != b"" and chosen.strays > 0)
+        or (found.inner_return is not None)
+        or (not chosen.marks.quote and not found.fillers)
+    )
+    return Dialect(
+        encoding=encoding,
+        skip=skip,
+        newline=found.newline,
+        marks=chosen.marks,
+        rows=chosen.widths.rows[width] + (found.empty if width == 1 else 0),
+        width=width,
+        strays=chosen.strays > 0 or (not chosen.marks.quote and found.doubled.values + found.doubled.strays > 0),
+        lines=found.lines,
+        empty=found.empty if several else 0,
+        filler=found.fillers[:1] or None,
+        rewritten=rewritten,
+    )
+
+
+def _delimiter(path: Path, encoding: Encoding, skip: int, usual: bytes, quote: str | None) -> bytes:
+    """The usual one where it divides all rows alike; else the one that does."""
+    fitting = []
+    for delimiter in (usual, *(other for other in DELIMITERS if other != usual)):
+        sample = survey(path, encoding, skip, delimiter, quote, limit=1)
+        enclosings = (sample.doubled, sample.backslashed, sample.plain)
+        if any(entry.widths.uniform and max(entry.widths.rows) > 1 for entry in enclosings):
+            fitting.append(delimiter)
+            if delimiter == usual:
+                return usual
+    if len(fitting) > 1:
+        names = " and ".join(DELIMITERS[delimiter] for delimiter in fitting)
+        raise ThanoSQLDataError(
+            f"{path.name}: {names} divide all its lines into as many values each.",
+            hint=f"OPTIONS (delimiter={shown(fitting[0])}) says which one is meant.",
+        )
+    return fitting[0] if fitting else usual
+
+
+def _enclosing(found: Survey, said: Said) -> Enclosing:
+    plain, doubled, backslashed = found.plain, found.doubled, found.backslashed
+    if said.quote == "":
+        candidates = [plain]
+    elif said.quote is not None:
+        candidates = [entry for entry in (doubled, backslashed) if entry.strict] or [doubled]
+    elif doubled.widths is plain.widths:
+        candidates = [plain]  # there is no quotation mark in the file
+    elif found.delimiter in LITERAL:
+        needed = doubled.strict and (doubled.proven or not plain.widths.uniform or _whole_columns(found))
+        candidates = [
+            *([doubled] if needed else []),
+            plain,
+            *(entry for entry in (doubled, backslashed) if entry.strict),
+            doubled,
+        ]
+    else:
+        candidates = [
+            *(entry for entry in (doubled, backslashed) if entry.strict and (entry is doubled or entry.escaped)),
+            *([doubled] if doubled.values else []),
+            plain,
+        ]
+    chosen = next((entry for entry in candidates if entry.widths.uniform), None)
+    if said.quote is None:
+        _refuse_unclear(found, chosen, candidates)
+    if chosen is None:
+        _refuse_ragged(found, candidates[0])
+    return chosen
+
+
+def _refuse_unclear(found: Survey, chosen: Enclosing | None, candidates: Sequence[Enclosing]) -> None:
+    doubled = found.doubled
+    if doubled.opened is not None and found.delimiter not in LITERAL and (chosen is None or not chosen.strict):
+        raise ThanoSQLDataError(
+            f"{found.path.name}, line {doubled.opened}: a quotation mark begins a value and none ends it.",
+            hint="OPTIONS (quote='') takes quotation marks as text.",
+        )
+    joining = next(
+        (entry for entry in (chosen, *candidates) if entry is not None and entry.marks.quote and entry.widths.uniform),
+        None,
+    )
+    if joining is None or joining.proven or (chosen is not joining and not joining.strict):
+        return
+    line = joining.joining.get(max(joining.widths.rows))
+    if line is not None:
+        raise ThanoSQLDataError(
+            f"{found.path.name}, line {line}: from one quotation mark to the next stand line ends and delimiters. That may"
+            " be one value, or several rows.",
+            hint="OPTIONS (quote='\"') reads one value, OPTIONS (quote='') several rows.",
+        )
+
+
+def _refuse_ragged(found: Survey, reading: Enclosing) -> NoReturn:
+    first = min(reading.widths.first, key=lambda width: reading.widths.first[width])
+    odd = reading.widths.odd(first)
+    assert odd is not None
+    line, values = odd
+    hint = None
+    usual = reading.widths.rows.most_common(1)[0][0]
+    start = reading.widths.first[usual]
+    if usual > 1 and usual != first and start <= 20:
+        hint = f"If the table begins below a title: OPTIONS (header_row={start})."
+    elif first == 1 and (other := _other(found)):
+        hint = f"OPTIONS (delimiter={shown(other)}) divides by {DELIMITERS[other]}."
+    elif found.doubled.values + found.doubled.strays > 0:
+        hint = "If quotation marks are text here: OPTIONS (quote='')."
+    raise ThanoSQLDataError(
+        f"{found.path.name}, line {line}: {_values(values)}, where line {reading.widths.first[first]} has {first}.",
+        hint=hint or "Every line has as many values as the first.",
+    )
+
+
+def _values(count: int) -> str:
+    return f"{count} value" + ("" if count == 1 else "s")
+
+
+def _other(found: Survey) -> bytes | None:
+    with found.path.open("rb") as file:
+        head = file.readline(1 << 16)
+    return next((other for other in DELIMITERS if other != found.delimiter and other in head), None)
+
+
+def _whole_columns(found: Survey) -> bool:
+    """Whether a column whose values stand in marks has no other value: a writer that encloses all texts."""
+    dialect = Dialect(
+        found.encoding,
+        found.skip,
+        found.newline,
+        found.plain.marks,
+        rows=0,
+        width=2,
+        strays=False,
+        lines=0,
+        empty=0,
+        filler=None,
+        rewritten=True,
+    )
+    enclosed: dict[int, bool] = {}
+    mark = found.doubled.marks.quote.decode()
+    for row in islice(dialect.records(found.path), 1, SAMPLE):
+        for place, value in enumerate(row):
+            if value:
+                whole = len(value) > 1 and value.startswith(mark) and value.endswith(mark)
+                enclosed[place] = enclosed.get(place, True) and whole
+    return any(enclosed.values())
+
+
+def shown(delimiter: bytes) -> str:
+    """A delimiter as an option's value is written."""
+    return "E'\\t'" if delimiter == b"\t" else f"'{delimiter.decode()}'"

@@ -1,0 +1,193 @@
+"""A parquet file → typed columns and rows, a piece at a time. Audio as Hugging Face data sets hold it becomes bytes.
+
+There, a column is struct<bytes: binary, path: string>: the file's content, or where it lies. Its bytes become bytea and the
+path `file_name`; where no row has bytes, the paths alone become the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thanosql.engine.files.tabular import Records, checked_names, json_text, refuse_missing
+from thanosql.errors import ThanoSQLDataError
+
+BATCH = 10_000  # rows at a time
+BATCH_OF_AUDIO = 64  # each may be megabytes
+BUFFER = 1 << 20  # bytes of each column
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table: its type, and its values out of the file's column of that number."""
+
+    name: str
+    type: str
+    number: int
+    values: Callable[[Any], list[Any]]
+
+
+def open_parquet(path: Path) -> Records:
+    """A parquet file; its schema has the types.
+
+    Raises ThanoSQLDataError when it is damaged, and for a column whose nested values hold bytes, which jsonb cannot.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        refuse_missing("pyarrow", path, error)
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            columns = _columns(file, schema, path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
+    batch_rows = BATCH_OF_AUDIO if any(column.type == "bytea" for column in columns) else BATCH
+    tally = {"without bytes": 0}
+    audio = [place for place, column in enumerate(columns) if column.values is _bytes]
+
+    def rows() -> Iterator[Sequence[Any]]:
+        tally["without bytes"] = 0
+        try:
+            # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
+                for batch in file.iter_batches(batch_rows):
+                    values = [column.values(batch.column(column.number)) for column in columns]
+                    for place in audio:
+                        tally["without bytes"] += sum(value is None for value in values[place])
+                    yield from zip(*values, strict=True)
+        except (pa.ArrowException, OSError) as error:
+            raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
+
+    def said() -> str:
+        parts = [f"{columns[place].name} holds audio files" for place in audio]
+        if tally["without bytes"]:
+            parts.append(f"{tally['without bytes']:,} rows of it have a path alone, or nothing")
+        return ", ".join(parts)
+
+    return Records(path, tuple((column.name, column.type) for column in columns), rows, said)
+
+
+def _columns(file: Any, schema: Any, path: Path) -> list[_Column]:
+    names = checked_names(schema.names, path.name)
+    columns: list[_Column] = []
+    for number, (name, entry) in enumerate(zip(names, schema, strict=True)):
+        if _is_file(entry.type):
+            columns.extend(_file_columns(file, number, name, [*names, *(column.name for column in columns)]))
+            continue
+        type_ = arrow_type(entry.type)
+        if type_ == "jsonb" and _holds_bytes(entry.type):
+            raise ThanoSQLDataError(
+                f"{path.name}: the column {name} ({entry.type}) holds bytes within other values, which jsonb cannot.",
+                hint="Write the bytes as a column of their own, or as struct<bytes: binary, path: string>.",
+            )
+        columns.append(_Column(name, type_, number, _nested if type_ == "jsonb" else _plain))
+    return columns
+
+
+def _file_columns(file: Any, number: int, name: str, taken: Sequence[str]) -> Iterator[_Column]:
+    has_bytes = has_paths = False
+    field = file.schema_arrow.field(number).name
+    for batch in file.iter_batches(BATCH_OF_AUDIO, columns=[f"{field}.path"]):
+        has_paths = has_paths or batch.column(0).field("path").null_count < len(batch)
+    for group in range(file.num_row_groups):
+        has_bytes = has_bytes or _may_have_bytes(file, group, field)
+    if has_bytes or not has_paths:
+        yield _Column(name, "bytea", number, _bytes)
+        name = "file_name" if "file_name" not in taken else f"{name}_file_name"
+    if has_paths:
+        yield _Column(name, "text", number, _paths)
+
+
+def _may_have_bytes(file: Any, group: int, field: str) -> bool:
+    """Whether a group of rows has bytes in that column; where the file does not say, it is looked at."""
+    about = file.metadata.row_group(group)
+    for place in range(about.num_columns):
+        leaf = about.column(place)
+        if leaf.path_in_schema == f"{field}.bytes" and leaf.statistics is not None and leaf.statistics.has_null_count:
+            return bool(leaf.statistics.null_count < about.num_rows)
+    return any(
+        batch.column(0).field("bytes").null_count < len(batch)
+        for batch in file.iter_batches(BATCH_OF_AUDIO, row_groups=[group], columns=[f"{field}.bytes"])
+    )
+
+
+def _is_file(kind: Any) -> bool:
+    import pyarrow.types as is_
+
+    if not is_.is_struct(kind) or {field.name for field in kind} != {"bytes", "path"}:
+        return False
+    content, place = kind.field("bytes").type, kind.field("path").type
+    return _is_binary(content) and (is_.is_string(place) or is_.is_large_string(place))
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow.types as is_
+
+    return bool(
+        is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind) or is_.is_binary_view(kind)
+    )
+
+
+def _holds_bytes(kind: Any) -> bool:
+    return _is_binary(kind) or any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def arrow_type(kind: Any) -> str:
+    """PostgreSQL's type for a type of Arrow."""
+    import pyarrow.types as is_
+
+    if is_.is_dictionary(kind):
+        return arrow_type(kind.value_type)
+    if is_.is_boolean(kind):
+        return "boolean"
+    if is_.is_integer(kind):
+        width = {"int8": "smallint", "uint8": "smallint", "int16": "smallint", "uint16": "integer", "int32": "integer"}
+        return "numeric(20,0)" if str(kind) == "uint64" else width.get(str(kind), "bigint")
+    if is_.is_floating(kind):
+        return "double precision" if str(kind) == "double" else "real"
+    if is_.is_decimal(kind):
+        return f"numeric({kind.precision},{max(0, kind.scale)})"
+    if is_.is_date(kind):
+        return "date"
+    if is_.is_timestamp(kind):
+        return "timestamp with time zone" if kind.tz else "timestamp without time zone"
+    if is_.is_time(kind):
+        return "time without time zone"
+    if is_.is_duration(kind):
+        return "interval"
+    if _is_binary(kind):
+        return "bytea"
+    if is_.is_nested(kind):
+        simple = hasattr(kind, "value_type") and not is_.is_nested(kind.value_type) and not is_.is_map(kind)
+        return f"{arrow_type(kind.value_type)}[]" if simple else "jsonb"
+    return "text"
+
+
+def _plain(column: Any) -> list[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        # PostgreSQL counts in microseconds, and Python's datetime with it.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    elif pa.types.is_duration(column.type):
+        column = column.cast(pa.duration("us"), safe=False)
+    elif pa.types.is_time64(column.type):
+        column = column.cast(pa.time64("us"), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _nested(column: Any) -> list[Any]:
+    return [json_text(value) for value in column.to_pylist()]
+
+
+def _bytes(column: Any) -> list[Any]:
+    return [None if value is None else value["bytes"] for value in column.to_pylist()]
+
+
+def _paths(column: Any) -> list[Any]:
+    return [None if value is None else value["path"] for value in column.to_pylist()]

@@ -1,0 +1,130 @@
+"""A delimited file read once, whole → what stands in it: its rows by each way of enclosing, its line ends, its letters.
+
+Nothing is decided here but what cannot be a table at all: a NUL, a byte that is not UTF-8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from thanosql.engine.files.encodings import OTHER_ENCODING, Encoding, Utf8Reader
+from thanosql.engine.files.quoting import Enclosing, Marks, Widths, blocks
+from thanosql.errors import ThanoSQLDataError
+
+# Control characters that stand for "no quotation mark" where PostgreSQL must be told one: whichever the file lacks.
+_FILLERS = bytes([*range(1, 9), *range(14, 32)])
+
+
+@dataclass
+class Survey:
+    """What a file holds, for one delimiter. `plain` counts rows where no mark encloses."""
+
+    path: Path
+    encoding: Encoding
+    skip: int
+    delimiter: bytes
+    newline: bytes
+    plain: Enclosing
+    doubled: Enclosing
+    backslashed: Enclosing
+    lines: int = 0
+    empty: int = 0  # lines without anything, where another line follows
+    returns: int = 0  # carriage returns at the ends of lines
+    inner_return: int | None = None  # line of a carriage return within a line
+    fillers: bytes = _FILLERS
+    dot: bool = False  # a line that is only "\.", which ends the data for PostgreSQL before version 18
+    _trailing: int = field(default=0, repr=False)
+
+    @property
+    def blank(self) -> bool:
+        return not self.plain.widths.rows
+
+    @property
+    def mixed(self) -> bool:
+        """Lines that end in CR LF and others that end in LF."""
+        return self.newline == b"\n" and 0 < self.returns < self.lines
+
+    def add(self, block: bytes, is_open: bool, first_line: int) -> None:
+        self._check(block, first_line)
+        self.fillers = bytes(byte for byte in self.fillers if byte not in block) if self.fillers else b""
+        line = first_line
+        quoted = any(enclosing.marks.quote in block for enclosing in (self.doubled, self.backslashed))
+        if not quoted and self.doubled.widths is self.plain.widths:
+            self.plain.add(block, line, self.newline, is_open=False)
+        else:
+            if self.doubled.widths is self.plain.widths:
+                # Until here no mark was seen, and all ways agree.
+                for enclosing in (self.doubled, self.backslashed):
+                    enclosing.widths = Widths(self.plain.widths.rows.copy(), dict(self.plain.widths.first))
+                    enclosing.throughout = self.plain.throughout
+            for enclosing in (self.plain, self.doubled, self.backslashed):
+                enclosing.add(block, line, self.newline, is_open)
+        self._count_lines(block, line)
+
+    def _check(self, block: bytes, line: int) -> None:
+        if b"\0" in block:
+            raise ThanoSQLDataError(
+                f"{self.path.name}, line {line + block.count(self.newline, 0, block.index(0))}: a NUL character, which a"
+                " text of PostgreSQL cannot hold.",
+                hint="Take it out of the file, or name the encoding if the file has one of two bytes a letter.",
+            )
+        try:
+            block.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ThanoSQLDataError(
+                f"{self.path.name}, line {line + block.count(self.newline, 0, error.start)}: a byte that is not UTF-8"
+                f" (0x{block[error.start]:02x}).",
+                hint=OTHER_ENCODING,
+            ) from error
+
+    def _count_lines(self, block: bytes, line: int) -> None:
+        count = block.count(self.newline)
+        if b"\\.\n" in block or b"\\.\r" in block:
+            self.dot = True
+        if self.newline == b"\n" and b"\r" in block:
+            self.returns += block.count(b"\r\n")
+            if self.inner_return is None and block.count(b"\r") != block.count(b"\r\n"):
+                at = next(at for at in range(len(block)) if block[at] == 13 and block[at + 1 : at + 2] != b"\n")
+                self.inner_return = line + block.count(b"\n", 0, at)
+        body = block.rstrip(b"\r\n")
+        trailing = block.count(self.newline, len(body)) - bool(body)
+        if body:
+            rows = block.split(self.newline)[:-1]
+            self.empty += self._trailing + rows.count(b"") + rows.count(b"\r") - trailing
+            self._trailing = trailing
+        else:
+            self._trailing += trailing
+        self.lines += count
+
+
+def survey(path: Path, encoding: Encoding, skip: int, delimiter: bytes, quote: str | None, limit: int = 0) -> Survey:
+    """Read the file, or its first piece where `limit` is 1. `quote` is the option's: None looks for '"', "" for none."""
+    with Utf8Reader(path, encoding, skip=skip) as reader:
+        head = reader.read()
+        newline = b"\r" if b"\r" in head and b"\n" not in head else b"\n"
+        mark = b'"' if quote is None else quote.encode()
+        plain = Enclosing(Marks(delimiter, b""))
+        doubled, backslashed = Enclosing(Marks(delimiter, mark, mark)), Enclosing(Marks(delimiter, mark, b"\\"))
+        doubled.widths = backslashed.widths = plain.widths
+        found = Survey(path, encoding, skip, delimiter, newline, plain, doubled, backslashed)
+        line = skip + 1
+        for block, is_open in blocks(_Again(head, reader), newline, doubled.marks, backslashed.marks):
+            found.add(block, is_open, line)
+            line += block.count(newline)
+            if limit:
+                break
+    return found
+
+
+class _Again:
+    """A reader whose first piece was read already."""
+
+    def __init__(self, head: bytes, rest: Utf8Reader) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        return self._rest.read()
