@@ -3,31 +3,31 @@
     python scripts/make_reference.py            writes them
     python scripts/make_reference.py --check    says which are not as the code has them
 
-Shapes, options, columns, bases, settings, types and errors are read from where the code declares them. What only a person
-can say (what a statement gives, the cure of an error) stands here, and tests/docs holds it against what runs.
+Statements, options, columns, bases, settings, types and errors are read from where the code declares them. What only a
+person can say (the cure of an error) stands here, and tests/docs holds it against what runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import inspect
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import railroads
 
 import thanosql
 from thanosql import errors
-from thanosql.engine.language.heads import SHAPES
-from thanosql.engine.language.options import Declared, describe
+from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
+from thanosql.engine.language.options import Declared, declared_by, describe
+from thanosql.engine.language.statement_syntax import StatementSyntax
+from thanosql.engine.language.syntax import STATEMENTS, Statement, rule_of
+from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.postgres import frames
-from thanosql.engine.statements.build_model import ModelReport
 from thanosql.models.options import TrainOptions
 from thanosql.models.registry import ASSETS, BASES
 
@@ -35,193 +35,18 @@ FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Made by scripts/make_reference.py from the code. Change the code, then run it again. -->"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A statement on its page: `rules` are drawn, `kinds` declare its options ('module:Class'), `columns` are its rows'."""
-
-    title: str
-    shapes: tuple[str, ...]
-    rules: tuple[str, ...]
-    module: str
-    gives: str
-    kinds: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    shape: str = ""  # where the head's own says too much
-
-    @property
-    def options(self) -> list[Declared]:
-        """The options it takes, each once, in the order of an error's list."""
-        found: dict[str, Declared] = {}
-        for kind in self.kinds:
-            for option in describe(_found(kind)):
-                found.setdefault(option.name, option)
-        return list(found.values())
+def entries() -> list[type[Statement]]:
+    """The statements, in the order of their titles."""
+    return sorted((kind for kind in STATEMENTS.values() if kind.syntax), key=lambda kind: syntax_of(kind).title)
 
 
-TRANSCRIBE, TRAIN = "models.base:TranscribeOptions", "models.base:TrainOptions"
-STATEMENTS = (
-    Entry(
-        "BUILD MODEL",
-        ("BUILD",),
-        ("build_model",),
-        "build_model",
-        "A report: an object with these fields, shown as a table of one row. The model is in the store when it comes. "
-        "`loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained`.",
-        ("engine.statements.build_model:BuildOptions", TRAIN),
-        tuple(field.name for field in dataclasses.fields(ModelReport)),
-    ),
-    Entry(
-        "FIT MODEL",
-        ("FIT",),
-        ("fit_model",),
-        "fit_model",
-        "The same report as `BUILD MODEL`. The vocabulary stays the model's.",
-        ("engine.statements.fit_model:FitOptions", TRAIN),
-        tuple(field.name for field in dataclasses.fields(ModelReport)),
-    ),
-    Entry(
-        "PREDICT",
-        ("PREDICT",),
-        ("predict",),
-        "predict",
-        "The query's columns with their types, in the query's order, and the transcript in `result_col`. Options add "
-        "columns behind it: `timestamps` adds `…_words` (jsonb), `confidence=True` adds `…_confidence`, "
-        "`on_error='null'` adds `…_error`. With `table_name` the same rows are that table.",
-        ("engine.statements.predict:PredictOptions", TRANSCRIBE),
-    ),
-    Entry(
-        "EVALUATE",
-        ("EVALUATE",),
-        ("evaluate",),
-        "evaluate",
-        "One row with these columns; with `group_by` a row for each group, the total last, and a column `small` that marks "
-        "groups of fewer than 100 words. With `against` one row that compares two models: `model`, `against`, `utterances`, "
-        "`words`, `wer`, `wer_against`, `difference`, `difference_low`, `difference_high`, `p_value`, `won`, `lost`, "
-        "`tied`. The table of `table_name` has a row an utterance. See [Evaluation](../guides/evaluation.md).",
-        ("engine.evaluation:EvaluateOptions", TRANSCRIBE),
-        (
-            *("utterances", "hours", "words", "characters", "wer", "wer_low", "wer_high", "cer", "substitutions"),
-            *("deletions", "insertions", "hits", "empty_hypotheses", "seconds", "rtfx"),
-        ),
-    ),
-    Entry(
-        "ALIGN",
-        ("ALIGN",),
-        ("align",),
-        "align",
-        "The query's columns; `result_col` (jsonb), a list of objects with `word`, `start` and `end` (seconds) and "
-        "`confidence`; and `…_confidence`, how well the whole text fits, from 0 to 1.",
-        ("engine.statements.align:AlignOptions", TRANSCRIBE),
-    ),
-    Entry(
-        "LIST",
-        ("LIST",),
-        ("list", "list_versions"),
-        "listing",
-        "A table. `LIST MODEL` gives the models of the store with the WER of their last evaluation; `LIST TABLE` the tables "
-        "of the database; `LIST THANOSQL MODEL` the base models; `LIST THANOSQL DATASET` the tutorial data sets; "
-        "`LIST MODEL VERSIONS name` the versions that are kept of a model; `LIST PREDICTIONS` what is kept of `PREDICT`s that "
-        "were not completed. The plural words mean the same.",
-    ),
-    Entry(
-        "DESCRIBE MODEL",
-        ("DESCRIBE",),
-        ("describe_model",),
-        "describe_model",
-        "A fact a row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, options, "
-        "versions, the history of its training, its evaluations. A base model may be described too.",
-        columns=("section", "name", "value"),
-    ),
-    Entry(
-        "DROP MODEL",
-        ("DROP", "DELETE"),
-        ("drop_model",),
-        "drop_model",
-        "A status. The two words mean the same; `IF EXISTS` makes an absent model no error.",
-        shape="DROP MODEL [IF EXISTS] name\nDELETE MODEL name",
-    ),
-    Entry(
-        "DROP PREDICTIONS",
-        ("DROP",),
-        ("drop_predictions",),
-        "drop_predictions",
-        "A status. What is kept of `PREDICT`s that were not completed goes: of one model, or of all.",
-        shape="DROP PREDICTIONS [model]",
-    ),
-    Entry(
-        "ROLLBACK MODEL",
-        ("ROLLBACK",),
-        ("rollback_model",),
-        "rollback_model",
-        "A status. Without a version, the one before the current is made current. The newest three versions are kept.",
-    ),
-    Entry(
-        "PRINT AUDIO",
-        ("PRINT",),
-        ("print_audio",),
-        "print_audio",
-        "The query's rows; a notebook shows a player beside each.",
-        ("engine.statements.print_audio:PrintOptions",),
-    ),
-    Entry(
-        "COPY",
-        ("COPY",),
-        ("copy",),
-        "copy_table",
-        "A status, and the types that were inferred. csv, tsv, parquet, xlsx, json and jsonl are read; a folder of audio "
-        "files gives a row a file with `audio_path`, `duration`, `sampling_rate` and `channels`. PostgreSQL's own forms of "
-        "`COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
-        ("engine.statements.copy_table:CopyOptions",),
-    ),
-    Entry(
-        "GET THANOSQL DATASET",
-        ("GET",),
-        ("get_dataset",),
-        "get_thanosql",
-        "A status. The data set is in `thanosql-dataset/NAME/` of the workspace, where `COPY` and the paths in its rows find "
-        "it from any working folder.",
-        ("engine.statements.get_thanosql:GetDatasetOptions",),
-        shape="GET THANOSQL DATASET name [OPTIONS (…)]",
-    ),
-    Entry(
-        "GET THANOSQL MODEL",
-        ("GET",),
-        ("get_model",),
-        "get_thanosql",
-        "A status. The base's files are in the store under a name of your own, and stay as they are when the hub changes.",
-        ("engine.statements.get_thanosql:GetModelOptions",),
-        shape="GET THANOSQL MODEL name [OPTIONS (…)]",
-    ),
-    Entry(
-        "UPLOAD MODEL",
-        ("UPLOAD",),
-        ("upload_model",),
-        "upload_model",
-        "A status. The folder is one that `save_pretrained` leaves; its files are checked and copied.",
-        ("engine.statements.upload_model:UploadOptions",),
-    ),
-    Entry(
-        "EXPLAIN",
-        ("EXPLAIN",),
-        ("explain",),
-        "explain",
-        "An item a row: rows, hours of audio, model and its size, device, precision, batches, estimated memory and time. The "
-        "query is run READ ONLY and headers are read; no model is loaded. `EXPLAIN` before anything else is PostgreSQL's.",
-        columns=("item", "value"),
-    ),
-    Entry(
-        "CHECK",
-        ("CHECK",),
-        ("check",),
-        "check",
-        "A row for every row that would fail or hurt: audio that is missing, unreadable, silent, too short or too long; text "
-        "that is missing, empty, outside the vocabulary or too long for its audio; duplicates; rows the model was trained "
-        "on. An empty table means that nothing was found.",
-        columns=("row", "path", "problem", "reason"),
-    ),
-)
+def syntax_of(kind: type[Statement]) -> StatementSyntax:
+    assert kind.syntax is not None
+    return kind.syntax
+
+
 # Rules that stand in several statements.
-PARTS = ("options", "option", "value", "name", "model", "table", "path", "query", "nested")
+PARTS = ("options", "option", "value", "name", "version", "model", "table", "path", "query", "nested")
 
 CURES = {
     "ThanoSQLSyntaxError": "Read the line with the caret: the message says what was expected there, and the hint what was "
@@ -252,7 +77,7 @@ MISTAKES = (
 
 def pages() -> dict[str, str]:
     """Every file of the reference, by its name in docs/reference."""
-    rules = [rule for entry in STATEMENTS for rule in entry.rules] + list(PARTS)
+    rules = [rule_of(kind) for kind in entries()] + list(PARTS)
     drawn = {f"diagrams/{rule}.svg": svg for rule, svg in railroads.drawn(rules).items()}
     return {
         "statements.md": _joined(_statements()),
@@ -270,19 +95,20 @@ def _statements() -> Iterator[str]:
         "in order, the last one's result is returned, and the first error stops the rest. Any other SQL goes to PostgreSQL "
         "as written."
     )
-    yield "\n".join(f"- [{entry.title}](#{_anchor(entry.title)})" for entry in STATEMENTS)
-    for entry in STATEMENTS:
-        yield f"## {entry.title}"
-        shapes = (entry.shape,) if entry.shape else tuple(SHAPES[key] for key in entry.shapes)
-        yield "```text\n" + "\n".join(shapes) + "\n```"
-        for rule in entry.rules:
-            yield f"![The grammar of {entry.title}](diagrams/{rule}.svg)"
-        yield from _examples(entry)
-        yield f"**Gives.** {entry.gives}"
-        if entry.columns:
-            yield "Columns: " + ", ".join(f"`{column}`" for column in entry.columns) + "."
-        if entry.options:
-            yield _options(entry.options)
+    yield "\n".join(f"- [{syntax_of(kind).title}](#{_anchor(syntax_of(kind).title)})" for kind in entries())
+    for kind in entries():
+        syntax = syntax_of(kind)
+        yield f"## {syntax.title}"
+        yield "```text\n" + "\n".join(vocabulary().shown(line) for line in syntax.lines) + "\n```"
+        yield f"![The grammar of {syntax.title}](diagrams/{rule_of(kind)}.svg)"
+        yield from _examples(kind)
+        yield f"**Gives.** {syntax.gives}"
+        if syntax.nests:
+            yield "It may stand in a query, in parentheses."
+        if columns := syntax.columns():
+            yield "Columns: " + ", ".join(f"`{column}`" for column in columns) + "."
+        if options := declared_by(*syntax.options()):
+            yield _options(options)
     yield "## Parts"
     yield "What the boxes of the diagrams stand for. A word in a box is a name, a box in a statement is one of these."
     for rule in PARTS:
@@ -386,7 +212,7 @@ def _types() -> Iterator[str]:
     )
 
 
-def _options(options: list[Declared]) -> str:
+def _options(options: Sequence[Declared]) -> str:
     rows = [
         f"| `{option.name}` | {_type(option)} | `{_default(option)}` | {_cell(option.help)} |" for option in options
     ]
@@ -407,15 +233,16 @@ def _default(option: Declared) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _examples(entry: Entry) -> Iterator[str]:
+def _examples(kind: type[Statement]) -> Iterator[str]:
     """The docstring of a statement's file, behind its first paragraph: SQL as SQL, what it means in Python as text."""
-    document = inspect.getdoc(importlib.import_module(f"thanosql.engine.statements.{entry.module}")) or ""
+    document = inspect.getdoc(importlib.import_module(kind.__module__)) or ""
+    others = [other for other in entries() if other.__module__ == kind.__module__ and other is not kind]
     for part in document.split("\n\n")[1:]:
         lines = inspect.cleandoc(part).splitlines()
         first = lines[0].split(" ", 1)[0]
         if first.isupper() and not re.search(r"\w {3,}\w", lines[0]):
-            if entry.shape:
-                lines = [line for line in lines if line.startswith(entry.title)]
+            if others:
+                lines = [line for line in lines if line.startswith(syntax_of(kind).title)]
             yield "```sql\n" + ";\n".join(lines).replace(" AS SELECT", " AS\nSELECT") + "\n```"
         elif first.isupper():
             yield "```text\n" + "\n".join(lines) + "\n```"
@@ -466,13 +293,6 @@ def _cell(text: str) -> str:
 
 def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
-
-
-def _found(kind: str) -> type:
-    module, name = kind.split(":")
-    found = getattr(importlib.import_module(f"thanosql.{module}"), name)
-    assert isinstance(found, type)
-    return found
 
 
 def _joined(parts: Iterator[str]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 import lark
 import railroad
 from lark import Token, Tree
 
-GRAMMAR = Path(__file__).parents[1] / "thanosql" / "grammar.lark"
+from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
+from thanosql.engine.language import grammar
+
 # What the lexer cuts, in the reader's words.
 TERMINALS = {
     "LPAR": "(",
@@ -100,5 +101,5 @@ def _choice(items: list[railroad.DiagramItem]) -> railroad.DiagramItem:
 
 def drawn(rules: Iterator[str] | list[str]) -> dict[str, str]:
     """The SVG of each rule of the language."""
-    diagrams = Diagrams(GRAMMAR.read_text(encoding="utf-8"))
+    diagrams = Diagrams(grammar.text())
     return {rule: diagrams.svg(rule) for rule in rules}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -11,10 +12,18 @@ from pathlib import Path
 import pytest
 
 from thanosql.engine import dispatcher, planner, statements
+from thanosql.engine.language.syntax import STATEMENTS as BY_RULE
 from thanosql.engine.language.syntax import Statement
 
 ROOT = Path(__file__).resolve().parents[1]
-STATEMENTS = [getattr(statements, name) for name in statements.__all__]
+STATEMENTS = [*BY_RULE.values()]
+SYNTAXES = [kind.syntax for kind in STATEMENTS if kind.syntax is not None]
+
+
+def test_every_statement_is_named_in_the_package() -> None:
+    assert {kind.__name__ for kind in STATEMENTS} == set(statements.__all__)
+    files = {path.stem for path in (ROOT / "thanosql" / "engine" / "statements").glob("*.py")}
+    assert {kind.__module__.rpartition(".")[2] for kind in STATEMENTS} == files - {"__init__", "rows"}
 
 
 def test_every_statement_has_a_plan_of_its_own() -> None:
@@ -37,11 +46,43 @@ def test_every_statement_is_a_frozen_dataclass_that_shows_its_sql() -> None:
         assert kind.__doc__
 
 
-def test_every_statement_but_plain_sql_has_a_rule_in_the_grammar() -> None:
+def test_the_lists_of_colours_are_as_the_code_has_them() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "make_highlighting.py", "--check"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, f"run: python scripts/make_highlighting.py ({done.stdout}{done.stderr})"
+
+
+def test_colouring_imports_nothing_of_the_engine() -> None:
+    code = (
+        "import sys, thanosql.notebook.highlighting; print([m for m in sys.modules if m.startswith('thanosql.engine')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_statement_has_a_rule_in_the_grammar() -> None:
     grammar = (ROOT / "thanosql" / "grammar.lark").read_text(encoding="utf-8")
     rules = set(re.findall(r"^\??([a-z_]+)(?:\.\d+)?\s*:", grammar, re.MULTILINE))
-    expected = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in STATEMENTS} - {"plain_sql"}
-    assert expected - rules == set()
+    assert BY_RULE.keys() - rules == set()
+
+
+def test_every_statement_but_plain_sql_says_all_of_itself() -> None:
+    assert len(SYNTAXES) == len(STATEMENTS) - 1
+    for syntax in SYNTAXES:
+        assert syntax.gives, syntax.title
+        assert all(dataclasses.is_dataclass(kind) for kind in syntax.options())
+        takes_options = any("OPTIONS" in way for way in syntax.ways)
+        assert takes_options == bool(syntax.options()), syntax.title
+
+
+def test_what_may_stand_in_a_query_can_be_put_into_a_table() -> None:
+    fallback = planner.materialize.dispatch(object)
+    nested = {kind for kind in STATEMENTS if planner.materialize.dispatch(kind) is not fallback}
+    assert nested == {kind for kind in STATEMENTS if kind.syntax is not None and kind.syntax.nests}
 
 
 def test_every_option_has_help_and_a_default_within_its_limits() -> None:
@@ -102,7 +143,6 @@ def test_the_readme_names_every_statement_and_base() -> None:
     from thanosql.models.registry import BASES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    heads = ("BUILD MODEL", "FIT MODEL", "PREDICT", "EVALUATE", "LIST", "DESCRIBE MODEL", "DROP MODEL", "PRINT AUDIO")
-    heads += ("COPY", "GET THANOSQL", "UPLOAD MODEL", "EXPLAIN", "CHECK")
-    assert [word for word in (*heads, *BASES) if word not in readme] == []
+    titles = [syntax.title for syntax in SYNTAXES]
+    assert [word for word in (*titles, *BASES) if word not in readme] == []
     assert readme.index("make demo") < readme.index("make test") < 1500

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_NAME = 200  # characters; a longer word is close to none
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -149,11 +151,31 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str | None:
     'There are: a, b.'
     """
     names = sorted(set(valid))
-    folded = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {folded[close[0]]}?"
+    if (meant := near(word, names)) is not None:
+        return f"Did you mean {meant}?"
     if not names:
         return None
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     return f"There are: {listed}."
+
+
+def near(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The valid word that is closest, in whatever case, if one is close: `cutoff` is difflib's ratio, from 0 to 1.
+
+    >>> near("BULID", ["BUILD", "FIT"]), near("wav2vec2en", ["Wav2Vec2En"]), near("SELECT", ["BUILD", "FIT"])
+    ('BUILD', 'Wav2Vec2En', None)
+    """
+    if len(word) > LONGEST_NAME:
+        return None
+    folded = {other.lower(): other for other in sorted(valid, reverse=True)}
+    word = word.lower()
+    letters = set(word)
+
+    def may_match(other: str) -> bool:
+        """Whether enough letters are the same: asked first, since the ratio itself takes ten times as long."""
+        same = min(len(word), len(other) - len(set(other) - letters))
+        return 2 * same >= cutoff * (len(word) + len(other))
+
+    likely = [other for other in folded if may_match(other)]
+    close = difflib.get_close_matches(word, likely, n=1, cutoff=cutoff) if likely else []
+    return folded[close[0]] if close else None

@@ -27,7 +27,7 @@ TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and 
 
 def load(shell: Any) -> None:
     """Register the magics, the views and the completions with an IPython shell; a second time replaces the first."""
-    from thanosql.notebook.hooks import Views, complete_cells, highlight_cells, let_help_through
+    from thanosql.notebook.ipython_integration import Views, complete_cells, highlight_cells, let_help_through
 
     # tqdm says so whenever a library imports it in a notebook without ipywidgets; our progress needs none.
     warnings.filterwarnings("ignore", message="IProgress not found")
@@ -113,7 +113,7 @@ class ThanoSQL(Magics):
         return self._run(session, given)
 
     def _run(self, session: Session, given: Arguments) -> Any:
-        from thanosql.notebook.hooks import Status
+        from thanosql.notebook.ipython_integration import Status
         from thanosql.notebook.progress import ProgressBar
         from thanosql.notebook.status import beginning
         from thanosql.notebook.views import known
@@ -165,7 +165,7 @@ class ThanoSQL(Magics):
         """What a statement before the last one gave."""
         from IPython.display import display
 
-        from thanosql.notebook.hooks import Status
+        from thanosql.notebook.ipython_integration import Status
         from thanosql.notebook.views import known
 
         value = Status(result.value) if isinstance(result.value, str) else result.value

@@ -181,7 +181,7 @@ BAD = [
     bad(
         "BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (learning_rate=0) AS {few}",
         ThanoSQLOptionError,
-        "over 0|0",
+        "over 0 and at most 1, not 0",
         "rate-of-0",
     ),
     bad(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from thanosql.engine.language.heads import SHAPES
+from thanosql.engine.language.statement_syntax import StatementSyntax
+from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.session import Session
-from thanosql.errors import ThanoSQLOptionError
 from thanosql.notebook.completion import complete
 from thanosql.notebook.explanations import explain
-from thanosql.notebook.highlighting import KEYWORDS, ThanoSQLLexer
-from thanosql.notebook.language import MODULES, keywords, options_of
+from thanosql.notebook.highlighting import ThanoSQLLexer
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,13 @@ def offered(session: Session, marked: str, **variables: object) -> list[str]:
         ("PREDICT USING b OPTIONS (precision='bf|", ["bfloat16'"]),
         ("PREDICT USING b OPTIONS (precision=|", ["'float32'"]),
         ("PREDICT USING b OPTIONS (audio_col='aud|') AS SELECT * FROM phone_calls", ["audio_path'"]),
-        ("EXPLAIN |", ["BUILD MODEL", "FIT MODEL", "PREDICT USING", "EVALUATE USING"]),
+        ("EXPLAIN |", ["ALIGN USING", "BUILD MODEL", "EVALUATE USING", "FIT MODEL", "PREDICT USING", "SELECT"]),
+        ("EXPLAIN BUILD MODEL m |", ["USING"]),
+        ("DROP |", ["MODEL", "PREDICTIONS", "TABLE"]),
+        ("LIST MODEL |", ["VERSIONS"]),
+        ("ROLLBACK MODEL m |", ["TO"]),
+        ("COPY public.calls |", ["FROM", "OPTIONS"]),
+        ("COPY calls OPTIONS (if_exists='fail') |", ["FROM"]),
         ("LIST |", ["MODEL", "PREDICTIONS", "TABLE", "THANOSQL"]),
         ("GET THANOSQL DATASET spok|", ["spoken_numbers", "spoken_numbers_ko"]),
         ("GET THANOSQL MODEL Wav2Vec2T|", ["Wav2Vec2Tiny", "Wav2Vec2TinyKo"]),
@@ -89,10 +95,6 @@ def test_nothing_is_connected_for_a_tab(tmp_path: Path) -> None:
         assert offered(session, "SELECT * FROM calls|") == []
 
 
-def test_the_lexer_knows_the_grammars_keywords() -> None:
-    assert set(keywords()) - {"IF", "EXISTS"} <= KEYWORDS
-
-
 def test_the_lexer_gives_every_character_back_and_marks_our_words() -> None:
     source = "BUILD MODEL m USING Wav2Vec2Tiny AS SELECT 'FROM it''s', :day FROM t -- FIT\n"
     tokens = list(ThanoSQLLexer().get_tokens(source))
@@ -103,31 +105,25 @@ def test_the_lexer_gives_every_character_back_and_marks_our_words() -> None:
 
 
 def test_every_statement_is_explained() -> None:
-    assert set(MODULES) == set(SHAPES)
-    for word, shape in SHAPES.items():
-        assert shape in explain(word)
+    for syntax in vocabulary().syntaxes:
+        said = explain(syntax.title)
+        assert all(vocabulary().shown(line) in said for line in syntax.lines), syntax.title
+        assert all(f"  {entry.name}=" in said for kind in syntax.options() for entry in dataclasses.fields(kind))
 
 
-@pytest.mark.parametrize(
-    ("statement", "word", "about"),
-    [
-        ("BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "BUILD", ""),
-        ("FIT MODEL m USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "FIT", ""),
-        ("PREDICT USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "PREDICT", ""),
-        ("EVALUATE USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "EVALUATE", ""),
-        ("ALIGN USING Wav2Vec2Tiny OPTIONS (zzz=1) AS SELECT 1", "ALIGN", ""),
-        ("PRINT AUDIO OPTIONS (zzz=1) AS SELECT 1", "PRINT", ""),
-        ("COPY t OPTIONS (zzz=1) FROM 'x.csv'", "COPY", ""),
-        ("GET THANOSQL DATASET spoken_numbers OPTIONS (zzz=1)", "GET", "DATASET"),
-        ("GET THANOSQL MODEL Wav2Vec2Tiny OPTIONS (zzz=1)", "GET", "MODEL"),
-        ("UPLOAD MODEL m OPTIONS (zzz=1) FROM 'x'", "UPLOAD", ""),
-    ],
-)
-def test_the_options_that_are_offered_are_those_a_statement_takes(
-    session: Session, statement: str, word: str, about: str
-) -> None:
-    with pytest.raises(ThanoSQLOptionError) as raised:
-        session.execute(statement)
-    assert raised.value.hint is not None
-    taken = raised.value.hint.rpartition(" takes ")[2].rstrip(".").split(", ")
-    assert sorted(option.name for option in options_of(word, about)) == sorted(taken)
+@pytest.mark.parametrize("syntax", vocabulary().syntaxes, ids=lambda syntax: syntax.title)
+def test_each_word_of_a_statement_is_offered_behind_those_before_it(session: Session, syntax: StatementSyntax) -> None:
+    """Whatever a shape has, completion has: its keywords in their order, and the options of its own."""
+    for way in syntax.ways:
+        typed: list[str] = []
+        for word in way:
+            if word in ("query", "statement"):
+                break
+            found = offered(session, f"{' '.join(typed)} |")
+            if word.isupper():
+                assert any(one.split()[0] == word for one in found if one), (typed, word)
+            filled = {"(…)": "()", "'path'": "'x'"}.get(word, word)
+            if word == "(…)":
+                names = [one for kind in syntax.options() for one in (entry.name for entry in dataclasses.fields(kind))]
+                assert offered(session, f"{' '.join(typed)} (|") == [f"{name}=" for name in dict.fromkeys(names)]
+            typed.append(filled)

@@ -14,7 +14,7 @@ import pytest
 from thanosql.engine.planner import Progress
 from thanosql.notebook.lines import NotebookLine
 from thanosql.notebook.progress import ProgressBar
-from thanosql.notebook.work import Work
+from thanosql.notebook.progress_state import ProgressState
 
 
 def training(step: int, loss: float) -> Progress:
@@ -24,7 +24,7 @@ def training(step: int, loss: float) -> Progress:
 
 
 def test_time_left_is_told_at_the_rate_of_the_present_stretch() -> None:
-    work = Work(0.0)
+    work = ProgressState(0.0)
     work.advance(Progress(what="checking", done=10, total=10, unit="rows"), 1.0)
     for second in range(10):
         work.advance(training(second * 2, 1.0), 100.0 + second)
@@ -32,14 +32,14 @@ def test_time_left_is_told_at_the_rate_of_the_present_stretch() -> None:
 
 
 def test_what_is_said_names_share_amounts_loss_and_time_left() -> None:
-    work = Work(0.0)
+    work = ProgressState(0.0)
     work.advance(training(0, 2.0), 0.0)
     work.advance(training(50, 0.25), 10.0)
     assert work.at(10.0).parts() == ["training m, epoch 6 of 10", "50%", "50 of 100 steps", "loss 0.250", "10 s left"]
 
 
 def test_audio_is_told_in_its_own_time_and_how_fast_it_is_heard() -> None:
-    work = Work(0.0)
+    work = ProgressState(0.0)
     work.advance(Progress(what="transcribing", done=0, total=7200, unit="s"), 0.0)
     work.advance(Progress(what="transcribing", done=600, total=7200, unit="s"), 10.0)
     said = work.at(10.0).parts()
@@ -54,7 +54,7 @@ def test_a_loss_becomes_a_curve_that_is_drawn_once_it_says_anything() -> None:
         def _show(self, page: str, text: str) -> None:
             pages.append(page)
 
-    line, work = Kept(None), Work(0.0)
+    line, work = Kept(None), ProgressState(0.0)
     for step in range(3):
         work.advance(training(step, 3.0 - step), float(step))
         line.draw(work.at(float(step + 1) * 2))

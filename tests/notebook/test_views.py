@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thanosql.engine.dispatcher import Result
+from thanosql.engine.language.statement_syntax import View
 from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import diff, views
 from thanosql.notebook.markup import element
@@ -46,6 +47,7 @@ def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Pa
     frame = pd.DataFrame(columns)
     result = Result(
         status="PREDICT 1",
+        view="transcripts",
         rows=frame,
         audio_column="audio_path",
         display={"result_column": "predict_result"},
@@ -63,17 +65,19 @@ def test_words_with_their_times_are_read_as_words(recording: Path, column: str) 
     columns = {"audio_path": [str(recording)], "predict_result": ["one two"], column: [said]}
     if column == "align_result":
         columns = {"audio_path": [str(recording)], column: [said], "align_result_confidence": [0.9]}
-    page = as_html(Result(status="PREDICT 1", rows=pd.DataFrame(columns), audio_column="audio_path"), Showing())
+    page = as_html(
+        Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio_column="audio_path"), Showing()
+    )
     assert page is not None
     assert "img" not in tags(page)
     assert f"{HOSTILE}0.1 two0.6" in words(page)
     assert 'title="0.14 s to 0.5 s, confidence 90.0%"' in page
 
 
-@pytest.mark.parametrize("status", ["PREDICT 1", "PRINT AUDIO 1", "SELECT 1", "LIST 1", "CHECK 1", "DESCRIBE MODEL m"])
-def test_nothing_that_a_row_says_becomes_markup(status: str) -> None:
+@pytest.mark.parametrize("view", sorted(views.VIEWS))
+def test_nothing_that_a_row_says_becomes_markup(view: View) -> None:
     frame = pd.DataFrame({HOSTILE: [HOSTILE], "audio_path": [HOSTILE], "predict_result": [HOSTILE]})
-    page = as_html(Result(status=status, rows=frame, audio_column="audio_path"), Showing(), note=HOSTILE)
+    page = as_html(Result(status="DONE 1", view=view, rows=frame, audio_column="audio_path"), Showing(), note=HOSTILE)
     assert page is not None
     assert not tags(page) & {"img", "script"}
     assert words(page).count(HOSTILE) >= 4
@@ -83,10 +87,11 @@ def test_nothing_that_an_evaluation_or_a_card_says_becomes_markup() -> None:
     frame = pd.DataFrame([{HOSTILE: HOSTILE, "words": 3, "wer": 0.5}, {HOSTILE: None, "words": 3, "wer": 0.5}])
     wrong = {"row": 1, "audio": HOSTILE, "reference": HOSTILE, "hypothesis": HOSTILE + " more", "errors": 1}
     pages = [
-        as_html(Result(status="EVALUATE 1", rows=frame, display={"utterances": [wrong]}), Showing()),
+        as_html(Result(status="EVALUATE 1", view="evaluation", rows=frame, display={"utterances": [wrong]}), Showing()),
         as_html(
             Result(
                 status="DESCRIBE MODEL m",
+                view="card",
                 rows=frame,
                 display={
                     "card": {"name": HOSTILE, "statement": HOSTILE, "options": {HOSTILE: HOSTILE}, "base": HOSTILE}
@@ -116,7 +121,9 @@ def test_an_evaluation_shows_its_worst_rows_first_with_the_words_that_differ(rec
         {"row": 2, "audio": str(recording), "reference": "a b c", "hypothesis": "x", "errors": 3},
         {"row": 3, "audio": str(recording), "reference": "same", "hypothesis": "same", "errors": 0},
     ]
-    page = as_html(Result(status="EVALUATE 2", rows=frame, display={"utterances": utterances}), Showing())
+    page = as_html(
+        Result(status="EVALUATE 2", view="evaluation", rows=frame, display={"utterances": utterances}), Showing()
+    )
     assert page is not None
     assert "60.00%" in page
     assert page.index("row 2") < page.index("row 1")

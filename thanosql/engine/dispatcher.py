@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.language.statement_syntax import View
 from thanosql.engine.planner import Environment, Plan
 
 if TYPE_CHECKING:
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a statement gives: rows, or a report, or else its status; `note` is said beside it, never instead of it."""
+    """What a statement gives: rows, or a report, or else its status; `note` is said beside it, never instead of it.
+
+    `view` is how a notebook shows it; the session sets it as the statement's class has it.
+    """
 
     status: str
     rows: pd.DataFrame | None = None
     report: Any = None
     note: str = ""
     audio_column: str | None = None
+    view: View = ""
     display: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.language.syntax import Nested, Parameter, Query
+from thanosql.engine.language.syntax import Nested, Parameter, Query, query_of
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def parameters(query: Query, environment: Environment) -> Iterator[Any]:
             yield environment.parameter(part)
         elif isinstance(part, Nested):
             yield from parameters(part.scope, environment)
-            yield from parameters(getattr(part.statement, "query", Query()), environment)
+            yield from parameters(query_of(part.statement), environment)
 
 
 def packed(value: Any) -> Any:

@@ -98,7 +98,8 @@ class Session:
                 environment.at_once = at_once
                 if progress is not None:
                     environment.progress = progress
-                return dispatcher.run(planner.plan(statement, environment), environment)
+                result = dispatcher.run(planner.plan(statement, environment), environment)
+                return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
         except ThanoSQLError as error:
             opened = self.__dict__.get("database")
             suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)

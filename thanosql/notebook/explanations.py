@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from thanosql.engine.language.heads import SHAPES
+from thanosql.engine.language.options import declared_by
+from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.errors import did_you_mean
 from thanosql.notebook import language
 
@@ -15,35 +17,41 @@ if TYPE_CHECKING:
 
 def explain(asked: str) -> str:
     """Help on `PREDICT`, `BUILD MODEL`, `batch_size` or `Wav2Vec2En`; on what there is, where it is none of them."""
-    words = asked.split()
-    first = words[0].upper()
-    if first in SHAPES:
-        return _statement(first, words[-1].upper())
+    words = asked.upper().split()
+    if words and words[0] in vocabulary().firsts:
+        return _statements(words)
     if (base := _base(asked)) is not None:
         return base
     if (option := _option(asked.lower())) is not None:
         return option
-    known = [*(shape.split()[0] for shape in SHAPES.values()), *_bases(), *_option_names()]
+    known = [*vocabulary().firsts, *_bases(), *_option_names()]
     closest = did_you_mean(asked, known) or ""
     return "\n".join(
         (
             f"There is no '{asked}' to explain. {closest if closest.startswith('Did') else ''}".rstrip(),
             "",
             "Statements:",
-            *(f"  {shape}" for shape in SHAPES.values()),
+            *(f"  {vocabulary().shown(line)}" for syntax in vocabulary().syntaxes for line in syntax.lines),
             "  any other SQL, as PostgreSQL has it",
             f"Base models: {', '.join(_bases())}",
         )
     )
 
 
-def _statement(first: str, last: str) -> str:
-    lines = [SHAPES[first], "", *language.example_of(first).splitlines()]
-    if options := language.options_of(first, last if last in ("MODEL", "DATASET") else ""):
-        lines += ["", "Options:"]
-        for option in options:
-            lines += _described(option)
-    return "\n".join(lines)
+def _statements(words: list[str]) -> str:
+    """The help on those that begin with these words; GET MODEL is GET THANOSQL MODEL."""
+    found = language.statements_of(words)
+    found = [kind for kind in found if kind.syntax and words[-1] in kind.syntax.title.split()] or found
+    lines: list[str] = []
+    for kind in found:
+        syntax = kind.syntax
+        assert syntax is not None
+        lines += ["", *(vocabulary().shown(line) for line in syntax.lines), "", *language.example_of(kind).splitlines()]
+        if options := declared_by(*syntax.options()):
+            lines += ["", "Options:"]
+            for option in options:
+                lines += _described(option)
+    return "\n".join(lines[1:])
 
 
 def _described(option: Declared) -> list[str]:
@@ -56,20 +64,22 @@ def _described(option: Declared) -> list[str]:
 
 
 def _option(name: str) -> str | None:
-    lines: list[str] = []
-    for statement in language.MODULES:
-        for option in language.options_of(statement):
-            if option.name == name:
-                described = _described(option)
-                if lines and lines[-len(described) :] == described:
-                    lines[-len(described) - 1] += f", {SHAPES[statement].split()[0]}"
-                else:
-                    lines += [f"Option of {SHAPES[statement].split()[0]}", *described]
-    return "\n".join(lines) or None
+    """The help on an option: statements that have the same share it."""
+    titles: dict[tuple[str, ...], list[str]] = {}
+    for title, option in _options():
+        if option.name == name:
+            titles.setdefault(tuple(_described(option)), []).append(title)
+    return "\n".join(f"Option of {', '.join(of)}\n" + "\n".join(said) for said, of in titles.items()) or None
+
+
+def _options() -> Iterator[tuple[str, Declared]]:
+    for syntax in vocabulary().syntaxes:
+        for option in declared_by(*syntax.options()):
+            yield syntax.title, option
 
 
 def _option_names() -> set[str]:
-    return {option.name for statement in language.MODULES for option in language.options_of(statement)}
+    return {option.name for _, option in _options()}
 
 
 def _bases() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from thanosql.notebook import curves, style
 from thanosql.notebook.markup import Html, element
-from thanosql.notebook.work import Work
+from thanosql.notebook.progress_state import ProgressState
 
 LOG_SECONDS = 15.0  # between two lines of a log
 FEW_POINTS = 3  # before a curve says anything
@@ -27,7 +27,7 @@ class NotebookLine:
         self._curves = Html("")
         self._curves_drawn = 0.0
 
-    def draw(self, work: Work) -> None:
+    def draw(self, work: ProgressState) -> None:
         parts = work.parts()
         share = work.share
         track = element(
@@ -49,7 +49,7 @@ class NotebookLine:
         page = style.framed(element("p", text, class_="thanosql-note"), label="ThanoSQL") if text else "<span></span>"
         self._show(page, text)
 
-    def _drawn_curves(self, work: Work) -> Html | None:
+    def _drawn_curves(self, work: ProgressState) -> Html | None:
         if work.progress is None or not any(len(points) >= FEW_POINTS for points in work.measures.values()):
             return None
         if work.now - self._curves_drawn >= 1.0:
@@ -85,7 +85,7 @@ class TerminalLine:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    def draw(self, work: Work) -> None:
+    def draw(self, work: ProgressState) -> None:
         from tqdm import tqdm
 
         parts, share = work.parts(), work.share
@@ -108,7 +108,7 @@ class LogLine:
     def __init__(self) -> None:
         self._said, self._interrupted = time.monotonic(), False
 
-    def draw(self, work: Work) -> None:
+    def draw(self, work: ProgressState) -> None:
         if work.now - self._said >= LOG_SECONDS or (work.interrupted and not self._interrupted):
             self._said, self._interrupted = work.now, work.interrupted
             print(" · ".join(work.parts()), file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from thanosql.notebook.work import Work
+from thanosql.notebook.progress_state import ProgressState
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Progress
@@ -32,7 +32,7 @@ TICK_SECONDS = 0.25  # between two drawings
 class Line(Protocol):
     """Where progress is drawn."""
 
-    def draw(self, work: Work) -> None:
+    def draw(self, work: ProgressState) -> None:
         """Show where the work is, in place of what was shown before."""
 
     def leave(self, text: str) -> None:
@@ -45,7 +45,7 @@ class ProgressBar:
 
     def __init__(self, *, quiet: bool = False, first: str = "running") -> None:
         self._quiet = quiet
-        self._work = Work(time.monotonic(), first)
+        self._work = ProgressState(time.monotonic(), first)
         self._line: Line | None = None
         self._drawing = threading.Lock()
 
@@ -57,7 +57,7 @@ class ProgressBar:
         """End this statement's bar with a line of text; False when no bar was shown, and it is still to be said."""
         with self._drawing:
             line, self._line = self._line, None
-            self._work = Work(time.monotonic())
+            self._work = ProgressState(time.monotonic())
             if line is not None:
                 line.leave(text)
             return line is not None and bool(text)

@@ -77,7 +77,7 @@ def is_complete(text: str) -> bool:
     (True, False, False, True)
     """
     from thanosql.engine.language.terminals import Refusal
-    from thanosql.notebook.place import place_at
+    from thanosql.notebook.cursor_context import context_at
 
     stripped = text.strip()
     if not stripped or asked_for(stripped) is not None or stripped.lower() in ENDS:
@@ -85,10 +85,10 @@ def is_complete(text: str) -> bool:
     if not stripped.endswith(";"):
         return False
     try:
-        place = place_at(stripped, len(stripped))
+        context = context_at(stripped, len(stripped))
     except Refusal:
         return False
-    return place is not None and place.kind == "start"
+    return context is not None and context.kind == "start"
 
 
 def _keys() -> KeyBindings:

@@ -1,6 +1,6 @@
 """A statement's Result in, the HTML a notebook shows for it out; the value of the cell stays what `execute` returns.
 
-Which view a result has is told by its status, which opens with the statement's keywords. `Result.display` may hold more
+Which view a result has, its statement's class says. `Result.display` may hold more
 than the value does: `result_column` of a PREDICT, `utterances` of an EVALUATE (mappings of row, audio, reference,
 hypothesis, errors), `card`, `version` and `folder` of a DESCRIBE, `history` of a BUILD or FIT; `known` adds the last two.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.language.statement_syntax import View
 from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import cards, evaluation, style, tables, transcripts
 from thanosql.notebook.markup import Html, element
@@ -41,8 +42,7 @@ class Showing:
 
 def as_html(result: Result, showing: Showing, *, note: str = "") -> str | None:
     """The whole HTML of a result; None for one that is but a status."""
-    kind = next((kind for kind in VIEWS if result.status.startswith(kind)), "")
-    content = VIEWS[kind](result, showing) if kind else _table(result, showing)
+    content = VIEWS[result.view](result, showing)
     if content is None:
         return None
     said = element("p", note, class_="thanosql-note") if note else None
@@ -51,13 +51,13 @@ def as_html(result: Result, showing: Showing, *, note: str = "") -> str | None:
 
 def known(result: Result, session: Session) -> Result:
     """The result with what the store knows of the model that it is about: its card, its training's history."""
-    kind, *name = result.status.split()
-    if kind not in ("BUILD", "FIT", "DESCRIBE") or len(name) < 2 or not session.store.exists(name[1]):
+    name = result.status.split()[-1]
+    if result.view not in ("training", "card") or not session.store.exists(name):
         return result
-    model = session.store.get(name[1])
+    model = session.store.get(name)
     trained = model.card.get("report") or {}
     more: dict[str, Any] = {"history": trained.get("history") or ()}
-    if kind == "DESCRIBE":
+    if result.view == "card":
         more = {"card": model.card, "version": model.version, "folder": str(model.folder)}
     return dataclasses.replace(result, display={**more, **result.display})
 
@@ -158,15 +158,12 @@ def _transcript(frame: Any) -> str:
     return next(of_others, "predict_result" if "predict_result" in names else names[-1])
 
 
-VIEWS: dict[str, Callable[[Any, Showing], Html | None]] = {
-    "PREDICT": _predict,
-    "ALIGN": _predict,
-    "PRINT": _print,
-    "EVALUATE": _evaluate,
-    "BUILD": _train,
-    "FIT": _train,
-    "DESCRIBE": _describe,
-    "LIST": _whole,
-    "EXPLAIN": _whole,
-    "CHECK": _whole,
+VIEWS: dict[View, Callable[[Any, Showing], Html | None]] = {
+    "": _table,
+    "transcripts": _predict,
+    "players": _print,
+    "evaluation": _evaluate,
+    "training": _train,
+    "card": _describe,
+    "whole": _whole,
 }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
+from importlib import resources
 
 import pytest
 
 from thanosql.engine.language import mistakes
-from thanosql.engine.language.heads import KEYWORDS, SHAPES
 from thanosql.engine.language.lexer import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
 from thanosql.engine.language.parser import _lark, parse, parse_script, stopped
-from thanosql.engine.language.syntax import ModelReference, Option, Parameter, Query, Text, Word
+from thanosql.engine.language.syntax import ModelReference, Option, Parameter, Query, Text, Word, walk
+from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.statements import PlainSQL, Predict
 from thanosql.errors import ThanoSQLSyntaxError
 
@@ -58,10 +60,7 @@ def nested(depth: int) -> str:
 
 def test_statements_nest_to_the_stated_depth() -> None:
     statement = parse(nested(MAX_NESTED))
-    depth = 0
-    while parts := [part for part in statement.query.parts if hasattr(part, "statement")]:
-        statement, depth = parts[0].statement, depth + 1
-    assert depth == MAX_NESTED == 50
+    assert len([*walk(statement)]) - 1 == MAX_NESTED == 50
 
 
 def test_statements_nested_deeper_are_an_error() -> None:
@@ -171,13 +170,24 @@ def test_messages_name_no_tokens_of_the_grammar() -> None:
         with pytest.raises(ThanoSQLSyntaxError) as caught:
             parse_script(example)
         said = set(caught.value.message.replace("'", " ").replace(".", " ").split())
-        assert not said & (terminals - KEYWORDS - {"SQL"})
+        assert not said & (terminals - vocabulary().keywords - {"SQL"})
 
 
-def test_the_lexer_knows_the_grammar_s_keywords() -> None:
-    quoted = {terminal.name for terminal in _lark().terminals if terminal.name.isalpha()}
-    assert quoted - {"LPAR", "RPAR", "LSQB", "RSQB", "COMMA", "EQUAL", "DOT", "SEMICOLON"} == KEYWORDS
-    assert {shape.split()[0] for shape in SHAPES.values()} == set(SHAPES)
+def test_the_statements_keywords_are_the_grammars() -> None:
+    written = resources.files("thanosql").joinpath("grammar.lark").read_text(encoding="utf-8")
+    assert set(re.findall(r'"([A-Z]+)"i', written)) == vocabulary().keywords
+
+
+def test_walk_gives_a_statement_and_all_those_in_it_once() -> None:
+    """EXPLAIN's own, those in its query, in theirs, and in the WITH lists that they see."""
+    (statement,) = parse_script(
+        "EXPLAIN PREDICT USING a AS WITH w AS (SELECT * FROM (PREDICT USING b AS SELECT 1) b) "
+        "SELECT * FROM (EVALUATE USING c AS SELECT * FROM w, (LIST MODEL) l) c, (PREDICT USING d AS SELECT * FROM w) d"
+    )
+    found = [*walk(statement)]
+    assert [type(one).__name__ for one in found] == ["Explain", "Predict", "Predict", "Evaluate", "List", "Predict"]
+    assert [one.model.text for one in found if hasattr(one, "model")] == ["a", "b", "c", "d"]
+    assert len({id(one) for one in found}) == len(found)
 
 
 def test_parsing_imports_neither_torch_nor_pandas() -> None:

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from thanosql.engine.language.parser import parse_script
-from thanosql.engine.language.syntax import Literal, ModelReference, Nested, Option, Parameter, Query, Text, Word
+from thanosql.engine.language.syntax import (
+    Literal,
+    ModelReference,
+    Nested,
+    Option,
+    Parameter,
+    Query,
+    Text,
+    Word,
+    query_of,
+)
 from thanosql.errors import ThanoSQLSyntaxError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "statements.sql"
@@ -101,14 +111,12 @@ def test_every_offset_points_at_what_it_belongs_to() -> None:
             elif isinstance(part, Nested):
                 assert source[part.start] == "("
                 check(part.scope, source)
-                if hasattr(part.statement, "query"):
-                    check(part.statement.query, source)
+                check(query_of(part.statement), source)
 
     checked = 0
     for pair in PAIRS:
         if pair.meaning[0].startswith("--> "):
             for statement in parse_script(pair.text):
-                if hasattr(statement, "query"):
-                    check(statement.query, pair.text)
-                    checked += 1
+                check(query_of(statement), pair.text)
+                checked += bool(query_of(statement))
     assert checked > 100

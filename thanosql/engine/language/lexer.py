@@ -15,20 +15,19 @@ from lark.common import LexerConf
 from lark.lexer import Lexer
 
 from thanosql.engine.language import terminals
-from thanosql.engine.language.heads import (
-    KEYWORDS,
-    WITH_QUERY,
+from thanosql.engine.language.lookaround import is_operand, made_by, refuse_home, separates, word_before
+from thanosql.engine.language.openings import (
     behind_query,
     foreign_space,
     opens_nested,
     opens_statement,
     refuse_no_query,
 )
-from thanosql.engine.language.lookaround import is_operand, made_by, refuse_home, separates, word_before
-from thanosql.engine.language.runs import Region, Run
 from thanosql.engine.language.scopes import Findings
+from thanosql.engine.language.sql_chunk import Region, SQLChunk
 from thanosql.engine.language.syntax import Parameter, Text
 from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, number_value, unclosed
+from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.language.with_names import WithNames, mentions
 
 MAX_NESTED = 50  # statements in statements
@@ -57,6 +56,7 @@ class Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.words = vocabulary()
         self.findings = Findings(text)
         self.head: Lexeme | None = None
         self._level = 0  # statements around
@@ -76,7 +76,7 @@ class Scanner:
                 continue
             self._level, self._depth, self._statement, self._makes = 0, 0, begin, None
             self._names.clear()
-            if opens_statement(self.text, begin):
+            if opens_statement(self.text, begin, self.words):
                 yield from self._headed(None)
             else:
                 self.head = None
@@ -90,7 +90,7 @@ class Scanner:
         """A statement of ours, and its query; `parenthesis` is the one that it is nested in."""
         text = self.text
         self.head = word = lexeme(text, self.at)
-        expects_query = word.upper in WITH_QUERY
+        expects_query = word.upper in self.words.takes_query
         depth = lists = 0
         for _ in range(MAX_HEAD):
             piece = lexeme(text, self.at)
@@ -106,7 +106,7 @@ class Scanner:
             if depth > MAX_LISTS:
                 raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
             token = self._head_token(piece, depth)
-            if word.upper in ("EXPLAIN", "CHECK") and token.type in WITH_QUERY:
+            if word.upper in self.words.prefixes and token.type in self.words.takes_query:
                 self.head, expects_query = piece, True
                 word = piece
             yield token
@@ -120,7 +120,7 @@ class Scanner:
             "Give a long list as a parameter: name=:values.",
         )
 
-    def _literals(self, first: Lexeme) -> Run:
+    def _literals(self, first: Lexeme) -> SQLChunk:
         """The strings and numbers of a list that begin here, up to the last one that another does not follow."""
         values: list[str | int | float] = []
         piece = first
@@ -130,13 +130,15 @@ class Scanner:
             self.at = piece.end
             comma = lexeme(self.text, piece.end)
             if comma.kind != "," or (piece := lexeme(self.text, comma.end)).kind not in ("STRING", "NUMBER"):
-                return Run.of("LITERALS", self.text, first.start, self.at, values)
+                return SQLChunk.of("LITERALS", self.text, first.start, self.at, values)
 
     def _head_token(self, piece: Lexeme, depth: int) -> Token:
         kind, value = _SIGNS.get(piece.kind, piece.kind), None
         if kind == "WORD":
             # Between parentheses every word is a name, but an AS with a query behind it: there one is not closed.
-            if piece.upper in KEYWORDS and (depth <= 0 or (piece.upper == "AS" and self._opens_query(piece.end))):
+            if piece.upper in self.words.keywords and (
+                depth <= 0 or (piece.upper == "AS" and self._opens_query(piece.end))
+            ):
                 kind = piece.upper
             elif (space := foreign_space(piece)) is not None:
                 raise space
@@ -167,12 +169,12 @@ class Scanner:
             refuse_no_query(text, self.at, self.head)
         while self._skip_dull(region):
             start, sign = self.at, text[self.at]
-            if sign == "(" and opens_nested(text, start, word_before(text, region.last)):
+            if sign == "(" and opens_nested(text, start, word_before(text, region.last), self.words):
                 self._check_nested(region)
                 if pending < start:
                     parts.append(Text(text[pending:start], pending))
                 if parts:
-                    yield Run.of("SQL", text, begin, start, parts)
+                    yield SQLChunk.of("SQL", text, begin, start, parts)
                     parts = []
                 yield from self._nested(start)
                 begin = pending = self.at
@@ -196,7 +198,7 @@ class Scanner:
         if pending < end and region.last >= 0:
             parts.append(Text(text[pending:end], pending))
         if parts:
-            yield Run.of("SQL", text, begin, max(end, pending), parts)
+            yield SQLChunk.of("SQL", text, begin, max(end, pending), parts)
 
     def _skip_dull(self, region: Region) -> bool:
         """Go on to the next character that needs a look; False at the end of the text."""

@@ -7,19 +7,19 @@ however deep.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from lark import Token
 from lark.exceptions import UnexpectedToken
 
-from thanosql.engine.language.heads import KEYWORDS, SHAPES, near
 from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.malformed import EXAMPLES
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
+from thanosql.engine.language.vocabulary import vocabulary
+from thanosql.errors import near
 
-NAMES = KEYWORDS - {"AS", "USING", "OPTIONS", "FROM"} | {"WORD", "QUOTED"}  # what may be a name
-
+LONGEST_OPENING = 3  # words that tell a statement from others
 _WORDS = {
     "SQL": "a query",
     "WORD": "a name",
@@ -44,7 +44,7 @@ def explain(error: UnexpectedToken, scanner: Scanner, stopped: Callable[[str], U
     """The message for a text that the grammar does not take; `stopped` says where an example stops."""
     accepts = frozenset(error.accepts or error.expected)
     stop = _Stop(error.token, accepts, scanner)
-    keywords = sorted(accepts & frozenset(KEYWORDS)) if not accepts >= NAMES else []
+    keywords = sorted(accepts & vocabulary().keywords) if not accepts >= vocabulary().names else []
     if error.token.type == "WORD" and (meant := near(error.token, keywords, 0.65)):
         return stop.refusal(f"'{error.token}' is no keyword here.", f"Did you mean {meant}?")
     label = _labels(stopped).get((accepts, error.token.type))
@@ -76,9 +76,18 @@ class _Stop:
         self.width = max(1, (token.end_pos or 0) - self.start) if not self.at_end else 1
 
     def refusal(self, message: str, hint: str | None = None, start: int | None = None) -> Refusal:
-        shape = SHAPES.get(self.head.upper) if self.head is not None else None
+        shape = self._shape()
         hint = f"{hint} {shape}" if hint and shape else hint or shape
         return Refusal(message, self.start if start is None else start, self.width if start is None else 1, hint)
+
+    def _shape(self) -> str:
+        """The shape of the statement that it stopped in."""
+        said: list[str] = []
+        at = self.head.start if self.head is not None else self.start
+        while len(said) < LONGEST_OPENING and (piece := lexeme(self.text, at)).kind and piece.start < self.start:
+            said.append(piece.upper)
+            at = piece.end
+        return vocabulary().shape(*said)
 
     @property
     def found(self) -> str:
@@ -92,13 +101,13 @@ class _Stop:
     @property
     def expected(self) -> str:
         words = self.accepts
-        if words >= NAMES:
-            words -= (NAMES | {"LPAR"}) - {"WORD"}
+        if words >= vocabulary().names:
+            words -= vocabulary().names | {"LPAR", "QUOTED"}
         words = words - {f"{word}S" for word in words}  # the plurals
         parts = sorted(
             {_WORDS.get(word, word) for word in words} - {"the end"}, key=lambda word: (word.islower(), word)
         )
-        listed = ", ".join(parts[:-1]) + (" or " if len(parts) > 1 else "") + parts[-1] if parts else "the end"
+        listed = _either(parts) if parts else "the end"
         return listed[0].upper() + listed[1:]
 
     def opening(self, sign: str) -> int:
@@ -115,6 +124,11 @@ class _Stop:
         while (piece := lexeme(self.text, at)).kind and piece.start < self.start:
             found, at = piece, piece.end
         return found
+
+
+def _either(parts: Sequence[str]) -> str:
+    """The parts, divided by commas, and the last one by or."""
+    return ", ".join(parts[:-1]) + (" or " if len(parts) > 1 else "") + parts[-1]
 
 
 def _missing_as(stop: _Stop) -> Refusal:
@@ -194,7 +208,7 @@ _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     ),
     "closes none": lambda stop: stop.refusal("This parenthesis closes none that is open."),
     "not planned": lambda stop: stop.refusal(
-        f"{stop.before().upper} stands before BUILD, FIT, PREDICT, EVALUATE or ALIGN, not before {stop.found}."
+        f"{stop.before().upper} stands before {_either(vocabulary().planned)}, not before {stop.found}."
     ),
     "more behind": lambda stop: stop.refusal(
         f"The statement is at its end here, but {stop.found} follows.", "Statements are divided by ;."

@@ -65,6 +65,15 @@ def describe(kind: type) -> tuple[Declared, ...]:
     return tuple(_declared(entry, hints[entry.name]) for entry in dataclasses.fields(kind) if entry.init)
 
 
+def declared_by(*kinds: type) -> tuple[Declared, ...]:
+    """The options that several dataclasses declare, each once, in the order of an error's list."""
+    found: dict[str, Declared] = {}
+    for kind in kinds:
+        for entry in describe(kind):
+            found.setdefault(entry.name, entry)
+    return tuple(found.values())
+
+
 def bind(
     options: Sequence[Option],
     *kinds: type,
@@ -79,10 +88,7 @@ def bind(
     value, for an option that none declares, one given twice, a value of another type or out of its limits, and a
     parameter that `params` lacks.
     """
-    declared: dict[str, Declared] = {}
-    for kind in kinds:
-        for entry in describe(kind):
-            declared.setdefault(entry.name, entry)
+    declared = {entry.name: entry for entry in declared_by(*kinds)}
     values = {name: value for name, value in (defaults or {}).items() if name in declared}
     given: set[str] = set()
     for option in options:

@@ -7,17 +7,21 @@ parse("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls")
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedToken
 
+from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
+from thanosql.engine.language import grammar
 from thanosql.engine.language.lexer import Scanner, StatementLexer
 from thanosql.engine.language.mistakes import explain
-from thanosql.engine.language.runs import Run
 from thanosql.engine.language.scopes import settle
+from thanosql.engine.language.sql_chunk import SQLChunk
 from thanosql.engine.language.syntax import (
+    STATEMENTS,
     Literal,
     ModelReference,
     Nested,
@@ -29,27 +33,6 @@ from thanosql.engine.language.syntax import (
     Word,
 )
 from thanosql.engine.language.terminals import Refusal, number_value, quoted_value
-from thanosql.engine.statements import (
-    Align,
-    BuildModel,
-    Check,
-    Copy,
-    DescribeModel,
-    DropModel,
-    DropPredictions,
-    Evaluate,
-    Explain,
-    FitModel,
-    GetDataset,
-    GetModel,
-    List,
-    ListVersions,
-    PlainSQL,
-    Predict,
-    PrintAudio,
-    RollbackModel,
-    UploadModel,
-)
 from thanosql.errors import ThanoSQLSyntaxError
 
 MAX_NAME = 63  # characters
@@ -94,9 +77,8 @@ def stopped(source: str) -> UnexpectedToken:
 
 @cache
 def _lark() -> Lark:
-    return Lark.open_from_package(
-        "thanosql",
-        "grammar.lark",
+    return Lark(
+        grammar.text(),
         start="script",
         parser="lalr",
         lexer=StatementLexer,
@@ -112,34 +94,26 @@ class _Builder(Transformer[Token, Any]):
     def script(self, *statements: Statement) -> tuple[Statement, ...]:
         return statements
 
-    build_model, fit_model, predict, evaluate, print_audio = BuildModel, FitModel, Predict, Evaluate, PrintAudio
-    align = Align
-    describe_model, get_dataset, get_model, upload_model, copy = DescribeModel, GetDataset, GetModel, UploadModel, Copy
-    list, explain, check, plain_sql = List, Explain, Check, PlainSQL
+    def __getattr__(self, rule: str) -> Callable[[list[Any]], Statement]:
+        # A statement's rule makes the class of its name.
+        if rule not in STATEMENTS:
+            raise AttributeError(rule)
+        make = STATEMENTS[rule].of
+        return lambda parts: make(*parts)
 
     def what(self, *words: Token) -> str:
         return " ".join(word.upper().removesuffix("S") for word in words)
 
-    list_versions = ListVersions
-
-    def rollback_model(self, name: Word, *version: Token) -> RollbackModel:
-        return RollbackModel(name, _version(version[0]) if version else None)
-
-    def drop_model(self, *children: Any) -> DropModel:
-        return DropModel(children[-1], if_exists=len(children) == 2)
-
-    drop_predictions = DropPredictions
-
     def if_exists(self, *_words: Token) -> bool:
         return True
 
-    def query(self, *runs: Run | Nested) -> Query:
+    def query(self, *chunks: SQLChunk | Nested) -> Query:
         parts: list[Any] = []
-        for run in runs:
-            if isinstance(run, Nested):
-                parts.append(run)
+        for chunk in chunks:
+            if isinstance(chunk, Nested):
+                parts.append(chunk)
             else:
-                parts.extend(run.parts)
+                parts.extend(chunk.parts)
         return Query(tuple(parts))
 
     def nested(self, parenthesis: Token, statement: Statement) -> Nested:
@@ -170,7 +144,7 @@ class _Builder(Transformer[Token, Any]):
     def array(self, opening: Token, *values: Token | _Value) -> _Value:
         items: list[OptionValue] = []
         for value in values:
-            if isinstance(value, Run):
+            if isinstance(value, SQLChunk):
                 items.extend(value.parts)
             else:
                 items.append(_read(value).value)
@@ -183,6 +157,12 @@ class _Builder(Transformer[Token, Any]):
         if token.type == "STRING":
             return ModelReference(token.value, True, token.start_pos or 0)
         return ModelReference(_checked_name(token), False, token.start_pos or 0)
+
+    def version(self, token: Token) -> int:
+        number = number_value(token, token.start_pos or 0)
+        if not isinstance(number, int) or number < 1:
+            raise Refusal("A version is a whole number from 1.", token.start_pos or 0, len(token.value))
+        return number
 
     def table(self, *words: Token) -> Word:
         return Word(".".join(word.value for word in words), words[0].start_pos or 0)
@@ -218,10 +198,3 @@ def _checked_name(token: Token) -> str:
             f"A name has letters from A to Z, digits and underscores, no digit first, at most {MAX_NAME}.",
         )
     return name
-
-
-def _version(token: Token) -> int:
-    number = number_value(token, token.start_pos or 0)
-    if not isinstance(number, int) or number < 1:
-        raise Refusal("A version is a whole number from 1.", token.start_pos or 0, len(token.value))
-    return number

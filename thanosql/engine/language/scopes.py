@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from thanosql.engine.language.syntax import Nested, Parameter, Query, Statement, Text
+from thanosql.engine.language.syntax import Nested, Parameter, Query, Statement, Text, planned_in, query_of, with_part
 from thanosql.engine.language.terminals import SPACE, Refusal, skip_blank
 from thanosql.engine.language.with_names import WithQuery, mentions
 
@@ -28,19 +27,19 @@ def settle(statement: Statement, findings: Findings) -> Statement:
     """The statement with every nested one's scope filled in and the parentheses around its queries taken off."""
     if not findings.scopes and not findings.outer:
         return statement
-    settled: Statement = _settle(statement, findings, [])
-    return settled
+    return _settle(statement, findings, [])
 
 
-def _settle(statement: Any, findings: Findings, around: list[_Parts]) -> Any:
-    if hasattr(statement, "statement"):  # EXPLAIN and CHECK
-        return replace(statement, statement=_settle(statement.statement, findings, around))
-    if not hasattr(statement, "query"):
+def _settle(statement: Statement, findings: Findings, around: list[_Parts]) -> Statement:
+    if (planned := planned_in(statement)) is not None:
+        return with_part(statement, planned, _settle(planned, findings, around))
+    query = query_of(statement)
+    if not query:
         return statement
     done = _Parts()
     around = [*around, done]
     scopes: dict[tuple[int, ...], Query] = {}
-    for part in statement.query.parts:
+    for part in query.parts:
         if isinstance(part, Nested):
             visible = findings.scopes[part.start]
             key = tuple(entry.start for entry in visible)
@@ -48,7 +47,7 @@ def _settle(statement: Any, findings: Findings, around: list[_Parts]) -> Any:
                 scopes[key] = _scope(visible, around, findings.text, part.start)
             part = Nested(_settle(part.statement, findings, around), scopes[key], part.start)
         done.add(part)
-    return replace(statement, query=Query(_without_parentheses(done, findings)))
+    return with_part(statement, query, Query(_without_parentheses(done, findings)))
 
 
 class _Parts:

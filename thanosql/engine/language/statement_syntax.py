@@ -21,7 +21,7 @@ NAMES = {  # what a shape's words in small letters stand for, in completion; a s
     "table": "table",
     "'path'": "file",
 }
-CLAUSES = frozenset({"AS", "USING", "OPTIONS", "FROM", "TO"})  # what no title has, and no name may be
+CLAUSES = frozenset({"AS", "USING", "OPTIONS", "FROM"})  # what no title has, and no name may be
 _PIECE = re.compile(r"[A-Z]{2,}|[a-z]+|'[a-z]+'|\(…\)|…|[\[\]{}|]")
 
 

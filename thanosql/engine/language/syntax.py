@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
 from thanosql.engine.language.statement_syntax import StatementSyntax
@@ -174,12 +175,26 @@ def nested_statements(query: Query) -> Iterable[Nested]:
 
 def query_of(statement: Statement) -> Query:
     """The query of a statement; an empty one where it has none."""
-    return next((part for part in _parts_of(statement) if isinstance(part, Query)), Query())
+    name = _field(type(statement), Query)  # type: ignore[arg-type]  # mypy asks an instance for its hash
+    return getattr(statement, name) if name else _NO_QUERY
 
 
 def planned_in(statement: Statement) -> Statement | None:
     """The statement that EXPLAIN or CHECK stands before; None for any other."""
-    return next((part for part in _parts_of(statement) if isinstance(part, Statement)), None)
+    name = _field(type(statement), Statement)  # type: ignore[arg-type]  # as above
+    return getattr(statement, name) if name else None
+
+
+def options_of(statement: Statement) -> tuple[Option, ...]:
+    """The options that stand in a statement's head."""
+    given: tuple[Option, ...] = getattr(statement, "options", ())
+    return given
+
+
+def with_part(statement: Statement, part: object, other: object) -> Statement:
+    """The statement with another part in the place of one."""
+    changed = {entry.name: other for entry in fields(statement) if getattr(statement, entry.name) is part}  # type: ignore[arg-type]
+    return replace(statement, **changed)  # type: ignore[type-var]
 
 
 def walk(statement: Statement) -> Iterator[Statement]:
@@ -204,5 +219,10 @@ def walk(statement: Statement) -> Iterator[Statement]:
     return those(statement)
 
 
-def _parts_of(statement: Statement) -> Iterator[Any]:
-    return (getattr(statement, entry.name) for entry in fields(statement))  # type: ignore[arg-type]
+_NO_QUERY = Query()
+
+
+@cache
+def _field(kind: type[Any], of: type[Any]) -> str:
+    """The name of the field that has a part of this type; "" where none has."""
+    return next((entry.name for entry in fields(kind) if entry.type in (of, of.__name__)), "")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from thanosql.engine.language.heads import USING_MODEL
 from thanosql.engine.language.syntax import Nested, Parameter, Text
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme, quoted_value
+from thanosql.engine.language.vocabulary import vocabulary
 
-_AFTER_LIST = frozenset({"SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", *USING_MODEL})
+_AFTER_LIST = frozenset({"SELECT", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +71,7 @@ class WithNames:
         entry.end = end
         self._visible.append(entry)
         following = self._go_on(entry, lexeme(self._text, end))
-        if following.upper in USING_MODEL and lexeme(self._text, following.end).upper == "USING":
+        if following.upper in vocabulary().nested_using and lexeme(self._text, following.end).upper == "USING":
             raise Refusal(
                 f"{following.upper} cannot follow a WITH list.",
                 following.start,
@@ -86,6 +86,7 @@ class WithNames:
             in_clause
             and following.kind in ("WORD", "QUOTED", "STRING", "NUMBER")
             and following.upper not in _AFTER_LIST
+            and following.upper not in vocabulary().nested_using
         ):
             if following.kind == ",":
                 another = _with_query(self._text, following.end, entry.recursive, entry.level, entry.depth)

@@ -6,14 +6,13 @@ It is asked for when a statement is over and its transaction rolled back, so tha
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from thanosql.engine.language.syntax import Nested, Option, Statement
+from thanosql.engine.language.syntax import Option, Statement, nested_statements, options_of, query_of, walk
 from thanosql.engine.language.terminals import lexeme, words
-from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError
+from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError, near
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
@@ -49,7 +48,7 @@ def suggest(error: ThanoSQLError, statement: Statement, source: str, connection:
             error.hint = _hint(error, error.position, statement, source, connection)
 
 
-def _place(option: str, name: str, statement: Any, source: str) -> Position | None:
+def _place(option: str, name: str, statement: Statement, source: str) -> Position | None:
     """Where an option has a name for its value."""
     for said in _options(statement):
         if said.name.lower() == option and getattr(said.value, "text", said.value) == name:
@@ -58,21 +57,16 @@ def _place(option: str, name: str, statement: Any, source: str) -> Position | No
     return None
 
 
-def _options(statement: Any) -> Iterator[Option]:
-    yield from getattr(statement, "options", ())
-    if hasattr(statement, "statement"):  # EXPLAIN and CHECK
-        yield from _options(statement.statement)
-    for part in statement.query.parts if hasattr(statement, "query") else ():
-        if isinstance(part, Nested):
-            yield from _options(part.statement)
+def _options(statement: Statement) -> Iterator[Option]:
+    for one in walk(statement):
+        yield from options_of(one)
 
 
 def _hint(
-    error: ThanoSQLDatabaseError, at: Position, statement: Any, source: str, connection: Connection | None
+    error: ThanoSQLDatabaseError, at: Position, statement: Statement, source: str, connection: Connection | None
 ) -> str | None:
     if error.sqlstate == NO_TABLE and "FROM-clause" in error.message:
-        nested = hasattr(statement, "query") and any(isinstance(part, Nested) for part in statement.query.parts)
-        return ALONE if nested else None
+        return ALONE if any(True for _ in nested_statements(query_of(statement))) else None
     meant = _keyword(at) if error.sqlstate == SYNTAX else _name(error, at, source, connection)
     return f"Did you mean {meant}?" if meant is not None else None
 
@@ -101,7 +95,7 @@ def _keyword(at: Position) -> str | None:
     here = [found[0] for found in _NAME.finditer(at.text[: at.column - 1])][-1:]
     found = _NAME.match(at.text, at.column - 1)
     for word in ([found[0]] if found else []) + here:
-        if word.upper() not in _KEYWORDS and (meant := near(word.upper(), _KEYWORDS, 0.75)) is not None:
+        if word.upper() not in _KEYWORDS and (meant := near(word, _KEYWORDS, 0.75)) is not None:
             return meant
     return None
 
@@ -109,9 +103,3 @@ def _keyword(at: Position) -> str | None:
 def _words(source: str) -> list[str]:
     """The words of a text, folded as names are: those of its tables among them."""
     return list({word.lower() for word in re.findall(r"[\w$]+", source[:100_000])})
-
-
-def near(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The valid word that is closest, if one is close."""
-    close = difflib.get_close_matches(word, sorted(set(valid)), n=1, cutoff=cutoff)
-    return close[0] if close else None

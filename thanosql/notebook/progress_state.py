@@ -20,7 +20,7 @@ NEXT = {"checking": "loading model and audio"}  # what goes on, unreported, when
 
 
 @dataclass
-class Work:
+class ProgressState:
     """One statement's work. `begun` is when it began, `since` when the present stretch did (monotonic seconds);
     `first` is said before anything is reported."""
 
@@ -41,7 +41,7 @@ class Work:
             self.measures.setdefault(name, []).append((progress.done, value))
         self.progress = progress
 
-    def at(self, now: float) -> Work:
+    def at(self, now: float) -> ProgressState:
         """The same work, seen at a later moment."""
         self.now = now
         return self

@@ -1,4 +1,4 @@
-"""Stretches of text that the lexer reads as one: what is open in one while it is read, the token that it becomes."""
+"""Chunks of SQL that the lexer reads as one: what is open in one while it is read, the token that it becomes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from lark import Token
 
 
-class Run(Token):
+class SQLChunk(Token):
     """What stands for many tokens: a stretch of SQL, its `parts` text and parameters, or a list's literals."""
 
     parts: tuple[Any, ...]
 
     @classmethod
-    def of(cls, kind: str, text: str, start: int, end: int, parts: Sequence[Any]) -> Run:
-        run = cls(kind, text[start:end], start, end_pos=end)
-        run.parts = tuple(parts)
-        return run
+    def of(cls, kind: str, text: str, start: int, end: int, parts: Sequence[Any]) -> SQLChunk:
+        chunk = cls(kind, text[start:end], start, end_pos=end)
+        chunk.parts = tuple(parts)
+        return chunk
 
 
 @dataclass(slots=True)

@@ -1,0 +1,137 @@
+"""A new statement is its file, its rule, a line in the package and two scripts: the recipe of docs/architecture.md, followed.
+
+The package is copied, the recipe's blocks are put where it says, and the copy is asked. Nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, blocks
+
+PARSED = """
+from thanosql.engine.language.parser import parse
+from thanosql.engine.language.syntax import STATEMENTS
+
+statement = parse("COUNT ROWS OPTIONS (distinct=True) AS SELECT 1")
+assert type(statement) is STATEMENTS["count_rows"], statement
+assert [option.name for option in statement.options] == ["distinct"]
+assert parse("SELECT count FROM counts").query.parts[0].sql == "SELECT count FROM counts"
+"""
+REFUSED = """
+import pytest
+from thanosql.engine.language.parser import parse
+from thanosql.errors import ThanoSQLSyntaxError
+
+for text, message in [
+    ("COUNT ROWS SELECT 1", "AS is missing before the query."),
+    ("COUNT ROWS OPTIONS (distinct) AS SELECT 1", "= is missing behind the option 'distinct'."),
+    ("COUNTT ROWS AS SELECT 1", "There is no statement COUNTT."),
+    ("SELECT * FROM (COUNT ROWS SELECT 1) q", "AS is missing before the query."),
+]:
+    with pytest.raises(ThanoSQLSyntaxError) as caught:
+        parse(text)
+    assert caught.value.message == message
+    assert "COUNT ROWS [OPTIONS (…)] AS query" in caught.value.hint, text
+"""
+OFFERED = """
+from thanosql.engine.session import Session
+from thanosql.notebook.completion import complete
+
+with Session() as session:
+    for text, first in [
+        ("COUN", "COUNT ROWS"),
+        ("COUNT ", "ROWS"),
+        ("COUNT ROWS ", "AS"),
+        ("COUNT ROWS OPTIONS (", "distinct="),
+    ]:
+        assert complete(text, len(text), session).candidates[0].text == first, text
+"""
+EXPLAINED = """
+from thanosql.notebook.explanations import explain
+
+said = explain("COUNT ROWS")
+assert "COUNT ROWS [OPTIONS (…)] AS query" in said
+assert "a query in, how many rows it has out" in said
+assert "distinct=False" in said
+"""
+COLOURED = """
+from pathlib import Path
+import thanosql
+from thanosql.notebook.highlighting import ThanoSQLLexer
+
+kinds = {text: str(kind) for kind, text in ThanoSQLLexer().get_tokens("COUNT ROWS AS TABLE t")}
+assert kinds["ROWS"] == "Token.Keyword"
+assert " ROWS " in (Path(thanosql.__file__).parent / "labextension/static/remoteEntry.js").read_text()
+"""
+RUN = """
+from thanosql.engine.session import Session
+from thanosql.notebook.views import Showing, as_html
+
+with Session() as session:
+    result = session.run("COUNT ROWS OPTIONS (distinct=True) AS SELECT n % 3 AS n FROM generate_series(1, 9) n")
+    assert result.view == "whole"
+    assert result.rows.values.tolist() == [[3]]
+    assert "<table" in as_html(result, Showing())
+    inside = "SELECT rows + 1 AS more FROM (COUNT ROWS AS SELECT 1) q"
+    assert session.execute(inside).values.tolist() == [[2]]
+"""
+DESCRIBED = """
+import make_reference
+
+page = make_reference.pages()["statements.md"]
+assert "\\n## COUNT ROWS\\n" in page
+assert "| `distinct` | True or False | `False` | count equal rows once |" in page
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package with the recipe's statement in it."""
+    folder = tmp_path_factory.mktemp("package")
+    for name in ("thanosql", "scripts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    found = [*blocks(ROOT / "docs" / "architecture.md")]
+    module = next(one.text for one in found if one.text.startswith('"""COUNT ROWS'))
+    rule = next(one.text for one in found if one.attributes.get("file") == "grammar.lark")
+    line = next(one.text for one in found if "import CountRows" in one.text)
+    statements = folder / "thanosql" / "engine" / "statements"
+    (statements / "count_rows.py").write_text(module + "\n", encoding="utf-8")
+    for path, more in ((folder / "thanosql" / "grammar.lark", rule), (statements / "__init__.py", line)):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{more}\n")
+    run(folder, "import runpy; runpy.run_module('make_highlighting', run_name='__main__')")
+    return folder
+
+
+def run(copy: Path, code: str, **environment: str) -> None:
+    paths = os.pathsep.join((str(copy), str(copy / "scripts")))
+    given = {**os.environ, "PYTHONPATH": paths, "THANOSQL_HOME": str(copy / "home"), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=given, cwd=copy, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [PARSED, REFUSED, OFFERED, EXPLAINED, COLOURED],
+    ids=["parsed", "refused", "offered", "explained", "coloured"],
+)
+def test_the_statement_of_the_recipe_is_known(copy: Path, code: str) -> None:
+    run(copy, code)
+
+
+def test_the_statement_of_the_recipe_runs(copy: Path, postgres_url: str) -> None:
+    run(copy, RUN, THANOSQL_DATABASE_URL=postgres_url)
+
+
+def test_the_statement_of_the_recipe_stands_in_the_reference(copy: Path) -> None:
+    pytest.importorskip("railroad", reason="the diagrams are drawn with railroad-diagrams (extra docs)")
+    run(copy, DESCRIBED)
