@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# The address of an index with torch's CPU builds, where the usual one has builds for CUDA only: make TORCH_INDEX=…
+TORCH_INDEX ?=
 
 .PHONY: help setup demo test check lint format bench docs notebooks browser lab clean
 
@@ -11,7 +14,9 @@ help:
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed; name one with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,files,remote,synthesis,test]'
+	@$(BIN)/python -m pip uninstall --quiet --yes thanosql 2>/dev/null  # the former name of this distribution
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch)
+	$(PIP) -e '.[embedded,files,remote,synthesis,test]'
 	@touch $@
 
 setup: $(VENV)/.installed  ## makes .venv and installs into it
@@ -23,7 +28,7 @@ test: setup  ## the whole suite
 	$(BIN)/python -m pytest tests thanosql --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 $(VENV)/.browser: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(PIP) -e '.[browser]'
 	@touch $@
 
 notebooks: $(VENV)/.browser  ## every notebook from top to bottom, each in an empty home
@@ -34,7 +39,7 @@ browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and 
 	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
 
 lab: setup  ## JupyterLab with the notebooks, and the colours of their cells (as root: make lab JUPYTER=--allow-root)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	$(PIP) -e '.[notebook]'
 	mkdir -p $(VENV)/share/jupyter/labextensions
 	ln -sfn $(CURDIR)/thanosql/labextension $(VENV)/share/jupyter/labextensions/thanosql
 	$(BIN)/jupyter lab $(JUPYTER) notebooks
@@ -52,11 +57,11 @@ format:  ## rewrites the sources as ruff has them
 	$(BIN)/ruff check --fix .
 
 bench: setup  ## every benchmark, one after the other
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PIP) -e '.[bench]'
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: setup  ## the documentation's site, strictly, in site/
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(PIP) -e '.[docs]'
 	$(BIN)/python scripts/make_reference.py --check
 	$(BIN)/python -m mkdocs build --strict --quiet
 

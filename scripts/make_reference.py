@@ -59,7 +59,7 @@ CURES = {
     "ThanoSQLDatabaseError": "The words are PostgreSQL's, the position is in your text; `error.sqlstate` is its code. A "
     "query that would write is refused, since it is run READ ONLY: run it as a statement of its own.",
     "ThanoSQLConnectionError": "Check `THANOSQL_DATABASE_URL`, or install the embedded PostgreSQL: "
-    '`pip install "thanosql[embedded]"`. Off line, point `[base_models]` at a folder.',
+    '`pip install "thanosql-speech[embedded]"`. Off line, point `[base_models]` at a folder.',
     "ThanoSQLInternalError": "Please report it with the statement; the cause is in `error.__cause__`.",
 }
 

@@ -38,7 +38,7 @@ def test_every_korean_text_can_be_spelled_and_said(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_korean_data_set_is_made_again(tmp_path: Path) -> None:
-    pytest.importorskip("espeakng_loader", reason="makes speech with eSpeak NG: pip install thanosql[synthesis]")
+    pytest.importorskip("espeakng_loader", reason="makes speech with eSpeak NG: pip install thanosql-speech[synthesis]")
     shipped = ASSETS / "spoken_numbers_ko"
     command = [sys.executable, SCRIPTS / "make_spoken_numbers.py", "--language", "ko", "--out", tmp_path / "again"]
     subprocess.run(command, check=True, capture_output=True)
@@ -54,7 +54,7 @@ def test_the_korean_data_set_is_made_again(tmp_path: Path) -> None:
 
 
 def test_what_espeak_says_is_written_in_kokoros_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("espeakng_loader", reason="makes speech with eSpeak NG: pip install thanosql[synthesis]")
+    pytest.importorskip("espeakng_loader", reason="makes speech with eSpeak NG: pip install thanosql-speech[synthesis]")
     monkeypatch.syspath_prepend(SCRIPTS)
     voices, kokoro = importlib.import_module("voices"), importlib.import_module("kokoro")
     engine = voices._espeak_engine()

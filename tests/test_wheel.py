@@ -63,7 +63,8 @@ def test_the_wheel_runs_the_demos_statements(installed: Path, database_url: str,
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "THANOSQL_HOME": str(tmp_path / "home")},
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        | {"THANOSQL_HOME": str(tmp_path / "home")},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "8"

@@ -8,24 +8,36 @@ Importing this imports nothing heavy: pandas, SQLAlchemy, lark, torch and transf
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from thanosql.errors import (
-    ThanoSQLConnectionError,
-    ThanoSQLDatabaseError,
-    ThanoSQLDataError,
-    ThanoSQLError,
-    ThanoSQLInternalError,
-    ThanoSQLModelError,
-    ThanoSQLOptionError,
-    ThanoSQLSyntaxError,
-)
-from thanosql.version import __version__
+try:
+    from thanosql.errors import (
+        ThanoSQLConnectionError,
+        ThanoSQLDatabaseError,
+        ThanoSQLDataError,
+        ThanoSQLError,
+        ThanoSQLInternalError,
+        ThanoSQLModelError,
+        ThanoSQLOptionError,
+        ThanoSQLSyntaxError,
+    )
+    from thanosql.version import __version__
+except ImportError as error:  # our files and another project's, one over the other
+    raise ImportError(
+        "The files of the package thanosql do not fit together. The distribution `thanosql` on the package index is another "
+        "project with the same import package; this one is `thanosql-speech`. If both are installed: "
+        "pip uninstall --yes thanosql thanosql-speech, then pip install thanosql-speech."
+    ) from error
+
+# Quiet unless a program asks: logging.getLogger("thanosql") takes its handlers and its level.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     import os
 
+    from thanosql.diagnosis.findings import Diagnosis
     from thanosql.engine.session import Session
 
 __all__ = [
@@ -40,6 +52,7 @@ __all__ = [
     "ThanoSQLSyntaxError",
     "__version__",
     "connect",
+    "doctor",
     "execute",
     "load_ipython_extension",
 ]
@@ -68,6 +81,17 @@ def connect(
     from thanosql.engine.session import Session
 
     return Session(database_url, home=home, executor=executor)
+
+
+def doctor(database_url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Diagnosis:
+    """Check the installation, the database, the home, the GPU and the hub's cache; each finding comes with its cure.
+
+    Printed it is a report; `ok` says whether nothing keeps statements from working, `findings` has the parts. Takes
+    some seconds, and raises nothing. `python -m thanosql doctor` is the same.
+    """
+    from thanosql.diagnosis import diagnose
+
+    return diagnose(database_url, home=home)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -2,9 +2,10 @@
 
     python -m thanosql "SELECT 1"
     python -m thanosql --file demo/demo.sql --format csv
+    python -m thanosql doctor
     echo "LIST MODEL" | python -m thanosql
 
-Exit status: 0 done, 1 a statement failed, 2 the command line is wrong, 130 interrupted.
+Exit status: 0 done, 1 a statement failed or the doctor found an error, 2 the command line is wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.statement and options.file:
         parser.error("give a statement or --file, not both")
+    if options.statement == "doctor":
+        return _examine(options)
     try:
         with thanosql.connect(options.database, home=options.home) as session:
             if options.statement is None and options.file is None and sys.stdin.isatty():
@@ -56,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="thanosql", description="Speech recognition in SQL. Without a statement and on a terminal, a prompt."
     )
-    parser.add_argument("statement", nargs="?", help="one or more statements; without one they are read from --file")
+    parser.add_argument(
+        "statement", nargs="?", help="one or more statements, or doctor; without one they are read from --file"
+    )
     parser.add_argument("-f", "--file", type=Path, help="a script; - is standard input")
     parser.add_argument("-d", "--database", help="postgresql://…; default: the configured or the embedded one")
     parser.add_argument("--home", help="where models, data sets and the embedded database are")
@@ -111,6 +116,16 @@ def _run(session: Session, source: str, options: argparse.Namespace) -> int:
 
         session.run(source, dict(options.params), progress=bar.update, each=each)
     return 0
+
+
+def _examine(options: argparse.Namespace) -> int:
+    import json
+
+    from thanosql.diagnosis import as_rows
+
+    found = thanosql.doctor(options.database, home=options.home)
+    print(json.dumps(as_rows(found), ensure_ascii=False, indent=2) if options.format == "json" else found)
+    return 0 if found.ok else 1
 
 
 def _prompt(session: Session, options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ import pytest
 from thanosql import ThanoSQLDataError
 from thanosql.engine.session import Session
 
-pytest.importorskip("aiohttp", reason='http:// needs the extra: pip install "thanosql[remote]"')
+pytest.importorskip("aiohttp", reason='http:// needs the extra: pip install "thanosql-speech[remote]"')
 
 DIGITS = [f"{digit}_jackson_{take}.wav" for digit in (1, 2) for take in (0, 1)]
 
@@ -136,7 +136,7 @@ def test_a_kill_leaves_nothing_of_what_was_fetched(
 @pytest.fixture
 def bucket(fsdd: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A local S3 with the recordings, known to this process as a store is known anywhere: by the environment."""
-    s3fs = pytest.importorskip("s3fs", reason='s3:// needs the extra: pip install "thanosql[remote]"')
+    s3fs = pytest.importorskip("s3fs", reason='s3:// needs the extra: pip install "thanosql-speech[remote]"')
     pytest.importorskip("flask", reason="moto's server needs flask: pip install 'moto[server]'")
     moto = pytest.importorskip("moto.server", reason="the local S3 is moto's: pip install 'moto[server]'")
     running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)

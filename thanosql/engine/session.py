@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Database
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -92,6 +96,7 @@ class Session:
         from thanosql.engine import dispatcher, planner
         from thanosql.engine.postgres import suggestions
 
+        begun = time.monotonic()
         try:
             with ExitStack() as resources:
                 environment = self._environment(text, source, params, fetch, resources)
@@ -99,12 +104,15 @@ class Session:
                 if progress is not None:
                     environment.progress = progress
                 result = dispatcher.run(planner.plan(statement, environment), environment)
-                return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
+            _log(statement, begun, "done")
+            return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
         except ThanoSQLError as error:
             opened = self.__dict__.get("database")
             suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)
+            _log(statement, begun, type(error).__name__)
             raise
         except Exception as error:
+            _log(statement, begun, type(error).__name__)
             raise ThanoSQLInternalError(
                 f"This is a defect of ThanoSQL: {type(error).__name__}: {error}",
                 hint="Please report it with the statement; the cause is in the error's __cause__.",
@@ -163,6 +171,13 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _log(statement: Statement, begun: float, outcome: str) -> None:
+    # Neither the text nor the values: they may hold what a log is not to hold.
+    kind, seconds = type(statement).__name__, round(time.monotonic() - begun, 3)
+    about = {"statement_kind": kind, "seconds": seconds, "outcome": outcome}
+    log.info("%s: %s after %.3f s", kind, outcome, seconds, extra=about)
 
 
 _default: Session | None = None

@@ -18,7 +18,7 @@ from thanosql.models import audio
 from thanosql.models.audio import AudioError
 from thanosql.models.audio.remote import RemoteAccess, fetch, is_public
 
-pytest.importorskip("aiohttp", reason='remote audio needs the extra: pip install "thanosql[remote]"')
+pytest.importorskip("aiohttp", reason='remote audio needs the extra: pip install "thanosql-speech[remote]"')
 
 TONE = wav(sweep(16000), 16000, 16)
 HERE = frozenset({"127.0.0.1"})
@@ -282,7 +282,7 @@ def test_other_schemes_are_refused(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def storage() -> Iterator[dict[str, dict[str, object]]]:
-    pytest.importorskip("s3fs", reason='s3:// needs the extra: pip install "thanosql[remote]"')
+    pytest.importorskip("s3fs", reason='s3:// needs the extra: pip install "thanosql-speech[remote]"')
     pytest.importorskip("flask", reason="moto's server needs flask: pip install 'moto[server]'")
     moto = pytest.importorskip("moto.server", reason="the local S3 is moto's: pip install 'moto[server]'")
     running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.naming import LONGEST, too_long
 from thanosql.errors import ThanoSQLDataError
+from thanosql.version import DISTRIBUTION
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def refuse_missing(package: str, path: Path, error: ImportError) -> NoReturn:
     """Say which package reads such a file, and how it comes."""
     raise ThanoSQLDataError(
         f"{path.suffix} files need the package {package}, which is not installed.",
-        hint='pip install "thanosql[files]" brings it.',
+        hint=f'pip install "{DISTRIBUTION}[files]" brings it.',
     ) from error
 
 

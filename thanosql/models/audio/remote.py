@@ -3,7 +3,7 @@
 http and https go through aiohttp, whose sockets are looked at as they are opened: after name resolution, at every
 redirect, and again at every retry, so that a name that changes its address in between gains nothing. Object stores
 (s3, gs, abfs, …) go through fsspec, whose endpoints are set by who runs the process and not by a URL. Both come with
-`pip install "thanosql[remote]"`.
+the extra `remote`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from thanosql.models.audio.faults import raise_if_machine
 from thanosql.models.audio.info import AudioError
 from thanosql.models.audio.references import shown
+from thanosql.version import DISTRIBUTION
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 SCHEMES = ("http", "https", *STORES)
@@ -102,7 +103,9 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
         import aiohttp
         from fsspec.asyn import get_loop, sync
     except ImportError as error:
-        raise AudioError(f'remote audio needs more packages: pip install "thanosql[remote]" ({shown(url)})') from error
+        raise AudioError(
+            f'remote audio needs more packages: pip install "{DISTRIBUTION}[remote]" ({shown(url)})'
+        ) from error
 
     refused: list[str] = []
     named: set[tuple[str, int]] = set()  # addresses that names of `hosts` stand for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from thanosql.engine.postgres.embedded import accounts, locks, programs, sockets
 from thanosql.engine.postgres.embedded.accounts import Account
 from thanosql.errors import ThanoSQLConnectionError
 
+log = logging.getLogger(__name__)
 ELSEWHERE = "name a PostgreSQL of yours in THANOSQL_DATABASE_URL (postgresql://user:password@host/database)."
 LARGEST_LOG = 16 << 20  # bytes; a start that finds more begins a new one
 NOBODY = 999_999_999  # no process has this number on Linux or macOS
@@ -99,7 +101,11 @@ class Server:
             for setting, value in self._settings(account).items():
                 command += ["-c", f"{setting}={value}"]
             said_before = self.log.stat().st_size if self.log.exists() else 0
-            if not self._launch(account, command, 0, seconds):
+            begun = time.monotonic()
+            if self._launch(account, command, 0, seconds):
+                took = round(time.monotonic() - begun, 3)
+                log.info("started PostgreSQL in %s", self.folder, extra={"folder": str(self.folder), "seconds": took})
+            else:
                 words = self._last_words(said_before)
                 # Queries of a server that was killed end by themselves, within a second or so.
                 if "shared memory" in words and time.monotonic() < deadline:

@@ -1,0 +1,104 @@
+"""Settings in, findings out: the home and its rights, free disk, the database, and the hub's cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from thanosql.config import Settings
+from thanosql.diagnosis.findings import Finding
+from thanosql.errors import ThanoSQLError
+
+LEAST_DISK = 1.0  # GB; a new embedded database takes 0.04, a saved base model up to 1.3
+GOOD_DISK = 5.0
+
+
+def home(settings: Settings) -> Iterator[Finding]:
+    """Whether the home can be used, and who else can."""
+    folder = settings.home
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            "home",
+            "error",
+            f"{folder} cannot be written to: {there} is {'not yours' if there.is_dir() else 'no folder'}",
+            "Name a folder of your own in THANOSQL_HOME.",
+        )
+        return
+    if there != folder:
+        yield Finding("home", "ok", f"{folder}, made with the first statement that needs it")
+        return
+    yield Finding("home", "ok", str(folder))
+    if folder.stat().st_mode & stat.S_IWOTH:
+        yield Finding("home", "warning", "every user of this machine may write to it", f"chmod o-w {folder}")
+    # A home that others may not enter guards all that is in it.
+    readable = [path.name for path in sorted(folder.iterdir()) if path.stat().st_mode & 0o007]
+    if readable and folder.stat().st_mode & stat.S_IXOTH:
+        yield Finding(
+            "home", "warning", f"other users may read {', '.join(readable)} in it", f"chmod -R go= {folder}/*"
+        )
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """Free disk of the home and of the temporary folder."""
+    there = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    for name, path in (("disk", there), ("temporary", Path(tempfile.gettempdir()))):
+        free = shutil.disk_usage(path).free / 1e9
+        severity = "error" if free < LEAST_DISK else "warning" if free < GOOD_DISK else "ok"
+        cure = (
+            "" if severity == "ok" else "Training and long recordings need more: free some, or name another folder in "
+        )
+        if cure:
+            cure += "THANOSQL_HOME." if name == "disk" else "TMPDIR."
+        yield Finding(name, severity, f"{free:,.1f} GB are free for {path}", cure)  # type: ignore[arg-type]
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """Whether the database answers."""
+    from thanosql.engine.postgres.address import without_password
+    from thanosql.engine.session import Session
+
+    kind = without_password(settings.database_url) if settings.database_url else "embedded"
+    begun = time.monotonic()
+    try:
+        with Session(settings.database_url, home=settings.home) as session:
+            version = session.database.server_version
+    except ThanoSQLError as error:
+        yield Finding("database", "error", f"{kind}: {error.message}", error.hint or "")
+        return
+    seconds = time.monotonic() - begun
+    yield Finding("database", "ok", f"{kind}, PostgreSQL {version // 10_000}.{version % 10_000}, {seconds:.1f} s")
+
+
+def hub(settings: Settings) -> Iterator[Finding]:
+    """Where downloaded models lie, and which of the bases are there."""
+    from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
+
+    from thanosql.models.registry import ASSETS, BASES, checkpoint_of
+
+    cache = Path(HF_HUB_CACHE)
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        yield Finding("hub", "warning", f"the cache {cache} cannot be written to", "Name another in HF_HUB_CACHE.")
+    for base in BASES.values():
+        source = checkpoint_of(base.name, settings)
+        if Path(source).is_relative_to(ASSETS):
+            continue
+        if Path(source).is_dir() or (cache / f"models--{source.replace('/', '--')}").is_dir():
+            yield Finding("hub", "ok", f"{base.name} ({source}) is on this machine")
+        elif HF_HUB_OFFLINE:
+            yield Finding(
+                "hub",
+                "note",
+                f"{base.name} ({source}) is not in the cache, and HF_HUB_OFFLINE forbids its download",
+                f"Download it elsewhere, and name its folder in thanosql.toml under [base_models]: {base.name} = '…'",
+            )
+        else:
+            yield Finding(
+                "hub", "note", f"{base.name} ({source}) is not in the cache; its first use downloads {base.size}"
+            )
