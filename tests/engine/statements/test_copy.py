@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
+from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError, config
 from thanosql.engine.files.parquet import open_parquet
 from thanosql.engine.session import Session
 
@@ -339,7 +339,9 @@ def test_a_parquet_file_is_read_a_piece_at_a_time_however_its_rows_are_grouped(t
     )
     del table
     before = pyarrow.total_allocated_bytes()
-    held = [pyarrow.total_allocated_bytes() - before for _ in open_parquet(tmp_path / "x.parquet").rows()]
+    held = [
+        pyarrow.total_allocated_bytes() - before for _ in open_parquet(tmp_path / "x.parquet", config.load()).rows()
+    ]
     assert len(held) == rows
     assert max(held) < (tmp_path / "x.parquet").stat().st_size / 2
 

@@ -8,16 +8,21 @@ taken apart here and sent as text.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from thanosql.engine.files import beside
 from thanosql.engine.files.dialects import DELIMITERS, Dialect, Said, find_dialect
 from thanosql.engine.files.encodings import Utf8Reader
 from thanosql.engine.files.headers import Header, first_row
 from thanosql.engine.files.tabular import checked_names
 from thanosql.errors import ThanoSQLDataError
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
 
 HEADER_ROWS = 100  # below the first row, that tell whether it is a header
 
@@ -33,6 +38,12 @@ class Delimited:
     null: frozenset[str] = frozenset()
     types: dict[str, str] = field(default_factory=dict)
     unnamed: bool = False
+    folders: Mapping[int, str] = field(default_factory=dict)  # column → where its relative paths lie
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether rows are taken apart here, and not by PostgreSQL."""
+        return self.dialect.rewritten or bool(self.null or self.folders)
 
     @property
     def rows(self) -> int:
@@ -41,7 +52,9 @@ class Delimited:
     def records(self) -> Iterator[list[str | None]]:
         """The rows below the header; None is NULL."""
         for row in islice(self.dialect.records(self.path), int(self.header), None):
-            yield [None if value in self.null else value for value in row] if self.null else row
+            if self.null:
+                row = [None if value in self.null else value for value in row]
+            yield beside.moved(row, self.folders) if self.folders else row
 
     def said(self) -> str:
         """What was found out of the file itself, for the note."""
@@ -62,10 +75,12 @@ class Delimited:
             parts.append(dialect.encoding.said)
         if dialect.empty:
             parts.append(f"{dialect.empty:,} empty lines left out")
+        if self.folders:
+            parts.append(beside.said(self.names, self.folders))
         return ", ".join(parts)
 
 
-def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str]) -> Delimited:
+def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str], settings: Settings) -> Delimited:
     """The file's columns, found by reading it once. Raises ThanoSQLDataError when it is no table, naming the line."""
     dialect = find_dialect(path, usual.encode(), said)
     rows = list(islice(dialect.records(path), HEADER_ROWS + 1))
@@ -83,7 +98,8 @@ def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str]) ->
     for name in types:
         if name not in names:
             raise ThanoSQLDataError(f"{path.name} has no column '{name}', which the option types names.")
-    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed)
+    folders = beside.folders_of(rows[int(header) :], path, settings)
+    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed, folders)
 
 
 def _has_header(

@@ -7,7 +7,7 @@ throughout the file; beside tabs and bars, where text stands as it is (Common Vo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -102,9 +102,14 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
     if first.strip().lower().startswith(b"sep=") and len(first.strip()) == 5 and skip == 0 and rest:
         # Excel writes the delimiter so into the first line.
         skip, delimiter = 1, delimiter or first.strip()[4:]
+    quote = b'"' if said.quote is None else said.quote.encode()
     if delimiter is None:
-        delimiter = _delimiter(path, encoding, skip, usual, said.quote)
-    found = survey(path, encoding, skip, delimiter, said.quote)
+        delimiter = _delimiter(path, encoding, skip, usual, quote)
+    found = survey(path, encoding, skip, Marks(delimiter, quote, quote))
+    if found.backslashes and not found.enclosing.strict and said.quote != "":
+        # A backslash before a mark may make it a letter, as MySQL writes.
+        other = survey(path, encoding, skip, Marks(delimiter, quote, b"\\"))
+        found = other if other.enclosing.strict else found
     if found.blank:
         raise ThanoSQLDataError(f"{path} is empty.", hint="A table has at least a line that names its columns.")
     chosen = _enclosing(found, said)
@@ -119,7 +124,6 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
         several
         or found.dot
         or found.mixed
-        or bool(said.null)
         or (chosen.marks.quote != b"" and chosen.strays > 0)
         or (found.inner_return is not None)
         or (not chosen.marks.quote and not found.fillers)
@@ -131,7 +135,7 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
         marks=chosen.marks,
         rows=chosen.widths.rows[width] + (found.empty if width == 1 else 0),
         width=width,
-        strays=chosen.strays > 0 or (not chosen.marks.quote and found.doubled.values + found.doubled.strays > 0),
+        strays=chosen.strays > 0 or (not chosen.marks.quote and found.quoted),
         lines=found.lines,
         empty=found.empty if several else 0,
         filler=found.fillers[:1] or None,
@@ -139,13 +143,12 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
     )
 
 
-def _delimiter(path: Path, encoding: Encoding, skip: int, usual: bytes, quote: str | None) -> bytes:
+def _delimiter(path: Path, encoding: Encoding, skip: int, usual: bytes, quote: bytes) -> bytes:
     """The usual one where it divides all rows alike; else the one that does."""
     fitting = []
     for delimiter in (usual, *(other for other in DELIMITERS if other != usual)):
-        sample = survey(path, encoding, skip, delimiter, quote, limit=1)
-        enclosings = (sample.doubled, sample.backslashed, sample.plain)
-        if any(entry.widths.uniform and max(entry.widths.rows) > 1 for entry in enclosings):
+        sample = survey(path, encoding, skip, Marks(delimiter, quote, quote), whole=False)
+        if any(one.widths.uniform and max(one.widths.rows) > 1 for one in (sample.enclosing, sample.plain)):
             fitting.append(delimiter)
             if delimiter == usual:
                 return usual
@@ -159,49 +162,36 @@ def _delimiter(path: Path, encoding: Encoding, skip: int, usual: bytes, quote: s
 
 
 def _enclosing(found: Survey, said: Said) -> Enclosing:
-    plain, doubled, backslashed = found.plain, found.doubled, found.backslashed
-    if said.quote == "":
+    plain, enclosing = found.plain, found.enclosing
+    if not found.quoted or said.quote == "":
         candidates = [plain]
     elif said.quote is not None:
-        candidates = [entry for entry in (doubled, backslashed) if entry.strict] or [doubled]
-    elif doubled.widths is plain.widths:
-        candidates = [plain]  # there is no quotation mark in the file
+        candidates = [enclosing]
     elif found.delimiter in LITERAL:
-        needed = doubled.strict and (doubled.proven or not plain.widths.uniform or _whole_columns(found))
-        candidates = [
-            *([doubled] if needed else []),
-            plain,
-            *(entry for entry in (doubled, backslashed) if entry.strict),
-            doubled,
-        ]
+        needed = enclosing.strict and (enclosing.proven or not plain.widths.uniform or _whole_columns(found))
+        candidates = [enclosing, plain] if needed else [plain, enclosing]
     else:
-        candidates = [
-            *(entry for entry in (doubled, backslashed) if entry.strict and (entry is doubled or entry.escaped)),
-            *([doubled] if doubled.values else []),
-            plain,
-        ]
+        candidates = [enclosing, plain] if enclosing.values else [plain]
     chosen = next((entry for entry in candidates if entry.widths.uniform), None)
-    if said.quote is None:
-        _refuse_unclear(found, chosen, candidates)
+    if said.quote is None and found.quoted:
+        _refuse_unclear(found, chosen)
     if chosen is None:
         _refuse_ragged(found, candidates[0])
     return chosen
 
 
-def _refuse_unclear(found: Survey, chosen: Enclosing | None, candidates: Sequence[Enclosing]) -> None:
-    doubled = found.doubled
-    if doubled.opened is not None and found.delimiter not in LITERAL and (chosen is None or not chosen.strict):
+def _refuse_unclear(found: Survey, chosen: Enclosing | None) -> None:
+    enclosing = found.enclosing
+    literal = found.delimiter in LITERAL
+    if enclosing.opened is not None and not literal:
         raise ThanoSQLDataError(
-            f"{found.path.name}, line {doubled.opened}: a quotation mark begins a value and none ends it.",
+            f"{found.path.name}, line {enclosing.opened}: a quotation mark begins a value and none ends it.",
             hint="OPTIONS (quote='') takes quotation marks as text.",
         )
-    joining = next(
-        (entry for entry in (chosen, *candidates) if entry is not None and entry.marks.quote and entry.widths.uniform),
-        None,
-    )
-    if joining is None or joining.proven or (chosen is not joining and not joining.strict):
+    # Beside tabs a mark that encloses nothing shows that they are text.
+    if enclosing.proven or not enclosing.widths.uniform or (chosen is found.plain and not enclosing.strict):
         return
-    line = joining.joining.get(max(joining.widths.rows))
+    line = enclosing.joining.get(max(enclosing.widths.rows))
     if line is not None:
         raise ThanoSQLDataError(
             f"{found.path.name}, line {line}: from one quotation mark to the next stand line ends and delimiters. That may"
@@ -222,7 +212,7 @@ def _refuse_ragged(found: Survey, reading: Enclosing) -> NoReturn:
         hint = f"If the table begins below a title: OPTIONS (header_row={start})."
     elif first == 1 and (other := _other(found)):
         hint = f"OPTIONS (delimiter={shown(other)}) divides by {DELIMITERS[other]}."
-    elif found.doubled.values + found.doubled.strays > 0:
+    elif found.quoted:
         hint = "If quotation marks are text here: OPTIONS (quote='')."
     raise ThanoSQLDataError(
         f"{found.path.name}, line {line}: {_values(values)}, where line {reading.widths.first[first]} has {first}.",
@@ -256,7 +246,7 @@ def _whole_columns(found: Survey) -> bool:
         rewritten=True,
     )
     enclosed: dict[int, bool] = {}
-    mark = found.doubled.marks.quote.decode()
+    mark = found.enclosing.marks.quote.decode()
     for row in islice(dialect.records(found.path), 1, SAMPLE):
         for place, value in enumerate(row):
             if value:

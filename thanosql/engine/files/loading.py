@@ -111,7 +111,7 @@ def _copy(
 ) -> int:
     names = ", ".join(quoted(name) for name, _ in columns)
     stream: FileStream | RowStream
-    if isinstance(source, Delimited) and not source.dialect.rewritten:
+    if isinstance(source, Delimited) and not source.rewritten:
         how = copy_options(source)
         stream = FileStream(source, progress=progress)
     else:
@@ -142,7 +142,7 @@ def _line_named(source: Source, stream: FileStream | RowStream) -> Iterator[None
             raise
         place, _, content = where.partition(", line ")[2].partition(": ")
         number, _, column = place.partition(", ")
-        in_file = isinstance(source, Delimited) and not source.dialect.rewritten
+        in_file = isinstance(source, Delimited) and not source.rewritten
         if isinstance(source, Delimited) and in_file:
             number = str(int(number) + source.dialect.skip)
         place = f"{'line' if in_file else 'row'} {number}" + (f", {column}" if column else "")

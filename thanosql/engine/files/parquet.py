@@ -6,13 +6,19 @@ path `file_name`; where no row has bytes, the paths alone become the column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.files import beside
 from thanosql.engine.files.tabular import Records, checked_names, json_text, refuse_missing
 from thanosql.errors import ThanoSQLDataError
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
 
 BATCH = 10_000  # rows at a time
 BATCH_OF_AUDIO = 64  # each may be megabytes
@@ -29,7 +35,7 @@ class _Column:
     values: Callable[[Any], list[Any]]
 
 
-def open_parquet(path: Path) -> Records:
+def open_parquet(path: Path, settings: Settings) -> Records:
     """A parquet file; its schema has the types.
 
     Raises ThanoSQLDataError when it is damaged, and for a column whose nested values hold bytes, which jsonb cannot.
@@ -49,7 +55,7 @@ def open_parquet(path: Path) -> Records:
     tally = {"without bytes": 0}
     audio = [place for place, column in enumerate(columns) if column.values is _bytes]
 
-    def rows() -> Iterator[Sequence[Any]]:
+    def rows() -> Generator[Sequence[Any]]:
         tally["without bytes"] = 0
         try:
             # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
@@ -58,14 +64,22 @@ def open_parquet(path: Path) -> Records:
                     values = [column.values(batch.column(column.number)) for column in columns]
                     for place in audio:
                         tally["without bytes"] += sum(value is None for value in values[place])
-                    yield from zip(*values, strict=True)
+                    found: Iterator[Sequence[Any]] = zip(*values, strict=True)
+                    yield from (beside.moved(row, folders) for row in found) if folders else found
         except (pa.ArrowException, OSError) as error:
             raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
+
+    folders: dict[int, str] = {}
+    if any(column.type == "text" for column in columns):
+        with closing(rows()) as some:
+            folders = beside.folders_of(list(islice(some, batch_rows)), path, settings)
 
     def said() -> str:
         parts = [f"{columns[place].name} holds audio files" for place in audio]
         if tally["without bytes"]:
             parts.append(f"{tally['without bytes']:,} rows of it have a path alone, or nothing")
+        if folders:
+            parts.append(beside.said([column.name for column in columns], folders))
         return ", ".join(parts)
 
     return Records(path, tuple((column.name, column.type) for column in columns), rows, said)

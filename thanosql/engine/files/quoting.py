@@ -48,36 +48,41 @@ def _enclosed(marks: Marks) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![^%b])%b%b(?:%b(?=[%b])|\Z)" % (end, quote, inside, quote, end), re.DOTALL)
 
 
-def blocks(reader: Reader, newline: bytes, *marks: Marks) -> Iterator[tuple[bytes, bool]]:
-    """Pieces of whole lines in which no value is open at the end, each with whether one stays open all the same."""
+Skeleton = tuple[bytes, int]  # a block with a NUL for each enclosed value, and their number
+
+
+def blocks(reader: Reader, newline: bytes, *marks: Marks) -> Iterator[tuple[bytes, tuple[Skeleton, ...]]]:
+    """Pieces of whole lines in which no value is open at the end, each with its skeleton by each of `marks`.
+
+    A value that is longer than LONGEST_VALUE, or that nothing ends, stays open: its skeleton ends with its NUL.
+    """
     held = b""
     ended = False
     wanted = 1
     while not ended:
-        more = b"".join(iter(lambda: reader.read(), b"")) if wanted > LONGEST_VALUE else reader.read()
+        more = reader.read()
         ended = not more
         held += more
         if len(held) < wanted and not ended:
             continue
-        end = len(held) if ended else held.rfind(newline) + 1
-        if ended and held and not held.endswith(newline):
-            held += newline
+        end = held.rfind(newline) + 1
+        if ended and held:
+            held += b"" if held.endswith(newline) else newline
             end = len(held)
         block = held[:end]
         if not block:
             continue
-        is_open = any(mark.quote in block and _is_open(block, mark) for mark in marks if mark.quote)
-        if is_open and not ended and len(block) < LONGEST_VALUE:
+        skeletons = tuple(_skeleton(block, mark) for mark in marks)
+        # The block ends with a line's end, so that only a value that is open reaches its end.
+        if any(skeleton.endswith(b"\0") for skeleton, _ in skeletons) and not ended and len(block) < LONGEST_VALUE:
             wanted = 2 * len(held)
             continue
         held, wanted = held[end:], 1
-        yield block, is_open
+        yield block, skeletons
 
 
-def _is_open(block: bytes, marks: Marks) -> bool:
-    # The block ends with a line's end, so that only a value that is open can reach its end.
-    assert marks.enclosed is not None
-    return marks.enclosed.sub(b"\0", block).endswith(b"\0")
+def _skeleton(block: bytes, marks: Marks) -> Skeleton:
+    return marks.enclosed.subn(b"\0", block) if marks.enclosed is not None and marks.quote in block else (block, 0)
 
 
 @dataclass
@@ -118,18 +123,16 @@ class Enclosing:
     def proven(self) -> bool:
         return self.escaped or self.needed or (self.throughout and self.values > 0)
 
-    def add(self, block: bytes, line: int, newline: bytes, is_open: bool) -> None:
+    def add(self, block: bytes, found: Skeleton, line: int, newline: bytes) -> None:
         """Count one block, whose first line has that number."""
         marks = self.marks
-        if not marks.quote or marks.quote not in block:
+        skeleton, values = found
+        if marks.enclosed is None or (not values and marks.quote not in block):
             _count(self.widths, block.split(newline)[:-1], marks.delimiter, line)
             self.throughout = self.throughout and not _words(block, marks)
             return
-        assert marks.enclosed is not None
-        is_open = is_open and _is_open(block, marks)
-        skeleton, values = marks.enclosed.subn(b"\0", block)
-        if is_open:
-            start = [found.start() for found in marks.enclosed.finditer(block)][-1]
+        if skeleton.endswith(b"\0"):
+            start = [one.start() for one in marks.enclosed.finditer(block)][-1]
             self.opened = self.opened or line + block.count(newline, 0, start)
             skeleton = marks.enclosed.sub(b"\0", block[:start]) + block[start:]
             values -= 1

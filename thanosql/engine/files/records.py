@@ -1,75 +1,27 @@
-"""An xlsx or json file → typed columns and rows. Nothing is unpickled, and no formula is computed."""
+"""A json file → typed columns and rows; and the types of columns whose values are Python's."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.files import beside
 from thanosql.engine.files.json_items import items
-from thanosql.engine.files.tabular import Records, checked_names, json_text, refuse_missing
+from thanosql.engine.files.tabular import Records, checked_names, json_text
 from thanosql.errors import ThanoSQLDataError
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
 
 BIGINT = 2**63
 
 
-def open_xlsx(path: Path, sheet: str | None = None) -> Records:
-    """One sheet of a workbook, the first unless named; values as they were last computed."""
-    try:
-        import openpyxl
-    except ImportError as error:
-        refuse_missing("openpyxl", path, error)
-
-    def lines() -> Generator[tuple[Any, ...]]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that hold no values
-            try:
-                book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            except Exception as error:  # a damaged workbook fails in the words of zip, XML or openpyxl
-                raise ThanoSQLDataError(f"{path} cannot be read as xlsx: {error or type(error).__name__}") from error
-            try:
-                names = book.sheetnames
-                if sheet is not None and sheet not in names:
-                    raise ThanoSQLDataError(f"{path} has no sheet '{sheet}'.", hint=f"It has: {', '.join(names)}.")
-                page = book[sheet or names[0]]
-                if hasattr(page, "reset_dimensions"):
-                    page.reset_dimensions()  # some writers state fewer rows than there are
-                empty = 0
-                for line in page.iter_rows(values_only=True):
-                    if all(value is None for value in line):
-                        empty += 1  # kept back: they count only when something follows
-                        continue
-                    for _ in range(empty):
-                        yield ()
-                    empty = 0
-                    yield tuple(line)
-            finally:
-                book.close()
-
-    source = lines()
-    head = next(source, ())
-    source.close()
-    while head and head[-1] is None:
-        head = head[:-1]
-    if not head:
-        raise ThanoSQLDataError(f"{path} is empty.", hint="Its first line must name the columns.")
-    names = checked_names(["" if name is None else str(name) for name in head], path.name)
-
-    def rows() -> Iterator[Sequence[Any]]:
-        inside = lines()
-        next(inside)
-        for number, line in enumerate(inside, start=2):
-            if any(value is not None for value in line[len(names) :]):
-                raise ThanoSQLDataError(f"{path.name}, line {number}: more values than the header has names.")
-            yield tuple(line[: len(names)]) + (None,) * (len(names) - len(line))
-
-    return _inferred(path, names, rows)
-
-
-def open_json(path: Path) -> Records:
+def open_json(path: Path, settings: Settings) -> Records:
     """A list of objects, or one object a line; a key that an object lacks is NULL."""
 
     def objects() -> Iterator[dict[str, Any]]:
@@ -88,24 +40,70 @@ def open_json(path: Path) -> Records:
         raise ThanoSQLDataError(f"{path} holds no rows.", hint="A table is a list of objects, or one object a line.")
     keys = tuple(found)
     names = checked_names(keys, path.name)
-    return _inferred(path, names, lambda: (tuple(item.get(key) for key in keys) for item in objects()))
+
+    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
+        for number, item in enumerate(objects(), start=1):
+            yield number, tuple(item.get(key) for key in keys)
+
+    return infer(path, names, rows, "row", settings)
 
 
-def _inferred(path: Path, names: Sequence[str], rows: Callable[[], Iterator[Sequence[Any]]]) -> Records:
-    """Types from one pass over all the rows."""
-    kinds: list[set[str]] = [set() for _ in names]
-    for row in rows():
-        for seen, value in zip(kinds, row):
+@dataclass
+class _Seen:
+    """The kinds of a column's values: how many of each, and the first of each with its number."""
+
+    count: Counter[str] = field(default_factory=Counter)
+    first: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def add(self, number: int, value: Any) -> None:
+        kind = _kind(value)
+        self.count[kind] += 1
+        if kind not in self.first:
+            self.first[kind] = number, value
+
+    def remark(self, name: str, type_: str, unit: str) -> str:
+        """What makes a column text that would be something else but for a few of its values; "" for others."""
+        if type_ != "text" or len(self.count) < 2:
+            return ""
+        rarest = min(self.count, key=lambda kind: self.count[kind])
+        number, value = self.first[rarest]
+        shown = _text(value)[:40]
+        return f"{name} is text because of {shown!r} in {unit} {number}" + (
+            f" and {self.count[rarest] - 1:,} more" if self.count[rarest] > 1 else ""
+        )
+
+
+def infer(
+    path: Path,
+    names: Sequence[str],
+    rows: Callable[[], Iterator[tuple[int, Sequence[Any]]]],
+    unit: str,
+    settings: Settings,
+    said: Callable[[], str] = lambda: "",
+) -> Records:
+    """Types from one pass over all the rows, each with its number in the file, counted in `unit`s."""
+    seen = [_Seen() for _ in names]
+    sample: list[Sequence[Any]] = []
+    for number, row in rows():
+        if len(sample) < beside.SAMPLE * 5:
+            sample.append(row)
+        for one, value in zip(seen, row):
             if value is not None:
-                seen.add(_kind(value))
-    types = [_column_type(seen) for seen in kinds]
+                one.add(number, value)
+    types = [_column_type(set(one.count)) for one in seen]
     fitted = [_FITTED.get(kind) for kind in types]
+    folders = beside.folders_of(sample, path, settings)
 
     def fitted_rows() -> Iterator[Sequence[Any]]:
-        for row in rows():
-            yield [value if fit is None or value is None else fit(value) for fit, value in zip(fitted, row)]
+        for _, row in rows():
+            fit_row = [value if fit is None or value is None else fit(value) for fit, value in zip(fitted, row)]
+            yield beside.moved(fit_row, folders) if folders else fit_row
 
-    return Records(path, tuple(zip(names, types, strict=True)), fitted_rows)
+    remarks = [one.remark(name, type_, unit) for one, name, type_ in zip(seen, names, types)]
+    note = "; ".join(filter(None, [*remarks, beside.said(names, folders)]))
+    return Records(
+        path, tuple(zip(names, types, strict=True)), fitted_rows, lambda: "; ".join(filter(None, [said(), note]))
+    )
 
 
 def _kind(value: Any) -> str:
@@ -116,8 +114,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, float):
         return "double precision"
     if isinstance(value, datetime.datetime):
-        # A workbook has no dates, only midnights.
-        return "date" if value.time() == datetime.time() else "timestamp without time zone"
+        return "timestamp without time zone" if isinstance(_day(value), datetime.datetime) else "date"
     if isinstance(value, datetime.time):
         return "time without time zone"
     if isinstance(value, datetime.timedelta):
@@ -143,7 +140,14 @@ def _column_type(kinds: set[str]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, datetime.datetime):
+        return str(_day(value))
     return value if isinstance(value, str) else str(value)
+
+
+def _day(value: datetime.datetime) -> datetime.datetime | datetime.date:
+    # A workbook has no dates, only midnights.
+    return value if value.time() != datetime.time() else value.date()
 
 
 def _date(value: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thanosql.engine.files.encodings import OTHER_ENCODING, Encoding, Utf8Reader
-from thanosql.engine.files.quoting import Enclosing, Marks, Widths, blocks
+from thanosql.engine.files.quoting import Enclosing, Marks, Skeleton, Widths, blocks
 from thanosql.errors import ThanoSQLDataError
 
 # Control characters that stand for "no quotation mark" where PostgreSQL must be told one: whichever the file lacks.
@@ -18,7 +18,7 @@ _FILLERS = bytes([*range(1, 9), *range(14, 32)])
 
 @dataclass
 class Survey:
-    """What a file holds, for one delimiter. `plain` counts rows where no mark encloses."""
+    """What a file holds, for one delimiter: its rows where no mark encloses values, and where marks do."""
 
     path: Path
     encoding: Encoding
@@ -26,13 +26,13 @@ class Survey:
     delimiter: bytes
     newline: bytes
     plain: Enclosing
-    doubled: Enclosing
-    backslashed: Enclosing
+    enclosing: Enclosing
     lines: int = 0
     empty: int = 0  # lines without anything, where another line follows
     returns: int = 0  # carriage returns at the ends of lines
     inner_return: int | None = None  # line of a carriage return within a line
     fillers: bytes = _FILLERS
+    backslashes: bool = False  # before a quotation mark
     dot: bool = False  # a line that is only "\.", which ends the data for PostgreSQL before version 18
     _trailing: int = field(default=0, repr=False)
 
@@ -45,21 +45,22 @@ class Survey:
         """Lines that end in CR LF and others that end in LF."""
         return self.newline == b"\n" and 0 < self.returns < self.lines
 
-    def add(self, block: bytes, is_open: bool, first_line: int) -> None:
-        self._check(block, first_line)
+    @property
+    def quoted(self) -> bool:
+        """Whether there is a quotation mark in the file."""
+        return self.enclosing.widths is not self.plain.widths
+
+    def add(self, block: bytes, found: Skeleton, line: int) -> None:
+        self._check(block, line)
         self.fillers = bytes(byte for byte in self.fillers if byte not in block) if self.fillers else b""
-        line = first_line
-        quoted = any(enclosing.marks.quote in block for enclosing in (self.doubled, self.backslashed))
-        if not quoted and self.doubled.widths is self.plain.widths:
-            self.plain.add(block, line, self.newline, is_open=False)
-        else:
-            if self.doubled.widths is self.plain.widths:
-                # Until here no mark was seen, and all ways agree.
-                for enclosing in (self.doubled, self.backslashed):
-                    enclosing.widths = Widths(self.plain.widths.rows.copy(), dict(self.plain.widths.first))
-                    enclosing.throughout = self.plain.throughout
-            for enclosing in (self.plain, self.doubled, self.backslashed):
-                enclosing.add(block, line, self.newline, is_open)
+        self.backslashes = self.backslashes or b"\\" + self.enclosing.marks.quote in block
+        if not self.quoted and self.enclosing.marks.quote in block:
+            # Until here both ways agreed.
+            self.enclosing.widths = Widths(self.plain.widths.rows.copy(), dict(self.plain.widths.first))
+            self.enclosing.throughout = self.plain.throughout
+        self.plain.add(block, (block, 0), line, self.newline)
+        if self.quoted:
+            self.enclosing.add(block, found, line, self.newline)
         self._count_lines(block, line)
 
     def _check(self, block: bytes, line: int) -> None:
@@ -98,21 +99,19 @@ class Survey:
         self.lines += count
 
 
-def survey(path: Path, encoding: Encoding, skip: int, delimiter: bytes, quote: str | None, limit: int = 0) -> Survey:
-    """Read the file, or its first piece where `limit` is 1. `quote` is the option's: None looks for '"', "" for none."""
+def survey(path: Path, encoding: Encoding, skip: int, marks: Marks, *, whole: bool = True) -> Survey:
+    """Read the file, or its first piece, as `marks` have it and as without them."""
     with Utf8Reader(path, encoding, skip=skip) as reader:
         head = reader.read()
         newline = b"\r" if b"\r" in head and b"\n" not in head else b"\n"
-        mark = b'"' if quote is None else quote.encode()
-        plain = Enclosing(Marks(delimiter, b""))
-        doubled, backslashed = Enclosing(Marks(delimiter, mark, mark)), Enclosing(Marks(delimiter, mark, b"\\"))
-        doubled.widths = backslashed.widths = plain.widths
-        found = Survey(path, encoding, skip, delimiter, newline, plain, doubled, backslashed)
+        plain, enclosing = Enclosing(Marks(marks.delimiter, b"")), Enclosing(marks)
+        enclosing.widths = plain.widths
+        found = Survey(path, encoding, skip, marks.delimiter, newline, plain, enclosing)
         line = skip + 1
-        for block, is_open in blocks(_Again(head, reader), newline, doubled.marks, backslashed.marks):
-            found.add(block, is_open, line)
+        for block, (skeleton,) in blocks(_Again(head, reader), newline, marks):
+            found.add(block, skeleton, line)
             line += block.count(newline)
-            if limit:
+            if not whole:
                 break
     return found
 

@@ -157,17 +157,22 @@ def check_format(path: Path, options: CopyOptions) -> None:
 
 def open_source(path: Path, options: CopyOptions, environment: Environment) -> Source:
     """The file's columns, found; its rows are read later."""
-    from thanosql.engine.files import delimited, parquet, recordings, records
+    from thanosql.engine.files import delimited, parquet, recordings, records, workbooks
 
     suffix = path.suffix.lower()
+    settings = environment.settings
     try:
         if path.is_dir():
-            return recordings.open_folder(path, environment.settings)
+            return recordings.open_folder(path, settings)
         if suffix in DELIMITERS:
-            return delimited.open_delimited(path, DELIMITERS[suffix], _said(options), _types(options, environment))
+            return delimited.open_delimited(
+                path, DELIMITERS[suffix], _said(options), _types(options, environment), settings
+            )
         if suffix in PARQUET:
-            return parquet.open_parquet(path)
-        return records.open_json(path) if suffix in JSON else records.open_xlsx(path, options.sheet)
+            return parquet.open_parquet(path, settings)
+        if suffix in JSON:
+            return records.open_json(path, settings)
+        return workbooks.open_xlsx(path, options.sheet, _said(options), settings)
     except OSError as error:
         raise ThanoSQLDataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
