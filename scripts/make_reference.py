@@ -60,6 +60,9 @@ CURES = {
     "query that would write is refused, since it is run READ ONLY: run it as a statement of its own.",
     "ThanoSQLConnectionError": "Check `THANOSQL_DATABASE_URL`, or install the embedded PostgreSQL: "
     '`pip install "thanosql-speech[embedded]"`. Off line, point `[base_models]` at a folder.',
+    "ThanoSQLResourceError": "The hint names the cure: free the disk, close what holds memory or files, a smaller "
+    "`batch_size`, another home. Then run the statement again.",
+    "ThanoSQLCancelledError": "Nothing: it was asked for. A training that was stopped goes on with `resume=True`.",
     "ThanoSQLInternalError": "Please report it with the statement; the cause is in `error.__cause__`.",
 }
 

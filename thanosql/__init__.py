@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from thanosql.errors import (
+        ThanoSQLCancelledError,
         ThanoSQLConnectionError,
         ThanoSQLDatabaseError,
         ThanoSQLDataError,
@@ -21,6 +22,7 @@ try:
         ThanoSQLInternalError,
         ThanoSQLModelError,
         ThanoSQLOptionError,
+        ThanoSQLResourceError,
         ThanoSQLSyntaxError,
     )
     from thanosql.version import __version__
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Session",
+    "ThanoSQLCancelledError",
     "ThanoSQLConnectionError",
     "ThanoSQLDataError",
     "ThanoSQLDatabaseError",
@@ -49,6 +52,7 @@ __all__ = [
     "ThanoSQLInternalError",
     "ThanoSQLModelError",
     "ThanoSQLOptionError",
+    "ThanoSQLResourceError",
     "ThanoSQLSyntaxError",
     "__version__",
     "connect",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
 
-INTERRUPTED = "Interrupted; tables and models are as they were."
+INTERRUPTED = "Interrupted."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,8 @@
     ├── ThanoSQLDataError         rows, columns, audio or text that cannot be used; `rows` holds the offending ones
     ├── ThanoSQLDatabaseError     what PostgreSQL refused, in PostgreSQL's words
     ├── ThanoSQLConnectionError   a database or hub that cannot be reached
+    ├── ThanoSQLResourceError     a disk that is full, memory or files that do not suffice, a right that is lacking
+    ├── ThanoSQLCancelledError    a statement that Session.cancel stopped
     └── ThanoSQLInternalError     a defect of ours
 
 Foreign exceptions are translated at four doors only (parser, database, audio, a family's files), always `raise … from`.
@@ -15,6 +17,7 @@ Foreign exceptions are translated at four doors only (parser, database, audio, a
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,13 +56,38 @@ class Position:
         return f"{number}{shown}\n{' ' * (len(number) + self.column - 1 - first)}{'^' * min(self.width, 100)}"
 
 
+LONGEST_VALUE = 200  # characters of one value that a message repeats
+LONGEST_MESSAGE = 5000
+# Between quotes that stand where quotes open and close, or without a blank.
+_VALUE = re.compile(r"""(?<!\w)'[^'\n]*+'(?!\w)|(?<!\w)"[^"\n]*+"(?!\w)|\S++""")
+
+
+def shortened(text: str) -> str:
+    """A message with the middle of every value left out that is longer than 200 characters.
+
+    >>> shortened(f"There is no model '{'a' * 1000}'.").replace("a", "")
+    "There is no model '… (1,002 characters) …'."
+    """
+    if len(text) <= LONGEST_VALUE:
+        return text
+    text = _VALUE.sub(lambda found: _shortened(found[0], LONGEST_VALUE), text)
+    return _shortened(text, LONGEST_MESSAGE)
+
+
+def _shortened(value: str, longest: int) -> str:
+    if len(value) <= longest:
+        return value
+    return f"{value[: longest * 3 // 4]}… ({len(value):,} characters) …{value[-longest // 8 :]}"
+
+
 class ThanoSQLError(Exception):
     """The root. `str(error)` is the whole message: what is wrong, where (with a caret), and what to do."""
 
     def __init__(self, message: str, *, hint: str | None = None, position: Position | None = None) -> None:
+        message = shortened(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else shortened(hint)
         self.position = position
 
     def __str__(self) -> str:
@@ -111,7 +139,9 @@ class ThanoSQLDataError(ThanoSQLError):
         if self.position is not None:
             parts.append(str(self.position))
         for row in self.rows[: self.SHOWN]:
-            parts.append("  " + ", ".join(f"{name} {value}" for name, value in row.items()))
+            parts.append(
+                "  " + ", ".join(f"{name} {_shortened(str(value), LONGEST_VALUE)}" for name, value in row.items())
+            )
         if len(self.rows) > self.SHOWN:
             parts.append(f"  … and {len(self.rows) - self.SHOWN:,} more (error.rows has them all)")
         if self.hint:
@@ -136,6 +166,15 @@ class ThanoSQLDatabaseError(ThanoSQLError):
 
 class ThanoSQLConnectionError(ThanoSQLError):
     """A database or hub that cannot be reached."""
+
+
+class ThanoSQLResourceError(ThanoSQLError):
+    """What the machine lacks or its operating system refuses: a full disk, memory, open files, a right; `__cause__` has
+    its own error."""
+
+
+class ThanoSQLCancelledError(ThanoSQLError):
+    """A statement that `Session.cancel` stopped from another thread. It left tables and models as they were."""
 
 
 class ThanoSQLInternalError(ThanoSQLError):

@@ -141,8 +141,7 @@ class ThanoSQL(Magics):
                     each=each,
                 )
         except KeyboardInterrupt as stop:
-            said = f"Interrupted after {time.monotonic() - began:.1f} s; tables and models are as they were."
-            raise Interrupted(f"{said} {stop}".strip()) from None
+            raise Interrupted(f"Interrupted after {time.monotonic() - began:.1f} s. {stop}".strip()) from None
         finally:
             sys.stdout.flush()
         if not pending:

@@ -25,6 +25,7 @@ from thanosql.engine.language.syntax import (
     Text,
 )
 from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQLSyntaxError
+from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
@@ -60,6 +61,7 @@ class Environment:
     source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[Progress], None] = lambda _: None
+    cancellation: Cancellation = field(default_factory=Cancellation)
     fetch: bool = True
     at_once: int | None = None  # rows that a result brings before it is used; None: all
     resources: ExitStack = field(default_factory=ExitStack)

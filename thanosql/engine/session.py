@@ -1,4 +1,9 @@
-"""One user's connection: the text of statements in, the last one's result out. It holds database, store and loaded models."""
+"""One user's connection: the text of statements in, the last one's result out. It holds database, store and loaded models.
+
+Threads: a statement has the session's turn from its first step to its last, and whatever else is asked of the session
+meanwhile waits for it, the rows of a lazily fetched result too. `cancel` and `close` do not wait to ask it to stop. A
+process that forks has its session in the child as well: what the child asks opens a connection of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from thanosql import config
-from thanosql.errors import ThanoSQLError, ThanoSQLInternalError
+from thanosql.engine.postgres.turn import Turn
+from thanosql.errors import (
+    ThanoSQLCancelledError,
+    ThanoSQLConnectionError,
+    ThanoSQLError,
+)
+from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
@@ -24,7 +36,15 @@ if TYPE_CHECKING:
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.store import Store
 
+CANCELLED = "The statement was cancelled."
+CLOSED = "The session was closed while the statement ran."
+QUERY_CANCELED = "57014"
+
 log = logging.getLogger(__name__)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a statement: what stays done, and how to go on, in one sentence each."""
 
 
 class Session:
@@ -42,7 +62,9 @@ class Session:
     ) -> None:
         settings = config.load(database_url=database_url, home=home)
         self.settings = replace(settings, executor=executor) if executor else settings
-        self._one_at_a_time = threading.RLock()
+        self._turn = Turn()
+        self._running: Cancellation | None = None
+        _living.add(self)
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None, *, fetch: bool = True) -> Any:
         """Run one or more statements, divided by `;`, and return the last one's result.
@@ -71,7 +93,7 @@ class Session:
 
         statements = parse_with_texts(sql)
         result = Result(status="")
-        with self._one_at_a_time:
+        with self._turn, self._cancellable():
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
                     result = self._run_one(statement, text, sql, params or {}, fetch, at_once, progress)
@@ -79,9 +101,24 @@ class Session:
                     if len(statements) > 1:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
                     raise
+                except KeyboardInterrupt as stop:
+                    raise Interrupted(f"{_left(number, len(statements))} {stop}".strip()) from stop
                 if each is not None:
                     each(result)
         return result
+
+    @contextmanager
+    def _cancellable(self) -> Iterator[None]:
+        before = self._running
+        self._running = before or Cancellation()  # what a statement's own callbacks run is stopped with it
+        try:
+            yield
+        finally:
+            self._running = before
+
+    def _check(self) -> None:
+        if self._running is not None:
+            self._running.check()
 
     def _run_one(
         self,
@@ -95,28 +132,44 @@ class Session:
     ) -> Result:
         from thanosql.engine import dispatcher, planner
         from thanosql.engine.postgres import suggestions
+        from thanosql.engine.unexpected import as_error
+
+        cancellation = self._running or Cancellation()
+
+        def report(how_far: Progress) -> None:
+            cancellation.check()  # work says how far it is between batches and between steps: there it can stop
+            if progress is not None:
+                progress(how_far)
 
         begun = time.monotonic()
         try:
+            cancellation.check()
             with ExitStack() as resources:
                 environment = self._environment(text, source, params, fetch, resources)
                 environment.at_once = at_once
-                if progress is not None:
-                    environment.progress = progress
+                environment.progress, environment.cancellation = report, cancellation
                 result = dispatcher.run(planner.plan(statement, environment), environment)
             _log(statement, begun, "done")
             return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
         except ThanoSQLError as error:
+            if cancellation.requested:
+                if getattr(error, "sqlstate", QUERY_CANCELED) != QUERY_CANCELED:
+                    raise  # it had failed before
+                _log(statement, begun, "stopped")
+                raise _stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)
             _log(statement, begun, type(error).__name__)
             raise
+        except KeyboardInterrupt as stop:
+            _log(statement, begun, "stopped")
+            if cancellation.requested:
+                raise _stopped(cancellation, str(stop)) from stop
+            raise
         except Exception as error:
-            _log(statement, begun, type(error).__name__)
-            raise ThanoSQLInternalError(
-                f"This is a defect of ThanoSQL: {type(error).__name__}: {error}",
-                hint="Please report it with the statement; the cause is in the error's __cause__.",
-            ) from error
+            raised = as_error(error)
+            _log(statement, begun, type(raised).__name__)
+            raise raised from error
 
     def _environment(
         self, text: str, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack
@@ -139,12 +192,15 @@ class Session:
     def database(self) -> Database:
         from thanosql.engine.postgres.database import Database
 
-        if self.settings.database_url:
-            return Database(self.settings.database_url)
-        from thanosql.engine.postgres import embedded
+        url: str | Callable[[], str] | None = self.settings.database_url
+        if not url:
+            from thanosql.engine.postgres import embedded
 
-        # Asked for each connection: a server that has died is started again.
-        return Database(lambda: embedded.start(self.settings.postgres_folder))
+            # Asked for each connection: a server that has died is started again.
+            url = partial(embedded.start, self.settings.postgres_folder)
+        database = Database(url, turn=self._turn)
+        database.connection.check = self._check
+        return database
 
     @cached_property
     def store(self) -> Store:
@@ -158,11 +214,34 @@ class Session:
 
         return ModelCache()
 
+    def cancel(self) -> None:
+        """Stop the statement that runs; callable from any thread, and waits for nobody. Nothing happens if none runs.
+
+        Where it ran a ThanoSQLCancelledError is raised, and tables and models are as they were.
+        """
+        self._stop(CANCELLED)
+
+    def _stop(self, reason: str) -> None:
+        running = self._running
+        if running is not None:
+            running.cancel(reason)
+            if (database := self.__dict__.get("database")) is not None:
+                database.cancel()
+
     def close(self) -> None:
-        """Close the connection and let go of the loaded models."""
-        if "database" in self.__dict__:
-            self.__dict__.pop("database").close()
-        self.__dict__.pop("loaded", None)
+        """Close the connection and let go of the loaded models. A statement that another thread runs is stopped first.
+
+        Where it ran a ThanoSQLConnectionError is raised.
+        """
+        self._stop(CLOSED)
+        while not self._turn.take(0.1):
+            self._stop(CLOSED)  # the first word may have come before what it was to stop
+        try:
+            if "database" in self.__dict__:
+                self.__dict__.pop("database").close()
+            self.__dict__.pop("loaded", None)
+        finally:
+            self._turn.give()
 
     def __enter__(self) -> Session:
         return self
@@ -179,6 +258,35 @@ def _log(statement: Statement, begun: float, outcome: str) -> None:
     about = {"statement_kind": kind, "seconds": seconds, "outcome": outcome}
     log.info("%s: %s after %.3f s", kind, outcome, seconds, extra=about)
 
+
+def _left(number: int, total: int) -> str:
+    """What an interrupt of this statement leaves behind."""
+    if total == 1:
+        return "Tables and models are as they were."
+    before = "" if number == 1 else " The one before it stays done." if number == 2 else " Those before it stay done."
+    return f"It was statement {number} of {total}, which left tables and models as they were.{before}"
+
+
+def _stopped(cancellation: Cancellation, said: str | None) -> ThanoSQLError:
+    """What is raised where a statement was asked to stop; `said` is what it had to say of that, how to go on for one."""
+    kind = ThanoSQLConnectionError if cancellation.reason == CLOSED else ThanoSQLCancelledError
+    return kind(cancellation.reason, hint=said if said != cancellation.reason else None)
+
+
+_living: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _in_a_child() -> None:
+    """After a fork: no statement runs here, and torch's threads are the parent's."""
+    global _default_lock
+    _default_lock = threading.Lock()
+    for session in list(_living):
+        session._running = None
+        session.__dict__.pop("loaded", None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_child)
 
 _default: Session | None = None
 _default_lock = threading.Lock()
@@ -197,6 +305,6 @@ def use(session: Session) -> None:
     """Make `session` the default one and close the one before it."""
     global _default
     with _default_lock:
-        if _default is not None and _default is not session:
-            _default.close()
-        _default = session
+        before, _default = _default, session
+    if before is not None and before is not session:
+        before.close()

@@ -86,14 +86,15 @@ def _quoted(piece: Bound, cursor: Any, source: str) -> str:
     import psycopg2
     from psycopg2.extras import Json
 
-    plain = value(piece.value)
-    if isinstance(plain, dict):
-        plain = Json(plain, dumps=lambda content: json.dumps(content, ensure_ascii=False))
     try:
+        plain = value(piece.value)
+        if isinstance(plain, dict):
+            plain = Json(plain, dumps=lambda content: json.dumps(content, ensure_ascii=False))
         text: str = cursor.mogrify("%s", (plain,)).decode("utf-8")
-    except (psycopg2.ProgrammingError, ValueError, TypeError, UnicodeError) as error:
+    except (psycopg2.ProgrammingError, ValueError, TypeError, UnicodeError, RecursionError) as error:
+        deep = "it holds itself, or lies too deep" if isinstance(error, RecursionError) else error
         raise ThanoSQLOptionError(
-            f"A parameter of type {type(piece.value).__name__} cannot be sent to PostgreSQL: {error}",
+            f"A parameter of type {type(piece.value).__name__} cannot be sent to PostgreSQL: {deep}",
             position=Position.at(source, piece.start) if source and piece.start is not None else None,
         ) from error
     return text

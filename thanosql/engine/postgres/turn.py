@@ -1,35 +1,58 @@
-"""One thread at a time: who asks for the turn waits until no other thread has it."""
+"""One thread at a time: who asks for the turn waits until no other thread has it; first come, first served."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 
 
 class Turn:
     """A lock that the thread which has it may take again; a context manager.
 
-    A forked child has the threads of its parent no more: a turn that one of them had there is free.
+    Who gives it back and asks again stands behind those who wait. A forked child has the threads of its parent no more:
+    a turn that one of them had there is free.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._renew()
         _all.add(self)
 
-    def take(self, seconds: float = -1) -> bool:
-        """Whether the turn was to be had within these seconds; for ever without any."""
-        return self._lock.acquire(timeout=seconds)
+    def _renew(self) -> None:
+        self._next = threading.Lock()  # of the first in the queue
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._depth = 0
+
+    def take(self, seconds: float | None = None) -> bool:
+        """Whether the turn was to be had within these seconds; without any it waits as long as it takes."""
+        if self._owner == threading.get_ident():
+            self._depth += 1
+            return True
+        until = None if seconds is None else time.monotonic() + seconds
+        if not self._next.acquire(timeout=-1 if seconds is None else seconds):
+            return False
+        try:
+            taken = self._lock.acquire(timeout=-1 if until is None else max(0, until - time.monotonic()))
+        finally:
+            self._next.release()
+        if taken:
+            self._owner, self._depth = threading.get_ident(), 1
+        return taken
 
     def give(self) -> None:
         """Let the next one have it."""
-        self._lock.release()
+        self._depth -= 1
+        if not self._depth:
+            self._owner = None
+            self._lock.release()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        self.take()
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self.give()
 
 
 _all: weakref.WeakSet[Turn] = weakref.WeakSet()
@@ -37,11 +60,10 @@ _all: weakref.WeakSet[Turn] = weakref.WeakSet()
 
 def _in_a_child() -> None:
     for turn in list(_all):
-        # To be had where it was free, or the forking thread's own, who gives it back when it is done.
-        if turn.take(0):
-            turn.give()
+        if turn._owner == threading.get_ident():
+            turn._next = threading.Lock()  # the forking thread gives its turn back when it is done
         else:
-            turn._lock = threading.RLock()
+            turn._renew()
 
 
 if hasattr(os, "register_at_fork"):

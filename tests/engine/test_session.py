@@ -1,0 +1,258 @@
+"""A session among threads and processes: who waits for whom, how a statement is stopped, what is said of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import thanosql
+from tests.engine.databases import Peer
+from thanosql.engine.session import Interrupted, Session, use
+from thanosql.errors import (
+    ThanoSQLCancelledError,
+    ThanoSQLConnectionError,
+    ThanoSQLDatabaseError,
+    ThanoSQLOptionError,
+    ThanoSQLSyntaxError,
+)
+
+
+@pytest.fixture
+def session(database_url: str, tmp_path: Path) -> Any:
+    with thanosql.connect(database_url, home=tmp_path / "home") as opened:
+        opened.execute("SELECT 1")
+        yield opened
+
+
+def in_a_thread(work: Callable[[], Any]) -> Future[Any]:
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
+
+
+def until_it_sleeps(peer: Peer, session: Session) -> None:
+    """Wait until the session's statement sleeps in the server."""
+    pid = session.database.connection._session.info.backend_pid
+    for _ in range(500):
+        if peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'", pid):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the statement never began to sleep")
+
+
+def test_rows_that_are_fetched_later_wait_for_the_statement_of_another_thread(session: Session, peer: Peer) -> None:
+    frame = session.run("SELECT i FROM generate_series(1, 20000) i", at_once=10).rows
+    assert frame is not None
+    sleeping = in_a_thread(lambda: session.execute("SELECT pg_sleep(0.5), 1 AS n"))
+    until_it_sleeps(peer, session)
+    assert len(frame) == 20000
+    assert sleeping.done()
+    assert sleeping.result()["n"].tolist() == [1]
+
+
+def test_another_threads_rows_do_not_end_the_moment_of_a_statement(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thanosql.engine.postgres import snapshot
+
+    session.execute("CREATE TABLE moment AS SELECT 'a.wav' AS audio_path, 'a' AS text")
+    frame = session.run("SELECT i FROM generate_series(1, 20000) i", at_once=10).rows
+    looked: list[Future[Any]] = []
+    find = snapshot.find
+
+    def slowly(*given: Any) -> Any:
+        looked.append(in_a_thread(lambda: len(frame)))  # type: ignore[arg-type]
+        time.sleep(0.3)
+        return find(*given)
+
+    monkeypatch.setattr(snapshot, "find", slowly)
+    session.execute(
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='moment', on_error='null') AS SELECT audio_path, text FROM moment"
+    )
+    assert [one.result(10) for one in looked] == [20000]
+    session.execute("DROP TABLE moment")
+
+
+def test_many_threads_share_a_session(session: Session) -> None:
+    def work(number: int) -> int:
+        frame = session.run(f"SELECT i FROM generate_series(1, {1000 + number}) i", at_once=10).rows
+        assert frame is not None
+        return len(frame.index)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(100))) == list(range(1000, 1100))
+
+
+def test_who_waits_is_not_passed_by_who_asks_again_and_again(session: Session) -> None:
+    over = threading.Event()
+
+    def again() -> None:
+        while not over.is_set():
+            session.execute("SELECT pg_sleep(0.02)")
+
+    busy = in_a_thread(again)
+    began = time.monotonic()
+    for _ in range(10):
+        session.execute("SELECT 1")
+    over.set()
+    busy.result()
+    assert time.monotonic() - began < 20  # by turns it is half a second
+
+
+def test_cancel_stops_a_query_of_another_thread(session: Session, peer: Peer) -> None:
+    running = in_a_thread(lambda: session.execute("SELECT pg_sleep(60)"))
+    until_it_sleeps(peer, session)
+    began = time.monotonic()
+    session.cancel()
+    with pytest.raises(ThanoSQLCancelledError, match="cancelled"):
+        running.result(30)
+    assert time.monotonic() - began < 20
+    assert session.execute("SELECT 1 AS n")["n"].tolist() == [1]
+
+
+def test_cancel_stops_work_between_its_steps_and_leaves_no_table(session: Session, fsdd: Path, peer: Peer) -> None:
+    begun = threading.Event()
+    wavs = ", ".join(f"('{path}')" for path in sorted(fsdd.glob("*.wav"))[:200])
+
+    def progress(_: Any) -> None:
+        begun.set()
+        time.sleep(0.05)
+
+    running = in_a_thread(
+        lambda: session.run(
+            "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='stopped', batch_size=1) AS "
+            f"SELECT * FROM (VALUES {wavs}) v(audio_path)",
+            progress=progress,
+        )
+    )
+    assert begun.wait(60)
+    session.cancel()
+    with pytest.raises(ThanoSQLCancelledError):
+        running.result(60)
+    assert peer("SELECT to_regclass('stopped')") == [(None,)]
+    assert session.execute("SELECT 1 AS n")["n"].tolist() == [1]
+
+
+def test_cancel_without_a_statement_does_nothing(session: Session) -> None:
+    session.cancel()
+    assert session.execute("SELECT 1 AS n")["n"].tolist() == [1]
+
+
+def test_cancel_stops_the_statements_behind_as_well(session: Session, peer: Peer) -> None:
+    running = in_a_thread(lambda: session.execute("SELECT pg_sleep(60); CREATE TABLE behind (n int)"))
+    until_it_sleeps(peer, session)
+    session.cancel()
+    with pytest.raises(ThanoSQLCancelledError):
+        running.result(30)
+    assert peer("SELECT to_regclass('behind')") == [(None,)]
+
+
+@pytest.mark.parametrize("closing", ["close", "use"])
+def test_a_session_that_is_closed_stops_its_statement_and_says_so(session: Session, peer: Peer, closing: str) -> None:
+    running = in_a_thread(lambda: session.execute("SELECT pg_sleep(60)"))
+    until_it_sleeps(peer, session)
+    if closing == "close":
+        session.close()
+    else:
+        use(session)
+        use(Session(session.settings.database_url))
+    with pytest.raises(ThanoSQLConnectionError, match="closed while"):
+        running.result(30)
+
+
+def test_an_error_that_came_first_is_not_called_cancelled(session: Session) -> None:
+    def progress(_: Any) -> None:
+        session.cancel()
+
+    with pytest.raises(ThanoSQLDatabaseError, match="does not exist"):
+        session.run("SELECT * FROM nowhere", progress=progress)
+    with pytest.raises(ThanoSQLSyntaxError):
+        session.run("PREDICT USING", progress=progress)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT pg_sleep(60)", "Tables and models are as they were."),
+        ("SELECT pg_sleep(60); SELECT 1", "statement 1 of 2, which left tables and models as they were."),
+        ("CREATE TABLE first (n int); SELECT pg_sleep(60)", "statement 2 of 2.*The one before it stays done."),
+        ("SELECT 1; SELECT 2; SELECT pg_sleep(60)", "statement 3 of 3.*Those before it stay done."),
+    ],
+)
+def test_an_interrupt_says_which_statement_it_ended(session: Session, peer: Peer, sql: str, said: str) -> None:
+    def interrupt() -> None:
+        until_it_sleeps(peer, session)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopping = in_a_thread(interrupt)
+    with pytest.raises(Interrupted, match=said):
+        session.execute(sql)
+    stopping.result()
+    if "first" in sql:
+        assert peer("SELECT to_regclass('first')") == [("first",)]
+    peer("DROP TABLE IF EXISTS first")
+
+
+def answer(queue: Any, session: Session, sql: str) -> None:
+    queue.put(session.execute(sql).iloc[:, 0].tolist())
+
+
+def from_a_child(session: Session, sql: str) -> list[Any]:
+    """What a forked process hears in its parent's session."""
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=answer, args=(queue, session, sql))
+    child.start()
+    try:
+        return list(queue.get(timeout=60))
+    finally:
+        child.kill()
+        child.join()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_has_a_connection_of_its_own(session: Session) -> None:
+    session.execute("CREATE TEMP TABLE ours (n int)")
+    ours = session.execute("SELECT pg_backend_pid() AS pid")["pid"].tolist()
+    frame = session.run("SELECT i FROM generate_series(1, 500) i", at_once=10).rows
+    assert from_a_child(session, "SELECT pg_backend_pid() AS pid") != ours
+    assert session.execute("SELECT pg_backend_pid() AS pid")["pid"].tolist() == ours
+    assert session.execute("SELECT count(*) AS n FROM ours")["n"].tolist() == [0]
+    assert frame is not None
+    assert len(frame) == 500
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_another_thread_works_does_not_wait_for_it(session: Session, peer: Peer) -> None:
+    running = in_a_thread(lambda: session.execute("SELECT pg_sleep(3), 7 AS n"))
+    until_it_sleeps(peer, session)
+    assert from_a_child(session, "SELECT 5 AS n") == [5]
+    assert not running.done()
+    assert running.result(30)["n"].tolist() == [7]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_predicts(session: Session, fsdd: Path) -> None:
+    sql = f"PREDICT USING Wav2Vec2Tiny AS SELECT '{fsdd / '7_george_0.wav'}' AS audio_path"
+    heard = session.execute(sql).iloc[:, 1].tolist()
+    assert from_a_child(session, f"SELECT predict_result FROM ({sql}) p") == heard
+
+
+def test_a_list_that_holds_itself_is_no_parameter(session: Session) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    deep: dict[str, Any] = {}
+    deep["deep"] = deep
+    for given in (endless, (endless,), deep):
+        with pytest.raises(ThanoSQLOptionError, match="cannot be sent"):
+            session.execute("SELECT :p", {"p": given})

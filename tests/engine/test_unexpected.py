@@ -1,0 +1,118 @@
+"""What the machine refuses is an error of its own, with the cure; a defect stays one; no message repeats a megabyte."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+import pytest
+
+from thanosql.engine.session import Session
+from thanosql.engine.unexpected import as_error
+from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLResourceError
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "Free the disk"),
+        (errno.EDQUOT, "Free the disk"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENFILE, "ulimit -n"),
+        (errno.ENOMEM, "batch_size"),
+        (errno.EROFS, "read only"),
+        (errno.EIO, "disk or its connection fails"),
+        (errno.ENAMETOOLONG, "shorter"),
+        (errno.EACCES, "right"),
+    ],
+)
+def test_what_the_operating_system_refuses_has_its_words_and_a_cure(number: int, cure: str) -> None:
+    error = as_error(OSError(number, os.strerror(number), "/a/file"))
+    assert isinstance(error, ThanoSQLResourceError)
+    assert os.strerror(number) in error.message
+    assert "/a/file" in error.message
+    assert cure in str(error)
+    assert isinstance(as_error(RuntimeError(f"IoError: no (os error {number})")), ThanoSQLResourceError)
+
+
+def test_torchs_words_for_a_lack_of_memory_are_known() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60)
+    error = as_error(caught.value)
+    assert isinstance(error, ThanoSQLResourceError)
+    assert "batch_size" in str(error)
+    gpu = as_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    assert isinstance(gpu, ThanoSQLResourceError)
+    assert "GPU" in gpu.message
+    assert isinstance(as_error(MemoryError()), ThanoSQLResourceError)
+
+
+def test_a_defect_stays_a_defect() -> None:
+    for error in (
+        KeyError("a"),
+        ValueError("b"),
+        OSError("nothing known"),
+        OSError(errno.ENOENT, "no"),
+        RuntimeError(),
+    ):
+        assert isinstance(as_error(error), ThanoSQLInternalError)
+
+
+def test_a_disk_that_is_full_is_said_so_by_a_statement(session: Session) -> None:
+    """/dev/full is a real full disk: what is told of the statement's progress goes there."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    session.execute("GET THANOSQL DATASET spoken_numbers")
+
+    def progress(_: Any) -> None:
+        with open("/dev/full", "w") as full:
+            full.write("x")
+
+    with pytest.raises(ThanoSQLResourceError, match="No space left"):
+        session.run(
+            "PREDICT USING Wav2Vec2Tiny AS SELECT 'thanosql-dataset/spoken_numbers/test/0001.flac' AS audio_path",
+            progress=progress,
+        )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PREDICT USING '{}' AS SELECT 1",
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (against='{}') AS SELECT 'x' AS audio_path, 'y' AS text",
+        "DROP MODEL {}",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (audio_col='{}') AS SELECT 1",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='{}') AS SELECT 'x' AS audio_path",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS ({}=1) AS SELECT 1",
+        "BUILD MODEL {} USING Wav2Vec2Tiny AS SELECT 1",
+        "BUILD MODEL m USING '{}' AS SELECT 1",
+        "UPLOAD MODEL m FROM '{}'",
+        "COPY t FROM '{}'",
+        "COPY {} FROM 'a.csv'",
+        "PREDICT USING Wav2Vec2Tiny AS SELECT '{}' AS audio_path",
+        "SELECT {}",
+        "SELECT '{}'::int",
+        'SELECT * FROM "{}"',
+        "GET THANOSQL DATASET {}",
+        "DESCRIBE MODEL {}",
+    ],
+)
+@pytest.mark.parametrize("value", ["a" * 300, "a" * 5000, "b c " * 100_000], ids=["300", "5000", "words"])
+def test_no_message_repeats_a_long_value(session: Session, sql: str, value: str) -> None:
+    with pytest.raises(ThanoSQLError) as caught:
+        session.execute(sql.format(value))
+    said = str(caught.value)
+    assert not isinstance(caught.value, ThanoSQLInternalError), said[:300]
+    assert len(said) < 6000
+    if " " not in value:  # a value with blanks and no quotes is cut with the whole message
+        assert value[:299] not in said
+
+
+def test_a_hint_that_lists_what_there_is_stays_whole() -> None:
+    listed = "Its columns: " + ", ".join(f"column_{number}" for number in range(200))
+    assert ThanoSQLError(listed, hint=listed).hint == listed
+    quoted = "There are: " + ", ".join(f"'column {number}'" for number in range(200))
+    assert str(ThanoSQLError(quoted)) == quoted
