@@ -4,7 +4,8 @@
     python benchmarks/build.py --wer [--seeds 3] [--epochs 4] [--utterances 360]     # how good in the end, about as long
     python benchmarks/build.py --profile [--precision bfloat16]                      # what an epoch of ours is spent on
 
-The Trainer needs accelerate: pip install "thanosql-speech[bench]". What both are told, and so what is equal, is in two_trainers.py.
+The Trainer needs accelerate: pip install "thanosql-speech[bench]". What both are told, and so what is equal, is in
+two_trainers.py.
 How fast: a random Wav2Vec2ForCTC of the facebook/wav2vec2-base architecture (`small` has fewer layers), its feature encoder
 frozen, no augmentation and no dropout. The four utterances of a step are of one length, so that none is padded: padding is
 part of what the Trainer's group norm sees, and not of ours, which makes another objective of it; and so few rows hold more

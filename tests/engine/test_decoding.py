@@ -169,7 +169,7 @@ def test_the_beam_is_that_over_the_models_log_probabilities(session: Session) ->
     from thanosql.models.options import TranscribeOptions
     from thanosql.models.registry import BASES
 
-    recognizer = wav2vec2.load(BASES["Wav2Vec2Tiny"].checkpoint, session.settings, TranscribeOptions(device="cpu"))
+    recognizer = wav2vec2.load(BASES["Wav2Vec2Tiny"].checkpoint, TranscribeOptions(device="cpu"))
     for row in predict(session, "decoder='beam', beam_width=20, timestamps='word'").itertuples():
         (logs,) = recognizer.log_probabilities([read(row.audio_path, session.settings.audio_roots)])
         assert row.predict_result == search(logs.numpy(), recognizer.vocabulary, width=20)[0].text

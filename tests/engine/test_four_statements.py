@@ -190,7 +190,7 @@ BAD = [
         r"path[\s\S]*audio_path",
         "missing-column",
     ),
-    bad("PREDICT USING Wav2Vec2Tiny AS {few} OFFSET 1000000", ThanoSQLDataError, "no rows", "empty-result"),
+    bad("EVALUATE USING Wav2Vec2Tiny AS {few} OFFSET 1000000", ThanoSQLDataError, "no rows", "empty-result"),
     bad("PREDICT USING Wav2Vec2Tiny AS SELECT NULL AS audio_path", ThanoSQLDataError, "row 1, path NULL", "null-audio"),
     bad(
         "EVALUATE USING Wav2Vec2Tiny AS SELECT audio_path, NULL AS text FROM ({few}) q",

@@ -287,7 +287,7 @@ OTHERS = {int: 7, float: 7.5, bool: True, str: "other", list: ["other"]}
 @pytest.mark.parametrize("kind", [PredictOptions, TranscribeOptions])
 def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
     harmless = {
-        *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote"),
+        *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote", "executor"),
         *("save_seconds", "confidence", "batch_size", "device"),
     }
     standard = recipes.recipe(MODEL, kind())

@@ -17,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.preflight import chunk_size
+from thanosql.models.tasks import BATCH_SECONDS
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot

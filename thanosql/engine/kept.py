@@ -23,7 +23,7 @@ from thanosql.errors import ThanoSQLError
 from thanosql.models.audio import AudioError
 
 if TYPE_CHECKING:
-    from thanosql.engine.executors.local import Key
+    from thanosql.engine.prediction.batching import Key
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.registry import Model
 

@@ -1,9 +1,9 @@
-"""What the options say of decoding → a language model for it, read from a file or made of a query's texts."""
+"""What the options say of decoding → the language model for it as data: a file's path, or n-grams of a query's texts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from thanosql.engine.planner import Environment
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Snapshot
-    from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.models.ctc.ngram import NGram
     from thanosql.models.options import DecodeOptions
     from thanosql.models.registry import Model
 
@@ -29,37 +29,46 @@ def refuse_idle_guidance(options: DecodeOptions) -> None:
         raise ThanoSQLOptionError("lm and lm_query are given both.", hint="Keep one of them.")
 
 
-def language_model(options: DecodeOptions, model: Model, environment: Environment) -> LanguageModel | None:
-    """The language model that `lm` or `lm_query` names; None where neither does.
+def check_language_model(options: DecodeOptions, environment: Environment) -> None:
+    """Raise, before any work, for a file that is not there (ThanoSQLModelError) and a query of other columns than texts and
+    counts (ThanoSQLDataError)."""
+    if options.lm is not None:
+        _located(options.lm, environment)
+    if options.lm_query is not None:
+        _refuse_other_columns(environment.database.describe(_sql(options.lm_query)))
 
-    The texts of a query are normalized as the recognizing model's are.
 
-    Raises ThanoSQLModelError for a file that is missing or damaged, and for a query without words; ThanoSQLDataError
-    for one of other columns.
+def language_model(options: DecodeOptions, model: Model, environment: Environment) -> Path | NGram | None:
+    """What `lm` or `lm_query` names, as data: the file, or the n-grams of the query's texts, normalized as the model's are;
+    None where neither does.
+
+    Raises ThanoSQLModelError for a query without words, ThanoSQLDataError for one of other columns.
     """
     if options.lm is not None:
-        from thanosql.models.ctc import arpa
-
-        return arpa.open_model(_located(options.lm, environment))
-    return _of_query(options.lm_query, model, environment) if options.lm_query is not None else None
-
-
-def language_identity(
-    options: DecodeOptions, language: LanguageModel | None, environment: Environment
-) -> tuple[object, ...]:
-    """What tells the language model's content from another's: of a file its size and time of change."""
+        return _located(options.lm, environment)
+    if options.lm_query is None:
+        return None
+    from thanosql.models import registry
     from thanosql.models.ctc.ngram import NGram
 
-    if options.lm is not None:
-        about = _located(options.lm, environment).stat()
+    normalize = registry.normalizer(model).normalize
+    with environment.database.snapshot(_sql(options.lm_query)) as snapshot:
+        _refuse_other_columns(snapshot.columns)
+        return NGram.of_texts((normalize(text), count) for text, count in _texts(snapshot))
+
+
+def language_identity(language: Path | NGram | None) -> tuple[object, ...]:
+    """What tells the language model's content from another's: of a file its place, size and time of change."""
+    if language is None:
+        return ()
+    if isinstance(language, Path):
+        about = language.stat()
         return about.st_size, about.st_mtime_ns
-    if isinstance(language, NGram):
-        made = hashlib.blake2b("\0".join(language.words).encode(errors="surrogatepass"), digest_size=16)
-        for table in language.tables:
-            for values in (table.keys, table.logs, table.backoffs):
-                made.update(values.tobytes())
-        return (made.hexdigest(),)
-    return ()
+    made = hashlib.blake2b("\0".join(language.words).encode(errors="surrogatepass"), digest_size=16)
+    for table in language.tables:
+        for values in (table.keys, table.logs, table.backoffs):
+            made.update(values.tobytes())
+    return (made.hexdigest(),)
 
 
 def _located(path: str, environment: Environment) -> Path:
@@ -74,24 +83,22 @@ def _located(path: str, environment: Environment) -> Path:
     raise ThanoSQLModelError(f"There is no language model at {path}{looked}.")
 
 
-def _of_query(query: str, model: Model, environment: Environment) -> LanguageModel:
-    from thanosql.models import registry
-    from thanosql.models.ctc.ngram import NGram
-
-    normalize = registry.normalizer(model, environment.settings).normalize
-    with environment.database.snapshot(SQL((Text(query, 0),), query)) as snapshot:
-        return NGram.of_texts((normalize(text), count) for text, count in _texts(snapshot))
+def _sql(query: str) -> SQL:
+    return SQL((Text(query, 0),), query)
 
 
-def _texts(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
-    shape = [column.type for column in snapshot.columns]
+def _refuse_other_columns(columns: Sequence[Column]) -> None:
+    shape = [column.type for column in columns]
     counted = len(shape) == 2 and shape[1].startswith(NUMBERS)
     if not shape or not shape[0].startswith(("text", "character")) or len(shape) > 1 + counted:
-        listed = ", ".join(f"{column.name} {column.type}" for column in snapshot.columns) or "none"
+        listed = ", ".join(f"{column.name} {column.type}" for column in columns) or "none"
         raise ThanoSQLDataError(
             "lm_query must give one column of texts, and may give a second of how often each was said.",
             hint=f"Its columns: {listed}.",
         )
+
+
+def _texts(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
     for _, text, *count in snapshot.stream(*snapshot.columns):
         if text is not None:
             yield text, float(count[0] or 0) if count else 1.0

@@ -1,7 +1,7 @@
-"""Statement → Plan: names, options, columns and files are checked here, before anything is loaded.
+"""Statement → Plan: names, options, columns and rights are checked here; no row, no audio and no prediction is read.
 
 `plan` is a generic function; each statement's file registers its own. What statements share stands below: the
-environment they are planned in, and how a query becomes SQL.
+environment they are planned and run in, how a query is planned, and how it becomes SQL when it is run.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from thanosql.engine.executors.base import Progress
 from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import (
     SQL,
@@ -24,39 +25,38 @@ from thanosql.engine.language.syntax import (
     Statement,
     Text,
 )
-from thanosql.errors import Position, ThanoSQLError, ThanoSQLModelError, ThanoSQLSyntaxError
+from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.errors import (
+    Position,
+    ThanoSQLDatabaseError,
+    ThanoSQLError,
+    ThanoSQLModelError,
+    ThanoSQLSyntaxError,
+)
 from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
-    from thanosql.engine.postgres.database import Database
-    from thanosql.models.model_cache import ModelCache
+    from thanosql.engine.executors.base import Executor
+    from thanosql.engine.postgres.database import Database, Snapshot
     from thanosql.models.registry import Model
     from thanosql.models.store import Store
 
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a statement is: `done` of `total` in `unit`, and what else is worth a glance (RTFx, loss)."""
-
-    what: str
-    done: float
-    total: float
-    unit: str
-    detail: str = ""
+__all__ = ["Environment", "Plan", "Progress", "QueryPlan", "RowsPlan", "plan", "plan_query", "render", "resolve_model"]
 
 
 @dataclass
 class Environment:
     """What a statement is planned and run in: `statement` is its own text, `source` the whole that positions point into.
 
-    `resources` closes when the statement is over, however it ends.
+    `resources` closes when the statement is over, however it ends. `nested` has the temporary tables of the statements in
+    its query that have run, by where they stand.
     """
 
     settings: Settings
     open_database: Callable[[], Database]
+    open_executor: Callable[[str], Executor]
     store: Store
-    loaded: ModelCache
     statement: str = ""
     source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +71,10 @@ class Environment:
     def database(self) -> Database:
         """The session's database, connected when first asked for: LIST MODEL needs none."""
         return self.open_database()
+
+    def executor(self, named: str | None = None) -> Executor:
+        """Where the audio is worked on: what a statement's option names, or the setting."""
+        return self.open_executor(named or self.settings.executor)
 
     def position(self, offset: int, width: int = 1) -> Position:
         return Position.at(self.source, offset, width)
@@ -95,7 +99,43 @@ class Environment:
 
 
 class Plan:
-    """A statement checked and ready to run; each is a dataclass in its statement's file."""
+    """A statement checked and ready to run; each is a frozen dataclass in its statement's file, data and no handle."""
+
+
+class RowsPlan(Plan):
+    """A plan whose result is rows, so that the statement may stand in a query."""
+
+    recognizes = False  # whether running it takes a model through audio
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of its rows."""
+        raise NotImplementedError
+
+    def check_nested(self) -> None:
+        """Raise a ThanoSQLError where the statement says what it cannot do inside a query."""
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A query, or any other SQL, checked and not run.
+
+    `columns` are those that it will give, `nested` the plans of the statements in it by where they stand.
+    """
+
+    query: Query
+    columns: tuple[Column, ...] = ()
+    nested: tuple[tuple[int, RowsPlan], ...] = ()
+
+    @property
+    def plans(self) -> tuple[RowsPlan, ...]:
+        """The plans of the statements in the query, in their order."""
+        return tuple(plan for _, plan in self.nested)
+
+    @property
+    def recognizes(self) -> bool:
+        """Whether a statement in the query takes a model through audio, so that its rows are not known before."""
+        return any(plan.recognizes for plan in self.plans)
 
 
 @singledispatch
@@ -105,35 +145,81 @@ def plan(statement: Statement, environment: Environment) -> Plan:
 
 
 @singledispatch
-def materialize(statement: Statement, environment: Environment) -> str:
-    """Run a nested statement and leave its rows in a temporary table until the outermost one is over; its quoted name."""
-    raise NotImplementedError(f"{type(statement).__name__} cannot stand in a query")
+def materialize(plan: Plan, environment: Environment) -> str:
+    """Run a nested statement's plan and leave its rows in a temporary table; its quoted name."""
+    raise NotImplementedError(f"{type(plan).__name__} cannot stand in a query")
 
 
-def render(query: Query, environment: Environment) -> SQL:
-    """A query as SQL for the database: parameters as values, nested statements as the temporary tables they filled."""
-    return SQL(tuple(_pieces(query, environment)), environment.source)
+def plan_query(query: Query, environment: Environment) -> QueryPlan:
+    """The plan of a query: the statements in it planned, its columns asked of the server. Nothing of it is run."""
+    planned = plan_sql(query, environment)
+    return replace(planned, columns=environment.database.describe(render_empty(planned, environment)))
 
 
-def _pieces(query: Query, environment: Environment) -> Iterator[Text | Bound]:
+def plan_sql(query: Query, environment: Environment) -> QueryPlan:
+    """The same of SQL that may be no query: its columns are not asked for."""
+    nested: dict[int, RowsPlan] = {}
     for part in query.parts:
-        if isinstance(part, Text):
-            yield part
-        elif isinstance(part, Parameter):
-            yield Bound(environment.parameter(part), part.start)
-        else:
-            # A WITH list may stand in several scopes; its nested statement is run once.
-            if part.start not in environment.nested:
-                environment.nested[part.start] = _nested(part, environment)
-            yield Text(f"(SELECT * FROM {environment.nested[part.start]})", part.start)
+        # A WITH list may stand in several scopes; its nested statement is planned, and run, once.
+        if isinstance(part, Nested) and part.start not in nested:
+            inner = nested[part.start] = cast("RowsPlan", plan(in_scope(part), environment))
+            inner.check_nested()
+    return QueryPlan(query, nested=tuple(nested.items()))
 
 
-def _nested(part: Nested, environment: Environment) -> str:
+def in_scope(part: Nested) -> Statement:
+    """A nested statement with the WITH list that its query sees put before its query."""
     statement: Any = part.statement
-    if part.scope and hasattr(statement, "query"):
-        inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *statement.query.parts, Text("\n) query"))
-        statement = replace(statement, query=Query(inside))
-    return materialize(statement, environment)
+    if not part.scope or not hasattr(statement, "query"):
+        return part.statement
+    inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *statement.query.parts, Text("\n) query"))
+    return cast("Statement", replace(statement, query=Query(inside)))
+
+
+def render(planned: QueryPlan, environment: Environment) -> SQL:
+    """A query as SQL for the database: parameters as values, nested statements run, as the temporary tables they filled."""
+
+    def table(start: int, nested: RowsPlan) -> str:
+        if start not in environment.nested:
+            name = environment.nested[start] = materialize(nested, environment)
+            environment.resources.callback(environment.database.drop_temporary, name)
+        return f"(SELECT * FROM {environment.nested[start]})"
+
+    return _rendered(planned, environment, table)
+
+
+def render_empty(planned: QueryPlan, environment: Environment) -> SQL:
+    """The same with nested statements as tables without rows: for what is to be planned and not run."""
+    return _rendered(planned, environment, lambda _, nested: empty_table(nested.columns))
+
+
+def empty_table(columns: Sequence[Column]) -> str:
+    """A sub-select of these columns without rows.
+
+    >>> empty_table([Column("a b", "text")])
+    '(SELECT NULL::text AS "a b" WHERE false)'
+    """
+    return f"(SELECT {', '.join(f'NULL::{column.type} AS {quoted(column.name)}' for column in columns)} WHERE false)"
+
+
+def _rendered(planned: QueryPlan, environment: Environment, table: Callable[[int, RowsPlan], str]) -> SQL:
+    nested = dict(planned.nested)
+
+    def pieces() -> Iterator[Text | Bound]:
+        for part in planned.query.parts:
+            if isinstance(part, Text):
+                yield part
+            elif isinstance(part, Parameter):
+                yield Bound(environment.parameter(part), part.start)
+            else:
+                yield Text(table(part.start, nested[part.start]), part.start)
+
+    return SQL(tuple(pieces()), environment.source)
+
+
+def open_snapshot(planned: QueryPlan, environment: Environment) -> Snapshot:
+    """The query's rows, kept on the server until the snapshot is closed; the statements in the query are run first."""
+    return environment.database.snapshot(render(planned, environment))
 
 
 def resolve_model(reference: ModelReference, environment: Environment) -> Model:
@@ -142,6 +228,14 @@ def resolve_model(reference: ModelReference, environment: Environment) -> Model:
 
     with located(environment, reference.start, len(reference.text)):
         return registry.resolve(reference.text, reference.literal, environment.store, environment.settings)
+
+
+def refuse_open_transaction(environment: Environment, what: str) -> None:
+    """Raise a ThanoSQLDatabaseError when the session has a transaction open: `what` would commit others' work."""
+    if environment.database.in_transaction:
+        raise ThanoSQLDatabaseError(
+            f"{what} cannot run inside an open transaction.", hint="Say COMMIT or ROLLBACK first.", sqlstate="25001"
+        )
 
 
 @contextmanager

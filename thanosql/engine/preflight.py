@@ -28,13 +28,31 @@ MISSING = "no audio (NULL)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoteOptions:
-    """What every statement over audio says of audio on other machines."""
+class AudioOptions:
+    """What every statement over audio says of where it comes from, and where it is worked on."""
 
     allow_remote: bool = option(
         False,
         "fetch audio whose reference is a URL (http, https, s3, gs, abfs); private addresses are refused but for the "
         "setting remote_hosts",
+        changes_result=False,
+    )
+    executor: str | None = option(
+        None, "where the audio is worked on: 'local' is this process; NULL: the setting executor", changes_result=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumableOptions(AudioOptions):
+    """The same of statements whose predictions are saved as they are made."""
+
+    save_seconds: float | None = option(
+        30.0,
+        "seconds of audio between writes to the prediction cache, which a statement that is run again after a kill "
+        "resumes from; NULL: no cache",
+        low=0.0,
+        high=86_400.0,
+        exclusive_low=True,
         changes_result=False,
     )
 
@@ -75,17 +93,17 @@ def chunk_size(column: Column) -> int:
     return CHUNK_ROWS
 
 
-def access_of(options: RemoteOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
+def access_of(options: AudioOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
     """How a statement's audio is read; remote files that are `read_again` are fetched once, and stay till it is over."""
     from thanosql.models.audio.access import AudioAccess
 
-    download_cache = None
+    downloads = None
     if options.allow_remote and read_again:
         from thanosql.models.audio.download_cache import DownloadCache
 
         environment.settings.home.mkdir(parents=True, exist_ok=True)
-        download_cache = environment.resources.enter_context(DownloadCache(environment.settings.home))
-    return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, download_cache=download_cache)
+        downloads = environment.resources.enter_context(DownloadCache(environment.settings.home)).downloads
+    return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, downloads=downloads)
 
 
 def inspect(
@@ -96,13 +114,11 @@ def inspect(
     *,
     list_failures: bool = True,
 ) -> AudioRows:
-    """Probe the header of every row's audio. Raises ThanoSQLDataError when the query gave no rows at all.
+    """Probe the header of every row's audio.
 
     Without `access`, audio is on this machine. Without `list_failures`, memory does not grow with them.
     """
-    refuse_empty(snapshot)
-    refuse_unfit(column)
-    access = access or access_of(RemoteOptions(), environment)
+    access = access or access_of(AudioOptions(), environment)
     seconds: array[float] = array("f")
     failures: list[dict[str, Any]] = []
     probe = partial(_probe, access=access)
@@ -123,6 +139,7 @@ def inspect(
                 seconds.append(duration)
                 if reason and list_failures:
                     failures.append({"row": row, "path": describe(audio), "reason": reason})
+            environment.cancellation.check()
             environment.progress(Progress(what="checking", done=len(seconds), total=snapshot.rows, unit="rows"))
     return AudioRows(seconds, failures, access)
 

@@ -30,6 +30,7 @@ from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
+    from thanosql.engine.executors.base import Executor
     from thanosql.engine.language.syntax import Statement
     from thanosql.engine.planner import Environment, Progress
     from thanosql.engine.postgres.database import Database
@@ -65,6 +66,7 @@ class Session:
         self._turn = Turn()
         self._running: Cancellation | None = None
         _living.add(self)
+        self._executors: dict[str, Executor] = {}
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None, *, fetch: bool = True) -> Any:
         """Run one or more statements, divided by `;`, and return the last one's result.
@@ -179,14 +181,22 @@ class Session:
         return Environment(
             settings=self.settings,
             open_database=lambda: self.database,
+            open_executor=self._open_executor,
             store=self.store,
-            loaded=self.loaded,
             statement=text,
             source=source,
             params=params,
             fetch=fetch,
             resources=resources,
         )
+
+    def _open_executor(self, name: str) -> Executor:
+        """The executor of that name, opened when first asked for."""
+        from thanosql.engine.executors.base import open_executor
+
+        if name not in self._executors:
+            self._executors[name] = open_executor(name, self.loaded)
+        return self._executors[name]
 
     @cached_property
     def database(self) -> Database:
@@ -239,6 +249,8 @@ class Session:
         try:
             if "database" in self.__dict__:
                 self.__dict__.pop("database").close()
+            while self._executors:
+                self._executors.popitem()[1].close()
             self.__dict__.pop("loaded", None)
         finally:
             self._turn.give()

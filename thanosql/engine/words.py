@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
 from thanosql.engine.postgres.naming import Column, quoted, too_long
+from thanosql.engine.postgres.snapshot import find_column
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ COLUMNS = ("position", "word", "start", "end", "confidence")
 
 @dataclass(frozen=True)
 class WordsTable:
-    """The table to replace, the column of the query that stands beside each word, and the one that holds the words."""
+    """The table to replace (its name as written), the column of the query that stands beside each word, and the one that
+    holds the words."""
 
+    name: str
     target: Target
     key: Column
     words: str
@@ -61,13 +64,19 @@ def put_in_place(snapshot: Snapshot, target: Target | None, words: WordsTable | 
 
 
 def plan_words(
-    snapshot: Snapshot, table: str, row_key: str | None, audio: Column, words: str, result: Target | None
+    columns: Sequence[Column],
+    table: str,
+    row_key: str | None,
+    audio: Column,
+    words: str,
+    result: Target | None,
+    environment: Environment,
 ) -> WordsTable:
-    """The table of words, checked before any work; `result` is the table that takes the rows.
+    """The table of words, checked before any work; `columns` are the query's, `result` is the table that takes the rows.
 
     Raises ThanoSQLDataError for a key that cannot be one, ThanoSQLOptionError for the same table twice.
     """
-    key = audio if row_key is None else snapshot.column(row_key, option="row_key")
+    key = audio if row_key is None else find_column(columns, row_key, "row_key")
     if key.type == "bytea":
         raise ThanoSQLDataError(
             f"The words in '{table}' need a key, and '{key.name}' holds the audio itself.",
@@ -78,17 +87,29 @@ def plan_words(
             f"The key '{key.name}' has the name of another column of '{table}'.",
             hint=f"Its columns are {', '.join(COLUMNS)}: give the key another name in the query.",
         )
-    target = snapshot.check_target(table)
-    if result is not None and str(target) == str(result):
-        raise ThanoSQLOptionError(
-            f"table_name and words_table both name {target}.", hint="Give each a table of its own."
+    target = environment.database.target(table)
+    refuse_same_table(result, target, "table_name", "words_table")
+    return WordsTable(table, target, key, words)
+
+
+def refuse_same_table(one: Target | None, other: Target | None, *options: str) -> None:
+    """Raise ThanoSQLOptionError where two options name one table: the second would take the first one's place."""
+    if one is not None and other is not None and str(one) == str(other):
+        raise ThanoSQLOptionError(f"{' and '.join(options)} both name {one}.", hint="Give each a table of its own.")
+
+
+def refuse_tables_inside(statement: str, target: Target | None, words: WordsTable | None = None) -> None:
+    """Raise ThanoSQLDataError for a statement inside a query that would write tables."""
+    if target is not None or words is not None:
+        raise ThanoSQLDataError(
+            f"{'An' if statement[0] in 'AE' else 'A'} {statement} inside a query cannot write a table.",
+            hint="Run it as a statement of its own first.",
         )
-    return WordsTable(target, key, words)
 
 
-def refuse_taken(snapshot: Snapshot, names: Iterable[str]) -> None:
+def refuse_taken(columns: Iterable[Column], names: Iterable[str]) -> None:
     """Raise ThanoSQLDataError for a name of ours that the query's columns have, or that PostgreSQL would cut off."""
-    taken = {column.name for column in snapshot.columns}
+    taken = {column.name for column in columns}
     for name in names:
         if name in taken:
             raise ThanoSQLDataError(
@@ -97,6 +118,17 @@ def refuse_taken(snapshot: Snapshot, names: Iterable[str]) -> None:
             )
         if too_long(name):
             raise ThanoSQLDataError(f"The column name '{name}' is longer than PostgreSQL's 63 bytes.")
+
+
+def replaced_columns(columns: Iterable[Column], written: Sequence[Column]) -> tuple[Column, ...]:
+    """A query's columns with those that are written: one of a name that the query has stands in its place.
+
+    >>> replaced_columns([Column("a", "text"), Column("b", "bytea")], [Column("b", "text"), Column("c", "jsonb")])
+    (Column(name='a', type='text'), Column(name='b', type='text'), Column(name='c', type='jsonb'))
+    """
+    new = {column.name: column for column in written}
+    kept = [new.pop(column.name, column) for column in columns]
+    return (*kept, *new.values())
 
 
 def words_json(words: Sequence[Timed]) -> str:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thanosql.models.options import TrainOptions, TranscribeOptions
-from thanosql.models.results import Assessment, TrainingProgress, TrainingReport, TrainingUtterance, Transcript
+from thanosql.models.results import Assessment, TrainingProgress, TrainingReport, Transcript
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
-    from thanosql.config import Settings
     from thanosql.models.audio.waveform import Waveform
+    from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.decoder import Decoder
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
 
 
@@ -58,39 +58,24 @@ class Recognizer(Protocol):
 class Family(Protocol):
     """A kind of model: a module or object with these, registered by name in `registry.py`."""
 
-    def load(self, checkpoint: str, settings: Settings, options: TranscribeOptions) -> Recognizer:
+    def load(self, checkpoint: str, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a checkpoint (a folder, or a hub id)."""
 
-    def normalizer(self, checkpoint: str, settings: Settings) -> Normalizer:
+    def normalizer(self, checkpoint: str) -> Normalizer:
         """What is done to texts before the checkpoint learns from them, or is measured against them."""
 
-    def prepare(
-        self, checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions
-    ) -> None:
+    def prepare(self, checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
         """Check the texts (row number, text) against the vocabulary that is trained, before anything is trained."""
 
-    def spelled(self, checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Any:
+    def spelled(self, checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Any:
         """The facts of a checkpoint, with the vocabulary and normalizer that training on the texts would give it."""
 
     def train(
-        self,
-        checkpoint: str,
-        settings: Settings,
-        utterances: Sequence[TrainingUtterance],
-        options: TrainOptions,
-        folder: Path,
-        progress: Callable[[TrainingProgress], None],
-        *,
-        read: Callable[[str | bytes], np.ndarray],
-        valid: Sequence[TrainingUtterance] = (),
-        state: Path | None = None,
+        self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
     ) -> TrainingReport:
-        """Train from `checkpoint` and leave a Hugging Face folder in `folder`; `read` gives an utterance's waveform.
+        """Train as a task says: a Hugging Face folder is left in its folder, and a killed run resumes from its state."""
 
-        `valid` are rows to validate on; in `state` a killed run keeps what it goes on from.
-        """
-
-    def adopt(self, checkpoint: str, settings: Settings, folder: Path) -> str | None:
+    def adopt(self, checkpoint: str, folder: Path) -> str | None:
         """Put a checkpoint's files into `folder`, checked; the hub's commit they are of, None for a folder's own."""
 
     def facts(self, checkpoint: str) -> Any:

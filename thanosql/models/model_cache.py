@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from thanosql.models import registry
 
 if TYPE_CHECKING:
-    from thanosql.config import Settings
     from thanosql.models.base import Recognizer
     from thanosql.models.options import TranscribeOptions
     from thanosql.models.registry import Model
@@ -26,7 +25,7 @@ class ModelCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def recognizer(self, model: Model, settings: Settings, options: TranscribeOptions) -> Recognizer:
+    def recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
         key = (model.checkpoint if model.version is None else model.name, model.key, options.device, options.precision)
         if key in self._kept:
@@ -34,7 +33,7 @@ class ModelCache:
             return self._kept[key]
         for other in [other for other in self._kept if other[0] == key[0] and other[1] != key[1]]:
             del self._kept[other]
-        recognizer = registry.family(model.family).load(model.checkpoint, settings, options)
+        recognizer = registry.family(model.family).load(model.checkpoint, options)
         self._kept[key] = recognizer
         while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self.limit_bytes:
             self._kept.popitem(last=False)

@@ -121,9 +121,9 @@ def check_new_name(name: str, store: Store, *, overwrite: bool) -> None:
     store.check_new_name(name, overwrite=overwrite)
 
 
-def normalizer(model: Model, settings: Settings) -> Normalizer:
+def normalizer(model: Model) -> Normalizer:
     """What is done to texts before the model is measured against them."""
-    return family(model.family).normalizer(model.checkpoint, settings)
+    return family(model.family).normalizer(model.checkpoint)
 
 
 def family(name: str) -> Family:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.options import DecodeOptions, TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
     from thanosql.models.ctc.ngram import NGram
     from thanosql.models.registry import Model
+
+BATCH_SECONDS = 60.0
 
 
 class Output(StrEnum):
@@ -50,6 +53,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What decoding tells of an audio: `samples` at 16,000 Hz, `peak` from 0 to 1 (full scale), a digest of all samples."""
+
+    samples: int
+    peak: float
+    digest: bytes
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / SAMPLING_RATE
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a row; `seconds` is its audio's decoded length, 0 for one that could not be read."""
 
@@ -67,7 +83,8 @@ class TranscribeTask:
     """Audio in, an outcome a row out. `model` is None for Output.AUDIO alone.
 
     `language_model` is the ARPA (or KenLM) file that guides a beam, or the n-grams themselves; `level` is what is timed:
-    'word', 'char', 'segment' or 'none'.
+    'word', 'char', 'segment' or 'none'. `batch_seconds` is how much audio is recognized together at most, unless one
+    utterance alone is longer.
     """
 
     output: Output
@@ -77,6 +94,7 @@ class TranscribeTask:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     language_model: Path | NGram | None = None
     level: str = "none"
+    batch_seconds: float = BATCH_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +102,7 @@ class TrainTask:
     """Utterances in, a Hugging Face folder in `folder` and a TrainingReport out.
 
     `validation` are the utterances that the best epoch is chosen by, where `options` do not hold a share out. In `state` an
-    interrupted run leaves what it resumes from. Remote audio is downloaded once, into a file under `download_folder`.
+    interrupted run leaves what it resumes from.
     """
 
     model: Model
@@ -94,4 +112,3 @@ class TrainTask:
     audio: AudioAccess
     folder: Path
     state: Path | None = None
-    download_folder: Path | None = None

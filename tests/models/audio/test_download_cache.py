@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -42,3 +43,13 @@ def test_what_failed_to_come_is_asked_for_again(tmp_path: Path) -> None:
         with pytest.raises(AudioError):
             cache.content("one", refuse)
         assert cache.content("one", lambda _: b"here") == b"here"
+
+
+def test_as_data_it_finds_the_cache_that_is_open_and_opens_one_elsewhere(tmp_path: Path) -> None:
+    with DownloadCache(tmp_path) as cache:
+        named = pickle.loads(pickle.dumps(cache.downloads))
+        assert named.cache() is cache
+    apart = named.cache()  # closed by now, as it would be in another process
+    assert apart is not cache
+    assert apart.content("one", lambda _: b"here") == b"here"
+    apart.close()

@@ -7,7 +7,6 @@ import pytest
 import soundfile
 
 from tests.models import checkpoints
-from thanosql.config import Settings
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, reading
 from thanosql.models.audio.waveform import LongWaveform
@@ -64,7 +63,7 @@ def test_a_long_waveform_is_heard_as_the_array_is(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(preparation, "CHUNK", 30_000)
     options = TranscribeOptions(device="cpu", window_seconds=2.0)
     folder = checkpoints.make(tmp_path / "m")
-    recognizer = wav2vec2.load(str(folder), Settings(home=tmp_path, audio_roots=()), options)
+    recognizer = wav2vec2.load(str(folder), options)
     waveform = noise(100_123)
     (expected,) = recognizer.log_probabilities([waveform], window_seconds=2.0)
     (found,) = recognizer.log_probabilities([spilled(waveform)], window_seconds=2.0)

@@ -1,1 +1,1 @@
-"""Where the rows are worked on."""
+"""Where the rows are worked on: in this process (`local`), or wherever another executor takes them."""

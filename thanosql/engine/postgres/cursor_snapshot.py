@@ -15,7 +15,7 @@ from thanosql.engine.postgres.connection import Answer, Connection
 from thanosql.engine.postgres.copying import batched
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, quoted
-from thanosql.engine.postgres.query_errors import explained, refuse_doubled_names
+from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained, refuse_doubled_names
 from thanosql.engine.postgres.snapshot import Snapshot
 from thanosql.errors import ThanoSQLDatabaseError
 
@@ -109,10 +109,26 @@ class CursorSnapshot(Snapshot):
             return self._connection.execute(f"FETCH FORWARD {count} FROM {self._cursor}", casts=casts())
 
     def _refuse(self, where: str) -> NoReturn:
-        raise ThanoSQLDatabaseError(
-            f"A result cannot be written {where}: this session may not make temporary tables "
-            f"({self._refusal.message}).",
-            sqlstate=self._refusal.sqlstate,
-            hint="PREDICT without table_name and EVALUATE work here. "
-            "To write, connect to the primary server, or have TEMPORARY granted on the database.",
-        ) from self._refusal
+        raise cannot_write(where, self._refusal.message, self._refusal.sqlstate) from self._refusal
+
+
+def refuse_no_temporary_tables(connection: Connection, table: str) -> None:
+    """Raise, before any work, for a result that is to become a table where this session may make no temporary tables."""
+    ((may_make, read_only, standby),) = connection.values(
+        "SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_setting('transaction_read_only')::boolean,"
+        " pg_is_in_recovery()"
+    )
+    if not may_make:
+        raise cannot_write(f"into the table {table}", "permission denied to create temporary tables", NO_PRIVILEGE)
+    if read_only or standby:
+        raise cannot_write(f"into the table {table}", "the session or the server is read only", READ_ONLY)
+
+
+def cannot_write(where: str, reason: str, sqlstate: str | None) -> ThanoSQLDatabaseError:
+    """The error for a result that cannot be written for want of temporary tables."""
+    return ThanoSQLDatabaseError(
+        f"A result cannot be written {where}: this session may not make temporary tables ({reason}).",
+        sqlstate=sqlstate,
+        hint="PREDICT without table_name and EVALUATE work here. "
+        "To write, connect to the primary server, or have TEMPORARY granted on the database.",
+    )

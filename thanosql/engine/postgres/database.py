@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
-from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot
+from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_temporary_tables
+from thanosql.engine.postgres.description import describe
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.held import close_unwanted, hold_if_many
 from thanosql.engine.postgres.naming import Column, fresh, quoted
 from thanosql.engine.postgres.query_errors import means_no_temporary_tables
-from thanosql.engine.postgres.replacement import Replacement, replace
+from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
 from thanosql.engine.postgres.snapshot import CreationRefused, Snapshot
-from thanosql.engine.postgres.target import Target
+from thanosql.engine.postgres.target import Target, find
 from thanosql.engine.postgres.turn import Turn
 
 if TYPE_CHECKING:
@@ -78,6 +79,19 @@ class Database:
                 if not means_no_temporary_tables(self._connection, refused.cause):
                     raise refused.cause from refused.cause.__cause__
                 return CursorSnapshot(self._connection, query, refused.cause)
+
+    def describe(self, query: SQL) -> tuple[Column, ...]:
+        """The columns that a query would give; it is not run. Raises what PostgreSQL refuses it for."""
+        with self._connection.turn:
+            close_unwanted(self._connection)
+            return describe(self._connection, query)
+
+    def target(self, table: str) -> Target:
+        """The table of this name, or the place for it, as a replacement would find it now; see `target.find`."""
+        if self._connection.in_transaction:
+            raise inside_transaction(table)
+        refuse_no_temporary_tables(self._connection, table)
+        return find(self._connection, table)
 
     def replace(self, *replacements: Replacement) -> list[int]:
         """Put what `Snapshot.replacing` gave in its targets' places, all in one transaction; the rows of each.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from thanosql.engine.postgres.database import Database
+    from thanosql.engine.postgres.naming import Column
 
 # A column of objects is what its values are, when all are of one kind; bool stands before int, datetime before date.
 OBJECTS: tuple[tuple[type, str], ...] = (
@@ -36,6 +38,12 @@ def temporary_frame(database: Database, frame: pd.DataFrame) -> str:
     values = [_values(frame.iloc[:, number], kind) for number, kind in enumerate(types)]
     columns = [Column(str(name), kind) for name, kind in zip(frame.columns, types, strict=True)]
     return database.temporary(columns, zip(*values, strict=True))
+
+
+def values_of(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
+    """A DataFrame's rows as values for columns of these types, in their order."""
+    values = [_values(frame.iloc[:, number], column.type) for number, column in enumerate(columns)]
+    return zip(*values, strict=True)
 
 
 def column_type(series: pd.Series[Any]) -> str:

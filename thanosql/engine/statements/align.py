@@ -11,23 +11,50 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine import transcription
+from thanosql.engine.bound_statement import (
+    BoundStatement,
+    bind_statement,
+    checked_executor,
+    plan_rows,
+    settled,
+    written,
+)
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
+from thanosql.engine.planner import (
+    Environment,
+    RowsPlan,
+    materialize,
+    open_snapshot,
+    plan,
+    refuse_open_transaction,
+    resolve_model,
+)
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.preflight import MISSING, AudioRows, RemoteOptions, access_of, inspect
-from thanosql.engine.subject import Subject, open_rows, settled, subject, written
-from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
+from thanosql.engine.postgres.snapshot import find_column
+from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.opening import open_cache
+from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.words import (
+    LEVELS,
+    WordsTable,
+    plan_words,
+    put_in_place,
+    refuse_tables_inside,
+    refuse_taken,
+    replaced_columns,
+    words_json,
+)
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import TranscribeOptions, option
+from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
+    from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.models.registry import Model
 
@@ -52,7 +79,7 @@ class Align(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignOptions(RemoteOptions):
+class AlignOptions(ResumableOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with what is said in it", kind="column")
     result_col: str = option(
@@ -76,76 +103,122 @@ class AlignOptions(RemoteOptions):
 
 
 @dataclass(frozen=True)
-class AlignPlan(Plan):
-    """`texts` are normalized; None where there is none."""
+class AlignPlan(RowsPlan):
+    """`about` is the statement with its names, options and columns checked; `words` the table of its words."""
 
-    model: Model
-    options: AlignOptions
+    recognizes = True
+
+    about: BoundStatement
     transcribe: TranscribeOptions
+    words: WordsTable | None
+
+    @property
+    def options(self) -> AlignOptions:
+        return cast("AlignOptions", self.about.options)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return replaced_columns(self.about.query.columns, _columns(self.options))
+
+    def check_nested(self) -> None:
+        refuse_tables_inside("ALIGN", self.about.target, self.words)
+
+
+@dataclass(frozen=True)
+class _Aligned:
+    """The rows of an ALIGN that has run: `snapshot` has the alignments beside the query's columns."""
+
     snapshot: Snapshot
-    audio: Column
-    text: Column
-    rows: AudioRows
-    texts: list[str | None]
+    audio_seconds: float
+    seconds: float
+    cache: Keeper[Any] | None
     target: Target | None
     words: WordsTable | None
 
 
-@subject.register
-def subject_of_align(statement: Align, environment: Environment) -> Subject:
+@bind_statement.register
+def bind_align(statement: Align, environment: Environment) -> BoundStatement:
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("ALIGN", statement.options, AlignOptions, TranscribeOptions)
+    checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "ALIGN with a table")
-    snapshot, audio = open_rows(statement.query, options.audio_col, environment)
-    text = snapshot.column(options.text_col, option="text_col")
-    refuse_taken(snapshot, [column.name for column in _columns(options)[1:]])
-    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    return Subject("ALIGN", model, options, transcribe, snapshot, audio, text, target, written(target))
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    text = find_column(query.columns, options.text_col, "text_col")
+    refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
+    target = environment.database.target(options.table_name) if options.table_name is not None else None
+    return BoundStatement("ALIGN", model, options, transcribe, query, audio, text, target, written(target))
 
 
 @plan.register
 def plan_align(statement: Align, environment: Environment) -> AlignPlan:
-    about = subject_of_align(statement, environment)
-    model, options, snapshot, audio, text = about.model, about.options, about.snapshot, about.audio, about.text
-    assert isinstance(about.how, TranscribeOptions)
-    assert text is not None
+    about = bind_align(statement, environment)
+    options = about.options
     words = None
     if options.words_table is not None:
-        words = plan_words(snapshot, options.words_table, options.row_key, audio, options.result_col, about.target)
-    strict = options.on_error == "raise"
-    rows = inspect(snapshot, audio, environment, access_of(options, environment), list_failures=strict)
-    texts = _texts(snapshot, text, model, environment)
-    if strict:
-        rows.refuse(audio.name)
-        _refuse_texts(texts, text, model)
-    return AlignPlan(model, options, settled(about.how, model), snapshot, audio, text, rows, texts, about.target, words)
+        words = plan_words(
+            about.query.columns,
+            options.words_table,
+            options.row_key,
+            about.audio,
+            options.result_col,
+            about.target,
+            environment,
+        )
+    assert isinstance(about.how, TranscribeOptions)
+    return AlignPlan(about, settled(about.how, about.model), words)
 
 
 @run.register
 def run_align(plan: AlignPlan, environment: Environment) -> Result:
-    started = time.perf_counter()
-    plan.snapshot.write(_columns(plan.options), _aligned(plan, environment))
-    seconds = time.perf_counter() - started
-    note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
-    # Read before the replacement: the query may have read the very table that is replaced.
-    frame = plan.snapshot.frame(environment.at_once) if environment.fetch or plan.target is None else None
-    note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
-    return Result(status=f"ALIGN {plan.snapshot.rows}", rows=frame, note=note, audio_column=plan.audio.name)
+    done = _align(plan, environment)
+    snapshot = done.snapshot
+    note = transcription.summary(snapshot.rows, done.audio_seconds, done.seconds)
+    with transcription.resumable(done.cache):
+        # Read before the replacement: the query may have read the very table that is replaced.
+        frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
+        note += put_in_place(snapshot, done.target, done.words, environment)
+    if done.cache is not None:
+        note += done.cache.note
+    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio_column=plan.about.audio.name)
 
 
 @materialize.register
-def materialize_align(statement: Align, environment: Environment) -> str:
-    plan = plan_align(statement, environment)
-    if plan.target is not None or plan.words is not None:
-        raise ThanoSQLDataError(
-            "An ALIGN inside a query cannot have a table_name or words_table.",
-            hint="Run it as a statement of its own first.",
-        )
-    plan.snapshot.write(_columns(plan.options), _aligned(plan, environment))
-    name = plan.snapshot.into_temporary()
-    environment.resources.callback(environment.database.drop_temporary, name)
-    return name
+def materialize_align(plan: AlignPlan, environment: Environment) -> str:
+    done = _align(plan, environment)
+    with transcription.resumable(done.cache):
+        return done.snapshot.into_temporary()
+
+
+def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
+    """Run the query, read audio and texts, align them, and write what was found beside the query's rows."""
+    about, options = plan.about, plan.options
+    assert about.text is not None
+    snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
+    # Looked at again at the query's own moment: it may have read the very table that is replaced.
+    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
+    words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
+    strict = options.on_error == "raise"
+    access = access_of(options, environment)
+    probed = inspect(snapshot, about.audio, environment, access, list_failures=strict)
+    texts = _texts(snapshot, about.text, about.model, environment)
+    if strict:
+        probed.refuse(about.audio.name)
+        _refuse_texts(texts, about.text, about.model)
+    task = TranscribeTask(
+        output=Output.ALIGNMENT,
+        audio=access,
+        model=about.model,
+        options=plan.transcribe,
+        level=options.timestamps,
+    )
+    cache = open_cache(task, about, options.save_seconds, environment)
+    started = time.perf_counter()
+    with transcription.resumable(cache):
+        snapshot.write(_columns(options), _alignments(plan, task, snapshot, probed, texts, cache, environment))
+        if cache is not None:
+            cache.save()
+    return _Aligned(snapshot, probed.total_seconds, time.perf_counter() - started, cache, target, words)
 
 
 def _columns(options: AlignOptions) -> list[Column]:
@@ -157,7 +230,7 @@ def _columns(options: AlignOptions) -> list[Column]:
 def _texts(snapshot: Snapshot, column: Column, model: Model, environment: Environment) -> list[str | None]:
     from thanosql.models import registry
 
-    normalize = registry.normalizer(model, environment.settings).normalize
+    normalize = registry.normalizer(model).normalize
     return [None if text is None else normalize(str(text)) for _, text in snapshot.stream(column)]
 
 
@@ -178,22 +251,31 @@ def _refuse_texts(texts: list[str | None], column: Column, model: Model) -> None
         raise _unaligned(column, failures, len(texts))
 
 
-def _aligned(plan: AlignPlan, environment: Environment) -> Iterator[tuple[Any, ...]]:
-    from thanosql.models.ctc.alignment import AlignmentError
-
-    given = (plan.snapshot, plan.audio, plan.rows, plan.texts, plan.model, plan.transcribe, environment)
-    keeps_on = plan.options.on_error == "null"
-    for row, outcome in transcription.align(*given, level=plan.options.timestamps):
-        if not isinstance(outcome, Exception):
-            found = (row, words_json(outcome.words), outcome.confidence)
+def _alignments(
+    plan: AlignPlan,
+    task: TranscribeTask,
+    snapshot: Snapshot,
+    probed: AudioRows,
+    texts: list[str | None],
+    cache: Keeper[Any] | None,
+    environment: Environment,
+) -> Iterator[tuple[Any, ...]]:
+    about, keeps_on = plan.about, plan.options.on_error == "null"
+    assert about.text is not None
+    rows = transcription.audio_of(snapshot, about.audio)
+    executor = environment.executor(plan.options.executor)
+    for outcome in transcription.transcribe(task, rows, probed, environment, executor, texts=texts, cache=cache):
+        value = outcome.value
+        if not isinstance(value, Failure):
+            found = (outcome.row, words_json(value.words), value.confidence)
             yield (*found, None) if keeps_on else found
         elif keeps_on:
-            yield row, None, None, str(outcome) or MISSING
-        elif isinstance(outcome, AlignmentError):
-            failure = {"row": row, "text": plan.texts[row - 1], "reason": str(outcome)}
-            raise _unaligned(plan.text, [failure], len(plan.texts)) from outcome
+            yield outcome.row, None, None, value.reason
+        elif value.kind == "text":
+            failure = {"row": outcome.row, "text": texts[outcome.row - 1], "reason": value.reason}
+            raise _unaligned(about.text, [failure], len(texts))
         else:
-            raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
+            raise transcription.unreadable(outcome.row, about.audio.name, value)
 
 
 def _unaligned(column: Column, failures: list[dict[str, Any]], rows: int) -> ThanoSQLDataError:

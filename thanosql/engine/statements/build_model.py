@@ -8,28 +8,39 @@ Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from thanosql.engine.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.held_out import judge
+from thanosql.engine.evaluation.model_comparison import ModelComparison, compare_models
 from thanosql.engine.language.statement_syntax import StatementSyntax
-from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
-from thanosql.engine.planner import Environment, Plan, Progress, located, plan, resolve_model
-from thanosql.engine.preflight import RemoteOptions
-from thanosql.engine.subject import Subject, open_rows, subject
-from thanosql.engine.training_rows import TrainingRows, remarks, training_rows
-from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.errors import ThanoSQLOptionError
-from thanosql.models.options import TrainOptions, TranscribeOptions, option
+from thanosql.engine.language.syntax import SQL, ModelReference, Option, Query, Statement, Text, Word
+from thanosql.engine.planner import (
+    Environment,
+    Plan,
+    Progress,
+    located,
+    plan,
+    refuse_open_transaction,
+    resolve_model,
+)
+from thanosql.engine.postgres.snapshot import find_column
+from thanosql.engine.preflight import AudioOptions
+from thanosql.engine.rows.fingerprints import row_fingerprints, trained_rows, write_trained_rows
+from thanosql.engine.rows.training_set import TrainingSet, read_training_set
+from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
+from thanosql.models.options import TrainOptions, option
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
+from thanosql.models.tasks import TrainTask
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.executors.base import Executor
     from thanosql.models.registry import Model
 
 
@@ -52,7 +63,7 @@ class BuildModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(RemoteOptions):
+class BuildOptions(AudioOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
@@ -68,15 +79,25 @@ class BuildOptions(RemoteOptions):
 
 @dataclass(frozen=True)
 class TrainPlan(Plan):
-    """What BUILD and FIT run: `statement` is 'BUILD MODEL' or 'FIT MODEL', `rival` the model that a new version must beat."""
+    """What BUILD and FIT run: `about` is the statement with its names, options and columns checked, `name` the model's,
+    `rival` the version that a new one must beat to become the current one."""
 
-    statement: str
+    about: BoundStatement
     name: str
-    model: Model
-    options: BuildOptions
-    train: TrainOptions
-    rows: TrainingRows
     rival: Model | None = None
+
+    @property
+    def statement(self) -> str:
+        return f"{self.about.kind} MODEL"
+
+    @property
+    def options(self) -> BuildOptions:
+        return cast("BuildOptions", self.about.options)
+
+    @property
+    def train(self) -> TrainOptions:
+        assert isinstance(self.about.how, TrainOptions)
+        return self.about.how
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +126,17 @@ class ModelReport:
         return str(self.frame().to_html(index=False, escape=True))
 
 
-@subject.register
-def subject_of_build(statement: BuildModel, environment: Environment) -> Subject:
-    return subject_of_training("BUILD", statement.name, statement.base, statement.options, statement.query, environment)
+@bind_statement.register
+def bind_build(statement: BuildModel, environment: Environment) -> BoundStatement:
+    return bind_training("BUILD", statement.name, statement.base, statement.options, statement.query, environment)
 
 
 @plan.register
 def plan_build(statement: BuildModel, environment: Environment) -> TrainPlan:
-    return plan_training(subject_of_build(statement, environment), statement.name.text, environment)
+    return TrainPlan(bind_build(statement, environment), statement.name.text)
 
 
-def subject_of_training(
+def bind_training(
     kind: str,
     name: Word,
     reference: ModelReference,
@@ -123,21 +144,28 @@ def subject_of_training(
     query: Query,
     environment: Environment,
     declared: type[BuildOptions] = BuildOptions,
-) -> Subject:
-    """What BUILD and FIT are about: names and options are checked before the query is run."""
+) -> BoundStatement:
+    """What BUILD and FIT are about: names and options are checked before the query's columns."""
     from thanosql.models import registry
 
     model = resolve_model(reference, environment)
     options, train = environment.bind(kind, given, declared, TrainOptions, defaults=registry.train_defaults(model))
+    checked_executor(options, environment)
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
-    snapshot, audio = open_rows(query, options.audio_col, environment)
-    text = snapshot.column(options.text_col, option="text_col")
+    planned, audio = plan_rows(query, options.audio_col, environment)
+    text = find_column(planned.columns, options.text_col, "text_col")
+    if train.valid_group is not None:
+        find_column(planned.columns, train.valid_group, "valid_group")
+    if options.valid_query is not None:
+        columns = environment.database.describe(SQL((Text(options.valid_query),)))
+        for column, option_ in ((audio, "audio_col of valid_query"), (text, "text_col of valid_query")):
+            find_column(columns, column.name, option_)
     there = environment.store.exists(name.text)
     writes = f"model {name.text} ({'replaced' if there else 'made'})"
-    return Subject(kind, model, options, train, snapshot, audio, text, None, writes)
+    return BoundStatement(kind, model, options, train, planned, audio, text, None, writes)
 
 
 def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
@@ -151,22 +179,63 @@ def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
         )
 
 
-def plan_training(about: Subject, name: str, environment: Environment) -> TrainPlan:
-    """Look through the rows, audio and texts; nothing is trained."""
-    assert isinstance(about.how, TrainOptions)
-    rows = training_rows(about, environment)
-    return TrainPlan(f"{about.kind} MODEL", name, about.model, about.options, about.how, rows)
-
-
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
-    from thanosql.engine.lineage import row_fingerprints, trained_rows, training_card, write_trained_rows
-    from thanosql.models import registry
+    from thanosql.engine.lineage import training_card
 
-    def progress(step: TrainingProgress) -> None:
+    rows = read_training_set(plan.about, environment)
+    # What an interrupted run goes on from; the draft itself goes with the run.
+    state = environment.store.training_state(plan.name)
+    executor = environment.executor(plan.options.executor)
+    with (
+        environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
+        _said_how_to_go_on(plan, state),
+    ):
+        task = TrainTask(
+            model=plan.about.model,
+            options=plan.train,
+            utterances=rows.utterances,
+            validation=rows.validation,
+            audio=rows.access,
+            folder=draft.folder,
+            state=state,
+        )
+        report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
+        skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
+        leaks = _leaks(rows.utterances, rows.validation)
+        report = replace(report, skipped=tuple(skipped), warnings=(*leaks, *report.warnings))
+        fingerprints = row_fingerprints((utterance.audio, utterance.text) for utterance in rows.utterances)
+        numbers = frozenset(report.learned)
+        known = (row for row, utterance in zip(fingerprints, rows.utterances, strict=True) if utterance.row in numbers)
+        # What the model it starts from has learned is known to this one as well.
+        write_trained_rows(draft.folder, trained_rows(plan.about.model).union(known))
+        compared = _compared(plan, rows, draft.folder, executor, environment)
+        better = compared is None or (isinstance(compared, ModelComparison) and compared.better)
+        card = training_card(
+            plan.name, plan.about.model, plan.options, plan.train, report, fingerprints, rows.rows, environment
+        )
+        model = draft.commit(card, current=better)
+    shutil.rmtree(state, ignore_errors=True)
+    said = [_skipped(report.skipped)] if report.skipped else []
+    said.extend(rows.remarks())
+    if report.added:
+        said.append(f"Learned as new characters: {' '.join(report.added)}")
+    said.extend(report.warnings)
+    if compared is not None:
+        became = "is now the current one" if better else "is kept, and not made the current one"
+        said.append(f"Version {model.version} {became}: {compared}.")
+    return Result(
+        status=f"{plan.statement} {plan.name}",
+        report=_model_report(plan, report, model.version, str(model.folder)),
+        note="\n".join(said),
+    )
+
+
+def _progress(name: str, environment: Environment) -> Callable[[TrainingProgress], None]:
+    def report(step: TrainingProgress) -> None:
         environment.progress(
             Progress(
-                what=f"training {plan.name}, epoch {step.epoch} of {step.epochs}",
+                what=f"training {name}, epoch {step.epoch} of {step.epochs}",
                 done=step.step,
                 total=step.steps,
                 unit="steps",
@@ -174,52 +243,20 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             )
         )
 
-    # What an interrupted run goes on from; the draft itself goes with the run.
-    state = environment.store.training_state(plan.name)
-    learned, valid = plan.rows.learned, plan.rows.valid
-    utterances = learned.utterances()
-    held_out = valid.utterances() if valid is not None else []
-    with (
-        environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
-        _said_how_to_go_on(plan, state),
-    ):
-        report = registry.family(plan.model.family).train(
-            plan.model.checkpoint,
-            environment.settings,
-            utterances,
-            plan.train,
-            draft.folder,
-            progress,
-            read=learned.seconds.access.read,
-            valid=held_out,
-            state=state,
-        )
-        skipped = sorted((*plan.rows.skipped, *report.skipped), key=lambda row: row["row"])
-        report = replace(report, skipped=tuple(skipped), warnings=(*_leaks(utterances, held_out), *report.warnings))
-        rows = row_fingerprints((utterance.audio, utterance.text) for utterance in utterances)
-        numbers = frozenset(report.learned)
-        known = (row for row, utterance in zip(rows, utterances, strict=True) if utterance.row in numbers)
-        # What the model it starts from has learned is known to this one as well.
-        write_trained_rows(draft.folder, trained_rows(plan.model).union(known))
-        verdict = None
-        if plan.rival is not None and valid is not None:
-            verdict = judge(draft.folder, plan.rival, valid, TranscribeOptions(), environment)
-        better = verdict is None or verdict.better
-        model = draft.commit(training_card(plan, report, rows, environment), current=better)
-    shutil.rmtree(state, ignore_errors=True)
-    said = [_skipped(report.skipped)] if report.skipped else []
-    said.extend(remarks(plan.rows))
-    if report.added:
-        said.append(f"Learned as new characters: {' '.join(report.added)}")
-    said.extend(report.warnings)
-    if verdict is not None:
-        became = "is now the current one" if better else "is kept, and not made the current one"
-        said.append(f"Version {model.version} {became}: {verdict}.")
-    return Result(
-        status=f"{plan.statement} {plan.name}",
-        report=_model_report(plan, report, model.version, str(model.folder)),
-        note="\n".join(said),
-    )
+    return report
+
+
+def _compared(
+    plan: TrainPlan, rows: TrainingSet, folder: Path, executor: Executor, environment: Environment
+) -> ModelComparison | str | None:
+    """The new version against its rival, where there is one; the training is done by then, and whatever stops the
+    comparison is said, and does not cost the model."""
+    if plan.rival is None:
+        return None
+    try:
+        return compare_models(folder, plan.rival, rows.validation, rows.access, executor, environment)
+    except ThanoSQLError as error:
+        return f"it could not be compared ({error.message})"
 
 
 @contextmanager
@@ -253,7 +290,7 @@ def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder:
     return ModelReport(
         model=plan.name,
         version=version,
-        base=plan.model.name,
+        base=plan.about.model.name,
         utterances=report.utterances,
         skipped=len(report.skipped),
         hours=report.audio_hours,

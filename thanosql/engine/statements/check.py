@@ -8,16 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from thanosql.engine.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.inspection import Inspection
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
-from thanosql.engine.lineage import trained_rows
-from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.planner import Environment, Plan, open_snapshot, plan
 from thanosql.engine.preflight import access_of, describe
-from thanosql.engine.subject import Subject, subject
-from thanosql.engine.training_rows import known_of
+from thanosql.engine.rows.fingerprints import trained_rows
+from thanosql.engine.rows.validation import InspectedRows, findings
+from thanosql.engine.texts import references
+from thanosql.models.options import TrainOptions
+
+if TYPE_CHECKING:
+    from thanosql.engine.postgres.database import Snapshot
+    from thanosql.models.families.wav2vec2.model_facts import Facts
 
 COLUMNS = ["row", "path", "problem", "reason"]
 
@@ -38,36 +44,66 @@ class Check(Statement):
 
 @dataclass(frozen=True)
 class CheckPlan(Plan):
-    subject: Subject
+    about: BoundStatement
 
 
 @plan.register
 def plan_check(statement: Check, environment: Environment) -> CheckPlan:
-    return CheckPlan(subject(statement.statement, environment))
+    return CheckPlan(bind_statement(statement.statement, environment))
 
 
 @run.register
 def run_check(plan: CheckPlan, environment: Environment) -> Result:
     import pandas as pd
 
-    rows = list(_rows(plan.subject, environment))
+    notes: list[str] = []
+    rows = [row for about in _checkable(plan.about, environment, notes) for row in _rows(about, environment, notes)]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype(
         {"row": "int64", "path": "str", "problem": "str", "reason": "str"}
     )
     counts = Counter(problem for _, _, problem, _ in rows)
     said = ", ".join(f"{count:,} {problem}" for problem, count in counts.most_common()) or "no problem found"
-    return Result(
-        status=f"CHECK {len(rows)}",
-        rows=frame,
-        note=f"{plan.subject.snapshot.rows:,} rows checked: {said}",
-    )
+    return Result(status=f"CHECK {len(rows)}", rows=frame, note=f"{'; '.join(notes)}: {said}")
 
 
-def _rows(about: Subject, environment: Environment) -> Iterator[tuple[int, str, str, str]]:
-    known = known_of(about, environment) if about.text is not None else None
-    # What a model learned from may be aligned with it: nothing is measured.
-    trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
-    inspection = Inspection(about, known, trained, access_of(about.options, environment), environment.progress)
-    for row, audio, problems in inspection.rows():
-        for problem in problems:
-            yield row, describe(audio), problem.name, problem.reason
+def _checkable(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[BoundStatement]:
+    """The statements whose rows can be looked at now: of one whose query holds others, those others. Nothing is recognized."""
+    if not about.query.recognizes:
+        yield about
+        return
+    notes.append(f"the rows of {about.kind} are known once the statement inside its query has run")
+    for inner in about.query.plans:
+        if inner.recognizes and (within := getattr(inner, "about", None)) is not None:
+            yield from _checkable(within, environment, notes)
+
+
+def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[tuple[int, str, str, str]]:
+    with open_snapshot(about.query, environment) as snapshot:
+        notes.append(f"{snapshot.rows:,} rows {'' if not notes else f'of {about.kind} '}checked")
+        known = _known(about, snapshot) if about.text is not None else None
+        # What a model learned from may be aligned with it: nothing is measured.
+        trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
+        access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
+        inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
+        for row, audio, problems in findings(inspected, known, trained, environment):
+            for problem in problems:
+                yield row, describe(audio), problem.name, problem.reason
+
+
+def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:
+    """The model that texts are held against: under BUILD and FIT with the vocabulary and normalizer to be trained."""
+    from thanosql.models import registry
+
+    family = registry.family(about.model.family)
+    checkpoint = about.model.checkpoint
+    if not isinstance(about.how, TrainOptions):
+        known: Facts | None = family.facts(checkpoint)
+        if known is None:
+            # A model that is only on the hub is fetched: its vocabulary is asked for here.
+            family.normalizer(checkpoint)
+            known = family.facts(checkpoint)
+        return known
+    assert about.text is not None
+    texts = references(snapshot, about.text, required=False)
+    spelled: Facts = family.spelled(checkpoint, texts, about.how)
+    return spelled

@@ -18,9 +18,8 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
-from thanosql.engine.planner import Environment, Plan, Progress, plan
+from thanosql.engine.planner import Environment, Plan, Progress, plan, refuse_open_transaction
 from thanosql.engine.postgres import target
-from thanosql.engine.transactions import refuse_open_transaction
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.options import option
 

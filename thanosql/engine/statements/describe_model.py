@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Statement, Word
-from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
-from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, resolve_model
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.statements.rows import temporary_rows
 
 if TYPE_CHECKING:
     from thanosql.models.registry import Model
 
-COLUMNS = ["section", "name", "value"]
+COLUMNS = (Column("section", "text"), Column("name", "text"), Column("value", "text"))
 Fact = tuple[str, str, Any]
 
 
@@ -31,7 +32,7 @@ class DescribeModel(Statement):
         "DESCRIBE MODEL name",
         nests=True,
         names={"name": "model or base"},
-        columns=lambda: COLUMNS,
+        columns=lambda: [column.name for column in COLUMNS],
         view="card",
         gives="A fact a row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, "
         "options, versions, the history of its training, its evaluations. A base model may be described too.",
@@ -41,8 +42,12 @@ class DescribeModel(Statement):
 
 
 @dataclass(frozen=True)
-class DescribePlan(Plan):
+class DescribePlan(RowsPlan):
     model: Model
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return COLUMNS
 
 
 @plan.register
@@ -56,8 +61,15 @@ def run_describe(plan: DescribePlan, environment: Environment) -> Result:
     import pandas as pd
 
     rows = [(*where, _text(value)) for *where, value in _facts(plan.model, environment)]
-    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
     return Result(status=f"DESCRIBE MODEL {plan.model.name}", rows=frame)
+
+
+@materialize.register
+def materialize_describe(plan: DescribePlan, environment: Environment) -> str:
+    frame = run_describe(plan, environment).rows
+    assert frame is not None
+    return temporary_rows(COLUMNS, frame, environment)
 
 
 def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
@@ -168,6 +180,3 @@ def _rounded(value: Any) -> Any:
         return None
     short = float(f"{value:.6g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
-
-
-materialize.register(DescribeModel, materialize_rows)

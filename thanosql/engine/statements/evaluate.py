@@ -8,34 +8,54 @@ jiwer.process_words(test["text"], hypotheses).wer                   # what it me
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine import estimates, evaluation, transcription
+from thanosql.engine import estimates
+from thanosql.engine.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.evaluation import EvaluateOptions, Heard
+from thanosql.engine.evaluation import tables
+from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
+from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.language_models import language_model, refuse_idle_guidance
-from thanosql.engine.lineage import evaluation_record, row_fingerprints, trained_rows
-from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
-from thanosql.engine.preflight import AudioRows, access_of, chunk_size, inspect
-from thanosql.engine.statements.rows import materialize_rows
-from thanosql.engine.subject import Subject, open_rows, subject, written
+from thanosql.engine.language_models import check_language_model, language_model, refuse_idle_guidance
+from thanosql.engine.planner import (
+    Environment,
+    RowsPlan,
+    materialize,
+    open_snapshot,
+    plan,
+    refuse_open_transaction,
+    resolve_model,
+)
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.postgres.snapshot import find_column
+from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect, refuse_empty
+from thanosql.engine.rows.fingerprints import row_fingerprints, trained_rows
+from thanosql.engine.statements.rows import temporary_rows
 from thanosql.engine.texts import references
-from thanosql.engine.transactions import refuse_open_transaction
+from thanosql.engine.words import refuse_same_table, refuse_tables_inside
+from thanosql.errors import ThanoSQLDataError, ThanoSQLError
 from thanosql.models import precision
-from thanosql.models.options import TranscribeOptions
+from thanosql.models.options import DecodeOptions, TranscribeOptions, option
 from thanosql.models.precision import Check
+from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Column, Snapshot, Target
-    from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.engine.kept import Keeper
+    from thanosql.engine.postgres.database import Snapshot, Target
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.registry import Model
 
 
 WORST_ROWS = 50  # that a notebook can show
+
+AudioStream = Callable[[], Iterator[tuple[int, "str | bytes | None"]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,136 +81,286 @@ class Evaluate(Statement):
     query: Query
 
 
-@dataclass(frozen=True)
-class EvaluatePlan(Plan):
-    """`languages` are the language models for `model` and `against`. Of each row: `fingerprints`, `trained` (whether the
-    model learned from it), its values of `clusters` and `groups`."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(ResumableOptions, DecodeOptions):
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
+    text_col: str = option("text", "the column with the reference transcript", kind="column")
+    group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
+    cluster_by: str | None = option(
+        None, "the column whose values err together (the speaker): the interval draws whole clusters", kind="column"
+    )
+    against: str | None = option(None, "another model, compared on the same rows")
+    table_name: str | None = option(None, "the table that takes a row for each utterance", kind="table")
+    confusions_table: str | None = option(
+        None,
+        "the table that takes pairs of reference and hypothesis words, and characters, with their counts",
+        kind="table",
+    )
+    exclude_trained: bool = option(False, "leave out the rows that the model was trained on")
+    normalizer: str = option(
+        "model",
+        "what is done to both sides before they are compared: 'model' as the model's own texts, 'words' lower case "
+        "without punctuation, 'none' nothing",
+        choices=("model", "words", "none"),
+    )
+    seed: int = option(0, "seed of the bootstrap", low=0, high=2**31 - 1)
 
-    model: Model
+
+@dataclass(frozen=True)
+class EvaluatePlan(RowsPlan):
+    """`about` is the statement with its names, options and columns checked; `group_by` and `cluster` are columns of the
+    query, `confusions` the table that takes the confusions."""
+
+    recognizes = True
+
+    about: BoundStatement
     against: Model | None
-    languages: tuple[LanguageModel | None, LanguageModel | None]
-    options: EvaluateOptions
-    transcribe: TranscribeOptions
-    snapshot: Snapshot
-    audio: Column
-    text: Column
-    rows: AudioRows
+    cluster: Column | None
+    group_by: tuple[Column, ...]
+    confusions: Target | None
+
+    @property
+    def options(self) -> EvaluateOptions:
+        return cast("EvaluateOptions", self.about.options)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        if self.against is not None:
+            return COMPARISON
+        return (*self.group_by, *FIGURES, SMALL) if self.group_by else FIGURES
+
+    def check_nested(self) -> None:
+        refuse_tables_inside("EVALUATE", self.about.target or self.confusions)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the query, read: `audio` gives them as often as it is asked. `snapshot` is None once it is closed."""
+
+    snapshot: Snapshot | None
+    audio: AudioStream
+    access: AudioAccess
+    probed: AudioRows
     references: list[str]
     fingerprints: list[str]
-    trained: list[bool]
-    clusters: list[object] | None
-    groups: list[tuple[object, ...]] | None
-    target: Target | None
+    figures: EvaluationRows
+
+    @property
+    def count(self) -> int:
+        return len(self.references)
 
 
-@subject.register
-def subject_of_evaluate(statement: Evaluate, environment: Environment) -> Subject:
+@bind_statement.register
+def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStatement:
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("EVALUATE", statement.options, EvaluateOptions, TranscribeOptions)
+    checked_executor(options, environment)
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
     refuse_idle_guidance(options)
-    snapshot, audio = open_rows(statement.query, options.audio_col, environment)
-    text = snapshot.column(options.text_col, option="text_col")
-    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    return Subject("EVALUATE", model, options, transcribe, snapshot, audio, text, target, written(target))
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    text = find_column(query.columns, options.text_col, "text_col")
+    target = environment.database.target(options.table_name) if options.table_name is not None else None
+    return BoundStatement("EVALUATE", model, options, transcribe, query, audio, text, target, written(target))
 
 
 @plan.register
 def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan:
-    about = subject_of_evaluate(statement, environment)
-    options, snapshot, audio, text = about.options, about.snapshot, about.audio, about.text
-    assert isinstance(about.how, TranscribeOptions)
-    assert text is not None
+    about = bind_evaluate(statement, environment)
+    options, columns = about.options, about.query.columns
     against = resolve_model(ModelReference(options.against), environment) if options.against is not None else None
-    cluster = snapshot.column(options.cluster_by, option="cluster_by") if options.cluster_by is not None else None
-    groups = [snapshot.column(name, option="group_by") for name in options.group_by]
+    cluster = find_column(columns, options.cluster_by, "cluster_by") if options.cluster_by is not None else None
+    groups = tuple(find_column(columns, name, "group_by") for name in options.group_by)
+    confusions = None
     if options.confusions_table is not None:
-        evaluation.check_confusions_table(environment, options.confusions_table)
-    languages = (
-        language_model(options, about.model, environment),
-        language_model(options, against, environment) if against is not None else None,
-    )
-    rows = inspect(snapshot, audio, environment, access_of(options, environment))
-    rows.refuse(audio.name)
-    texts = references(snapshot, text)
-    fingerprints = row_fingerprints(zip((audio for _, audio in snapshot.stream(audio)), texts))
-    learned = trained_rows(about.model)
-    return EvaluatePlan(
-        about.model,
-        against,
-        languages,
-        options,
-        about.how,
-        snapshot,
-        audio,
-        text,
-        rows,
-        texts,
-        fingerprints,
-        [row in learned for row in fingerprints],
-        [value for _, value in snapshot.stream(cluster)] if cluster is not None else None,
-        [tuple(values) for _, *values in snapshot.stream(*groups)] if groups else None,
-        about.target,
-    )
+        confusions = environment.database.target(options.confusions_table)
+        refuse_same_table(about.target, confusions, "table_name", "confusions_table")
+    check_language_model(options, environment)
+    return EvaluatePlan(about, against, cluster, groups, confusions)
 
 
 @run.register
 def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
+    about, options = plan.about, plan.options
+    rows = _read(plan, environment)
     started = time.perf_counter()
-    heard = _hear(plan, plan.model, environment)
+    recognized, cache = _recognize(plan, rows, about.model, environment)
     seconds = time.perf_counter() - started
-    check = _check(plan, heard, environment) if plan.transcribe.precision == "auto" else None
-    other = _hear(plan, plan.against, environment) if plan.against is not None else None
-    kept = [index for index in range(plan.snapshot.rows) if not (plan.options.exclude_trained and plan.trained[index])]
-    if not kept:
-        raise evaluation.all_trained(plan.model.name)
-    tally = evaluation.Tally(plan, heard, other, kept, seconds)
-    worst = _worst(plan, tally)  # before a replacement: the query may have read the table that is replaced
-    frame = tally.comparison() if other is not None else tally.figures()
-    if plan.target is not None:
-        plan.snapshot.write(evaluation.COLUMNS if other is None else evaluation.COMPARED_COLUMNS, tally.rows())
-        plan.snapshot.replace(plan.target)
-    if plan.options.confusions_table is not None:
-        evaluation.write_confusions(environment, plan.options.confusions_table, tally)
-    if plan.model.version is not None:
-        record = evaluation_record(environment.statement, tally.total_row(), (plan.fingerprints[i] for i in kept))
-        checked = precision.kept(check) if check is not None else {}
-        environment.store.record_evaluation(plan.model.name, plan.model.version, record | checked)
-    summary = transcription.summary(len(kept), tally.audio_seconds, seconds)
+    check = _check(plan, rows, recognized, environment) if _how(plan).precision == "auto" else None
+    other = _recognize(plan, rows, plan.against, environment)[0] if plan.against is not None else None
+    trained = rows.figures.trained
+    counted = [index for index in range(rows.count) if not (options.exclude_trained and trained[index])]
+    if not counted:
+        raise _all_trained(about.model.name)
+    evaluation = Evaluation(
+        about.model.name,
+        rows.figures,
+        recognized,
+        counted,
+        seconds,
+        options.seed,
+        plan.against.name if plan.against is not None else None,
+        other,
+    )
+    worst = _worst(rows, evaluation)  # before a replacement: the query may have read the table that is replaced
+    frame = evaluation.comparison() if other is not None else evaluation.figures()
+    with transcription.resumable(cache):
+        _write_tables(plan, rows, evaluation, environment)
+    notes = [transcription.summary(len(counted), evaluation.audio_seconds, seconds)]
+    notes += evaluation.remarks(trained_left_out=options.exclude_trained)
+    notes += _said(check, about.model)
+    notes += _recorded(about.model, evaluation, (rows.fingerprints[index] for index in counted), check, environment)
     return Result(
-        status=f"EVALUATE {len(kept)}",
+        status=f"EVALUATE {len(counted)}",
         rows=frame,
-        note="\n".join([summary, *tally.remarks(), *_said(check, plan.model)]),
-        audio_column=plan.audio.name,
+        note="\n".join(notes),
+        audio_column=about.audio.name,
         display={"utterances": worst},
     )
 
 
-def _worst(plan: EvaluatePlan, tally: evaluation.Tally) -> list[dict[str, Any]]:
+@materialize.register
+def materialize_evaluate(plan: EvaluatePlan, environment: Environment) -> str:
+    frame = run_evaluate(plan, environment).rows
+    assert frame is not None
+    return temporary_rows(plan.columns, frame, environment)
+
+
+def _how(plan: EvaluatePlan) -> TranscribeOptions:
+    assert isinstance(plan.about.how, TranscribeOptions)
+    return plan.about.how
+
+
+def _read(plan: EvaluatePlan, environment: Environment) -> _Rows:
+    """Run the query and read all that is asked of its rows but the audio. Where no table is to be written and the rows hold
+    references to audio, the snapshot is closed: what comes needs no connection."""
+    about, options = plan.about, plan.options
+    assert about.text is not None
+    snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
+    refuse_empty(snapshot)
+    for table in (options.table_name, options.confusions_table):
+        if table is not None:
+            # Looked at again at the query's own moment: it may have read the very table that is replaced.
+            snapshot.check_target(table)
+    access = access_of(options, environment)
+    probed = inspect(snapshot, about.audio, environment, access)
+    probed.refuse(about.audio.name)
+    texts = references(snapshot, about.text)
+    fingerprints = row_fingerprints(zip((audio for _, audio in transcription.audio_of(snapshot, about.audio)()), texts))
+    trained = trained_rows(about.model)
+    figures = EvaluationRows(
+        probed.seconds,
+        [row in trained for row in fingerprints],
+        [value for _, value in snapshot.stream(plan.cluster)] if plan.cluster is not None else None,
+        [tuple(values) for _, *values in snapshot.stream(*plan.group_by)] if plan.group_by else None,
+        tuple(options.group_by),
+    )
+    audio = transcription.audio_of(snapshot, about.audio)
+    kept: Snapshot | None = snapshot
+    if about.audio.type != "bytea":
+        listed = list(audio())
+        audio = lambda: iter(listed)  # noqa: E731
+        if options.table_name is None:
+            snapshot.close()
+            kept = None
+    return _Rows(kept, audio, access, probed, texts, fingerprints, figures)
+
+
+def _recognize(
+    plan: EvaluatePlan, rows: _Rows, model: Model, environment: Environment, auto: str = "float32"
+) -> tuple[list[RecognizedRow], Keeper[Any] | None]:
+    """What a model hears in every row, and the cache of it. By default both sides are in the model's letters: a case is no
+    error of its own. `auto` is what precision='auto' is.
+    """
+    from thanosql.models import registry
+
+    options, how = plan.options, _how(plan)
+    fitted = registry.normalizer(model).normalize
+    compared = comparison_normalizer(options.normalizer, fitted)
+    task = TranscribeTask(
+        output=Output.ASSESSMENT,
+        audio=rows.access,
+        model=model,
+        options=replace(how, precision=auto) if how.precision == "auto" else how,
+        decode=decode_options(options),
+        language_model=language_model(options, model, environment),
+    )
+    cache = open_cache(task, plan.about, options.save_seconds, environment)
+    found: dict[int, RecognizedRow] = {}
+    texts = [fitted(text) for text in rows.references]
+    executor = environment.executor(options.executor)
+    with transcription.resumable(cache):
+        for outcome in transcription.transcribe(
+            task, rows.audio, rows.probed, environment, executor, texts=texts, cache=cache
+        ):
+            value = outcome.value
+            if isinstance(value, Failure):
+                raise transcription.unreadable(outcome.row, plan.about.audio.name, value)
+            reference = compared(rows.references[outcome.row - 1])
+            found[outcome.row] = RecognizedRow(reference, compared(value.transcript.text), value)
+        if cache is not None:
+            cache.save()
+    return [found[row] for row in range(1, rows.count + 1)], cache
+
+
+def _write_tables(plan: EvaluatePlan, rows: _Rows, evaluation: Evaluation, environment: Environment) -> None:
+    """Both tables or neither, in one transaction."""
+    options = plan.options
+    changes = []
+    with ExitStack() as resources:
+        if options.table_name is not None:
+            assert rows.snapshot is not None
+            columns = tables.COLUMNS if evaluation.other is None else tables.COMPARED_COLUMNS
+            rows.snapshot.write(columns, tables.utterance_rows(evaluation))
+            changes.append(rows.snapshot.replacing(rows.snapshot.check_target(options.table_name)))
+        if options.confusions_table is not None:
+            changes.append(
+                tables.confusions_replacement(environment.database, options.confusions_table, evaluation, resources)
+            )
+        if changes:
+            environment.database.replace(*changes)
+
+
+def _recorded(
+    model: Model, evaluation: Evaluation, rows: Iterator[str], check: Check | None, environment: Environment
+) -> Iterator[str]:
+    """Put the evaluation on the model's card. The result is complete by now: what goes wrong here is said beside it."""
+    from thanosql.engine.lineage import evaluation_record
+
+    if model.version is None:
+        return
+    record = evaluation_record(environment.statement, evaluation.total_row(), rows)
+    try:
+        environment.store.record_evaluation(
+            model.name, model.version, record | (precision.kept(check) if check is not None else {})
+        )
+    except ThanoSQLError as error:
+        yield f"The evaluation is not on the model's card: {error.message}"
+
+
+def _worst(rows: _Rows, evaluation: Evaluation) -> list[dict[str, Any]]:
     """The utterances with the most errors, for a notebook to show; ones without errors where there are no others."""
-    errors = {tally.kept[place] + 1: score.errors for place, score in enumerate(tally.scores)}
+    errors = {evaluation.counted[place] + 1: score.errors for place, score in enumerate(evaluation.scores)}
     chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])
-    stream = plan.snapshot.stream(plan.audio, chunk=chunk_size(plan.audio))
-    audio = {row: value for row, value in stream if row in chosen}
+    audio = {row: value for row, value in rows.audio() if row in chosen}
     return [
         {
             "row": row,
             "audio": audio[row],
-            "reference": tally.heard[row - 1].reference,
-            "hypothesis": tally.heard[row - 1].hypothesis,
+            "reference": evaluation.recognized[row - 1].reference,
+            "hypothesis": evaluation.recognized[row - 1].hypothesis,
             "errors": errors[row],
         }
         for row in sorted(chosen)
     ]
 
 
-def _check(plan: EvaluatePlan, heard: list[Heard], environment: Environment) -> Check:
+def _check(plan: EvaluatePlan, rows: _Rows, recognized: list[RecognizedRow], environment: Environment) -> Check:
     """How many of the words that were heard differ in bfloat16; a row that stands there twice counts once."""
-    rounded = _hear(plan, plan.model, environment, "bfloat16")
-    once = {fingerprint: index for index, fingerprint in enumerate(plan.fingerprints)}.values()
-    exact, changed = ([found[index].assessment.transcript.text for index in once] for found in (heard, rounded))
-    return precision.compared(exact, changed, estimates.device(plan.transcribe.device).partition(":")[0])
+    rounded, _ = _recognize(plan, rows, plan.about.model, environment, "bfloat16")
+    once = {fingerprint: index for index, fingerprint in enumerate(rows.fingerprints)}.values()
+    exact, changed = ([found[index].assessment.transcript.text for index in once] for found in (recognized, rounded))
+    return precision.compared(exact, changed, estimates.device(_how(plan).device).partition(":")[0])
 
 
 def _said(check: Check | None, model: Model) -> Iterator[str]:
@@ -207,25 +377,8 @@ def _said(check: Check | None, model: Model) -> Iterator[str]:
         yield "precision='auto' is bfloat16 from now on where the hardware has matrix units for it."
 
 
-def _hear(plan: EvaluatePlan, model: Model, environment: Environment, auto: str = "float32") -> list[Heard]:
-    """What a model hears in every row. By default both sides are in the model's letters: a case is no error of its own.
-
-    `auto` is what precision='auto' is.
-    """
-    from thanosql.models import registry
-
-    fitted = registry.normalizer(model, environment.settings).normalize
-    compared = evaluation.normalizer(plan.options.normalizer, fitted)
-    texts = [fitted(text) for text in plan.references]
-    how = replace(plan.transcribe, precision=auto) if plan.transcribe.precision == "auto" else plan.transcribe
-    language = plan.languages[model is not plan.model]
-    found: list[Heard | None] = [None] * plan.snapshot.rows
-    given = (plan.snapshot, plan.audio, plan.rows, texts, model, how, environment)
-    for row, outcome in transcription.assess(*given, plan.options, language):
-        if isinstance(outcome, Exception):
-            raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
-        found[row - 1] = Heard(compared(plan.references[row - 1]), compared(outcome.transcript.text), outcome)
-    return [heard for heard in found if heard is not None]
-
-
-materialize.register(Evaluate, materialize_rows)
+def _all_trained(name: str) -> ThanoSQLDataError:
+    return ThanoSQLDataError(
+        f"The model {name} was trained on every row of the query.",
+        hint="Evaluate on rows that it has not seen, or leave exclude_trained out.",
+    )

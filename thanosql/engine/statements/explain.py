@@ -11,18 +11,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import estimates
+from thanosql.engine.bound_statement import BoundStatement, bind_statement, settled
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.executors.local import BATCH_SECONDS
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
-from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
 from thanosql.engine.preflight import access_of
-from thanosql.engine.subject import Subject, settled, subject
 from thanosql.models import precision
 from thanosql.models.options import TrainOptions
+from thanosql.models.tasks import BATCH_SECONDS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.families.wav2vec2.model_facts import Facts
+
+NOTE = "Memory and time are estimates; nothing was loaded or changed."
+UNKNOWN = "not known before the statement inside the query has run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +47,83 @@ class Explain(Statement):
 
 @dataclass(frozen=True)
 class ExplainPlan(Plan):
-    subject: Subject
+    about: BoundStatement
 
 
 @plan.register
 def plan_explain(statement: Explain, environment: Environment) -> ExplainPlan:
-    return ExplainPlan(subject(statement.statement, environment))
+    return ExplainPlan(bind_statement(statement.statement, environment))
 
 
 @run.register
 def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
     import pandas as pd
 
-    frame = pd.DataFrame(list(_items(plan.subject, environment)), columns=["item", "value"])
-    return Result(
-        status=f"EXPLAIN {plan.subject.kind}",
-        rows=frame,
-        note="Memory and time are estimates; nothing was loaded or changed.",
-    )
+    frame = pd.DataFrame(list(_items(plan.about, environment)), columns=["item", "value"])
+    return Result(status=f"EXPLAIN {plan.about.kind}", rows=frame, note=NOTE)
 
 
-def _items(about: Subject, environment: Environment) -> Iterator[tuple[str, str]]:
+def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environment) -> Result:
+    """PostgreSQL's own plan of a query, and behind it those of the statements in the query, a line an item."""
+    import pandas as pd
+
+    lines = [f"{item}: {value}" for item, value in _nested_items(query, environment)]
+    if list(answer.columns) == ["QUERY PLAN"] and str(answer.dtypes.iloc[0]) == "string":
+        added = pd.DataFrame({"QUERY PLAN": pd.array(lines, dtype="string")})
+        return Result(status="EXPLAIN", rows=pd.concat([answer, added], ignore_index=True), note=NOTE)
+    return Result(status="EXPLAIN", rows=answer, note="\n".join([*lines, NOTE]))
+
+
+def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[str, str]]:
+    yield "statement", about.kind
+    if about.query.recognizes:
+        yield "rows", UNKNOWN
+        yield from _about_model(about)
+    else:
+        with open_snapshot(about.query, environment) as snapshot:
+            yield "rows", f"{snapshot.rows:,}"
+            yield from _counted(about, snapshot, environment)
+    if about.writes:
+        yield "writes", about.writes
+    yield from _nested_items(about.query, environment)
+
+
+def _nested_items(query: QueryPlan, environment: Environment) -> Iterator[tuple[str, str]]:
+    """The plans of the statements in a query that take a model through audio."""
+    for start, inner in query.nested:
+        about = getattr(inner, "about", None)
+        if inner.recognizes and about is not None:
+            yield "inside the query", f"{about.kind} at line {environment.position(start).line}"
+            yield from _items(about, environment)
+
+
+def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
     from thanosql.models import registry
 
-    audio = estimates.length(about.snapshot, about.audio, access_of(about.options, environment))
     known = registry.family(about.model.family).facts(about.model.checkpoint)
     where = estimates.device(about.how.device)
-    yield "statement", about.kind
-    yield "rows", f"{about.snapshot.rows:,}"
-    yield "hours of audio", f"{audio.total / 3600:.3f} ({audio.said})"
-    yield "audio", f"{audio.mean:.1f} s on average, {audio.longest:.1f} s at most, of those read"
-    if audio.unreadable:
-        yield "cannot be read", f"{audio.unreadable:,} of the {audio.read:,} headers read; CHECK lists them"
     yield "model", _model(about)
     yield "model size", _size(about, known)
     yield "device", where
     yield "precision", _precision(about, where)
+
+
+def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment) -> Iterator[tuple[str, str]]:
+    from thanosql.models import registry
+
+    audio = estimates.length(snapshot, about.audio, access_of(about.options, environment))
+    yield "hours of audio", f"{audio.total / 3600:.3f} ({audio.said})"
+    yield "audio", f"{audio.mean:.1f} s on average, {audio.longest:.1f} s at most, of those read"
+    if audio.unreadable:
+        yield "cannot be read", f"{audio.unreadable:,} of the {audio.read:,} headers read; CHECK lists them"
+    yield from _about_model(about)
     yield from _batches(about, audio)
+    known = registry.family(about.model.family).facts(about.model.checkpoint)
     if known is not None:
-        yield from _costs(about, audio, known, where)
-    if about.writes:
-        yield "writes", about.writes
+        yield from _costs(about, audio, known, estimates.device(about.how.device))
 
 
-def _precision(about: Subject, where: str) -> str:
+def _precision(about: BoundStatement, where: str) -> str:
     if about.how.precision != "auto" or isinstance(about.how, TrainOptions):
         return about.how.precision
     if about.kind == "EVALUATE":
@@ -93,13 +132,13 @@ def _precision(about: Subject, where: str) -> str:
     return f"{chosen}: {reason}"
 
 
-def _model(about: Subject) -> str:
+def _model(about: BoundStatement) -> str:
     model = about.model
     version = f", version {model.version}" if model.version is not None else ""
     return f"{model.name} (base {model.base}{version})" if model.base != model.name or version else model.name
 
 
-def _size(about: Subject, known: Facts | None) -> str:
+def _size(about: BoundStatement, known: Facts | None) -> str:
     from thanosql.models.registry import BASES
 
     if known is not None:
@@ -109,8 +148,8 @@ def _size(about: Subject, known: Facts | None) -> str:
     return f"not on this machine yet: {about.model.checkpoint} from the hub{size}"
 
 
-def _batches(about: Subject, audio: estimates.Length) -> Iterator[tuple[str, str]]:
-    rows, batch_size = about.snapshot.rows, about.how.batch_size
+def _batches(about: BoundStatement, audio: estimates.Length) -> Iterator[tuple[str, str]]:
+    rows, batch_size = audio.rows, about.how.batch_size
     if isinstance(about.how, TrainOptions):
         steps = math.ceil(rows / batch_size)
         yield "batches", f"{steps:,} steps of {batch_size} an epoch"
@@ -120,7 +159,7 @@ def _batches(about: Subject, audio: estimates.Length) -> Iterator[tuple[str, str
     yield "batches", f"about {batches:,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
 
 
-def _costs(about: Subject, audio: estimates.Length, known: Facts, where: str) -> Iterator[tuple[str, str]]:
+def _costs(about: BoundStatement, audio: estimates.Length, known: Facts, where: str) -> Iterator[tuple[str, str]]:
     how: Any = about.how
     forward = known.flops_per_second * audio.total
     if not isinstance(how, TrainOptions):

@@ -7,19 +7,13 @@ It is BUILD, starting from a model (a base will do too).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
+from thanosql.engine.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, plan, resolve_model
-from thanosql.engine.statements.build_model import (
-    BuildOptions,
-    ModelReport,
-    TrainPlan,
-    plan_training,
-    subject_of_training,
-)
-from thanosql.engine.subject import Subject, subject
+from thanosql.engine.statements.build_model import BuildOptions, ModelReport, TrainPlan, bind_training
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.options import TrainOptions, option
 
@@ -53,23 +47,22 @@ class FitOptions(BuildOptions):
         return self.overwrite or self.overwrite_if_better
 
 
-@subject.register
-def subject_of_fit(statement: FitModel, environment: Environment) -> Subject:
-    return subject_of_training(
+@bind_statement.register
+def bind_fit(statement: FitModel, environment: Environment) -> BoundStatement:
+    return bind_training(
         "FIT", statement.name, statement.model, statement.options, statement.query, environment, FitOptions
     )
 
 
 @plan.register
 def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
-    fit = plan_training(subject_of_fit(statement, environment), statement.name.text, environment)
-    assert isinstance(fit.options, FitOptions)
-    if not fit.options.overwrite_if_better:
-        return fit
-    if fit.rows.valid is None:
+    about = bind_fit(statement, environment)
+    name = statement.name.text
+    if not about.options.overwrite_if_better:
+        return TrainPlan(about, name)
+    if about.options.valid_query is None:
         raise ThanoSQLOptionError(
             "overwrite_if_better needs rows to judge by.", hint="Name them: valid_query='SELECT …'."
         )
-    name = statement.name.text
     rival = resolve_model(ModelReference(name), environment) if environment.store.exists(name) else None
-    return replace(fit, rival=rival)
+    return TrainPlan(about, name, rival)

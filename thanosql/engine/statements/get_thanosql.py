@@ -125,7 +125,7 @@ def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
     from thanosql.models import registry
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
-        revision = registry.family(plan.family).adopt(plan.checkpoint, environment.settings, draft.folder)
+        revision = registry.family(plan.family).adopt(plan.checkpoint, draft.folder)
         card = adopted_card(plan.name, plan.family, plan.base, plan.checkpoint, revision, environment)
         model = draft.commit(card)
     return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

@@ -9,13 +9,15 @@ LIST PREDICTIONS        what is kept of PREDICTs that were not completed
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
-from thanosql.engine.planner import Environment, Plan, materialize, plan
-from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.planner import Environment, RowsPlan, materialize, plan
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.statements.rows import temporary_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,12 @@ class List(Statement):
 
 
 @dataclass(frozen=True)
-class ListPlan(Plan):
+class ListPlan(RowsPlan):
     what: str
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return COLUMNS[self.what]
 
 
 @plan.register
@@ -47,15 +53,21 @@ def plan_list(statement: List, environment: Environment) -> ListPlan:
 def run_list(plan: ListPlan, environment: Environment) -> Result:
     import pandas as pd
 
-    columns, rows = KINDS[plan.what](environment)
-    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=columns))
+    rows = KINDS[plan.what](environment)
+    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=[column.name for column in plan.columns]))
+
+
+@materialize.register
+def materialize_list(plan: ListPlan, environment: Environment) -> str:
+    frame = run_list(plan, environment).rows
+    assert frame is not None
+    return temporary_rows(plan.columns, frame, environment)
 
 
 Rows = list[tuple[object, ...]]
 
 
-def _models(environment: Environment) -> tuple[list[str], Rows]:
-    columns = ["name", "base", "version", "rows", "hours", "wer", "created"]
+def _models(environment: Environment) -> Rows:
     rows: Rows = []
     for name in environment.store.names():
         model = environment.store.get(name)
@@ -71,46 +83,36 @@ def _models(environment: Environment) -> tuple[list[str], Rows]:
                 model.card.get("created"),
             )
         )
-    return columns, rows
+    return rows
 
 
-def _tables(environment: Environment) -> tuple[list[str], Rows]:
-    tables = environment.database.tables()
-    columns = ["schema", "table", "kind", "rows", "bytes", "comment"]
-    return columns, [tuple(table) for table in tables]
+def _tables(environment: Environment) -> Rows:
+    return [tuple(table) for table in environment.database.tables()]
 
 
-def _bases(environment: Environment) -> tuple[list[str], Rows]:
+def _bases(environment: Environment) -> Rows:
     from thanosql.models.registry import BASES, checkpoint_of
 
-    columns = ["name", "checkpoint", "megabytes", "language"]
-    return columns, [
-        (
-            base.name,
-            checkpoint_of(base.name, environment.settings),
-            base.megabytes,
-            base.language,
-        )
+    return [
+        (base.name, checkpoint_of(base.name, environment.settings), base.megabytes, base.language)
         for base in BASES.values()
     ]
 
 
-def _datasets(environment: Environment) -> tuple[list[str], Rows]:
+def _datasets(environment: Environment) -> Rows:
     from thanosql.models.datasets import DATASETS
 
     folder = environment.settings.workspace / "thanosql-dataset"
-    return ["name", "description", "in_workspace"], [
-        (dataset.name, dataset.description, (folder / dataset.name).is_dir()) for dataset in DATASETS.values()
-    ]
+    return [(dataset.name, dataset.description, (folder / dataset.name).is_dir()) for dataset in DATASETS.values()]
 
 
-def _predictions(environment: Environment) -> tuple[list[str], Rows]:
-    from thanosql.engine.kept import Kept, kept
+def _predictions(environment: Environment) -> Rows:
+    from thanosql.engine.kept import kept
 
-    return list(Kept._fields), [tuple(one) for one in kept(environment.settings.home)]
+    return [tuple(one) for one in kept(environment.settings.home)]
 
 
-KINDS = {
+KINDS: dict[str, Callable[[Environment], Rows]] = {
     "MODEL": _models,
     "TABLE": _tables,
     "THANOSQL MODEL": _bases,
@@ -118,4 +120,20 @@ KINDS = {
     "PREDICTION": _predictions,
 }
 
-materialize.register(List, materialize_rows)
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Columns written as `name type, name type`."""
+    return tuple(Column(*part.strip().split(" ", 1)) for part in text.split(","))
+
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "MODEL": _columns(
+        "name text, base text, version bigint, rows bigint, hours double precision, wer double precision, created text"
+    ),
+    "TABLE": _columns("schema text, table text, kind text, rows bigint, bytes bigint, comment text"),
+    "THANOSQL MODEL": _columns("name text, checkpoint text, megabytes double precision, language text"),
+    "THANOSQL DATASET": _columns("name text, description text, in_workspace boolean"),
+    "PREDICTION": _columns(
+        "model text, version bigint, utterances bigint, seconds double precision, begun text, saved text, statement text"
+    ),
+}

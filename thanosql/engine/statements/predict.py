@@ -13,30 +13,49 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine import transcription
+from thanosql.engine.bound_statement import (
+    BoundStatement,
+    bind_statement,
+    checked_executor,
+    plan_rows,
+    settled,
+    written,
+)
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.language_models import language_identity, language_model, refuse_idle_guidance
-from thanosql.engine.planner import Environment, Plan, materialize, plan, resolve_model
+from thanosql.engine.language_models import check_language_model, language_model, refuse_idle_guidance
+from thanosql.engine.planner import (
+    Environment,
+    RowsPlan,
+    materialize,
+    open_snapshot,
+    plan,
+    refuse_open_transaction,
+    resolve_model,
+)
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.preflight import AudioRows, RemoteOptions, access_of, inspect
-from thanosql.engine.subject import Subject, open_rows, settled, subject, written
-from thanosql.engine.transactions import refuse_open_transaction
-from thanosql.engine.words import LEVELS, WordsTable, plan_words, put_in_place, refuse_taken, words_json
-from thanosql.errors import ThanoSQLDataError
+from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.words import (
+    LEVELS,
+    WordsTable,
+    plan_words,
+    put_in_place,
+    refuse_tables_inside,
+    refuse_taken,
+    replaced_columns,
+    words_json,
+)
 from thanosql.models.options import DecodeOptions, TranscribeOptions, option
+from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.ctc.arpa import LanguageModel
-    from thanosql.models.ctc.decoder import TimedTranscript
-    from thanosql.models.registry import Model
-    from thanosql.models.results import Transcript
 
 TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
@@ -60,7 +79,7 @@ class Predict(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(RemoteOptions, DecodeOptions):
+class PredictOptions(ResumableOptions, DecodeOptions):
     audio_col: str = option(
         "audio_path", "the column with the audio: a path, or the file's bytes", kind="column", changes_result=False
     )
@@ -78,14 +97,6 @@ class PredictOptions(RemoteOptions, DecodeOptions):
         "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
         "column named as result_col with _error behind it",
         choices=("raise", "null"),
-        changes_result=False,
-    )
-    save_seconds: float | None = option(
-        30.0,
-        "audio whose predictions may wait to be kept for a statement that is run again after a kill; NULL keeps none",
-        low=0.0,
-        high=86_400.0,
-        exclusive_low=True,
         changes_result=False,
     )
     timestamps: str = option(
@@ -119,118 +130,123 @@ class PredictOptions(RemoteOptions, DecodeOptions):
 
 
 @dataclass(frozen=True)
-class PredictPlan(Plan):
-    model: Model
-    options: PredictOptions
+class PredictPlan(RowsPlan):
+    """`about` is the statement with its names, options and columns checked; `words` the table of its words."""
+
+    recognizes = True
+
+    about: BoundStatement
     transcribe: TranscribeOptions
+    words: WordsTable | None
+
+    @property
+    def options(self) -> PredictOptions:
+        return cast("PredictOptions", self.about.options)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return replaced_columns(self.about.query.columns, _columns(self.options))
+
+    def check_nested(self) -> None:
+        refuse_tables_inside("PREDICT", self.about.target, self.words)
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """The rows of a PREDICT that has run: `snapshot` has the predictions beside the query's columns."""
+
     snapshot: Snapshot
-    audio: Column
-    rows: AudioRows
-    language: LanguageModel | None
+    audio_seconds: float
+    seconds: float
+    cache: Keeper[Any] | None
     target: Target | None
     words: WordsTable | None
-    keeper: Keeper[Any] | None
 
 
-@subject.register
-def subject_of_predict(statement: Predict, environment: Environment) -> Subject:
+@bind_statement.register
+def bind_predict(statement: Predict, environment: Environment) -> BoundStatement:
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("PREDICT", statement.options, PredictOptions, TranscribeOptions)
+    checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
-    snapshot, audio = open_rows(statement.query, options.audio_col, environment)
-    refuse_taken(snapshot, [column.name for column in _columns(options)[1:]])
-    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    return Subject("PREDICT", model, options, transcribe, snapshot, audio, None, target, written(target))
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
+    target = environment.database.target(options.table_name) if options.table_name is not None else None
+    return BoundStatement("PREDICT", model, options, transcribe, query, audio, None, target, written(target))
 
 
 @plan.register
 def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
-    about = subject_of_predict(statement, environment)
+    about = bind_predict(statement, environment)
     options = about.options
     words = None
     if options.words_table is not None:
         named = f"{options.result_col}_words"
-        words = plan_words(about.snapshot, options.words_table, options.row_key, about.audio, named, about.target)
-    language = language_model(options, about.model, environment)
-    strict = options.on_error == "raise"
-    access = access_of(options, environment)
-    rows = inspect(about.snapshot, about.audio, environment, access, list_failures=strict)
-    if strict:
-        rows.refuse(about.audio.name)
+        words = plan_words(
+            about.query.columns, options.words_table, options.row_key, about.audio, named, about.target, environment
+        )
+    check_language_model(options, environment)
     assert isinstance(about.how, TranscribeOptions)
-    about = replace(about, how=(how := settled(about.how, about.model)))
-    keeper = _keeper(statement, about, language, access, environment) if options.save_seconds is not None else None
-    return PredictPlan(
-        about.model, options, how, about.snapshot, about.audio, rows, language, about.target, words, keeper
-    )
+    return PredictPlan(about, settled(about.how, about.model), words)
 
 
 @run.register
 def run_predict(plan: PredictPlan, environment: Environment) -> Result:
-    started = time.perf_counter()
-    _write(plan, environment)
-    seconds = time.perf_counter() - started
-    status = f"PREDICT {plan.snapshot.rows}"
-    note = transcription.summary(plan.snapshot.rows, plan.rows.total_seconds, seconds)
-    # Read before the replacement: the query may have read the very table that is replaced.
-    frame = plan.snapshot.frame(environment.at_once) if environment.fetch or plan.target is None else None
-    note += put_in_place(plan.snapshot, plan.target, plan.words, environment)
-    if plan.keeper is not None:
-        note += plan.keeper.note
+    done = _predict(plan, environment)
+    snapshot = done.snapshot
+    note = transcription.summary(snapshot.rows, done.audio_seconds, done.seconds)
+    with transcription.resumable(done.cache):
+        # Read before the replacement: the query may have read the very table that is replaced.
+        frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
+        note += put_in_place(snapshot, done.target, done.words, environment)
+    if done.cache is not None:
+        note += done.cache.note
     return Result(
-        status=status,
+        status=f"PREDICT {snapshot.rows}",
         rows=frame,
         note=note,
-        audio_column=plan.audio.name,
+        audio_column=plan.about.audio.name,
         display={"result_column": plan.options.result_col},
     )
 
 
 @materialize.register
-def materialize_predict(statement: Predict, environment: Environment) -> str:
-    plan = plan_predict(statement, environment)
-    if plan.target is not None or plan.words is not None:
-        raise ThanoSQLDataError(
-            "A PREDICT inside a query cannot have a table_name or words_table.",
-            hint="Run it as a statement of its own first.",
-        )
-    _write(plan, environment)
-    name = plan.snapshot.into_temporary()
-    environment.resources.callback(environment.database.drop_temporary, name)
-    return name
+def materialize_predict(plan: PredictPlan, environment: Environment) -> str:
+    done = _predict(plan, environment)
+    with transcription.resumable(done.cache):
+        return done.snapshot.into_temporary()
 
 
-def _write(plan: PredictPlan, environment: Environment) -> None:
-    plan.snapshot.write(_columns(plan.options), _predictions(plan, environment))
-    if plan.keeper is not None:
-        plan.keeper.save()
-
-
-def _keeper(
-    statement: Predict, about: Subject, language: LanguageModel | None, access: AudioAccess, environment: Environment
-) -> Keeper[Any]:
-    """What keeps the predictions until the whole statement, this one inside it or not, is complete."""
-    from thanosql.engine import recipes
-    from thanosql.engine.kept import FILE, Keeper
-    from thanosql.models.ctc.decoder import TimedTranscript
-    from thanosql.models.results import Transcript
-
-    options = about.options
-    guided_by = language_identity(options, language, environment)
-    keeper = Keeper(
-        environment.settings.home / FILE,
-        about.model,
-        environment.statement,
-        recipes.recipe(about.model, options, about.how, more=[options.level, guided_by]),
-        list(recipes.parameters(statement.query, environment)),
-        Transcript if _is_plain(options) else TimedTranscript,
-        access,
-        options.save_seconds,
+def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
+    """Run the query, read the audio, recognize it, and write what was recognized beside the query's rows."""
+    about, options = plan.about, plan.options
+    snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
+    # Looked at again at the query's own moment: it may have read the very table that is replaced.
+    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
+    words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
+    strict = options.on_error == "raise"
+    access = access_of(options, environment)
+    probed = inspect(snapshot, about.audio, environment, access, list_failures=strict)
+    if strict:
+        probed.refuse(about.audio.name)
+    task = TranscribeTask(
+        output=Output.TRANSCRIPT if _is_plain(options) else Output.TIMED_TRANSCRIPT,
+        audio=access,
+        model=about.model,
+        options=plan.transcribe,
+        decode=decode_options(options),
+        language_model=language_model(options, about.model, environment),
+        level=options.level,
     )
-    environment.resources.push(keeper.__exit__)
-    return keeper
+    cache = open_cache(task, about, options.save_seconds, environment)
+    started = time.perf_counter()
+    with transcription.resumable(cache):
+        snapshot.write(_columns(options), _predictions(plan, task, snapshot, probed, cache, environment))
+        if cache is not None:
+            cache.save()
+    return _Predicted(snapshot, probed.total_seconds, time.perf_counter() - started, cache, target, words)
 
 
 def _columns(options: PredictOptions) -> list[Column]:
@@ -246,29 +262,30 @@ def _columns(options: PredictOptions) -> list[Column]:
     ]
 
 
-def _predictions(plan: PredictPlan, environment: Environment) -> Iterator[tuple[Any, ...]]:
-    options = plan.options
-    for row, outcome in _heard(plan, environment):
-        if not isinstance(outcome, Exception):
-            found: list[Any] = [outcome.text]
+def _predictions(
+    plan: PredictPlan,
+    task: TranscribeTask,
+    snapshot: Snapshot,
+    probed: AudioRows,
+    cache: Keeper[Any] | None,
+    environment: Environment,
+) -> Iterator[tuple[Any, ...]]:
+    options, audio = plan.options, plan.about.audio
+    rows = transcription.audio_of(snapshot, audio)
+    executor = environment.executor(options.executor)
+    for outcome in transcription.transcribe(task, rows, probed, environment, executor, cache=cache):
+        value = outcome.value
+        if not isinstance(value, Failure):
+            found: list[Any] = [value.text]
             if options.level != "none":
-                found.append(words_json(outcome.words))  # type: ignore[union-attr]
+                found.append(words_json(value.words))
             if options.confidence:
-                found.append(outcome.confidence)
-            yield (row, *found) if options.on_error == "raise" else (row, *found, None)
+                found.append(value.confidence)
+            yield (outcome.row, *found) if options.on_error == "raise" else (outcome.row, *found, None)
         elif options.on_error == "null":
-            yield row, *[None] * (len(_columns(options)) - 1), str(outcome)
+            yield outcome.row, *[None] * (len(_columns(options)) - 1), value.reason
         else:
-            raise transcription.unreadable(row, plan.audio.name, outcome) from outcome
-
-
-def _heard(
-    plan: PredictPlan, environment: Environment
-) -> Iterator[tuple[int, Transcript | TimedTranscript | Exception]]:
-    given = (plan.snapshot, plan.audio, plan.rows, plan.model, plan.transcribe, environment)
-    if _is_plain(plan.options):
-        return transcription.transcribe(*given, memory=plan.keeper)
-    return transcription.hear(*given, plan.options, plan.language, level=plan.options.level, memory=plan.keeper)
+            raise transcription.unreadable(outcome.row, audio.name, value)
 
 
 def _is_plain(options: PredictOptions) -> bool:

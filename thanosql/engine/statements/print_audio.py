@@ -8,17 +8,14 @@ for path in calls["audio_path"]: display(IPython.display.Audio(path))           
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from thanosql.engine.bound_statement import plan_rows
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
-from thanosql.engine.planner import Environment, Plan, plan, render
-from thanosql.engine.preflight import refuse_unfit
+from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
+from thanosql.engine.postgres.naming import Column
 from thanosql.models.options import option
-
-if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Column, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +38,22 @@ class PrintOptions:
 
 @dataclass(frozen=True)
 class PrintPlan(Plan):
-    snapshot: Snapshot
+    query: QueryPlan
     audio: Column
 
 
 @plan.register
 def plan_print(statement: PrintAudio, environment: Environment) -> PrintPlan:
     (options,) = environment.bind("PRINT AUDIO", statement.options, PrintOptions)
-    snapshot = environment.resources.enter_context(environment.database.snapshot(render(statement.query, environment)))
-    audio = snapshot.column(options.audio_col, option="audio_col")
-    refuse_unfit(audio)
-    return PrintPlan(snapshot, audio)
+    return PrintPlan(*plan_rows(statement.query, options.audio_col, environment))
 
 
 @run.register
 def run_print(plan: PrintPlan, environment: Environment) -> Result:
-    return Result(
-        status=f"PRINT AUDIO {plan.snapshot.rows}",
-        rows=plan.snapshot.frame(environment.at_once),
-        audio_column=plan.audio.name,
-        display={"players": True},
-    )
+    with open_snapshot(plan.query, environment) as snapshot:
+        return Result(
+            status=f"PRINT AUDIO {snapshot.rows}",
+            rows=snapshot.frame(environment.at_once),
+            audio_column=plan.audio.name,
+            display={"players": True},
+        )

@@ -12,9 +12,20 @@ from dataclasses import dataclass
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
-from thanosql.engine.planner import Environment, Plan, located, materialize, plan
-from thanosql.engine.statements.rows import materialize_rows
+from thanosql.engine.planner import Environment, Plan, RowsPlan, located, materialize, plan
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
+
+VERSION_COLUMNS = (
+    Column("version", "bigint"),
+    Column("current", "boolean"),
+    Column("rows", "bigint"),
+    Column("hours", "double precision"),
+    Column("wer", "double precision"),
+    Column("created", "text"),
+    Column("statement", "text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,12 @@ class RollbackPlan(Plan):
 
 
 @dataclass(frozen=True)
-class VersionsPlan(Plan):
+class VersionsPlan(RowsPlan):
     name: str
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return VERSION_COLUMNS
 
 
 @plan.register
@@ -94,22 +109,28 @@ def run_versions(plan: VersionsPlan, environment: Environment) -> Result:
     import pandas as pd
 
     current = environment.store.get(plan.name).version
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for version in environment.store.versions(plan.name):
-        model = environment.store.get(plan.name, version)
-        evaluations = model.card.get("evaluations") or [{}]
+        card = environment.store.get(plan.name, version).card
+        evaluations = card.get("evaluations") or [{}]
         rows.append(
-            {
-                "version": version,
-                "current": version == current,
-                "rows": model.card.get("rows"),
-                "hours": model.card.get("audio_hours"),
-                "wer": evaluations[-1].get("wer"),
-                "created": model.card.get("created"),
-                "statement": model.card.get("statement"),
-            }
+            (
+                version,
+                version == current,
+                card.get("rows"),
+                card.get("audio_hours"),
+                evaluations[-1].get("wer"),
+                card.get("created"),
+                card.get("statement"),
+            )
         )
-    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows))
+    return Result(
+        status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=[column.name for column in VERSION_COLUMNS])
+    )
 
 
-materialize.register(ListVersions, materialize_rows)
+@materialize.register
+def materialize_versions(plan: VersionsPlan, environment: Environment) -> str:
+    frame = run_versions(plan, environment).rows
+    assert frame is not None
+    return temporary_rows(VERSION_COLUMNS, frame, environment)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from thanosql.engine.dispatcher import run
-from thanosql.engine.language.syntax import Statement
-from thanosql.engine.planner import Environment, plan
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thanosql.engine.planner import Environment
+from thanosql.engine.postgres.naming import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def materialize_rows(statement: Statement, environment: Environment) -> str:
-    """Run the statement and put its rows into a temporary table, dropped when the whole is over; its quoted name."""
-    from thanosql.engine.postgres.frame_tables import temporary_frame
+def temporary_rows(columns: Sequence[Column], frame: pd.DataFrame, environment: Environment) -> str:
+    """A temporary table of a statement's rows, its columns of the types that its plan said; its name, quoted."""
+    from thanosql.engine.postgres.frame_tables import values_of
 
-    frame = run(plan(statement, environment), environment).rows
-    assert frame is not None
-    name = temporary_frame(environment.database, frame)
-    environment.resources.callback(environment.database.drop_temporary, name)
-    return name
+    return environment.database.temporary(columns, values_of(frame, columns))

@@ -66,7 +66,7 @@ def run_upload(plan: UploadPlan, environment: Environment) -> Result:
     from thanosql.models import registry
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
-        registry.family(FAMILY).adopt(str(plan.folder), environment.settings, draft.folder)
+        registry.family(FAMILY).adopt(str(plan.folder), draft.folder)
         card = adopted_card(plan.name, FAMILY, plan.name, str(plan.folder), None, environment)
         model = draft.commit(card)
     return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.config import Settings
-    from thanosql.models.audio.download_cache import DownloadCache
+    from thanosql.models.audio.download_cache import Downloads
     from thanosql.models.audio.remote import RemoteAccess
     from thanosql.models.audio.waveform import Waveform
 
@@ -33,30 +33,28 @@ FINGERPRINT_BYTES = 16
 class AudioAccess:
     """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched.
 
-    With a `download_cache`, a remote file is fetched once into it and read from there: for what reads audio again and
-    again. The cache is the caller's to close.
+    With `downloads`, a remote file is fetched once into that cache and read from there: for what reads audio again and
+    again. The cache is the caller's to close. It holds no handle, and can be pickled.
     """
 
     roots: tuple[Path, ...]
     confined: bool = False
     remote: RemoteAccess | None = None
-    download_cache: DownloadCache | None = None
+    downloads: Downloads | None = None
 
     @classmethod
-    def of(
-        cls, settings: Settings, *, allow_remote: bool = False, download_cache: DownloadCache | None = None
-    ) -> AudioAccess:
+    def of(cls, settings: Settings, *, allow_remote: bool = False, downloads: Downloads | None = None) -> AudioAccess:
         """What the settings let through; other machines only with `allow_remote`."""
         remote = None
         if allow_remote:
             from thanosql.models.audio.remote import RemoteAccess
 
             remote = RemoteAccess(hosts=frozenset(settings.remote_hosts))
-        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, download_cache=download_cache)
+        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, downloads=downloads)
 
     def fetches(self, audio: str | bytes | None) -> bool:
         """Whether this audio comes over the network each time it is read: then its header is not read beforehand."""
-        return self.remote is not None and self.download_cache is None and isinstance(audio, str) and is_remote(audio)
+        return self.remote is not None and self.downloads is None and isinstance(audio, str) and is_remote(audio)
 
     def locate(self, path: str) -> Path:
         """As `audio.locate`. Raises AudioError."""
@@ -95,8 +93,8 @@ class AudioAccess:
 
     def _at_hand(self, audio: str | bytes) -> str | bytes:
         """The bytes of a remote file that was fetched before, or is now; any other audio as it is."""
-        if self.download_cache is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
+        if self.downloads is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
             return audio
         from thanosql.models.audio.remote import fetch
 
-        return self.download_cache.content(audio, partial(fetch, access=self.remote))
+        return self.downloads.cache().content(audio, partial(fetch, access=self.remote))

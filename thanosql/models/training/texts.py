@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
 
 
-def normalizer(checkpoint: str, settings: Settings) -> Normalizer:
+def normalizer(checkpoint: str, settings: Settings | None) -> Normalizer:
     """The normalizer saved with a checkpoint, or the one that its vocabulary asks for."""
     folder = checkpoints.open(checkpoint, settings).folder
     return Normalizer.read(folder, checkpoints.read_vocabulary(folder))
 
 
-def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+def prepare(
+    checkpoint: str, settings: Settings | None, texts: Iterable[tuple[int, str]], options: TrainOptions
+) -> None:
     """Check texts (row number, text) against the vocabulary that the options make; nothing is loaded for it.
 
     Raises ThanoSQLDataError with the rows that hold characters which the vocabulary lacks after normalization, since
@@ -49,7 +51,7 @@ def prepare(checkpoint: str, settings: Settings, texts: Iterable[tuple[int, str]
         )
 
 
-def spelled(checkpoint: str, settings: Settings, texts: Iterable[str], options: TrainOptions) -> Facts:
+def spelled(checkpoint: str, settings: Settings | None, texts: Iterable[str], options: TrainOptions) -> Facts:
     """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
     known = facts(checkpoints.open(checkpoint, settings).folder)
     spelt = spelling(known.folder, texts, options)

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.config import Settings
 from thanosql.models import registry
 from thanosql.models.audio import read
 from thanosql.models.families import wav2vec2
@@ -64,7 +63,7 @@ def test_on_trained_weights_no_transcript_differs_from_plain_transformers_one_by
 ) -> None:
     folder = TRAINED[name]
     processor, model = plain(folder)
-    recognizer = wav2vec2.load(folder, Settings(home=tmp_path, audio_roots=()), OPTIONS)
+    recognizer = wav2vec2.load(folder, OPTIONS)
     found = recognizer.log_probabilities(recordings)
     worst, close = 0.0, 0
     differing = []
@@ -95,7 +94,7 @@ def test_at_the_width_of_the_real_models_log_probabilities_are_those_of_plain_tr
 ) -> None:
     folder = checkpoints.make(tmp_path / "m", mask=mask, sharpness=4, **shape, num_hidden_layers=layers)
     processor, model = plain(str(folder))
-    recognizer = wav2vec2.load(str(folder), Settings(home=tmp_path, audio_roots=()), OPTIONS)
+    recognizer = wav2vec2.load(str(folder), OPTIONS)
     random = np.random.default_rng(0)
     waves = [(random.normal(size=count) * 0.1).astype(np.float32) for count in (40_000, 9_999, 17_000)]
     expected = [one_by_one(processor, model, wave) for wave in waves]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INDEX = "model.safetensors.index.json"
 
 
-def adopt(checkpoint: str, settings: Settings, folder: Path) -> str | None:
+def adopt(checkpoint: str, settings: Settings | None, folder: Path) -> str | None:
     """Leave in `folder` what a checkpoint (a folder, or a hub id) holds; the hub's commit, if it came from there.
 
     Only the files that a Wav2Vec2 CTC model is made of are taken. Weights in `pytorch_model.bin` become safetensors.

@@ -186,7 +186,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
-def load(checkpoint: str, settings: Settings, options: TranscribeOptions) -> Wav2Vec2Recognizer:
+def load(checkpoint: str, settings: Settings | None, options: TranscribeOptions) -> Wav2Vec2Recognizer:
     """The recognizer of a checkpoint (a folder, or a hub id), on the device and in the arithmetic of the options.
 
     Raises ThanoSQLModelError for a checkpoint that is missing, damaged or has no CTC head, ThanoSQLConnectionError when

@@ -1,7 +1,7 @@
 """A statement over rows in; its model, options, query and columns, looked up and checked, out.
 
 It is the first half of a plan, and all that EXPLAIN and CHECK need: each of BUILD, FIT, PREDICT, EVALUATE and ALIGN
-registers its own in its file. Names and options come first, within a second; then the query is run; no audio is read.
+registers its own in its file. Names and options come first, then the query's columns; nothing is run and no audio read.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine import estimates
+from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
-from thanosql.engine.planner import Environment, render
-from thanosql.engine.preflight import refuse_empty, refuse_unfit
+from thanosql.engine.planner import Environment, QueryPlan, plan_query
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.postgres.snapshot import find_column
+from thanosql.engine.preflight import refuse_unfit
 from thanosql.models import precision
 from thanosql.models.options import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Column, Snapshot, Target
+    from thanosql.engine.postgres.database import Target
     from thanosql.models.registry import Model
 
 
 @dataclass(frozen=True)
-class Subject:
+class BoundStatement:
     """`kind` is BUILD, FIT, PREDICT, EVALUATE or ALIGN; `options` are the statement's, `how` the family's; `writes` says
     which model or table it would make, or replace."""
 
@@ -31,7 +34,7 @@ class Subject:
     model: Model
     options: Any
     how: TrainOptions | TranscribeOptions
-    snapshot: Snapshot
+    query: QueryPlan
     audio: Column
     text: Column | None = None
     target: Target | None = None
@@ -39,18 +42,25 @@ class Subject:
 
 
 @singledispatch
-def subject(statement: Statement, environment: Environment) -> Subject:
-    """Check names, options and columns, and run the query. Raises what the statement itself would raise."""
+def bind_statement(statement: Statement, environment: Environment) -> BoundStatement:
+    """Check names, options and columns. Raises what the statement itself would raise."""
     raise NotImplementedError(f"{type(statement).__name__} can be neither explained nor checked")
 
 
-def open_rows(query: Query, audio_col: str, environment: Environment) -> tuple[Snapshot, Column]:
-    """The query's rows, open until the statement is over, and the column that holds their audio."""
-    snapshot = environment.resources.enter_context(environment.database.snapshot(render(query, environment)))
-    audio = snapshot.column(audio_col, option="audio_col")
-    refuse_empty(snapshot)
+def plan_rows(query: Query, audio_col: str, environment: Environment) -> tuple[QueryPlan, Column]:
+    """The plan of a query for rows of audio, and the column that holds it."""
+    planned = plan_query(query, environment)
+    audio = find_column(planned.columns, audio_col, "audio_col")
     refuse_unfit(audio)
-    return snapshot, audio
+    return planned, audio
+
+
+def checked_executor(options: Any, environment: Environment) -> None:
+    """Refuse an executor that is not there, named by the option or the setting."""
+    if options.executor is not None:
+        check_name(options.executor)
+    else:
+        check_name(environment.settings.executor, "the setting executor")
 
 
 def settled(how: TranscribeOptions, model: Model) -> TranscribeOptions:

@@ -1,0 +1,75 @@
+"""What an executor is: tasks and rows of audio in, outcomes out; and how one is found by its name.
+
+An executor knows no SQL and no statement. It gets tasks that can be pickled (`models.tasks`), opens models and audio where
+the work is done, and gives outcomes as values. To add one, write a module with a class that has these methods and name
+it in EXECUTORS.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from thanosql.errors import ThanoSQLOptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from thanosql.models.cancellation import Cancellation
+    from thanosql.models.model_cache import ModelCache
+    from thanosql.models.results import TrainingProgress, TrainingReport
+    from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
+
+# What stands before the first ':' of the setting → the module and class that it is.
+EXECUTORS: dict[str, str] = {"local": "thanosql.engine.executors.local:LocalExecutor"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a statement is: `done` of `total` in `unit`, and what else is worth a glance (RTFx, loss)."""
+
+    what: str
+    done: float
+    total: float
+    unit: str
+    detail: str = ""
+
+
+class Executor(Protocol):
+    """Does the work of a task. Made for one session; used for one statement at a time."""
+
+    def transcribe(
+        self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
+    ) -> Iterator[tuple[Outcome, ...]]:
+        """An outcome for every row, in groups as they are done, in any order; an empty batch may give an empty group.
+
+        Batches are drawn as they are needed, a few ahead of the work. What is a row's own fault is its outcome's
+        Failure; anything else is raised and ends the work, as does closing the iterator, which leaves nothing running.
+        Raises Cancelled between two batches once `cancellation` asks for it.
+        """
+
+    def train(
+        self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
+    ) -> TrainingReport:
+        """Train, leave the model in the task's folder, and say how it went. Raises what the family's trainer raises."""
+
+    def close(self) -> None:
+        """Let go of what is held beyond one statement."""
+
+
+def check_name(name: str, option: str = "executor") -> str:
+    """The executor's name, if there is one. Raises ThanoSQLOptionError with the names there are."""
+    kind = name.partition(":")[0]
+    if kind not in EXECUTORS:
+        raise ThanoSQLOptionError(
+            f"There is no executor '{name[:80]}' ({option}).", hint=did_you_mean(kind[:80], EXECUTORS)
+        )
+    return name
+
+
+def open_executor(name: str, models: ModelCache, registered: Mapping[str, str] = EXECUTORS) -> Executor:
+    """The executor of that name ('local', 'ray', 'ray://host:10001'); `models` are those loaded in this process."""
+    check_name(name)
+    module, _, kind = registered[name.partition(":")[0]].partition(":")
+    made = getattr(importlib.import_module(module), kind)
+    return cast("Executor", made(name, models))

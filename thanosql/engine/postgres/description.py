@@ -1,0 +1,51 @@
+"""A query in, the columns that it would give out; it is planned by the server and never run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.naming import Column, fresh
+from thanosql.engine.postgres.query_errors import PSEUDO_TYPE, explained, refuse_doubled_names
+from thanosql.errors import ThanoSQLDatabaseError
+
+if TYPE_CHECKING:
+    from thanosql.engine.postgres.connection import Connection
+
+SAVEPOINT = "thanosql_description"
+
+
+def describe(connection: Connection, query: SQL) -> tuple[Column, ...]:
+    """The query's columns, their types without length or precision. Raises what PostgreSQL refuses the query for:
+    unknown names, rights that are missing, columns that cannot stand in a table.
+
+    A cursor is declared and none of its rows is fetched: no function of the query is called.
+    """
+    inside = connection.in_transaction
+    connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        cursor = fresh("description")
+        with explained(connection, query):
+            connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT * FROM (", query, "\n) q")
+            fields = connection.execute(f"FETCH FORWARD 0 FROM {cursor}").fields or ()
+            refuse_doubled_names([name for name, _ in fields])
+            columns = _columns(connection, fields)
+    finally:
+        # Nothing was changed: whatever happened, the transaction is as it was before.
+        connection.roll_back(SAVEPOINT if inside else None)
+        if inside and connection.open:
+            connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+    return columns
+
+
+def _columns(connection: Connection, fields: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:
+    oids = sorted({oid for _, oid in fields})
+    found = connection.values(
+        "SELECT oid::bigint, format_type(oid, NULL), typtype = 'p' FROM pg_type WHERE oid = ANY(%s::bigint[]::oid[])",
+        oids,
+    )
+    named = {oid: (name, is_pseudo) for oid, name, is_pseudo in found}
+    for name, oid in fields:
+        if named[oid][1]:
+            raise ThanoSQLDatabaseError(f'column "{name}" has pseudo-type {named[oid][0]}', sqlstate=PSEUDO_TYPE)
+    return tuple(Column(name, named[oid][0]) for name, oid in fields)

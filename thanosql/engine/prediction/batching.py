@@ -1,0 +1,154 @@
+"""Rows of audio in, batches for an executor out; its outcomes in, an outcome for every row out.
+
+Rows of one audio and one text are recognized once. What the prediction cache has is not recognized again. Batches are
+packed by duration, longest first, so that little is padded and what does not fit into memory shows at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from thanosql.models.tasks import BATCH_SECONDS, AudioRow, Failure, Outcome, TranscribeTask
+
+if TYPE_CHECKING:
+    from thanosql.engine.executors.base import Executor
+    from thanosql.models.cancellation import Cancellation
+
+WINDOW = 1024  # rows that are put in order of duration together,
+WINDOW_BYTES = 64 * 2**20  # fewer where the rows hold the audio itself
+TOLERANCE = 1.01  # of a duration, before it counts as wrong
+
+Key = tuple[str | bytes, str | None]  # an audio, and its text
+
+
+class Cache(Protocol):
+    """What was recognized before; `prediction.cache` has one."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """Audio that may be lost at a kill, and so stand in one batch."""
+
+    def recall(self, keys: Sequence[Key]) -> Mapping[Key, tuple[Any, float]]:
+        """Those that were recognized, with their seconds."""
+
+    def expect(self, seconds: float) -> None:
+        """So much audio is about to be recognized: save first what could be lost beside it."""
+
+    def keep(self, key: Key, value: Any, seconds: float) -> None:
+        """This was recognized."""
+
+
+def recognize(
+    task: TranscribeTask,
+    rows: Iterable[AudioRow],
+    executor: Executor,
+    cancellation: Cancellation,
+    cache: Cache | None = None,
+) -> Iterator[Outcome]:
+    """An outcome for each row, not in the rows' order. Raises what the executor raises.
+
+    An audio that stands in several rows with one text is recognized once: in the whole stream with a `cache`, else as
+    long as its rows are close.
+    """
+    most = min(BATCH_SECONDS, cache.batch_seconds) if cache is not None else BATCH_SECONDS
+    packed = _Packed(iter(rows), task.options.batch_size, most, cache)
+    groups = executor.transcribe(replace(task, batch_seconds=most), packed.batches(), cancellation)
+    try:
+        packed.expect()
+        for outcomes in groups:
+            yield from packed.recalled()
+            for outcome in outcomes:
+                packed.keep(outcome)
+            for outcome in outcomes:
+                yield from packed.spread(outcome)
+            packed.expect()
+        yield from packed.recalled()
+    finally:
+        close = getattr(groups, "close", None)
+        if close is not None:
+            close()
+
+
+class _Packed:
+    """The rows on their way: those waiting for an outcome by the first row of their audio, those recalled."""
+
+    def __init__(self, rows: Iterator[AudioRow], batch_size: int, most_seconds: float, cache: Cache | None) -> None:
+        self._rows = rows
+        self._batch_size = batch_size
+        self._most = most_seconds
+        self._cache = cache
+        self._groups: dict[Key, list[AudioRow]] = {}  # rows of one audio and text that wait for their outcome
+        self._keys: dict[int, Key] = {}  # by the first row of a group
+        self._recalled: deque[Outcome] = deque()
+        self._next_seconds = 0.0  # of the largest batch that is under way
+
+    def batches(self) -> Iterator[tuple[AudioRow, ...]]:
+        """Windows of the stream in order of duration, cut by the number of utterances and by seconds."""
+        while window := list(_window(self._rows)):
+            groups: dict[Key, list[AudioRow]] = {}
+            for row in window:
+                key = row.audio, row.text
+                # A group that is under way takes those that come later, too.
+                (self._groups.get(key) or groups.setdefault(key, [])).append(row)
+            self._recall(groups)
+            # One for each window, so that what is recalled does not pile up.
+            yield ()
+            self._groups.update(groups)
+            batch: list[AudioRow] = []
+            filled = 0.0
+            for first in sorted((group[0] for group in groups.values()), key=lambda row: (-row.seconds, row.row)):
+                if batch and (len(batch) == self._batch_size or filled + first.seconds > self._most):
+                    yield self._under_way(batch, filled)
+                    batch, filled = [], 0.0
+                batch.append(first)
+                filled += first.seconds
+                self._keys[first.row] = first.audio, first.text
+            if batch:
+                yield self._under_way(batch, filled)
+
+    def recalled(self) -> Iterator[Outcome]:
+        """Outcomes that the cache had, as far as the stream was drawn."""
+        while self._recalled:
+            yield self._recalled.popleft()
+
+    def expect(self) -> None:
+        if self._cache is not None and self._next_seconds:
+            self._cache.expect(self._next_seconds)
+
+    def keep(self, outcome: Outcome) -> None:
+        """Put a new outcome into the cache; failures are found again in no time, and may be mended meanwhile."""
+        key = self._keys[outcome.row]
+        first = self._groups[key][0]
+        if outcome.seconds > TOLERANCE * first.seconds:
+            self._next_seconds = self._most  # durations are not what they were said to be: expect as much as may come
+        if self._cache is not None and not isinstance(outcome.value, Failure):
+            self._cache.keep(key, outcome.value, outcome.seconds)
+
+    def spread(self, outcome: Outcome) -> Iterator[Outcome]:
+        """The outcome for every row of its audio and text."""
+        for row in self._groups.pop(self._keys.pop(outcome.row)):
+            yield Outcome(row.row, outcome.value, outcome.seconds)
+
+    def _under_way(self, batch: list[AudioRow], seconds: float) -> tuple[AudioRow, ...]:
+        self._next_seconds = max(self._next_seconds, min(seconds, self._most))
+        return tuple(batch)
+
+    def _recall(self, groups: dict[Key, list[AudioRow]]) -> None:
+        """The rows that the cache has, taken out of `groups`."""
+        if self._cache is None:
+            return
+        for key, (value, seconds) in self._cache.recall(list(groups)).items():
+            self._recalled.extend(Outcome(row.row, value, seconds) for row in groups.pop(key))
+
+
+def _window(rows: Iterator[AudioRow]) -> Iterator[AudioRow]:
+    held = 0
+    for row in islice(rows, WINDOW):
+        yield row
+        held += len(row.audio)
+        if held > WINDOW_BYTES:
+            return

@@ -1,0 +1,91 @@
+"""A task and a snapshot's rows in, an outcome for every row out: what PREDICT, EVALUATE and ALIGN share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.prediction.batching import Cache, recognize
+from thanosql.engine.preflight import AudioRows, chunk_size
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError
+from thanosql.models.tasks import AudioRow, Failure, Outcome, TranscribeTask
+
+if TYPE_CHECKING:
+    from thanosql.engine.executors.base import Executor
+    from thanosql.engine.postgres.database import Column, Snapshot
+
+
+def transcribe(
+    task: TranscribeTask,
+    rows: Callable[[], Iterator[tuple[int, str | bytes | None]]],
+    probed: AudioRows,
+    environment: Environment,
+    executor: Executor,
+    *,
+    texts: Sequence[str | None] | None = None,
+    cache: Cache | None = None,
+) -> Iterator[Outcome]:
+    """An outcome for each row, in the order in which they are done; rows whose header could not be read come first.
+
+    `rows` gives (row, audio) of all rows each time it is called; `texts[row - 1]` is a row's normalized text, for outputs
+    that need one.
+    """
+    if unreadable := probed.unreadable:
+        for row, audio in rows():
+            if (reason := probed.failure(row, audio)) is not None:
+                yield Outcome(row, Failure(reason), 0.0)
+    if unreadable == len(probed.seconds):
+        return
+    readable = (
+        AudioRow(row, audio, probed.seconds[row - 1], None if texts is None else texts[row - 1])
+        for row, audio in rows()
+        if audio is not None and probed.seconds[row - 1] == probed.seconds[row - 1]
+    )
+    heard, total = 0.0, probed.total_seconds
+    for outcome in recognize(task, readable, executor, environment.cancellation, cache):
+        heard += probed.seconds[outcome.row - 1]
+        if not isinstance(outcome.value, Failure) or outcome.seconds:
+            probed.seconds[outcome.row - 1] = outcome.seconds
+        environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))
+        yield outcome
+
+
+def audio_of(snapshot: Snapshot, column: Column) -> Callable[[], Iterator[tuple[int, str | bytes | None]]]:
+    """What gives (row, audio) of a snapshot, in the query's order, each time it is called."""
+    return lambda: snapshot.stream(column, chunk=chunk_size(column))
+
+
+def unreadable(row: int, column: str, failure: Failure) -> ThanoSQLDataError:
+    """The error for audio whose header was right and whose content is not."""
+    return ThanoSQLDataError(
+        f"The audio of a row in '{column}' cannot be read.",
+        rows=[{"row": row, "reason": failure.reason}],
+        hint="Nothing was changed. CHECK before the statement lists such rows; on_error='null' goes on past them.",
+    )
+
+
+@contextmanager
+def resumable(cache: Cache | None) -> Iterator[None]:
+    """A connection lost on the way says that the predictions made so far are saved, and how to go on."""
+    try:
+        yield
+    except ThanoSQLConnectionError as error:
+        if cache is not None:
+            error.hint = (
+                "The predictions made so far are saved: run the same statement again, and it resumes from them. "
+                "Settings, temporary tables and an open transaction of the lost connection are gone."
+            )
+        raise
+
+
+def summary(rows: int, audio_seconds: float, seconds: float) -> str:
+    """One line of what was done.
+
+    >>> summary(1200, 7200.0, 90.0), summary(3, 3.9, 18.1)
+    ('1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)', '3 rows, 3.9 s of audio in 18.1 s (0.2 × real time)')
+    """
+    hours = f"{audio_seconds / 3600:.2f} h" if audio_seconds >= 360 else f"{audio_seconds:.1f} s"
+    speed = audio_seconds / max(seconds, 1e-9)
+    return f"{rows:,} rows, {hours} of audio in {seconds:.1f} s ({speed:,.{0 if speed >= 10 else 1}f} × real time)"

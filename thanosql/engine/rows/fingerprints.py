@@ -1,0 +1,42 @@
+"""Rows of audio and text in, fingerprints of them out: what a model's card keeps of the rows it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thanosql.models.registry import Model
+
+TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
+
+
+def row_fingerprints(rows: Iterable[tuple[str | bytes | None, str]]) -> list[str]:
+    """16 hexadecimal digits of a row's audio reference and text: enough to find it again, too little to read it."""
+    found = []
+    for audio, text in rows:
+        reference = audio if isinstance(audio, bytes) else str(audio).encode()
+        found.append(hashlib.blake2b(reference + b"\0" + text.encode(), digest_size=8).hexdigest())
+    return found
+
+
+def write_trained_rows(folder: Path, rows: Iterable[str]) -> None:
+    """Leave the fingerprints of the rows that a model was trained on in its folder."""
+    (folder / TRAINED_ROWS).write_text("".join(f"{row}\n" for row in sorted(rows)), encoding="ascii")
+
+
+def trained_rows(model: Model) -> frozenset[str]:
+    """Fingerprints of the rows that a model was trained on; empty for a base, whose rows are not known."""
+    if model.card is None:
+        return frozenset()
+    try:
+        return frozenset((Path(model.checkpoint) / TRAINED_ROWS).read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def fingerprint(rows: Iterable[str]) -> str:
+    """One fingerprint for a set of rows, whatever their order."""
+    return hashlib.blake2b("".join(sorted(rows)).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,173 @@
+"""A bound BUILD or FIT in; its rows, looked through to the last sample, out: those to learn from, and what is wrong.
+
+Headers and texts come first, then the audio is decoded once: what is damaged shows before the first step, not in the
+middle of an epoch. The snapshots are closed when this is done: training needs no connection.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.language.syntax import SQL, Text
+from thanosql.engine.planner import Environment, open_snapshot
+from thanosql.engine.preflight import access_of, chunk_size, describe, inspect, refuse_empty
+from thanosql.engine.rows.validation import InspectedRows, findings
+from thanosql.engine.texts import references
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models.options import TrainOptions
+from thanosql.models.results import TrainingUtterance
+
+if TYPE_CHECKING:
+    from thanosql.engine.bound_statement import BoundStatement
+    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.models.audio.access import AudioAccess
+
+UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters")
+UNFIT = ("empty text", "text too long")
+HINT = "CHECK in front of the statement lists every row; on_error='skip' leaves such rows out."
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What there is to learn from, in memory or in files that the rows name: no connection is needed any more.
+
+    `rows` is how many the query gave, `skipped` those left out (`row`, `text`, `reason`); `validation` are those of
+    valid_query. `problems` counts what CHECK says of the others.
+    """
+
+    rows: int
+    utterances: tuple[TrainingUtterance, ...]
+    validation: tuple[TrainingUtterance, ...]
+    access: AudioAccess
+    skipped: tuple[dict[str, Any], ...]
+    problems: Counter[str]
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know of the rows that are learned from."""
+        said = ", ".join(f"{count:,} {name}" for name, count in self.problems.most_common())
+        if said:
+            yield f"CHECK has more to say of the rows: {said}."
+
+
+def read_training_set(about: BoundStatement, environment: Environment) -> TrainingSet:
+    """Raises ThanoSQLDataError, before anything is trained, for rows that on_error does not leave out."""
+    with open_snapshot(about.query, environment) as snapshot:
+        refuse_empty(snapshot)
+        return _read(about, snapshot, environment)
+
+
+def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -> TrainingSet:
+    from thanosql.models import registry
+
+    how = about.how
+    assert isinstance(how, TrainOptions)
+    assert about.text is not None
+    strict = how.on_error != "skip"
+    family = registry.family(about.model.family)
+    # Every epoch reads it again.
+    access = access_of(about.options, environment, read_again=True)
+    probed = inspect(snapshot, about.audio, environment, access)
+    if strict:
+        probed.refuse(about.audio.name)
+    texts = references(snapshot, about.text, required=strict)
+    validation = _validation(about, access, environment) if about.options.valid_query is not None else ()
+    # Characters of the rows to validate on belong to the vocabulary that is made as well.
+    spoken = [*texts, *(utterance.text for utterance in validation)]
+    for checked in (texts if strict else [], [utterance.text for utterance in validation]):
+        family.prepare(about.model.checkpoint, enumerate(checked, start=1), how)
+    groups = _groups(about, snapshot) if how.valid_group is not None else None
+    known = family.spelled(about.model.checkpoint, spoken, how)
+    executor = environment.executor(about.options.executor)
+    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
+    found = findings(inspected, known, frozenset(), environment, probed.seconds)
+    skipped, problems = _sorted(found, texts, how)
+    left_out = {row["row"] for row in skipped}
+    utterances = tuple(
+        TrainingUtterance(
+            row, audio, texts[row - 1], probed.seconds[row - 1], groups[row - 1] if groups is not None else ""
+        )
+        for row, audio in snapshot.stream(about.audio, chunk=chunk_size(about.audio))
+        if row not in left_out
+    )
+    return TrainingSet(snapshot.rows, utterances, validation, access, tuple(skipped), problems)
+
+
+def _validation(about: BoundStatement, access: AudioAccess, environment: Environment) -> tuple[TrainingUtterance, ...]:
+    """The rows of a valid_query, checked as those of any query are, and decoded: damage would show at the end of the first
+    epoch otherwise."""
+    assert about.text is not None
+    with environment.database.snapshot(SQL((Text(about.options.valid_query),))) as snapshot:
+        refuse_empty(snapshot)
+        audio = snapshot.column(about.audio.name, option="audio_col of valid_query")
+        text = snapshot.column(about.text.name, option="text_col of valid_query")
+        probed = inspect(snapshot, audio, environment, access)
+        probed.refuse(audio.name)
+        texts = references(snapshot, text)
+        executor = environment.executor(about.options.executor)
+        inspected = InspectedRows(about.kind, snapshot, audio, None, access, executor)
+        damaged = [
+            {"row": row, "path": describe(value), "reason": problem.reason}
+            for row, value, problems in findings(inspected, None, frozenset(), environment, probed.seconds)
+            for problem in problems
+            if problem.name in UNUSABLE
+        ]
+        if damaged:
+            raise ThanoSQLDataError(
+                f"{len(damaged):,} of the {snapshot.rows:,} rows of valid_query have audio that cannot be read.",
+                rows=damaged,
+            )
+        return tuple(
+            TrainingUtterance(row, value, texts[row - 1], probed.seconds[row - 1])
+            for row, value in snapshot.stream(audio, chunk=chunk_size(audio))
+        )
+
+
+def _sorted(
+    found: Iterator[tuple[int, Any, list[Any]]], texts: list[str], how: TrainOptions
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """The rows left out with their reasons, and a count of what is wrong with the others."""
+    refused: list[dict[str, Any]] = []
+    skipped: list[dict[str, Any]] = []
+    counted: Counter[str] = Counter()
+    barred = {"raise": (*UNUSABLE, *UNFIT), "skip_unfit": UNUSABLE, "skip": ()}[how.on_error]
+    for row, audio, problems in found:
+        fatal = next((problem for problem in problems if problem.name in (*UNUSABLE, *UNFIT)), None)
+        if fatal is None:
+            counted.update(problem.name for problem in problems)
+        elif fatal.name in barred:
+            refused.append({"row": row, "path": describe(audio), "reason": f"{fatal.name}: {fatal.reason}"})
+        else:
+            skipped.append({"row": row, "text": texts[row - 1], "reason": f"{fatal.name}: {fatal.reason}"})
+    if refused:
+        raise ThanoSQLDataError(
+            f"{len(refused):,} of {len(texts):,} rows cannot be learned from.", rows=refused, hint=HINT
+        )
+    if len(skipped) == len(texts):
+        raise ThanoSQLDataError(f"None of the {len(texts):,} rows can be learned from.", rows=skipped)
+    return skipped, counted
+
+
+def _groups(about: BoundStatement, snapshot: Snapshot) -> list[str]:
+    how = about.how
+    assert isinstance(how, TrainOptions)
+    assert how.valid_group is not None
+    column: Column = snapshot.column(how.valid_group, option="valid_group")
+    values = [value for _, value in snapshot.stream(column)]
+    unknown = [
+        {"row": row, "reason": f"'{column.name}' is NULL"} for row, value in enumerate(values, 1) if value is None
+    ]
+    if unknown:
+        raise ThanoSQLDataError(
+            f"{len(unknown):,} of {len(values):,} rows have no group in '{column.name}'.",
+            rows=unknown,
+            hint=f"Leave them out, or give each a group of its own: coalesce({column.name}, …).",
+        )
+    if len(set(values)) < 2:
+        raise ThanoSQLDataError(
+            f"All rows have the same '{column.name}', {values[0]}: no group can be held out.",
+            hint="valid_split without valid_group holds out single rows.",
+        )
+    return [str(value) for value in values]

@@ -1,0 +1,175 @@
+"""Rows of audio and text in, what is wrong with each out: the audio decoded, the text held against the vocabulary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, MutableSequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.preflight import MISSING, chunk_size
+from thanosql.engine.rows.fingerprints import row_fingerprints
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
+
+if TYPE_CHECKING:
+    from thanosql.engine.executors.base import Executor
+    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.families.wav2vec2.model_facts import Facts
+
+BATCH_ROWS = 32  # decoded together
+LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears
+SHORT_SECONDS = 0.1  # shorter than any word
+SILENT_DB = -60.0  # full scale; a peak under it is no speech
+SHOWN = 20  # characters named in a reason
+
+Audio = str | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a row, in two or three words, and the particulars."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InspectedRows:
+    """Which rows are looked at: those of a snapshot, for a statement of this `kind`; `text` is None where it needs none."""
+
+    kind: str
+    snapshot: Snapshot
+    audio: Column
+    text: Column | None
+    access: AudioAccess
+    executor: Executor
+
+
+def findings(
+    rows: InspectedRows,
+    known: Facts | None,
+    trained: frozenset[str],
+    environment: Environment,
+    durations: MutableSequence[float] | None = None,
+) -> Iterator[tuple[int, Audio, list[Problem]]]:
+    """`(row, audio, problems)` of every row with problems, in the rows' order.
+
+    `known` is the model that texts are held against, `trained` the rows that it was trained on. `durations[row - 1]` becomes
+    the seconds that were decoded: a header may be wrong, or far away. Memory holds a digest a row, never the audio.
+    """
+    columns = (rows.audio,) if rows.text is None else (rows.audio, rows.text)
+    chunk = chunk_size(rows.audio)
+    finder = _Finder(rows, known, trained)
+    stream = rows.snapshot.stream(*columns, chunk=chunk)
+    done = 0
+    while part := list(islice(stream, chunk)):
+        facts = _decoded(rows, [(row[0], row[1]) for row in part], environment)
+        for row in part:
+            number, audio, text = (*row, None)[:3]
+            found = facts[number]
+            if durations is not None and isinstance(found, AudioFacts):
+                durations[number - 1] = found.seconds
+            if problems := list(finder.problems(number, audio, text, found)):
+                yield number, audio, problems
+            done += 1
+            if done % 20 == 0 or done == rows.snapshot.rows:
+                environment.progress(Progress(what="checking", done=done, total=rows.snapshot.rows, unit="rows"))
+
+
+def _decoded(
+    rows: InspectedRows, part: list[tuple[int, Audio]], environment: Environment
+) -> dict[int, AudioFacts | Failure]:
+    """What decoding tells of each row's audio."""
+    task = TranscribeTask(output=Output.AUDIO, audio=rows.access)
+    there = [AudioRow(row, audio, 0.0) for row, audio in part if audio is not None]
+    batches = (tuple(there[first : first + BATCH_ROWS]) for first in range(0, len(there), BATCH_ROWS))
+    found: dict[int, Any] = {row: Failure(MISSING) for row, audio in part if audio is None}
+    outcome: Outcome
+    for outcomes in rows.executor.transcribe(task, batches, environment.cancellation):
+        for outcome in outcomes:
+            found[outcome.row] = outcome.value
+    return found
+
+
+class _Finder:
+    """Looks at one row after the other, and remembers the first of each audio."""
+
+    def __init__(self, rows: InspectedRows, known: Facts | None, trained: frozenset[str]) -> None:
+        self._training = rows.kind in ("BUILD", "FIT")
+        self._column = rows.text
+        self._known = known
+        self._trained = trained
+        self._first: dict[bytes, tuple[int, str | None]] = {}
+
+    def problems(self, row: int, audio: Audio, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
+        if isinstance(found, Failure):
+            yield Problem("no audio" if audio is None else "unreadable audio", found.reason)
+        else:
+            yield from _sound(found, training=self._training)
+        if self._column is not None:
+            yield from self._written(self._column.name, text, found)
+            if isinstance(found, AudioFacts):
+                yield from self._seen_before(row, text, found)
+        if self._trained and isinstance(text, str) and audio is not None:
+            (fingerprint,) = row_fingerprints([(audio, text)])
+            if fingerprint in self._trained:
+                yield Problem("trained on", "the model has learned from this row: a measurement with it says too much")
+
+    def _written(self, column: str, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
+        if text is None:
+            yield Problem("no text", f"'{column}' is NULL")
+            return
+        text = text if isinstance(text, str) else str(text)
+        known = self._known
+        if known is None or known.vocabulary is None or known.normalizer is None:
+            if not text.strip():
+                yield Problem("empty text", f"'{column}' has nothing but white space")
+            return
+        normal = known.normalizer.normalize(text)
+        if not normal:
+            yield Problem("empty text", f"nothing is left of {text[:SHOWN]!r} once it is normalized")
+            return
+        if missing := known.vocabulary.missing(normal):
+            shown = " ".join(missing[:SHOWN])
+            yield Problem("unknown characters", f"the vocabulary lacks: {shown}")
+            return
+        if new := "" if known.base_vocabulary is None else known.base_vocabulary.missing(normal):
+            yield Problem(
+                "new characters", f"vocabulary='keep' would refuse the row: the base lacks {' '.join(new[:SHOWN])}"
+            )
+        if isinstance(found, AudioFacts):
+            ids = known.vocabulary.encode(normal)
+            # CTC puts a blank between two equal labels that follow each other.
+            needed = len(ids) + sum(left == right for left, right in pairwise(ids))
+            frames = known.frames(found.samples)
+            if needed > frames:
+                yield Problem(
+                    "text too long",
+                    f"{len(ids)} letters need {needed} frames, and {found.samples / SAMPLING_RATE:.2f} s of audio have "
+                    f"{frames}",
+                )
+
+    def _seen_before(self, row: int, text: Any, found: AudioFacts) -> Iterator[Problem]:
+        first = self._first.setdefault(found.digest, (row, text))
+        if first[0] != row:
+            also = "the same text" if first[1] == text else f"another text ({str(first[1])[:SHOWN]!r})"
+            yield Problem("duplicate", f"the same audio as row {first[0]}, with {also}")
+
+
+def _sound(found: AudioFacts, *, training: bool) -> Iterator[Problem]:
+    seconds = found.seconds
+    if found.peak == 0.0:
+        yield Problem("silent audio", f"every sample of its {seconds:.2f} s is zero")
+    elif 20 * math.log10(found.peak) < SILENT_DB:
+        yield Problem("silent audio", f"its loudest sample is at {20 * math.log10(found.peak):.0f} dB of full scale")
+    if seconds > LONG_SECONDS:
+        hurt = "memory grows with its square, and a long text is hard to align"
+        if not training:
+            hurt = "it is heard in windows, at whose seams words may be lost"
+        yield Problem("long audio", f"{seconds:.1f} s; over {LONG_SECONDS:.0f} s {hurt}")
+    elif seconds < SHORT_SECONDS:
+        yield Problem("short audio", f"{seconds:.3f} s is shorter than a word")

@@ -1,0 +1,151 @@
+"""A task and rows in, their outcomes out: what is done in whichever process the work has come to.
+
+The model and the audio are opened here, from what the task says; nothing of the statement's own process is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from thanosql.models.audio import AudioError
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TrainTask, TranscribeTask
+
+if TYPE_CHECKING:
+    from thanosql.models.audio.waveform import Waveform
+    from thanosql.models.base import Recognizer
+    from thanosql.models.cancellation import Cancellation
+    from thanosql.models.ctc.decoder import Decoder
+    from thanosql.models.model_cache import ModelCache
+    from thanosql.models.results import TrainingProgress, TrainingReport
+
+DIGEST_BYTES = 12
+
+
+class Worker:
+    """Opens the model of a task when the first row needs it. `models` are those that this process has loaded already."""
+
+    def __init__(self, task: TranscribeTask, models: ModelCache | None = None) -> None:
+        self.task = task
+        self._models = models
+
+    def work(self, rows: Sequence[AudioRow]) -> tuple[Outcome, ...]:
+        """The rows' outcomes, read and recognized one batch after the other."""
+        return self.outcomes([(row, self.read(row)) for row in rows])
+
+    def read(self, row: AudioRow) -> Waveform | Failure | AudioFacts:
+        """A row's waveform, float32 `(samples,)` at 16,000 Hz; what is wrong with its audio is a Failure.
+
+        Threads may read at once. Raises what is not the audio's own fault.
+        """
+        try:
+            if self.task.output is not Output.AUDIO:
+                return self.task.audio.read_any_length(row.audio)
+            return audio_facts(self.task.audio.read(row.audio))
+        except AudioError as error:
+            return Failure(str(error) or "cannot be read")
+
+    def outcomes(self, read: Sequence[tuple[AudioRow, Any]]) -> tuple[Outcome, ...]:
+        """The outcomes of rows that were read, in their order; those to recognize go through the model together."""
+        readable = [(row, found) for row, found in read if not isinstance(found, Failure)]
+        values: Iterator[Any] = iter(())
+        if self.task.output is Output.AUDIO:
+            return tuple(Outcome(row.row, found, getattr(found, "seconds", 0.0)) for row, found in read)
+        if readable:
+            values = iter(self._recognized([row for row, _ in readable], [waveform for _, waveform in readable]))
+        return tuple(
+            Outcome(row.row, found, 0.0)
+            if isinstance(found, Failure)
+            else Outcome(row.row, next(values), len(found) / SAMPLING_RATE)
+            for row, found in read
+        )
+
+    def _recognized(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
+        return _OUTPUTS[self.task.output](self, rows, waveforms)
+
+    @cached_property
+    def recognizer(self) -> Recognizer:
+        from thanosql.models.model_cache import ModelCache
+
+        assert self.task.model is not None
+        models = self._models if self._models is not None else ModelCache()
+        return models.recognizer(self.task.model, self.task.options)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What makes text of log-probabilities `(frames, vocab)`, as the task's options say."""
+        from thanosql.models import registry
+        from thanosql.models.ctc import arpa, decoder
+        from thanosql.models.ctc.ngram import NGram
+
+        task, recognizer = self.task, self.recognizer
+        assert task.model is not None
+        named = task.language_model
+        language = named if named is None or isinstance(named, NGram) else arpa.open_model(named)
+        normalize = registry.normalizer(task.model).normalize
+        return decoder.decoder(
+            recognizer.vocabulary,
+            task.decode,
+            normalize,
+            language,
+            level=task.level,
+            frame_seconds=recognizer.frame_seconds,
+        )
+
+    def _transcripts(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
+        return self.recognizer.transcribe(waveforms, self.task.options)
+
+    def _timed(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
+        return [self.decoder(logs) for logs in self._log_probabilities(waveforms)]
+
+    def _assessments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
+        decoder = None if self.task.decode.decoder == "greedy" else self.decoder
+        return self.recognizer.assess(waveforms, [row.text or "" for row in rows], self.task.options, decoder)
+
+    def _alignments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
+        from thanosql.models.ctc import decoder
+        from thanosql.models.ctc.alignment import AlignmentError
+
+        found: list[Any] = []
+        vocabulary, step = self.recognizer.vocabulary, self.recognizer.frame_seconds
+        for row, logs in zip(rows, self._log_probabilities(waveforms), strict=True):
+            try:
+                if row.text is None:
+                    raise AlignmentError("no text (NULL)")
+                found.append(decoder.aligned(logs, row.text, vocabulary, level=self.task.level, frame_seconds=step))
+            except AlignmentError as error:
+                found.append(Failure(str(error), "text"))
+        return found
+
+    def _log_probabilities(self, waveforms: list[Waveform]) -> Iterator[Any]:
+        options = self.task.options
+        for logs in self.recognizer.log_probabilities(
+            waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds
+        ):
+            yield logs.numpy()
+
+
+_OUTPUTS: dict[Output, Callable[[Worker, Sequence[AudioRow], list[Any]], Sequence[Any]]] = {
+    Output.TRANSCRIPT: Worker._transcripts,
+    Output.TIMED_TRANSCRIPT: Worker._timed,
+    Output.ASSESSMENT: Worker._assessments,
+    Output.ALIGNMENT: Worker._alignments,
+}
+
+
+def audio_facts(waveform: Any) -> AudioFacts:
+    """What a decoded waveform, float32 `(samples,)`, tells of its audio."""
+    import numpy as np
+
+    digest = hashlib.blake2b(waveform.tobytes(), digest_size=DIGEST_BYTES).digest()
+    return AudioFacts(len(waveform), float(np.max(np.abs(waveform))) if len(waveform) else 0.0, digest)
+
+
+def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
+    """Train as a task says, with the family of its model."""
+    from thanosql.models import registry
+
+    return registry.family(task.model.family).train(task, progress, cancellation)
