@@ -246,6 +246,21 @@ FRAMES: list[tuple[str, list[str], str, list[Any]]] = [
     ("interval", ["'1 mon 2 days'"], "string", ["1 mon 2 days"]),
     ("uuid", ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"], "string", ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]),
     ("jsonb", ["'{\"a\": [1, null]}'", "'\"x\"'"], "object", [{"a": [1, None]}, "x"]),
+    ("jsonb", ["'\"x\"'"], "object", ["x"]),
+    ("json", ["'\"x\"'", "'\"null\"'"], "object", ["x", "null"]),
+    ("int2vector", ["'1 2'"], "string", ["1 2"]),
+    ("oidvector", ["'1 2'", "''"], "string", ["1 2", ""]),
+    ("int2vector[]", ["ARRAY['1 2'::int2vector]"], "object", [["1 2"]]),
+    ("integer[]", ["'[2:3]={7,8}'"], "object", [[7, 8]]),
+    ("text[]", ["'[0:1]={a,NULL}'", "'[-1:0][2:2]={{a},{b}}'"], "object", [["a", None], [["a"], ["b"]]]),
+    ("regtype[]", ["'[0:1]={integer,text}'"], "object", [["integer", "text"]]),
+    ("date[]", ["'[5:5]={2026-11-22}'"], "object", [[dt.date(2026, 11, 22)]]),
+    ("box[]", ["'{(1,1),(0,0);(3,3),(2,2)}'", "'{NULL}'"], "object", [["(1,1),(0,0)", "(3,3),(2,2)"], [None]]),
+    ("box[]", ["'[0:0]={(1,1),(0,0)}'"], "object", [["(1,1),(0,0)"]]),
+    ("point[]", ["ARRAY[point '(1,2)', NULL]"], "object", [["(1,2)", None]]),
+    ("timestamptz", ["'9999-12-31 23:30-09'"], "string", ["10000-01-01 08:30:00+00"]),
+    ("timestamptz", ["'0044-03-15 BC'"], "string", ["0044-03-15 00:00:00+00 BC"]),
+    ("timestamp", ["'2026-11-22'", "'infinity'"], "string", ["2026-11-22 00:00:00", "infinity"]),
     ("integer[]", ["'{1,NULL}'", "'{{1},{2}}'"], "object", [[1, None], [[1], [2]]]),
     ("date[]", ["'{2026-11-22,NULL}'"], "object", [[dt.date(2026, 11, 22), None]]),
     ("date[]", ["'{infinity}'"], "object", [["infinity"]]),
@@ -289,6 +304,18 @@ def test_a_type_does_not_change_with_the_rows_number(database: Database) -> None
     full = database.run(said(query))
     empty = database.run(said(query + " WHERE false"))
     assert full.dtypes.tolist() == empty.dtypes.tolist()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York", "America/St_Johns", "UTC", "Asia/Kathmandu"])
+def test_moments_are_the_same_whatever_the_sessions_zone(database: Database, zone: str) -> None:
+    """Offsets of summer and winter, of half an hour, and of the years before zones, which have seconds."""
+    database.run(said(f"SET TimeZone = '{zone}'"))
+    text = ["1890-01-01 00:00:00.5", "1950-07-01 12:00:00", "2026-01-01 00:00:00", "2026-07-01 23:59:59.999999", None]
+    rows = ", ".join("(NULL)" if moment is None else f"('{moment}+00'::timestamptz)" for moment in text)
+    found = database.run(said(f"SELECT v FROM (VALUES {rows}) t(v)"))["v"]
+    wanted = [None if moment is None else dt.datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in text]
+    assert str(found.dtype) == "datetime64[us, UTC]"
+    assert [None if pd.isna(moment) else moment.to_pydatetime() for moment in found] == wanted
 
 
 def test_dates_in_another_style_are_text(database: Database) -> None:

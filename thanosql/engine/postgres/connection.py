@@ -24,6 +24,8 @@ from thanosql.engine.postgres.turn import Turn
 SAVEPOINT = "thanosql_attempt"
 COPY_BYTES = 1 << 20  # read from a stream and sent at a time
 
+# int2vector and oidvector ('1 2') are arrays to the catalog, and not written as arrays are.
+ARRAYS = "SELECT oid::bigint FROM pg_type WHERE oid = ANY(%s) AND typcategory = 'A' AND oid NOT IN (22, 30)"
 log = logging.getLogger(__name__)
 
 
@@ -272,11 +274,7 @@ class Connection:
         unknown = sorted(set(oids) - self._arrays.keys())
         if unknown:
             # A failed transaction answers nothing: then its arrays stay text.
-            found = (
-                ()
-                if self.failed
-                else self.values("SELECT oid::bigint FROM pg_type WHERE oid = ANY(%s) AND typcategory = 'A'", unknown)
-            )
+            found = () if self.failed else self.values(ARRAYS, unknown)
             arrays = {oid for (oid,) in found}
             self._arrays.update((oid, oid in arrays) for oid in unknown)
         return tuple(oid for oid in oids if self._arrays[oid])

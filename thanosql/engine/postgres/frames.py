@@ -22,8 +22,9 @@ PostgreSQL writes it; so is every one while the session's DateStyle is not ISO.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,13 @@ ARRAY_OF = {  # array's oid: element's
     1182: 1082, 1183: 1083, 1115: 1114, 1185: 1184, 1187: 1186, 1270: 1266,
 }  # fmt: skip
 TEXT_ARRAY = 1009
+TEXT_ARRAYS = (1002, 1003, 1009, 1014, 1015)  # of "char", name, text, character and character varying
+BOXES, BOX = 1020, ";"  # the type and its delimiter, the only one that is not a comma
+_UNQUOTED = re.compile(r"[^{};]+")
 # The driver, SQLAlchemy and other users of the driver in this process may have readers of their own for these.
 AS_WRITTEN = {  # type's oid: its array's
     DATE: 1182, TIME: 1183, TIMESTAMP: 1115, TIMESTAMPTZ: 1185, INTERVAL: 1187, TIMETZ: 1270,
+    22: 1006, 30: 1013,  # int2vector, oidvector
     2950: 2951, 869: 1041, 650: 651,  # uuid, inet, cidr
     3904: 3905, 3906: 3907, 3908: 3909, 3910: 3911, 3912: 3913, 3926: 3927,  # ranges
 }  # fmt: skip
@@ -61,7 +66,7 @@ TEMPORAL: dict[int, Callable[[str], Any]] = {
 def casts() -> tuple[Any, ...]:
     """The psycopg2 type casters of these frames: dates and times come as text, so that none is refused on the way."""
     from psycopg2 import BINARY
-    from psycopg2.extensions import UNICODE, new_array_type, new_type
+    from psycopg2.extensions import UNICODE, new_array_type, new_type, string_types
 
     text = new_type(tuple(AS_WRITTEN), "THANOSQL_TEXT", UNICODE)
     texts = new_array_type(tuple(AS_WRITTEN.values()), "THANOSQL_TEXTS", text)
@@ -71,7 +76,22 @@ def casts() -> tuple[Any, ...]:
         (BYTES,), "THANOSQL_BYTES", lambda said, cursor: None if said is None else bytes(BINARY(said, cursor))
     )
     raws = new_array_type((1001,), "THANOSQL_BYTESES", raw)
-    return text, texts, content, contents, raw, raws
+    written = {oid: kind for kind in (texts, contents, raws) for oid in kind.values}
+    lists = [
+        new_type((oid,), "THANOSQL_LIST", _list_by(kind))
+        for oid in (*ARRAY_OF, *TEXT_ARRAYS, *AS_WRITTEN.values())
+        if (kind := written.get(oid) or string_types.get(oid)) is not None
+    ]
+    return text, content, raw, *lists
+
+
+def _list_by(kind: Any) -> Callable[[str | None, Any], Any]:
+    """A caster of the driver's for arrays that takes those with bounds of their own, '[2:3]={a,b}': a list has none."""
+
+    def read(said: str | None, cursor: Any) -> Any:
+        return kind(said.partition("=")[2] if said is not None and said[:1] == "[" else said, cursor)
+
+    return read
 
 
 def frame(
@@ -86,14 +106,19 @@ def frame(
     `fields` are (name, oid of the type), in order, names may repeat; `arrays` are the oids among them that are arrays
     of types unknown to the driver; `iso` says whether dates are written in ISO style.
     """
+    import numpy as np
     import pandas as pd
 
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
+    index = pd.RangeIndex(len(rows))
     made = {
-        number: pd.Series(_column(oid, values, arrays, iso), index=range(len(rows)), copy=False)
+        number: _column(oid, values, arrays, iso)
         for number, ((_, oid), values) in enumerate(zip(fields, columns, strict=True))
     }
-    result = pd.DataFrame(made, index=pd.RangeIndex(len(rows)), copy=False)
+    for number, column in made.items():
+        if isinstance(column, np.ndarray):  # of objects; pandas would take a column of strings alone for text
+            made[number] = pd.Series(column, index=index, dtype=object, copy=False)
+    result = pd.DataFrame(made, index=index, copy=False)
     result.columns = pd.Index([name for name, _ in fields], dtype=object)
     return result
 
@@ -120,7 +145,7 @@ def _column(oid: int, values: Sequence[Any], arrays: Sequence[int], iso: bool) -
         element = TEMPORAL.get(ARRAY_OF[oid])
         return _objects(_nested(values, element) if element and iso else values)
     if oid in arrays:
-        return _objects([_elements(said) for said in values])
+        return _objects([_elements(said, BOX if oid == BOXES else ",") for said in values])
     if oid in (NUMERIC, BYTES, JSON, JSONB):
         return _objects(values)
     return pd.array([said if said is None or isinstance(said, str) else str(said) for said in values], dtype="string")
@@ -146,22 +171,68 @@ def _floats(values: Sequence[float | None]) -> Any:
 
 
 def _temporal(oid: int, values: Sequence[str | None], iso: bool) -> Any:
-    import numpy as np
     import pandas as pd
 
     read = TEMPORAL[oid]
     try:
         if not iso:
             raise ValueError
-        known = [None if said is None else read(said) for said in values]
+        if oid == TIMESTAMP:
+            return pd.DatetimeIndex(_moments(values))
         if oid == TIMESTAMPTZ:
-            known = [None if said is None else said.astimezone(UTC).replace(tzinfo=None) for said in known]
+            return pd.DatetimeIndex(_moments_in_utc(values)).tz_localize("UTC")
+        return _objects([None if said is None else read(said) for said in values])
     except (ValueError, OverflowError):
         return pd.array(list(values), dtype="string")
-    if oid in (TIMESTAMP, TIMESTAMPTZ):
-        moments = pd.DatetimeIndex(np.array(known, dtype="datetime64[us]"))
-        return moments.tz_localize("UTC") if oid == TIMESTAMPTZ else moments
-    return _objects(known)
+
+
+def _moments(values: Sequence[str | None]) -> Any:
+    """Timestamps without a zone, read all at once. Raises ValueError for one that Python's datetime cannot hold."""
+    import numpy as np
+
+    moments = np.array(["NaT" if said is None else said for said in values], dtype="datetime64[us]")
+    return _within_python(moments)
+
+
+def _moments_in_utc(values: Sequence[str | None]) -> Any:
+    """The same of those with a zone: PostgreSQL writes them with the session's offset at each, '+09' or '-03:30'."""
+    import numpy as np
+
+    known = next((said for said in values if said is not None), "+00")
+    offset = known[_sign(known) :]
+    if all(said is None or said.endswith(offset) for said in values):  # no summer time between them
+        local = _moments([None if said is None else said[: -len(offset)] for said in values])
+        return _within_python(local - np.timedelta64(_microseconds(offset), "us"))
+    cuts = [0 if said is None else _sign(said) for said in values]
+    local = _moments([None if said is None else said[:cut] for said, cut in zip(values, cuts, strict=True)])
+    offsets = [0 if said is None else _microseconds(said[cut:]) for said, cut in zip(values, cuts, strict=True)]
+    return _within_python(local - np.array(offsets, dtype="timedelta64[us]"))
+
+
+def _sign(said: str) -> int:
+    """Where the offset of a timestamp begins."""
+    return max(said.rfind("+"), said.rfind("-"))
+
+
+@lru_cache(maxsize=1000)
+def _microseconds(offset: str) -> int:
+    """
+    >>> _microseconds("-03:30") == -3.5 * 3600 * 1_000_000
+    True
+    """
+    if not offset or offset[0] not in "+-":
+        raise ValueError(f"{offset!r} is no offset")
+    seconds = sum(int(part) * unit for part, unit in zip(offset[1:].split(":"), (3600, 60, 1), strict=False))
+    return (-1 if offset[0] == "-" else 1) * seconds * 1_000_000
+
+
+def _within_python(moments: Any) -> Any:
+    import numpy as np
+
+    first, last = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
+    if ((moments < first) | (moments > last)).any():
+        raise ValueError("Python's datetime holds the years 1 to 9999")
+    return moments
 
 
 def _nested(values: Any, read: Callable[[str], Any]) -> Any:
@@ -178,14 +249,18 @@ def _nested(values: Any, read: Callable[[str], Any]) -> Any:
         return values
 
 
-def _elements(said: Any) -> Any:
-    """An array whose type the driver does not know ('{a,NULL,"b c"}'), its elements as text."""
+def _elements(said: Any, delimiter: str) -> Any:
+    """An array whose type the driver does not know ('{a,NULL,"b c"}', '[2:3]={a,b}'), its elements as text."""
     from psycopg2.extensions import UNICODE, new_array_type
 
     if not isinstance(said, str):
         return said
-    if not said.startswith("{"):  # bounds of its own, '[2:3]={a,b}', are PostgreSQL's to write
-        return said
+    if said.startswith("["):  # bounds of its own: a list has none
+        said = said.partition("=")[2]
+    if delimiter != ",":  # of a box, which has commas in it and is written without quotes
+        said = _UNQUOTED.sub(lambda found: found[0] if found[0] == "NULL" else f'"{found[0]}"', said).replace(
+            delimiter, ","
+        )
     return new_array_type((TEXT_ARRAY,), "THANOSQL_ELEMENTS", UNICODE)(said, None)
 
 
