@@ -16,7 +16,8 @@ import pytest
 
 import thanosql
 from tests.engine.databases import Peer
-from thanosql.engine.session import Interrupted, Session, use
+from thanosql.engine.session import Session, use
+from thanosql.engine.stopping import Interrupted
 from thanosql.errors import (
     ThanoSQLCancelledError,
     ThanoSQLConnectionError,
@@ -256,3 +257,26 @@ def test_a_list_that_holds_itself_is_no_parameter(session: Session) -> None:
     for given in (endless, (endless,), deep):
         with pytest.raises(ThanoSQLOptionError, match="cannot be sent"):
             session.execute("SELECT :p", {"p": given})
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        (r"SELECT 'it\'s; fine' AS v", "it's; fine"),
+        (r"SELECT 'a\\' AS v", "a\\"),
+        (r"SELECT 'a'''||'\n'||'''' AS v", "a'\n'"),
+        (r"SELECT $$a\$$ || E'\'' || '\'' AS v", r"a\''"),
+        (r"""SELECT 1 AS "x\" WHERE 'a' = 'b' UNION ALL SELECT 2 -- it's \'""", 2),
+        (r"/* it's \' */ SELECT CASE WHEN true THEN'\'' END AS v", "'"),
+        ("SELECT 'plain' AS v", "plain"),
+    ],
+)
+def test_backslashes_escape_where_standard_conforming_strings_is_off(session: Session, sql: str, value: Any) -> None:
+    session.execute("SET standard_conforming_strings = off; SET escape_string_warning = off")
+    assert session.execute(sql).iloc[0, 0] == value
+
+
+def test_an_unclosed_string_is_refused_as_ever_where_backslashes_escape(session: Session) -> None:
+    session.execute("SET standard_conforming_strings = off")
+    with pytest.raises(ThanoSQLSyntaxError, match="never closed"):
+        session.execute(r"SELECT 'a\'")

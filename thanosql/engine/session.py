@@ -21,11 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql import config
 from thanosql.engine.postgres.turn import Turn
-from thanosql.errors import (
-    ThanoSQLCancelledError,
-    ThanoSQLConnectionError,
-    ThanoSQLError,
-)
+from thanosql.engine.stopping import CANCELLED, CLOSED, QUERY_CANCELED, Interrupted, left_by_interrupt, stopped
+from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
@@ -37,15 +34,8 @@ if TYPE_CHECKING:
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.store import Store
 
-CANCELLED = "The statement was cancelled."
-CLOSED = "The session was closed while the statement ran."
-QUERY_CANCELED = "57014"
 
 log = logging.getLogger(__name__)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a statement: what stays done, and how to go on, in one sentence each."""
 
 
 class Session:
@@ -93,9 +83,14 @@ class Session:
         from thanosql.engine.dispatcher import Result
         from thanosql.engine.language.parser import parse_with_texts
 
-        statements = parse_with_texts(sql)
         result = Result(status="")
         with self._turn, self._cancellable():
+            database = self.__dict__.get("database")
+            if database is not None and database.connection.escapes_backslashes:
+                from thanosql.engine.language.backslashes import with_escapes_marked
+
+                sql = with_escapes_marked(sql)
+            statements = parse_with_texts(sql)
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
                     result = self._run_one(statement, text, sql, params or {}, fetch, at_once, progress)
@@ -104,7 +99,7 @@ class Session:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
                     raise
                 except KeyboardInterrupt as stop:
-                    raise Interrupted(f"{_left(number, len(statements))} {stop}".strip()) from stop
+                    raise Interrupted(f"{left_by_interrupt(number, len(statements))} {stop}".strip()) from stop
                 if each is not None:
                     each(result)
         return result
@@ -158,7 +153,7 @@ class Session:
                 if getattr(error, "sqlstate", QUERY_CANCELED) != QUERY_CANCELED:
                     raise  # it had failed before
                 _log(statement, begun, "stopped")
-                raise _stopped(cancellation, None) from error
+                raise stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)
             _log(statement, begun, type(error).__name__)
@@ -166,7 +161,7 @@ class Session:
         except KeyboardInterrupt as stop:
             _log(statement, begun, "stopped")
             if cancellation.requested:
-                raise _stopped(cancellation, str(stop)) from stop
+                raise stopped(cancellation, str(stop)) from stop
             raise
         except Exception as error:
             raised = as_error(error)
@@ -269,20 +264,6 @@ def _log(statement: Statement, begun: float, outcome: str) -> None:
     kind, seconds = type(statement).__name__, round(time.monotonic() - begun, 3)
     about = {"statement_kind": kind, "seconds": seconds, "outcome": outcome}
     log.info("%s: %s after %.3f s", kind, outcome, seconds, extra=about)
-
-
-def _left(number: int, total: int) -> str:
-    """What an interrupt of this statement leaves behind."""
-    if total == 1:
-        return "Tables and models are as they were."
-    before = "" if number == 1 else " The one before it stays done." if number == 2 else " Those before it stay done."
-    return f"It was statement {number} of {total}, which left tables and models as they were.{before}"
-
-
-def _stopped(cancellation: Cancellation, said: str | None) -> ThanoSQLError:
-    """What is raised where a statement was asked to stop; `said` is what it had to say of that, how to go on for one."""
-    kind = ThanoSQLConnectionError if cancellation.reason == CLOSED else ThanoSQLCancelledError
-    return kind(cancellation.reason, hint=said if said != cancellation.reason else None)
 
 
 _living: weakref.WeakSet[Session] = weakref.WeakSet()

@@ -15,7 +15,7 @@ from thanosql.engine.files.column_types import find_types
 from thanosql.engine.files.delimited import Delimited, FileStream, copy_options
 from thanosql.engine.files.tabular import Records, RowStream
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.naming import quoted
+from thanosql.engine.postgres.naming import quoted, type_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def append(database: Database, source: Source, table: str, progress: Reporter) -
     with connection.transaction():
         there = dict(
             connection.values(
-                "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+                f"SELECT attname::text, {type_of('atttypid', 'atttypmod')} FROM pg_attribute"
                 " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
                 table,
             )

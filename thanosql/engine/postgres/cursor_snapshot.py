@@ -14,7 +14,7 @@ from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.connection import Answer, Connection
 from thanosql.engine.postgres.copying import batched
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.naming import Column, fresh, quoted
+from thanosql.engine.postgres.naming import Column, fresh, quoted, type_of
 from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained, refuse_doubled_names
 from thanosql.engine.postgres.snapshot import Snapshot
 from thanosql.errors import ThanoSQLDatabaseError
@@ -52,7 +52,7 @@ class CursorSnapshot(Snapshot):
             refuse_doubled_names([name for name, _ in self._fields[1:]])
         oids = [oid for _, oid in self._fields[1:]]
         named = dict(
-            connection.values("SELECT o, format_type(o::oid, NULL) FROM unnest(%s::bigint[]) o", sorted(set(oids)))
+            connection.values(f"SELECT o, {type_of('o::oid', 'NULL')} FROM unnest(%s::bigint[]) o", sorted(set(oids)))
         )
         self.columns = tuple(Column(name, named[oid]) for name, oid in self._fields[1:])
         ((timeout,),) = connection.values("SELECT current_setting('idle_session_timeout', true)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.connection import Connection
+from thanosql.engine.postgres.naming import type_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def pieces(connection: Connection, table: str) -> tuple[Piece, ...]:
     return tuple(
         Piece(*row)
         for row in connection.values(
-            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),"
+            f"SELECT a.attname::text, {type_of('a.atttypid', 'a.atttypmod')},"
             " CASE WHEN a.attcollation <> y.typcollation THEN format('%%I.%%I', n.nspname, l.collname) END"
             " FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid"
             " LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace"

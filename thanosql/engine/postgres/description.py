@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.naming import Column, fresh
+from thanosql.engine.postgres.naming import Column, fresh, type_of
 from thanosql.engine.postgres.query_errors import PSEUDO_TYPE, explained, refuse_doubled_names
 from thanosql.errors import ThanoSQLDatabaseError
 
@@ -41,7 +41,7 @@ def describe(connection: Connection, query: SQL) -> tuple[Column, ...]:
 def _columns(connection: Connection, fields: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:
     oids = sorted({oid for _, oid in fields})
     found = connection.values(
-        "SELECT oid::bigint, format_type(oid, NULL), typtype = 'p' FROM pg_type WHERE oid = ANY(%s::bigint[]::oid[])",
+        f"SELECT oid::bigint, {type_of('oid', 'NULL')}, typtype = 'p' FROM pg_type WHERE oid = ANY(%s::bigint[]::oid[])",
         oids,
     )
     named = {oid: (name, is_pseudo) for oid, name, is_pseudo in found}

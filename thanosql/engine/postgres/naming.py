@@ -25,6 +25,15 @@ def quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
+def type_of(oid: str, modifier: str) -> str:
+    """SQL for a type's name as format_type writes it, whatever quote_all_identifiers says: `oid` and `modifier` are SQL.
+
+    PostgreSQL's own types (their numbers are below 16384) have names without quotes, but for "char" and its array.
+    """
+    name = f"format_type({oid}, {modifier})"
+    return f"CASE WHEN {oid} < 16384 AND {oid} NOT IN (18, 1002) THEN replace({name}, '\"', '') ELSE {name} END"
+
+
 def literal(text: str) -> str:
     """A string in SQL whatever standard_conforming_strings says.
 

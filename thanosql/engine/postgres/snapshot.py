@@ -18,7 +18,7 @@ from thanosql.engine.postgres import replacement
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long
+from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long, type_of
 from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained
 from thanosql.engine.postgres.target import Target, find, state_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
@@ -294,7 +294,7 @@ class Snapshot:
 def columns_of(connection: Connection, table: str) -> tuple[Column, ...]:
     """The columns of a table (its name quoted), in order."""
     found = connection.values(
-        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+        f"SELECT attname::text, {type_of('atttypid', 'atttypmod')} FROM pg_attribute"
         " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         table,
     )
