@@ -276,6 +276,7 @@ def _in_a_child() -> None:
     for session in list(_living):
         session._running = None
         session.__dict__.pop("loaded", None)
+        session._executors = {}
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,21 +8,26 @@ they were. A REPEATABLE READ transaction that began before sees them empty, as a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.definition import Definition, Piece, definition_of, pieces
 from thanosql.engine.postgres.naming import fresh
 from thanosql.engine.postgres.successor import Source, Successor
-from thanosql.engine.postgres.target import Target, altered_meanwhile, refuse_if_hindered, state_of
+from thanosql.engine.postgres.target import AlteredMeanwhile, Target, refuse_if_hindered, state_of, written_meanwhile
 from thanosql.errors import ThanoSQLDatabaseError
 
 __all__ = ["Piece", "Replacement", "Source", "inside_transaction", "pieces", "replace"]
 
 LOCK_NOT_AVAILABLE = "55P03"
 TABLE_EXISTS = "42P07"
-SERIALIZATION = "40001"
+DEADLOCK, INTERNAL = "40P01", "XX000"
+NO_TABLE, NO_SCHEMA = "42P01", "3F000"
+ATTEMPTS = 5
+# What PostgreSQL says where another session changed the same rows of the catalog, or waits for us as we for it.
+COLLIDED = ("tuple concurrently", "deadlock detected", "could not open relation", "cache lookup failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +39,58 @@ class Replacement:
 
 
 def replace(connection: Connection, *replacements: Replacement) -> list[int]:
-    """Do all of them or none; the rows of each. Raises ThanoSQLDatabaseError and leaves everything as it was."""
+    """Do all of them or none; the rows of each. Raises ThanoSQLDatabaseError and leaves everything as it was.
+
+    What another session did meanwhile to a table that the query did not read (replaced it, gave a right, made an index)
+    is taken over: then it is done once more.
+    """
     if connection.in_transaction:
         raise inside_transaction(", ".join(str(one.target) for one in replacements))
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _replace(connection, replacements)
+        except _Changed:
+            continue
+        except ThanoSQLDatabaseError as error:
+            if error.sqlstate not in (DEADLOCK, INTERNAL) or not any(said in error.message for said in COLLIDED):
+                raise
+    try:
+        return _replace(connection, replacements)
+    except _Changed as changed:
+        raise AlteredMeanwhile(changed.target) from None
+
+
+class _Changed(Exception):
+    """The target is not defined as it was when the new table was made after it."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(str(target))
+        self.target = target
+
+
+def _replace(connection: Connection, replacements: Sequence[Replacement]) -> list[int]:
     with connection.transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"):
         connection.execute(f"SET LOCAL lock_timeout = '{round(connection.lock_timeout * 1000)}ms'")
         counts = []
         ready: list[tuple[Target, Definition, Successor]] = []
+        # In one order everywhere, so that two statements never wait for each other.
+        found = {
+            target: _reserved(connection, target)
+            for target in sorted((one.target for one in replacements if one.target.oid is not None), key=_by_name)
+        }
         for one in replacements:
-            with _explained(connection, one.target):
-                if one.target.oid is None:
-                    counts.append(Successor(connection, one.target.schema, one.target.name, one.source).fill())
+            target = found.get(one.target, one.target)
+            with _explained(connection, target):
+                if target.oid is None:
+                    counts.append(Successor(connection, target.schema, target.name, one.source).fill())
                     continue
-                refuse_if_hindered(connection, one.target)
-                old = definition_of(connection, one.target.oid)
-                new = Successor(connection, one.target.schema, fresh("staging"), one.source, old)
+                refuse_if_hindered(connection, target)
+                old = definition_of(connection, target.oid)
+                new = Successor(connection, target.schema, fresh("staging"), one.source, old)
                 counts.append(new.fill())
                 new.constrain()
-                ready.append((one.target, old, new))
-        # In one order everywhere, so that two statements never wait for each other.
-        ready.sort(key=lambda one: one[0].quoted)
+                ready.append((target, old, new))
+        ready.sort(key=lambda one: _by_name(one[0]))
         for target, old, _ in ready:
             with _explained(connection, target):
                 connection.execute(f"LOCK TABLE {target.quoted} IN ACCESS EXCLUSIVE MODE")
@@ -62,6 +99,26 @@ def replace(connection: Connection, *replacements: Replacement) -> list[int]:
             with _explained(connection, target):
                 new.take_place_of(target)
         return counts
+
+
+def _by_name(target: Target) -> str:
+    return target.quoted
+
+
+def _reserved(connection: Connection, target: Target) -> Target:
+    """The table that stands there now, kept from every other change of its definition until the transaction is over.
+
+    Others may read it and write to it meanwhile; who replaces it too waits for the lock.
+    """
+    with _explained(connection, target):
+        try:
+            connection.execute(f"LOCK TABLE {target.quoted} IN SHARE UPDATE EXCLUSIVE MODE")
+        except ThanoSQLDatabaseError as error:
+            if error.sqlstate in (NO_TABLE, NO_SCHEMA):
+                raise AlteredMeanwhile(target) from error
+            raise
+    ((oid,),) = connection.values("SELECT to_regclass(%s)::oid::bigint", target.quoted)
+    return dataclasses.replace(target, oid=oid)
 
 
 def inside_transaction(table: str) -> ThanoSQLDatabaseError:
@@ -74,19 +131,13 @@ def inside_transaction(table: str) -> ThanoSQLDatabaseError:
 
 
 def _refuse_if_changed(connection: Connection, target: Target, old: Definition) -> None:
-    """Under the lock: is it still the same table, defined as it was, and (if the query read it) with the rows it
-    had?"""
-    ((oid,),) = connection.values("SELECT to_regclass(%s)::oid::bigint", target.quoted)
-    if oid != target.oid or definition_of(connection, oid) != old:
-        raise altered_meanwhile(target)
+    """Under the lock: is it defined as it was, and has it (if the query read it) the rows it had?"""
+    assert target.oid is not None
+    if definition_of(connection, target.oid) != old:
+        raise _Changed(target)
     refuse_if_hindered(connection, target)
     if target.state is not None and state_of(connection, target) != target.state:
-        raise ThanoSQLDatabaseError(
-            f"Another session wrote to the table {target} after the query had read it: it is not replaced, no row "
-            f"is lost.",
-            sqlstate=SERIALIZATION,
-            hint="Run the statement again.",
-        )
+        raise written_meanwhile(target)
 
 
 @contextlib.contextmanager

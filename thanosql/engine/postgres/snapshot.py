@@ -20,7 +20,7 @@ from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long, type_of
 from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained
-from thanosql.engine.postgres.target import Target, find, state_of
+from thanosql.engine.postgres.target import AlteredMeanwhile, Target, find, state_of, written_meanwhile
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
 
 if TYPE_CHECKING:
@@ -194,7 +194,32 @@ class Snapshot:
             raise replacement.inside_transaction(table)
         if table in self._targets:
             return self._targets[table]
-        with self._connection.turn, self._connection.same_moment():
+        with self._connection.turn:
+            at_the_moment = self._connection.is_at_the_moment_of(self)
+            try:
+                target = self._look_at(table)
+                self._connection.settle()
+            except AlteredMeanwhile:
+                # Made since. What the query read it keeps from being dropped until its moment ends.
+                self._connection.settle()
+                target, at_the_moment = find(self._connection, table), False
+            if not at_the_moment and target.oid not in self._read:
+                self._refuse_if_gone(target)
+        self._targets[table] = target
+        return target
+
+    def _refuse_if_gone(self, target: Target) -> None:
+        """Raise ThanoSQLDatabaseError if a table that the query read is no more: the target may stand in its place."""
+        ((gone,),) = self._connection.values(
+            "SELECT count(*) FROM unnest(%s::bigint[]) o WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = o)",
+            sorted(self._read | self._read_before),
+        )
+        if gone:
+            raise written_meanwhile(target)
+
+    def _look_at(self, table: str) -> Target:
+        """The target as it was at the query's moment, its rows as well if the query read them."""
+        with self._connection.same_moment():
             target = find(self._connection, table)
             if target.oid in self._read_before:
                 # What it was when the nested statement read it is not known any more.
@@ -209,8 +234,6 @@ class Snapshot:
                         f"The table {target} was looked at after the query's moment had passed."
                     )
                 target = target.remembering(state_of(self._connection, target))
-        self._connection.settle()
-        self._targets[table] = target
         return target
 
     def replacing(self, target: Target) -> replacement.Replacement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ KINDS = {
     "c": "a composite type",
     "t": "a TOAST table",
 }
+ATTEMPTS = 5  # to look at a table that others replace
 SYSTEM = {"pg_catalog", "information_schema", "pg_toast"}
 
 
@@ -47,17 +49,22 @@ def find(connection: Connection, table: str) -> Target:
     """The table of this name, or the place for it. Raises ThanoSQLOptionError or ThanoSQLDatabaseError as said
     there."""
     parts = _parts(connection, table)
-    ((oid,),) = connection.values("SELECT to_regclass(%s)::oid::bigint", ".".join(quoted(part) for part in parts))
-    if oid is None:
-        return _place(connection, table, parts)
-    ((schema, name),) = connection.values(
-        "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.oid = %s",
-        oid,
-    )
-    target = Target(schema, name, oid)
-    refuse_if_hindered(connection, target)
-    return target
+    for _ in range(ATTEMPTS):
+        # In one statement: another session may replace the table between two.
+        ((there, schema, name, oid),) = connection.values(
+            "SELECT t.oid IS NOT NULL, n.nspname::text, c.relname::text, c.oid::bigint"
+            " FROM (SELECT to_regclass(%s)::oid) t(oid)"
+            " LEFT JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace",
+            ".".join(quoted(part) for part in parts),
+        )
+        if not there:
+            return _place(connection, table, parts)
+        if oid is not None:
+            target = Target(schema, name, oid)
+            with contextlib.suppress(AlteredMeanwhile):  # replaced between the two statements
+                refuse_if_hindered(connection, target)
+                return target
+    raise AlteredMeanwhile(".".join(parts))
 
 
 def refuse_if_hindered(connection: Connection, target: Target) -> None:
@@ -72,10 +79,21 @@ def refuse_if_hindered(connection: Connection, target: Target) -> None:
         )
 
 
-def altered_meanwhile(target: Target) -> ThanoSQLDatabaseError:
-    """The refusal to replace a table that is no longer the one that was looked at."""
+class AlteredMeanwhile(ThanoSQLDatabaseError):
+    """The refusal to replace a table that is no longer the one that was looked at, or newer than the transaction."""
+
+    def __init__(self, target: Target | str) -> None:
+        super().__init__(
+            f"The table {target} was altered by another session meanwhile, and is left as it is now.",
+            sqlstate="40001",
+            hint="Run the statement again.",
+        )
+
+
+def written_meanwhile(target: Target) -> ThanoSQLDatabaseError:
+    """The refusal to replace a table whose rows the query has not all read."""
     return ThanoSQLDatabaseError(
-        f"The table {target} was altered by another session meanwhile, and is left as it is now.",
+        f"Another session wrote to the table {target} after the query had read it: it is not replaced, no row is lost.",
         sqlstate="40001",
         hint="Run the statement again.",
     )
@@ -153,7 +171,7 @@ def _obstacles(connection: Connection, target: Target) -> list[str]:
         target.oid,
     )
     if not found_now:
-        raise altered_meanwhile(target)
+        raise AlteredMeanwhile(target)
     ((kind, owner, ours, partition, typed, secured, may_create, temporary),) = found_now
     if target.schema in SYSTEM:
         return ["it is PostgreSQL's own"]
