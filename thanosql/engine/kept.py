@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from thanosql import private
 from thanosql.engine.recipes import digest, packed, unpacked
 from thanosql.errors import ThanoSQLError
 from thanosql.models.audio import AudioError
@@ -87,7 +90,7 @@ class Keeper(Generic[T]):
         self._mark_again = lru_cache(MARKS_REMEMBERED)(self._new_mark)
         self._connection: sqlite3.Connection | None = None
         with self._enduring():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.home(path.parent)
             self._connection = _connected(path)
             ((self.before,),) = self._connection.execute(
                 "SELECT count(*) FROM predictions WHERE statement = (SELECT id FROM statements WHERE fingerprint = ?)",
@@ -205,7 +208,7 @@ def kept(home: Path) -> list[Kept]:
     """What is kept under a home, the statements in the order in which they were begun. Raises ThanoSQLError."""
     if not (home / FILE).is_file():
         return []
-    with _explained(home / FILE), closing(_connected(home / FILE)) as connection:
+    with _explained(home / FILE), closing(_opened_to_read(home / FILE)) as connection:
         rows = connection.execute(
             "SELECT model, version, count(p.key), coalesce(sum(seconds), 0.0), begun, saved, s.statement"
             " FROM statements s LEFT JOIN predictions p ON p.statement = s.id GROUP BY s.id ORDER BY s.id"
@@ -234,8 +237,20 @@ def drop(home: Path, model: str | None = None) -> int:
         return 0
 
 
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    try:
+        return _connected(path)
+    except (sqlite3.OperationalError, OSError):
+        if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+            raise
+    # Where nothing can be written, SQLite cannot keep readers and writers apart, and need not.
+    quoted = urllib.parse.quote(str(path))
+    return sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
+
+
 def _connected(path: Path) -> sqlite3.Connection:
     # A statement may be taken up by another thread than began it; never by two at once.
+    private.file(path)  # the files that SQLite puts beside it take its rights
     connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from thanosql import private
 from thanosql.engine.planner import Environment, Progress
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import option
@@ -101,7 +102,7 @@ def access_of(options: AudioOptions, environment: Environment, *, read_again: bo
     if options.allow_remote and read_again:
         from thanosql.models.audio.download_cache import DownloadCache
 
-        environment.settings.home.mkdir(parents=True, exist_ok=True)
+        private.home(environment.settings.home)
         downloads = environment.resources.enter_context(DownloadCache(environment.settings.home)).downloads
     return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, downloads=downloads)
 

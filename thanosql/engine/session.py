@@ -211,7 +211,9 @@ class Session:
     def store(self) -> Store:
         from thanosql.models.store import Store
 
-        return Store(self.settings.store_folder)
+        store = Store(self.settings.store_folder)
+        store.sweep()
+        return store
 
     @cached_property
     def loaded(self) -> ModelCache:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from thanosql import private
 from thanosql.errors import ThanoSQLDataError, did_you_mean
+from thanosql.models.filelock import lock
 
 ASSETS = Path(__file__).parent / "assets"
 WORKSPACE_FOLDER = "thanosql-dataset"
@@ -46,10 +52,33 @@ def get(name: str, workspace: Path, *, overwrite: bool = False) -> Path:
         raise ThanoSQLDataError(
             f"The data set '{name}' is in the workspace already: {target}", hint="OPTIONS (overwrite=True) renews it."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as staging:
-        shutil.copytree(DATASETS[name].folder, Path(staging) / "new")
-        if target.exists():
-            target.rename(Path(staging) / "old")
-        (Path(staging) / "new").rename(target)
+    private.folder(workspace)
+    private.folder(target.parent)
+    held = lock(private.folder(workspace / ".locks") / f"{name}.lock")
+    if held is None:
+        raise ThanoSQLDataError(f"The data set '{name}' is just being put into the workspace by another process.")
+    with held:
+        for left in target.parent.glob(f".{name}-*"):  # what a kill left
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as staging:
+            new = Path(staging) / "new"
+            shutil.copytree(DATASETS[name].folder, new)
+            private.tree(new)
+            if not target.exists():
+                new.rename(target)
+            elif not _swapped(new, target):
+                target.rename(Path(staging) / "old")
+                new.rename(target)
     return target
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step, so that a kill finds either in its place; whether this system can."""
+    names = os.fsencode(one), os.fsencode(other)
+    library = ctypes.CDLL(None, use_errno=True)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE and RENAME_SWAP
+    with contextlib.suppress(AttributeError):  # an old C library, or another system
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, exchange) == 0)
+        return bool(library.renameat2(here, names[0], here, names[1], exchange) == 0)
+    return False

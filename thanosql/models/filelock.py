@@ -25,7 +25,7 @@ def lock(path: Path) -> AbstractContextManager[Lock] | None:
 
     Raises OSError when the file cannot be made.
     """
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from thanosql import private
 from thanosql.errors import ThanoSQLInternalError, ThanoSQLModelError, did_you_mean
 from thanosql.models.filelock import lock
 
@@ -125,7 +126,7 @@ class Store:
         with self._held(name):
             self.check_new_name(name, overwrite=overwrite)
             try:
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                private.folder(private.folder(self.folder) / name)
                 self._sweep(name)
                 draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=self.folder / name)))
             except OSError as error:
@@ -136,6 +137,17 @@ class Store:
                 if not draft.committed:
                     shutil.rmtree(draft.folder, ignore_errors=True)
                     with suppress(OSError):  # not empty: the model has versions
+                        (self.folder / name).rmdir()
+
+    def sweep(self) -> None:
+        """Remove the drafts that killed statements left, of every name that nobody is writing; raises nothing."""
+        with suppress(OSError, ThanoSQLModelError):
+            left = {draft.parent.name for draft in self.folder.glob(f"*/{DRAFT}*")}
+            for name in left.intersection(self._entries()):
+                with suppress(OSError, ThanoSQLModelError), self._held(name):
+                    for draft in (self.folder / name).glob(f"{DRAFT}*"):
+                        shutil.rmtree(draft, ignore_errors=True)
+                    if not self.exists(name) and not self._numbers(name):
                         (self.folder / name).rmdir()
 
     def training_state(self, name: str) -> Path:
@@ -169,7 +181,7 @@ class Store:
             try:
                 card = json.loads(path.read_text(encoding="utf-8"))
                 card["evaluations"] = [*card.get("evaluations", []), dict(record)]
-                new = path.with_suffix(".new")
+                new = private.file(path.with_suffix(".new"))
                 new.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
                 _sync(new)
                 os.replace(new, path)
@@ -197,7 +209,7 @@ class Store:
         try:
             text = json.dumps(card, ensure_ascii=False, indent=2)
             (draft.folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
-            draft.folder.chmod(0o755)  # mkdtemp's folder is its owner's alone; the store is shared like any folder
+            private.tree(draft.folder)
             for path in (*draft.folder.rglob("*"), draft.folder):
                 _sync(path)
             folder = draft.folder.rename(home / str(version))
@@ -209,7 +221,7 @@ class Store:
 
     def _point_to(self, name: str, version: int, *, newest: int) -> None:
         home = self.folder / name
-        pointer = home / (CURRENT + ".new")
+        pointer = private.file(home / (CURRENT + ".new"))
         pointer.write_text(str(version) if version == newest else f"{version} {newest}", encoding="ascii")
         _sync(pointer)
         _sync(home)
@@ -257,7 +269,7 @@ class Store:
     def _held(self, name: str) -> Iterator[None]:
         locks = self.folder / ".locks"
         try:
-            locks.mkdir(parents=True, exist_ok=True)
+            private.folder(private.folder(self.folder) / locks.name)
             held = lock(locks / f"{name.lower()}.lock")
         except OSError as error:
             raise _cannot_write(name, error) from error

@@ -15,6 +15,7 @@ from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import PygmentsLexer
 
+from thanosql import private
 from thanosql.notebook.arguments import asked_for
 from thanosql.notebook.completion import complete
 from thanosql.notebook.explanations import explain
@@ -111,8 +112,8 @@ def _history(home: Path) -> FileHistory | InMemoryHistory:
     """Under the home, for this user alone; kept in memory where that cannot be."""
     path = home / "history"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        private.home(home)
+        private.file(path)
     except OSError as error:
         print(f"The history is not kept: {error}", file=sys.stderr)
         return InMemoryHistory()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql import private
 from thanosql.errors import ThanoSQLModelError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SavedState:
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         draft = self.folder / (FILE + ".draft")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private.folder(private.folder(self.folder.parent) / self.folder.name)
             for left in self.folder.glob(".tmp*"):  # safetensors' own draft, of a save that was killed
                 left.unlink()
             save_file(content, draft, metadata=header)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from thanosql import private
 from thanosql.engine.postgres.embedded import accounts, locks, programs, sockets
 from thanosql.engine.postgres.embedded.accounts import Account
 from thanosql.errors import ThanoSQLConnectionError
@@ -62,8 +63,7 @@ class Server:
     def make_private_folder(self) -> None:
         """The folder of the locks and the log, for this user alone; the home above it where there is none."""
         try:
-            # As root the server's own user must pass through the home: others may enter it, and not look into it.
-            self.folder.parent.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            private.home(self.folder.parent)
             self.private.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             if isinstance(error, PermissionError) and self.folder.parent.is_dir():
@@ -158,7 +158,10 @@ class Server:
             # Its number may be another process's by now, or a zombie's. The rest stays: by it PostgreSQL finds out
             # whether queries of the dead server still write to this folder.
             _, *lines = path.read_text(errors="replace").splitlines() or [""]
-            path.write_text("\n".join([str(NOBODY), *lines[:6]]) + "\n")
+            # As root the folder is another user's: a link in it is not followed.
+            number = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+            with open(number, "w", encoding="utf-8") as file:
+                file.write("\n".join([str(NOBODY), *lines[:6]]) + "\n")
         for folder in {self.folder, *([noted.sockets] if noted else [])}:
             for end in ("", ".lock"):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
