@@ -12,7 +12,7 @@ import pytest
 from tests.engine.databases import Peer, said
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot
 from thanosql.engine.postgres.database import Column, Database
-from thanosql.engine.postgres.refusals import with_what_is_saved
+from thanosql.engine.postgres.error_translation import with_what_is_saved
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 NUMBERS = said("SELECT i FROM generate_series(1, 3) i")

@@ -17,8 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.error_translation import LOST_STATES, lost, translated
 from thanosql.engine.postgres.opening import open_session
-from thanosql.engine.postgres.refusals import LOST_STATES, lost, translated
 from thanosql.engine.postgres.rendering import Place
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thanosql.engine.postgres.refusals import unreachable
+from thanosql.engine.postgres.error_translation import unreachable
 from thanosql.errors import ThanoSQLConnectionError
 
 OLDEST = 130_000  # PostgreSQL 13
