@@ -558,7 +558,7 @@ def test_when_one_of_two_tables_cannot_be_replaced_neither_is(
 def die_in_the_second(url: str, phase: str) -> None:
     """Replace two tables in a process that is killed as the second of them reaches the phase."""
     from thanosql.engine.postgres import replacement
-    from thanosql.engine.postgres.successor import Successor
+    from thanosql.engine.postgres.table_rebuild import TableRebuild
 
     def second(work: Callable[..., object]) -> Callable[..., object]:
         times = []
@@ -572,15 +572,15 @@ def die_in_the_second(url: str, phase: str) -> None:
         return dying
 
     if phase == "filled":
-        Successor.fill = second(Successor.fill)  # type: ignore[method-assign, assignment]
+        TableRebuild.fill = second(TableRebuild.fill)  # type: ignore[method-assign, assignment]
     elif phase == "staged":
-        Successor.constrain = second(Successor.constrain)  # type: ignore[method-assign, assignment]
+        TableRebuild.constrain = second(TableRebuild.constrain)  # type: ignore[method-assign, assignment]
     elif phase == "locked":
         replacement._refuse_if_changed = second(replacement._refuse_if_changed)  # type: ignore[assignment]
     elif phase == "dropped":
-        Successor.take_place_of = second(Successor.take_place_of)  # type: ignore[method-assign, assignment]
+        TableRebuild.take_place_of = second(TableRebuild.take_place_of)  # type: ignore[method-assign, assignment]
     elif phase == "renamed":
-        Successor._rename = second(Successor._rename)  # type: ignore[method-assign, assignment]
+        TableRebuild._rename = second(TableRebuild._rename)  # type: ignore[method-assign, assignment]
     predict_both(Database(url))
 
 
@@ -621,16 +621,16 @@ def die_in(url: str, phase: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     from thanosql.engine.postgres import replacement
-    from thanosql.engine.postgres.successor import Successor
+    from thanosql.engine.postgres.table_rebuild import TableRebuild
 
     if phase == "write":
         Snapshot.write = die  # type: ignore[method-assign]
     elif phase == "staged":
-        Successor.constrain = die  # type: ignore[method-assign]
+        TableRebuild.constrain = die  # type: ignore[method-assign]
     elif phase == "locked":
         replacement._refuse_if_changed = die
     elif phase == "dropped":
-        Successor._rename = die  # type: ignore[method-assign]
+        TableRebuild._rename = die  # type: ignore[method-assign]
     predict(Database(url), "SELECT * FROM s.calls", "s.calls", die if phase == "snapshot" else lambda: None)
 
 

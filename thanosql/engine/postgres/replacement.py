@@ -1,6 +1,6 @@
 """Targets and rows of the server in; the targets replaced by tables of them, all in one transaction, out.
 
-Each new table is made and filled beside the old one (`successor`); then, under locks, the old ones go and the new ones
+Each new table is made and filled beside the old one (`table_rebuild`); then, under locks, the old ones go and the new ones
 take their names. Other sessions see the old tables or the new ones, and after a kill at any moment the old ones are as
 they were. A REPEATABLE READ transaction that began before sees them empty, as after TRUNCATE.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.definition import Definition, Piece, definition_of, pieces
 from thanosql.engine.postgres.naming import fresh
-from thanosql.engine.postgres.successor import Source, Successor
+from thanosql.engine.postgres.table_rebuild import Source, TableRebuild
 from thanosql.engine.postgres.target import AlteredMeanwhile, Target, refuse_if_hindered, state_of, written_meanwhile
 from thanosql.errors import ThanoSQLDatabaseError
 
@@ -72,7 +72,7 @@ def _replace(connection: Connection, replacements: Sequence[Replacement]) -> lis
     with connection.transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"):
         connection.execute(f"SET LOCAL lock_timeout = '{round(connection.lock_timeout * 1000)}ms'")
         counts = []
-        ready: list[tuple[Target, Definition, Successor]] = []
+        ready: list[tuple[Target, Definition, TableRebuild]] = []
         # In one order everywhere, so that two statements never wait for each other.
         found = {
             target: _reserved(connection, target)
@@ -82,11 +82,11 @@ def _replace(connection: Connection, replacements: Sequence[Replacement]) -> lis
             target = found.get(one.target, one.target)
             with _explained(connection, target):
                 if target.oid is None:
-                    counts.append(Successor(connection, target.schema, target.name, one.source).fill())
+                    counts.append(TableRebuild(connection, target.schema, target.name, one.source).fill())
                     continue
                 refuse_if_hindered(connection, target)
                 old = definition_of(connection, target.oid)
-                new = Successor(connection, target.schema, fresh("staging"), one.source, old)
+                new = TableRebuild(connection, target.schema, fresh("staging"), one.source, old)
                 counts.append(new.fill())
                 new.constrain()
                 ready.append((target, old, new))

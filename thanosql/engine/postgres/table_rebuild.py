@@ -27,7 +27,7 @@ class Source:
     expressions: Mapping[str, str]
 
 
-class Successor:
+class TableRebuild:
     """The table that is being made. `_kept` are the columns that the old table has under the same name and type."""
 
     def __init__(
