@@ -104,7 +104,7 @@ MANY = "SELECT 'row ' || x AS x FROM generate_series(1, 20000) x"
 
 
 def test_of_many_rows_the_first_are_shown_and_the_others_come_when_the_value_is_used(shell: Any) -> None:
-    from thanosql.engine.postgres.held import held_by
+    from thanosql.engine.postgres.server_cursor import server_cursor_of
 
     result, shown = run(shell, f"%%thanosql\n{MANY}")
     assert "row 10" in shown
@@ -112,30 +112,30 @@ def test_of_many_rows_the_first_are_shown_and_the_others_come_when_the_value_is_
     assert "20,000 rows, the first 10 shown" in shown
     bundle, _ = shell.display_formatter.format(result.result)
     assert "20,000 rows, the first 10 shown" in bundle["text/html"]
-    assert held_by(result.result) is not None
+    assert server_cursor_of(result.result) is not None
     assert shell.user_ns["_"] is result.result
     run(shell, "again = _")
-    assert held_by(shell.user_ns["again"]) is not None
+    assert server_cursor_of(shell.user_ns["again"]) is not None
     assert isinstance(result.result, pd.DataFrame)
     assert result.result.x.iloc[-1] == "row 20000"
-    assert held_by(result.result) is None
+    assert server_cursor_of(result.result) is None
     bundle, _ = shell.display_formatter.format(result.result)
     assert "20,000 rows, the first 10 shown" in bundle["text/html"]
 
 
 def test_rows_kept_in_a_variable_are_there_at_once(shell: Any) -> None:
-    from thanosql.engine.postgres.held import held_by
+    from thanosql.engine.postgres.server_cursor import server_cursor_of
 
     run(shell, f"%%thanosql kept <<\n{MANY}")
-    assert held_by(shell.user_ns["kept"]) is None
+    assert server_cursor_of(shell.user_ns["kept"]) is None
     assert len(shell.user_ns["kept"]) == 20_000
     run(shell, "%config ThanoSQL.at_once = 30000")
     result, _ = run(shell, f"%thanosql {MANY}")
-    assert held_by(result.result) is None
+    assert server_cursor_of(result.result) is None
 
 
 def test_a_predict_shows_its_first_rows_with_players_and_its_count(shell: Any) -> None:
-    from thanosql.engine.postgres.held import held_by
+    from thanosql.engine.postgres.server_cursor import server_cursor_of
 
     run(shell, "%thanosql GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
     run(shell, "%config ThanoSQL.at_once = 20")
@@ -147,7 +147,7 @@ def test_a_predict_shows_its_first_rows_with_players_and_its_count(shell: Any) -
         assert "50 rows, the first 3 shown" in shown
         bundle, _ = shell.display_formatter.format(result.result)
         assert bundle["text/html"].count("<audio") == 3
-        assert held_by(result.result) is not None
+        assert server_cursor_of(result.result) is not None
         run(shell, "%thanosql DROP TABLE IF EXISTS many_heard")
         assert result.result.predict_result.notna().sum() == 50
 

@@ -84,9 +84,9 @@ class Views:
 
 
 def _shape(frame: Any) -> tuple[list[Any], int]:
-    from thanosql.engine.postgres.held import held_by
+    from thanosql.engine.postgres.server_cursor import server_cursor_of
 
-    held = held_by(frame)
+    held = server_cursor_of(frame)
     return (list(frame.columns), len(frame)) if held is None else (held.names, held.count)
 
 

@@ -80,9 +80,9 @@ def frame_of(result: Result) -> Any:
 
 def first_rows(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
     """What of a frame is shown: of one whose rows are still in the database, the first (all of them for 0)."""
-    from thanosql.engine.postgres.held import held_by
+    from thanosql.engine.postgres.server_cursor import server_cursor_of
 
-    held = held_by(frame)
+    held = server_cursor_of(frame)
     if held is None or not limit:
         return frame
     head = held.head(limit)

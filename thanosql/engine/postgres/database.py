@@ -12,10 +12,10 @@ from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_temporary_tables
 from thanosql.engine.postgres.description import describe
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.held import close_unwanted, hold_if_many
 from thanosql.engine.postgres.naming import Column, fresh, quoted
 from thanosql.engine.postgres.query_errors import means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
+from thanosql.engine.postgres.server_cursor import close_unwanted, hold_if_many
 from thanosql.engine.postgres.snapshot import CreationRefused, Snapshot
 from thanosql.engine.postgres.target import Target, find
 from thanosql.engine.postgres.turn import Turn
@@ -54,14 +54,14 @@ class Database:
 
         Raises ThanoSQLDatabaseError in PostgreSQL's words with the place in the source, ThanoSQLConnectionError when
         the server cannot be reached or was lost. Where PostgreSQL expects more rows of a query than `at_once`, they
-        stay with the server until the frame is used (`held_frame`).
+        stay with the server until the frame is used (`lazy_dataframe`).
         """
         with self._connection.turn:
             close_unwanted(self._connection)
             if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
-                from thanosql.engine.postgres.held_frame import HeldFrame
+                from thanosql.engine.postgres.lazy_dataframe import LazyDataFrame
 
-                return held.frame() if held.count <= at_once else HeldFrame(held)
+                return held.frame() if held.count <= at_once else LazyDataFrame(held)
             answer = self._connection.execute(sql, casts=casts())
             return answer.status if answer.fields is None else as_frame(self._connection, answer)
 

@@ -164,15 +164,15 @@ class Snapshot:
     def frame(self, at_once: int | None = None) -> pd.DataFrame:
         """The query's columns with the written ones (a name that the query has is replaced in its place), in order.
 
-        More rows than `at_once` stay with the server until the frame is used (`held_frame`).
+        More rows than `at_once` stay with the server until the frame is used (`lazy_dataframe`).
         """
         self._index(*self._tables)
         query = f"SELECT {self._picked()} {self._joined()}"
         if at_once is not None and self.rows > at_once and not self._connection.in_transaction:
-            from thanosql.engine.postgres.held import hold
-            from thanosql.engine.postgres.held_frame import HeldFrame
+            from thanosql.engine.postgres.lazy_dataframe import LazyDataFrame
+            from thanosql.engine.postgres.server_cursor import hold
 
-            return HeldFrame(hold(self._connection, query))
+            return LazyDataFrame(hold(self._connection, query))
         return as_frame(self._connection, self._connection.execute(query, casts=casts()))
 
     def into_temporary(self) -> str:

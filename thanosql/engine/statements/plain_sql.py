@@ -11,7 +11,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.language.terminals import lexeme
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan, plan_sql, render, render_empty
-from thanosql.engine.postgres.held import held_by
+from thanosql.engine.postgres.server_cursor import server_cursor_of
 from thanosql.engine.statements.explain import explain_nested
 from thanosql.errors import ThanoSQLSyntaxError
 
@@ -46,7 +46,7 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
         return Result(status=answer)
     if plan.explains:
         return explain_nested(answer, plan.query, environment)
-    held = held_by(answer)
+    held = server_cursor_of(answer)
     return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer)
 
 

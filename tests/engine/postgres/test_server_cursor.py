@@ -12,7 +12,7 @@ import pytest
 from tests.engine.databases import Peer, said
 from thanosql.engine.dispatcher import Result
 from thanosql.engine.postgres.database import Column, Database
-from thanosql.engine.postgres.held import Held, held_by
+from thanosql.engine.postgres.server_cursor import ServerCursor, server_cursor_of
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
@@ -25,8 +25,8 @@ def frame(database: Database, sql: str, at_once: int = 1000) -> pd.DataFrame:
     return found
 
 
-def held(value: pd.DataFrame) -> Held:
-    found = held_by(value)
+def held(value: pd.DataFrame) -> ServerCursor:
+    found = server_cursor_of(value)
     assert found is not None
     return found
 
@@ -41,10 +41,10 @@ def test_many_rows_stay_until_they_are_used_and_few_come_at_once(database: Datab
     assert held(many).names == ["i", "said", "n"]
     head = held(many).head(3)
     assert head.said.tolist() == ["row 1", "row 2", "row 3"]
-    assert held_by(many) is not None
+    assert server_cursor_of(many) is not None
     assert len(many) == 3000
-    assert held_by(many) is None
-    assert held_by(frame(database, MANY + " LIMIT 1000")) is None
+    assert server_cursor_of(many) is None
+    assert server_cursor_of(frame(database, MANY + " LIMIT 1000")) is None
 
 
 USES: list[Callable[[pd.DataFrame], object]] = [
@@ -133,7 +133,7 @@ def test_errors_are_those_of_the_query_as_written(database: Database) -> None:
 
 def test_inside_a_transaction_rows_come_at_once(database: Database) -> None:
     database.run(said("BEGIN"))
-    assert held_by(frame(database, MANY)) is None
+    assert server_cursor_of(frame(database, MANY)) is None
     database.run(said("ROLLBACK"))
 
 

@@ -26,7 +26,7 @@ NO_CURSOR = {"0A000", "42601", "42P11"}
 NO_SUCH_CURSOR = "34000"
 
 
-class Held:
+class ServerCursor:
     """Rows that a cursor keeps. `names` are their columns, `count` their number."""
 
     def __init__(self, connection: Connection, cursor: str) -> None:
@@ -59,15 +59,15 @@ class Held:
                 raise _gone("The rows of this result were let go by CLOSE ALL or DISCARD ALL.") from error
 
 
-def hold(connection: Connection, *query: str | SQL) -> Held:
+def hold(connection: Connection, *query: str | SQL) -> ServerCursor:
     """Run a query and leave its rows with the server. Raises ThanoSQLDatabaseError."""
     cursor = fresh("held")
     with connection.transaction():
         _declare(connection, cursor, *query)
-    return Held(connection, cursor)
+    return ServerCursor(connection, cursor)
 
 
-def hold_if_many(connection: Connection, query: SQL, at_once: int) -> Held | None:
+def hold_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCursor | None:
     """The rows of a user's query, if PostgreSQL expects more of them than `at_once`; None where it is to be run as
     written."""
     if first_word(query) not in QUERIES or connection.in_transaction:
@@ -88,7 +88,7 @@ def hold_if_many(connection: Connection, query: SQL, at_once: int) -> Held | Non
         if declared or error.sqlstate not in NO_CURSOR:
             raise
         return None
-    return Held(connection, cursor)
+    return ServerCursor(connection, cursor)
 
 
 def close_unwanted(connection: Connection) -> None:
@@ -100,10 +100,10 @@ def close_unwanted(connection: Connection) -> None:
             connection.attempt(f"CLOSE {cursor}")
 
 
-def held_by(value: Any) -> Held | None:
+def server_cursor_of(value: Any) -> ServerCursor | None:
     """What a DataFrame's rows are still held by; None once they are here, and for any other value."""
     held = getattr(value, "__dict__", {}).get("_held")
-    return held if isinstance(held, Held) else None
+    return held if isinstance(held, ServerCursor) else None
 
 
 def _declare(connection: Connection, cursor: str, *query: str | SQL) -> None:

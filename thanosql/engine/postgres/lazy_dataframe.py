@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from thanosql.engine.postgres.held import Held
+from thanosql.engine.postgres.server_cursor import ServerCursor
 
 
-class HeldFrame(pd.DataFrame):
+class LazyDataFrame(pd.DataFrame):
     """`pandas.DataFrame`, its rows still in the database."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: ServerCursor) -> None:
         super().__init__()
         self.__dict__["_held"] = held
 
