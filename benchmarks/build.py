@@ -40,10 +40,10 @@ from two_trainers import Measured, Rows, Turns, run_ours, run_trainer, told
 
 from thanosql.models import audio, metrics
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.bases import ASSETS, BASES
+from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
 from thanosql.models.families.wav2vec2 import checkpoint, recognizer
 from thanosql.models.options import TrainOptions, TranscribeOptions
-from thanosql.models.registry import ASSETS, BASES
 from thanosql.models.text import Normalizer
 
 BATCH = 4  # utterances in a step where speed is measured
@@ -242,7 +242,7 @@ def compare_errors(folder: Path, utterances: int | None, epochs: int, seeds: int
 
 def spoken_numbers(part: str) -> list[tuple[np.ndarray, str]]:
     folder = ASSETS / "spoken_numbers"
-    normalizer = Normalizer.for_vocabulary(checkpoint.read_vocabulary(Path(BASES["Wav2Vec2Tiny"].checkpoint)))
+    normalizer = Normalizer.for_vocabulary(read_vocabulary(Path(BASES["Wav2Vec2Tiny"].checkpoint)))
     with open(folder / f"spoken_numbers_{part}.csv", encoding="utf-8") as file:
         return [
             (audio.read(str(folder / part / Path(row["audio_path"]).name)), normalizer.normalize(row["text"]))
@@ -251,7 +251,7 @@ def spoken_numbers(part: str) -> list[tuple[np.ndarray, str]]:
 
 
 def wer(folder: Path, rows: Rows) -> float:
-    heard = recognizer.load(str(folder), None, TranscribeOptions()).transcribe(  # type: ignore[arg-type]
+    heard = recognizer.load(str(folder), TranscribeOptions()).transcribe(
         [waveform for waveform, _ in rows], TranscribeOptions()
     )
     return float(metrics.score([text for _, text in rows], [one.text for one in heard]).wer)

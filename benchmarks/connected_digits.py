@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from in_memory import InMemory
 
-from thanosql.config import Settings
 from thanosql.models.audio import read
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.bases import BASES
+from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.families import wav2vec2
 from thanosql.models.options import TrainOptions, TranscribeOptions
-from thanosql.models.registry import BASES
+from thanosql.models.registry import Model
 from thanosql.models.results import TrainingUtterance
+from thanosql.models.tasks import TrainTask
 from thanosql.models.text import Normalizer
 
 FSDD = Path(__file__).resolve().parents[2] / "shared" / "data" / "fsdd"
@@ -88,15 +91,14 @@ def train_on(data: Path, epochs: int, folder: Path) -> str:
         TrainingUtterance(int(key) + 1, key, one.text, len(one.waveform) / SAMPLING_RATE) for key, one in spoken.items()
     ]
     options = TrainOptions(max_epochs=epochs, **base.train_defaults)
-    report = wav2vec2.train(
-        base.checkpoint,
-        Settings(home=folder, audio_roots=()),
-        rows,
-        options,
-        folder,
-        lambda _: None,
-        read=lambda key: spoken[str(key)].waveform,
+    task = TrainTask(
+        model=Model(base.name, base.checkpoint, base.family, base.name),
+        options=options,
+        utterances=tuple(rows),
+        audio=InMemory(roots=(), waveform=lambda key: spoken[str(key)].waveform),
+        folder=folder,
     )
+    report = wav2vec2.train(task, lambda _: None, Cancellation())
     print(
         f"trained {epochs} epochs on {sum(len(row.text.split()) for row in rows):,} words, loss {report.loss:.3f}",
         flush=True,
@@ -116,9 +118,8 @@ def _noisy(waveform: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def hear(checkpoint: str, spoken: Sequence[Spoken]) -> tuple[list[Heard], Vocabulary, Normalizer]:
     """The log-probabilities of a model of the family wav2vec2 for each utterance; texts are normalized as the model's."""
-    settings = Settings(home=Path.home(), audio_roots=())
-    recognizer = wav2vec2.load(checkpoint, settings, TranscribeOptions(device="cpu"))
-    normalizer = wav2vec2.normalizer(checkpoint, settings)
+    recognizer = wav2vec2.load(checkpoint, TranscribeOptions(device="cpu"))
+    normalizer = wav2vec2.normalizer(checkpoint)
     found = recognizer.log_probabilities([one.waveform for one in spoken])
     heard = [
         Heard(logs.numpy(), normalizer.normalize(one.text), one.speaker, len(one.waveform) / SAMPLING_RATE)

@@ -38,9 +38,9 @@ from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
 from thanosql.models import audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.base import Facts
 from thanosql.models.datasets import DATASETS
 from thanosql.models.families import wav2vec2
-from thanosql.models.families.wav2vec2.model_facts import Facts
 from thanosql.models.families.wav2vec2.products import Product
 from thanosql.models.options import TranscribeOptions
 
@@ -189,7 +189,7 @@ def fastest(engine: sqlalchemy.Engine, pipeline: Any, workspace: Path) -> int:
 
 def bare(folder: Path, session: Session, precision: str, waveforms: list[np.ndarray]) -> Run:
     options = TranscribeOptions(precision=precision, device="cpu")
-    recognizer = wav2vec2.load(str(folder), session.settings, options)
+    recognizer = wav2vec2.load(str(folder), options)
     return lambda: [found.text for found in recognizer.transcribe(waveforms, options)]
 
 

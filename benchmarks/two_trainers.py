@@ -18,17 +18,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from in_memory import InMemory
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 from transformers.utils import logging
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.cancellation import Cancellation
+from thanosql.models.ctc.vocabulary import read_vocabulary
+from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2 import checkpoint
 from thanosql.models.options import TrainOptions
+from thanosql.models.registry import Model
 from thanosql.models.results import TrainingProgress, TrainingUtterance
+from thanosql.models.tasks import TrainTask
 from thanosql.models.text import Normalizer
 from thanosql.models.training import batches, loop, schedule
 from thanosql.models.training.seeding import generator
-from thanosql.models.training.trainer import train
 
 Rows = Sequence[tuple[np.ndarray, str]]
 
@@ -101,7 +106,14 @@ def run_ours(base: Path, rows: Rows, options: TrainOptions, measured: Measured, 
                 measured.begin()
 
     with tempfile.TemporaryDirectory() as draft:
-        report = train(str(base), None, utterances, options, folder or Path(draft) / "model", progress, read=read)
+        task = TrainTask(
+            model=Model(base.name, str(base), "wav2vec2", base.name),
+            options=options,
+            utterances=tuple(utterances),
+            audio=InMemory(roots=(), waveform=read),
+            folder=folder or Path(draft) / "model",
+        )
+        report = wav2vec2.train(task, progress, Cancellation())
     assert not report.skipped, report.skipped
 
 
@@ -111,7 +123,7 @@ def run_trainer(base: Path, rows: Rows, options: TrainOptions, measured: Measure
     model = Wav2Vec2ForCTC.from_pretrained(base)
     if options.freeze_feature_encoder:
         model.freeze_feature_encoder()
-    vocabulary = checkpoint.read_vocabulary(base)
+    vocabulary = read_vocabulary(base)
     data = [
         {
             "input_values": (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language.vocabulary import vocabulary
-from thanosql.models.registry import BASES
+from thanosql.models.bases import BASES
 from thanosql.notebook.sql_words import SQL_WORDS
 
 PACKAGE = Path(__file__).parents[1] / "thanosql"

@@ -28,8 +28,8 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import STATEMENTS, Statement, rule_of
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.postgres import frames
+from thanosql.models.bases import ASSETS, BASES
 from thanosql.models.options import TrainOptions
-from thanosql.models.registry import ASSETS, BASES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Made by scripts/make_reference.py from the code. Change the code, then run it again. -->"

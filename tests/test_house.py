@@ -147,7 +147,7 @@ def test_imports_point_down_only() -> None:
 
 
 def test_the_readme_names_every_statement_and_base() -> None:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     titles = [syntax.title for syntax in SYNTAXES]

@@ -36,7 +36,7 @@ FROM librispeech_test
 
 
 def test_build_and_predict_run_verbatim(numbers: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     # Wav2Vec2En is 378 MB on a hub that tests cannot reach; the configuration points it at a folder, as it may.
     object.__setattr__(numbers.settings, "base_models", {"Wav2Vec2En": BASES["Wav2Vec2Tiny"].checkpoint})

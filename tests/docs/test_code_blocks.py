@@ -26,7 +26,7 @@ from thanosql.__main__ import _parser
 from thanosql.engine import session as sessions
 from thanosql.engine.language.parser import parse_script, parse_with_texts
 from thanosql.engine.session import Session
-from thanosql.models.registry import ASSETS
+from thanosql.models.bases import ASSETS
 
 KEPT_ROWS = 8
 PARAMETERS = {"day": "2026-11-22", "who": "en-us+m8", "speaker": "en-us+m8", "n": 8}

@@ -62,7 +62,7 @@ def test_words_and_seconds_are_those_of_transformers_pipeline(session: Session) 
     from transformers import pipeline
 
     from thanosql.models.audio import read
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     folder = BASES["Wav2Vec2Tiny"].checkpoint
     recognize = pipeline("automatic-speech-recognition", folder)
@@ -164,10 +164,10 @@ def test_a_row_that_cannot_be_read_has_no_words(session: Session) -> None:
 
 def test_the_beam_is_that_over_the_models_log_probabilities(session: Session) -> None:
     from thanosql.models.audio import read
+    from thanosql.models.bases import BASES
     from thanosql.models.ctc.beam import search
     from thanosql.models.families import wav2vec2
     from thanosql.models.options import TranscribeOptions
-    from thanosql.models.registry import BASES
 
     recognizer = wav2vec2.load(BASES["Wav2Vec2Tiny"].checkpoint, TranscribeOptions(device="cpu"))
     for row in predict(session, "decoder='beam', beam_width=20, timestamps='word'").itertuples():

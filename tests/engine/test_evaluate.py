@@ -93,7 +93,7 @@ def test_the_reference_loss_is_transformers_own(session: Session) -> None:
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
     from thanosql.models.audio import read
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     folder = BASES["Wav2Vec2Tiny"].checkpoint
     model, processor = Wav2Vec2ForCTC.from_pretrained(folder).eval(), Wav2Vec2Processor.from_pretrained(folder)

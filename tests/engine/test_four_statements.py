@@ -48,7 +48,7 @@ def test_predict_agrees_with_plain_transformers_one_by_one(numbers: Session) -> 
     import torch
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     folder = BASES["Wav2Vec2Tiny"].checkpoint
     model = Wav2Vec2ForCTC.from_pretrained(folder, dtype=torch.float32).eval()

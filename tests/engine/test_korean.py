@@ -12,7 +12,7 @@ import pytest
 import thanosql
 from tests.test_seed import BUILD, PREDICT
 from thanosql.engine.session import Session
-from thanosql.models.registry import BASES
+from thanosql.models.bases import BASES
 
 FEW = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 12"
 

@@ -35,11 +35,11 @@ def test_a_model_stays_loaded_until_a_new_version_of_it_comes(store: Store, sett
     loaded = ModelCache()
     save(store, "mine", seed=1)
     model = registry.resolve("mine", False, store, settings)
-    first = loaded.recognizer(model, settings, OPTIONS)
-    assert loaded.recognizer(registry.resolve("mine", False, store, settings), settings, OPTIONS) is first
+    first = loaded.recognizer(model, OPTIONS)
+    assert loaded.recognizer(registry.resolve("mine", False, store, settings), OPTIONS) is first
 
     save(store, "mine", seed=2)
-    second = loaded.recognizer(registry.resolve("mine", False, store, settings), settings, OPTIONS)
+    second = loaded.recognizer(registry.resolve("mine", False, store, settings), OPTIONS)
     wave = [np.random.default_rng(0).normal(size=16_000).astype(np.float32)]
     assert second.transcribe(wave, OPTIONS) != first.transcribe(wave, OPTIONS)
     assert len(loaded) == 1
@@ -49,11 +49,11 @@ def test_past_the_limit_the_least_recently_used_is_let_go_of(store: Store, setti
     for number, name in enumerate("abc"):
         save(store, name, seed=number)
     models = {name: registry.resolve(name, False, store, settings) for name in "abc"}
-    first = ModelCache().recognizer(models["a"], settings, OPTIONS)
+    first = ModelCache().recognizer(models["a"], OPTIONS)
     loaded = ModelCache(limit_bytes=int(2.5 * first.nbytes))
-    kept = {name: loaded.recognizer(models[name], settings, OPTIONS) for name in "ab"}
-    loaded.recognizer(models["a"], settings, OPTIONS)
-    loaded.recognizer(models["c"], settings, OPTIONS)
+    kept = {name: loaded.recognizer(models[name], OPTIONS) for name in "ab"}
+    loaded.recognizer(models["a"], OPTIONS)
+    loaded.recognizer(models["c"], OPTIONS)
     assert len(loaded) == 2
-    assert loaded.recognizer(models["a"], settings, OPTIONS) is kept["a"]
-    assert loaded.recognizer(models["b"], settings, OPTIONS) is not kept["b"]
+    assert loaded.recognizer(models["a"], OPTIONS) is kept["a"]
+    assert loaded.recognizer(models["b"], OPTIONS) is not kept["b"]

@@ -9,6 +9,7 @@ import pytest
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import registry
+from thanosql.models.bases import BASES
 from thanosql.models.store import Store
 
 
@@ -24,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def save(store: Store, name: str, overwrite: bool = False) -> None:
     with store.writing(name, overwrite=overwrite) as draft:
-        (draft.folder / "config.json").write_text("{}")
+        (draft.folder / "config.json").write_text('{"model_type": "wav2vec2"}')
         draft.commit({"family": "wav2vec2", "base": "Wav2Vec2Tiny"})
 
 
@@ -46,7 +47,7 @@ def test_the_configuration_points_a_base_elsewhere(store: Store, tmp_path: Path)
 def test_the_configuration_points_a_base_at_another_base(store: Store, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, audio_roots=(), base_models={"Wav2Vec2Ko": "Wav2Vec2TinyKo"})
     found = registry.resolve("Wav2Vec2Ko", False, store, settings)
-    assert (found.checkpoint, found.base) == (registry.BASES["Wav2Vec2TinyKo"].checkpoint, "Wav2Vec2Ko")
+    assert (found.checkpoint, found.base) == (BASES["Wav2Vec2TinyKo"].checkpoint, "Wav2Vec2Ko")
     assert found.key == registry.resolve("Wav2Vec2TinyKo", False, store, settings).key
 
 
@@ -67,7 +68,7 @@ def test_a_model_of_the_store_is_its_folder_and_each_version_has_its_own_key(sto
     assert (first.version, second.version, second.base) == (1, 2, "Wav2Vec2Tiny")
     assert second.checkpoint == str(store.folder / "digits" / "2")
     assert first.key != second.key
-    assert registry.train_defaults(second) == registry.BASES["Wav2Vec2Tiny"].train_defaults != {}
+    assert registry.train_defaults(second) == BASES["Wav2Vec2Tiny"].train_defaults != {}
 
 
 def test_a_string_is_a_folder_or_a_hub_id(store: Store, settings: Settings, tmp_path: Path) -> None:
@@ -75,9 +76,9 @@ def test_a_string_is_a_folder_or_a_hub_id(store: Store, settings: Settings, tmp_
     (tmp_path / "mine").mkdir()
     with pytest.raises(ThanoSQLModelError, match="no config.json"):
         registry.resolve(str(tmp_path / "mine"), True, store, settings)
-    (tmp_path / "mine" / "config.json").write_text("{}")
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "wav2vec2"}')
     before = registry.resolve(str(tmp_path / "mine"), True, store, settings)
-    (tmp_path / "mine" / "config.json").write_text('{"a": 1}')
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "wav2vec2", "a": 1}')
     assert registry.resolve(str(tmp_path / "mine"), True, store, settings).key != before.key
 
 

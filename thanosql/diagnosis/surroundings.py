@@ -79,7 +79,8 @@ def hub(settings: Settings) -> Iterator[Finding]:
     """Where downloaded models lie, and which of the bases are there."""
     from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
 
-    from thanosql.models.registry import ASSETS, BASES, checkpoint_of
+    from thanosql.models.bases import ASSETS, BASES
+    from thanosql.models.registry import checkpoint_of
 
     cache = Path(HF_HUB_CACHE)
     there = next(path for path in (cache, *cache.parents) if path.exists())

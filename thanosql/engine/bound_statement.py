@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine import estimates
 from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, QueryPlan, plan_query
@@ -18,6 +17,7 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.postgres.snapshot import find_column
 from thanosql.engine.preflight import refuse_unfit
 from thanosql.models import precision
+from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def settled(how: TranscribeOptions, model: Model) -> TranscribeOptions:
     """The options with precision='auto' replaced by what it is for this model on this machine."""
     if how.precision != "auto":
         return how
-    return replace(how, precision=precision.choose(model.card, estimates.device(how.device))[0])
+    return replace(how, precision=precision.choose(model.card, expected_device(how.device))[0])
 
 
 def written(target: Target | None) -> str:

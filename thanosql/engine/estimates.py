@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thanosql.engine.preflight import chunk_size
 from thanosql.models.tasks import BATCH_SECONDS
@@ -23,7 +20,7 @@ from thanosql.models.tasks import BATCH_SECONDS
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.base import Facts
 
 HEADERS = 500  # read at most; a sample where there are more rows
 EFFICIENCY = 0.6  # of the rate of plain matrix products that a forward pass reaches on a CPU (benchmarks measure it)
@@ -88,19 +85,6 @@ def length(snapshot: Snapshot, audio: Column, access: AudioAccess) -> Length:
     return Length(snapshot.rows, read, seconds, unreadable)
 
 
-def device(named: str) -> str:
-    """'cpu' or 'cuda', as 'auto' will be understood; until torch is imported, guessed from its files and the driver."""
-    if named != "auto":
-        return named
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "cuda"):
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    found = find_spec("torch")
-    version = Path(found.origin).with_name("version.py") if found and found.origin else None
-    built = version is not None and version.is_file() and "cuda: Optional[str] = None" not in version.read_text()
-    return "cuda" if built and (Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()) else "cpu"
-
-
 def rate() -> float:
     """Operations a second that this machine reaches now in float32 matrix products; takes about 0.1 s."""
     import numpy as np
@@ -118,7 +102,7 @@ def rate() -> float:
 def transcription_memory(model: Facts, audio: Length) -> tuple[float, str]:
     """Bytes at the longest audio and one full batch, and how that was reckoned."""
     weights = 4 * model.parameters
-    first = model.conv_dim[0] * 16_000 / model.conv_stride[0] * 4 * CONV_COPIES * audio.longest
+    first = model.features_per_second * 4 * CONV_COPIES * audio.longest
     blocks = 50 * model.hidden * 4 * BLOCK_COPIES * max(BATCH_SECONDS, audio.longest)
     return weights + first + blocks, (
         f"weights {size(weights)}, longest audio ({audio.longest:.1f} s) {size(first)}, batch {size(blocks)}"
@@ -129,7 +113,7 @@ def training_memory(model: Facts, audio: Length, seconds: float) -> tuple[float,
     """Bytes for weights, gradients, AdamW's two moments and the activations of one pass of so many audio seconds."""
     weights = 16 * model.parameters
     kept = KEPT_BYTES * 50 * min(max(seconds, audio.longest), max(audio.total, 1)) * model.hidden * model.layers
-    first = model.conv_dim[0] * 16_000 / model.conv_stride[0] * 4 * CONV_COPIES * audio.longest
+    first = model.features_per_second * 4 * CONV_COPIES * audio.longest
     return weights + kept + first, (
         f"weights, gradients and optimizer {size(weights)}, activations {size(kept + first)}"
     )

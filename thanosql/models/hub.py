@@ -1,6 +1,6 @@
 """A hub id in, a folder of the hub's cache out, at one commit.
 
-What is in the cache already is used without asking anyone; what is not is downloaded, only the files that a Wav2Vec2
+What is in the cache already is used without asking anyone; what is not is downloaded, only the files that a
 model needs.
 """
 
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
-from thanosql.models.registry import BASES
+from thanosql.models.bases import BASES
 
 # Weights, the first that is there; what lies beside them is small.
 WEIGHTS = (
@@ -53,6 +53,17 @@ def fetch(identifier: str) -> Path:
         raise ThanoSQLModelError(f"{identifier!r} is no id of the hub; one reads owner/name.")
     name, revision = match["name"], match["revision"]
     return _cached(name, revision) or _download(name, revision)
+
+
+def cached_folder(identifier: str) -> Path | None:
+    """The folder of a repository that is in the hub's cache; None for one that is not, and for what is no id."""
+    match = _ID.fullmatch(identifier)
+    if match is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(match["name"], "config.json", revision=match["revision"])
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def _cached(name: str, revision: str | None) -> Path | None:

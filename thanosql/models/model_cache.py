@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from thanosql.models import registry
+from thanosql.models import checkpoint_files, registry
+from thanosql.models.devices import choose_device
 
 if TYPE_CHECKING:
     from thanosql.models.base import Recognizer
@@ -15,30 +16,40 @@ if TYPE_CHECKING:
 LIMIT_BYTES = 4 * 2**30  # weights kept; the one in use stays whatever its size
 
 
+class _Key(NamedTuple):
+    """All that a recognizer depends on. `model` is the same for every state of one model."""
+
+    model: str
+    family: str
+    files: str
+    device: str
+    precision: str
+
+
 class ModelCache:
-    """Recognizers by the state of their model: one that was built again, or changed on disk, is loaded anew at once."""
+    """Recognizers by the state of their model's files: what was built, fetched or changed anew is loaded at once."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
-        self._kept: OrderedDict[tuple[str, str, str, str], Recognizer] = OrderedDict()
+        self._kept: OrderedDict[_Key, Recognizer] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
-        key = (model.checkpoint if model.version is None else model.name, model.key, options.device, options.precision)
+        device = str(choose_device(options.device))
+        folder = checkpoint_files.open(model.checkpoint).folder
+        name = model.checkpoint if model.version is None else model.name
+        key = _Key(name, registry.model_type(model), checkpoint_files.state(folder), device, options.precision)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        for other in [other for other in self._kept if other[0] == key[0] and other[1] != key[1]]:
+        for other in [other for other in self._kept if other.model == name and other.files != key.files]:
             del self._kept[other]
-        recognizer = registry.family(model.family).load(model.checkpoint, options)
+        # The folder, not the name: what is loaded is what the key was made of.
+        recognizer = registry.family_of(model).load(str(folder), options)
         self._kept[key] = recognizer
-        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self.limit_bytes:
+        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self.limit_bytes:
             self._kept.popitem(last=False)
         return recognizer
-
-
-def _bytes(recognizer: Recognizer) -> int:
-    return int(getattr(recognizer, "nbytes", 0))

@@ -1,76 +1,45 @@
 """A model's name in, what it is and where its files are out; neither torch nor transformers is imported for that.
 
-A family is a module, loaded on first use. A new one is one module and one line in FAMILIES.
+A family is a package, found by the `model_type` in a checkpoint's config.json and imported on first use. A new one is
+one folder and one line in FAMILIES.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
+from thanosql.models import checkpoint_files
+from thanosql.models.base import Capability
+from thanosql.models.bases import BASES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from thanosql.config import Settings
-    from thanosql.models.base import Family
+    from thanosql.models.base import CTCRecognizer, Facts, Family, Recognizer, TrainableFamily
     from thanosql.models.store import Store
     from thanosql.models.text import Normalizer
 
-FAMILIES = {"wav2vec2": "thanosql.models.families.wav2vec2"}
-ASSETS = Path(__file__).parent / "assets"
+FAMILIES = {"wav2vec2": "thanosql.models.families.wav2vec2"}  # by model_type
 
-
-@dataclass(frozen=True)
-class Base:
-    """A base model: `checkpoint` is a hub id or a folder; `train_defaults` stand above the options' own defaults."""
-
-    name: str
-    checkpoint: str
-    megabytes: float
-    language: str
-    train_defaults: Mapping[str, Any] = field(default_factory=dict)
-    family: str = "wav2vec2"
-
-    @property
-    def size(self) -> str:
-        """The size of its weights, to be read.
-
-        >>> Base("a", "b/c", 1270, "Korean").size
-        '1.27 GB'
-        """
-        return f"{self.megabytes / 1000:.2f} GB" if self.megabytes >= 1000 else f"{self.megabytes:.0f} MB"
-
-
-BASES: Mapping[str, Base] = {
-    base.name: base
-    for base in (
-        Base("Wav2Vec2En", "facebook/wav2vec2-base-960h", 378, "English"),
-        Base("Wav2Vec2Ko", "kresnik/wav2vec2-large-xlsr-korean", 1270, "Korean"),
-        Base(
-            "Wav2Vec2Tiny",
-            str(ASSETS / "Wav2Vec2Tiny"),
-            5,
-            "English",
-            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
-        ),
-        Base(
-            "Wav2Vec2TinyKo",
-            str(ASSETS / "Wav2Vec2TinyKo"),
-            5,
-            "Korean",
-            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
-        ),
-    )
+# What a statement needs, and what is said of a model without it.
+NEEDS = {
+    Capability.CTC: ("a CTC model", "which gives no probabilities of frames"),
+    Capability.TRAINING: ("a model that can be trained", "which ThanoSQL can only transcribe with"),
+    Capability.ADAPTERS: ("a model with adapters", "which has none"),
 }
 
 
 @dataclass(frozen=True)
 class Model:
-    """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other."""
+    """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
+
+    `family` is its model_type; empty for a hub id of which nothing is known yet.
+    """
 
     name: str
     checkpoint: str
@@ -85,23 +54,21 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
     """The model that stands behind USING: in the store, a base, or (`literal`, in quotes) a folder or hub id.
 
     A model of the store stands before a base of the same name. Raises ThanoSQLModelError when there is none, with the
-    closest name there is.
+    closest name there is, and for a model of no family that is known.
     """
     if literal:
         return _literal(text)
     if store.exists(text):
         stored = store.get(text)
-        family_name = str(stored.card.get("family", "wav2vec2"))
         key = f"{stored.folder}@{stored.version}@{stored.card.get('created', '')}"
-        return Model(
-            text, str(stored.folder), family_name, str(stored.card.get("base", "")), stored.version, stored.card, key
-        )
+        checkpoint, base = str(stored.folder), str(stored.card.get("base", ""))
+        return Model(text, checkpoint, _model_type(checkpoint), base, stored.version, stored.card, key)
     if text in BASES or text in settings.base_models:
-        base = BASES.get(text)
         checkpoint = checkpoint_of(text, settings)
-        return Model(text, checkpoint, base.family if base else "wav2vec2", text, key=_key(checkpoint))
+        declared = next((base.family for base in BASES.values() if base.checkpoint == checkpoint), "")
+        return Model(text, checkpoint, _model_type(checkpoint, declared), text, key=_key(checkpoint))
     known = {*BASES, *settings.base_models, *store.names()}
-    raise ThanoSQLModelError(f"There is no model or base {text}.", hint=did_you_mean(text, known))
+    raise ThanoSQLModelError(f"There is no model or base {shortened(text)}.", hint=did_you_mean(text[:100], known))
 
 
 def checkpoint_of(name: str, settings: Settings) -> str:
@@ -123,29 +90,107 @@ def check_new_name(name: str, store: Store, *, overwrite: bool) -> None:
 
 def normalizer(model: Model) -> Normalizer:
     """What is done to texts before the model is measured against them."""
-    return family(model.family).normalizer(model.checkpoint)
+    return family_of(model).normalizer(model.checkpoint)
 
 
-def family(name: str) -> Family:
-    """The family's module, imported now. Raises ThanoSQLModelError for one that is not known."""
-    if name not in FAMILIES:
-        raise ThanoSQLModelError(f"There is no family of models {name!r}.", hint=did_you_mean(name, FAMILIES))
-    return cast("Family", importlib.import_module(FAMILIES[name]))
+def facts(model: Model) -> Facts | None:
+    """What can be said of a model without loading it; None when its files are not on this machine."""
+    if not model.family and checkpoint_files.local_or_cached(model.checkpoint) is None:
+        return None
+    return family_of(model).facts(model.checkpoint)
+
+
+def import_checkpoint(checkpoint: str, folder: Path) -> tuple[str, str | None]:
+    """Put a checkpoint's files into `folder`, checked by its family; its model_type, and the hub's commit or None."""
+    source = checkpoint_files.open(checkpoint)
+    kind = _checked(checkpoint_files.model_type(source.folder), checkpoint)
+    family(kind).import_checkpoint(str(source.folder), folder)
+    return kind, source.revision
+
+
+def require(model: Model, capability: Capability, what: str) -> None:
+    """Refuse `what` (a statement, an option) for a model that cannot do what it needs. Raises ThanoSQLModelError.
+
+    A hub id of which nothing is known yet passes: nothing is fetched for the question, and who opens it asks again.
+    """
+    if model.family:
+        _require(model.family, model.name, capability, what)
+
+
+def _require(kind: str, name: str, capability: Capability, what: str) -> None:
+    if capability not in family(kind).capabilities:
+        needed, lacking = NEEDS[capability]
+        raise ThanoSQLModelError(f"{what} needs {needed}; {shortened(name)} is a {kind} model, {lacking}.")
+
+
+def model_type(model: Model) -> str:
+    """What the model is: its own word for it, or, of a hub id, that of its files, which are fetched for it."""
+    return model.family or _checked(
+        checkpoint_files.model_type(checkpoint_files.open(model.checkpoint).folder), model.checkpoint
+    )
+
+
+def family_of(model: Model) -> Family:
+    """The family of a model. Raises ThanoSQLModelError for one that is not known."""
+    return family(model_type(model))
+
+
+def trainable_family_of(model: Model, what: str) -> TrainableFamily:
+    """The family of a model that `what` (a statement) trains. Raises ThanoSQLModelError for one that cannot be trained."""
+    kind = model_type(model)
+    _require(kind, model.name, Capability.TRAINING, what)
+    return cast("TrainableFamily", family(kind))
+
+
+def ctc_recognizer(model: Model, recognizer: Recognizer, what: str) -> CTCRecognizer:
+    """A model's recognizer as `what` (a statement, an option) needs it. Raises ThanoSQLModelError for one without CTC."""
+    _require(model_type(model), model.name, Capability.CTC, what)
+    return cast("CTCRecognizer", recognizer)
+
+
+def family(model_type: str) -> Family:
+    """The package of a model_type, imported now. Raises ThanoSQLModelError for one that is not known."""
+    if model_type not in FAMILIES:
+        raise ThanoSQLModelError(f"There is no family of models {model_type!r}.", hint=_known())
+    return cast("Family", importlib.import_module(FAMILIES[model_type]))
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """A name as a message shows it, whatever was given for one."""
+    return text if len(text) <= most else f"{text[: most - 1]}… ({len(text):,} characters)"
 
 
 def _literal(text: str) -> Model:
     if not text.strip():
         raise ThanoSQLModelError("The model's name is empty.")
-    folder = Path(text).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
+    folder = checkpoint_files.local(text)
+    if folder is not None and not (folder / checkpoint_files.CONFIG_FILE).is_file():
         raise ThanoSQLModelError(f"{text} has no config.json: it is not a folder of a Hugging Face model.")
-    return Model(text, text, "wav2vec2", text, key=_key(text))
+    return Model(text, text, _model_type(text), text, key=_key(text))
+
+
+def _model_type(checkpoint: str, declared: str = "") -> str:
+    """The model_type of a folder that is here; for anything else what is declared of it."""
+    folder = checkpoint_files.local(checkpoint)
+    if folder is None or not (folder / checkpoint_files.CONFIG_FILE).is_file():
+        return declared
+    return _checked(checkpoint_files.model_type(folder), checkpoint)
+
+
+def _checked(kind: str, checkpoint: str) -> str:
+    if kind not in FAMILIES:
+        raise ThanoSQLModelError(
+            f"{shortened(checkpoint)} is a model of the type {shortened(kind, 40)!r}, which ThanoSQL does not know.",
+            hint=_known(),
+        )
+    return kind
+
+
+def _known() -> str:
+    return f"The types that there are: {', '.join(sorted(FAMILIES))}."
 
 
 def _key(checkpoint: str) -> str:
     """The identity of a checkpoint's state: a folder's changes when its files do, a hub id's is the id."""
-    folder = Path(checkpoint).expanduser()
-    if not folder.is_dir():
-        return checkpoint
-    stamps = sorted((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in folder.iterdir())
-    return f"{folder.resolve()}@{hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]}"
+    folder = checkpoint_files.local(checkpoint)
+    return checkpoint if folder is None else checkpoint_files.state(folder)

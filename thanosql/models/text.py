@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
 from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.json_file import read_text
 
 NORMALIZER_FILE = "normalizer.json"
 Form = Literal["NFC", "NFD", "NFKC", "NFKD", "letters"]
@@ -87,7 +88,7 @@ class Normalizer:
         """The normalizer saved with a model, or the one its vocabulary asks for where none was saved."""
         path = folder / NORMALIZER_FILE
         try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
+            content: Any = json.loads(read_text(path))
         except FileNotFoundError:
             return cls.for_vocabulary(vocabulary)
         except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -16,7 +16,7 @@ from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output
 
 if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
-    from thanosql.models.base import Recognizer
+    from thanosql.models.base import CTCRecognizer, Recognizer
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.decoder import Decoder
     from thanosql.models.model_cache import ModelCache
@@ -75,13 +75,20 @@ class Worker:
         return models.recognizer(self.task.model, self.task.options)
 
     @cached_property
+    def _ctc(self) -> CTCRecognizer:
+        from thanosql.models import registry
+
+        assert self.task.model is not None
+        return registry.ctc_recognizer(self.task.model, self.recognizer, f"A task for an {self.task.output}")
+
+    @cached_property
     def decoder(self) -> Decoder:
         """What makes text of log-probabilities `(frames, vocab)`, as the task's options say."""
         from thanosql.models import registry
         from thanosql.models.ctc import arpa, decoder
         from thanosql.models.ctc.ngram import NGram
 
-        task, recognizer = self.task, self.recognizer
+        task, recognizer = self.task, self._ctc
         assert task.model is not None
         named = task.language_model
         language = named if named is None or isinstance(named, NGram) else arpa.open_model(named)
@@ -103,14 +110,14 @@ class Worker:
 
     def _assessments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         decoder = None if self.task.decode.decoder == "greedy" else self.decoder
-        return self.recognizer.assess(waveforms, [row.text or "" for row in rows], self.task.options, decoder)
+        return self._ctc.assess(waveforms, [row.text or "" for row in rows], self.task.options, decoder)
 
     def _alignments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         from thanosql.models.ctc import decoder
         from thanosql.models.ctc.alignment import AlignmentError
 
         found: list[Any] = []
-        vocabulary, step = self.recognizer.vocabulary, self.recognizer.frame_seconds
+        vocabulary, step = self._ctc.vocabulary, self._ctc.frame_seconds
         for row, logs in zip(rows, self._log_probabilities(waveforms), strict=True):
             try:
                 if row.text is None:
@@ -122,7 +129,7 @@ class Worker:
 
     def _log_probabilities(self, waveforms: list[Waveform]) -> Iterator[Any]:
         options = self.task.options
-        for logs in self.recognizer.log_probabilities(
+        for logs in self._ctc.log_probabilities(
             waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds
         ):
             yield logs.numpy()
@@ -148,4 +155,4 @@ def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancell
     """Train as a task says, with the family of its model."""
     from thanosql.models import registry
 
-    return registry.family(task.model.family).train(task, progress, cancellation)
+    return registry.trainable_family_of(task.model, "BUILD").train(task, progress, cancellation)

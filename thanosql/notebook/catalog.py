@@ -36,7 +36,7 @@ class Catalog:
         return list(self._session.store.names())
 
     def bases(self) -> list[str]:
-        from thanosql.models.registry import BASES
+        from thanosql.models.bases import BASES
 
         return sorted({*BASES, *self._session.settings.base_models})
 

@@ -83,13 +83,13 @@ def _option_names() -> set[str]:
 
 
 def _bases() -> list[str]:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     return list(BASES)
 
 
 def _base(asked: str) -> str | None:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     base = next((base for name, base in BASES.items() if name.lower() == asked.lower()), None)
     if base is None:

@@ -140,7 +140,7 @@ def test_describe_tells_the_lineage_vocabulary_and_size(session: Session, folder
 
 
 def test_describe_shows_what_a_training_left_on_the_card(session: Session, folder: Path) -> None:
-    from thanosql.models.families.wav2vec2.checkpoint_import import adopt
+    from thanosql.models.families.wav2vec2.checkpoint_import import import_checkpoint
 
     history = [{"epoch": number, "loss": 1.0 / number, "seconds": 2.0, "rtfx": 9.5} for number in (1, 2)]
     card = {
@@ -152,7 +152,7 @@ def test_describe_shows_what_a_training_left_on_the_card(session: Session, folde
         "evaluations": [{"wer": 0.125, "utterances": 80}],
     }
     with session.store.writing("trained") as draft:
-        adopt(str(folder), session.settings, draft.folder)
+        import_checkpoint(str(folder), draft.folder)
         draft.commit(card)
     facts = described(session, "trained")
     assert facts["options", "seed"] == "7"

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thanosql.models.training.masking import channel_mask, time_mask
+from thanosql.models.training.masking import SpecAugment, channel_mask, time_mask
 from thanosql.models.training.seeding import generator
 
-CONFIG = SimpleNamespace(
+CONFIG = SpecAugment(
+    channels=32,
     mask_time_prob=0.05,
     mask_time_length=10,
     mask_time_min_masks=2,
@@ -42,10 +43,10 @@ def test_long_utterances_get_the_spans_of_the_configuration() -> None:
 
 
 def test_a_share_of_zero_hides_nothing() -> None:
-    off = SimpleNamespace(**{**vars(CONFIG), "mask_time_prob": 0.0})
+    off = replace(CONFIG, mask_time_prob=0.0)
     assert not time_mask(1_000, off, generator("test", 0)).any()
 
 
 def test_channels_are_hidden_in_spans_that_fit_a_small_model() -> None:
-    shares = [channel_mask(32, CONFIG, generator("test", seed)).mean() for seed in range(400)]
+    shares = [channel_mask(CONFIG, generator("test", seed)).mean() for seed in range(400)]
     assert 0.04 < np.mean(shares) < 0.2

@@ -14,12 +14,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.models import checkpoints
+from tests.models.in_memory import task, train
 from tests.models.training.test_trainer import OPTIONS, same, utterances, weights, whistle
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.training import feature_cache, loop, resume
-from thanosql.models.training.trainer import train
 
 ROOT = Path(__file__).resolve().parents[3]
 WATCHED = replace(OPTIONS, max_epochs=3, valid_split=0.2)
@@ -56,9 +56,7 @@ def run(
     rows = rows or utterances(12)
     texts = {row.audio: row.text for row in rows}
     state = folder.with_suffix(".state")
-    return train(
-        str(base), None, rows, options, folder, progress, read=lambda audio: whistle(texts[audio]), state=state
-    )
+    return train(task(base, rows, options, folder, lambda audio: whistle(texts[audio]), state=state), progress)
 
 
 @pytest.mark.parametrize(("augment", "stops"), [(True, (4, 9)), (False, (5,))])
@@ -96,8 +94,8 @@ def died(step):
     if step.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 texts = {{row.audio: row.text for row in here.utterances(12)}}
-here.train({str(base)!r}, None, here.utterances(12), here.WATCHED, Path({str(tmp_path / "model")!r}), died,
-           read=lambda audio: here.whistle(texts[audio]), state=Path({str(tmp_path / "model.state")!r}))
+here.train(here.task(Path({str(base)!r}), here.utterances(12), here.WATCHED, Path({str(tmp_path / "model")!r}),
+                     lambda audio: here.whistle(texts[audio]), state=Path({str(tmp_path / "model.state")!r})), died)
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.models import checkpoints
+from tests.models.in_memory import task, train
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import AudioError
 from thanosql.models.families.wav2vec2.checkpoint import load_model
@@ -21,7 +22,6 @@ from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUt
 from thanosql.models.training import precision, trainer
 from thanosql.models.training.epoch_metrics import Best
 from thanosql.models.training.seeding import generator
-from thanosql.models.training.trainer import train
 
 PITCHES = {"E": 300.0, "T": 700.0, "A": 1_500.0, "O": 3_000.0}  # Hz: a language of whistles
 OPTIONS = TrainOptions(batch_size=4, max_epochs=2, learning_rate=1e-3, max_seconds=30, precision="float32")
@@ -53,15 +53,7 @@ def run(
 ) -> TrainingReport:
     rows = rows or utterances()
     texts = {row.audio: row.text for row in rows}
-    return train(
-        str(base),
-        None,
-        rows,
-        options,
-        folder,
-        progress,
-        read=read or (lambda audio: whistle(texts[audio])),  # type: ignore[arg-type]
-    )
+    return train(task(base, rows, options, folder, read or (lambda audio: whistle(texts[audio]))), progress)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

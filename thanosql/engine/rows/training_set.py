@@ -66,7 +66,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     assert isinstance(how, TrainOptions)
     assert about.text is not None
     strict = how.on_error != "skip"
-    family = registry.family(about.model.family)
+    family = registry.trainable_family_of(about.model, about.kind)
     # Every epoch reads it again.
     access = access_of(about.options, environment, read_again=True)
     probed = inspect(snapshot, about.audio, environment, access)

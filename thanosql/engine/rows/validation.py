@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.base import Facts
 
 BATCH_ROWS = 32  # decoded together
 LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears

@@ -238,7 +238,7 @@ def _refuse_texts(texts: list[str | None], column: Column, model: Model) -> None
     """Raise ThanoSQLDataError for texts that are not there, or hold what the model cannot spell."""
     from thanosql.models import registry
 
-    facts = registry.family(model.family).facts(model.checkpoint)
+    facts = registry.facts(model)
     vocabulary = facts.vocabulary if facts is not None else None
     failures: list[dict[str, Any]] = []
     for row, text in enumerate(texts, start=1):

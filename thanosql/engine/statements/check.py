@@ -23,7 +23,7 @@ from thanosql.models.options import TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
-    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.base import Facts
 
 COLUMNS = ["row", "path", "problem", "reason"]
 
@@ -94,16 +94,14 @@ def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:
     """The model that texts are held against: under BUILD and FIT with the vocabulary and normalizer to be trained."""
     from thanosql.models import registry
 
-    family = registry.family(about.model.family)
-    checkpoint = about.model.checkpoint
     if not isinstance(about.how, TrainOptions):
-        known: Facts | None = family.facts(checkpoint)
+        known = registry.facts(about.model)
         if known is None:
             # A model that is only on the hub is fetched: its vocabulary is asked for here.
-            family.normalizer(checkpoint)
-            known = family.facts(checkpoint)
+            registry.normalizer(about.model)
+            known = registry.facts(about.model)
         return known
     assert about.text is not None
     texts = references(snapshot, about.text, required=False)
-    spelled: Facts = family.spelled(checkpoint, texts, about.how)
-    return spelled
+    family = registry.trainable_family_of(about.model, about.kind)
+    return family.spelled(about.model.checkpoint, texts, about.how)

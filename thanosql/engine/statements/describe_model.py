@@ -92,8 +92,9 @@ def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
 
 
 def _base(model: Model, environment: Environment) -> Iterator[Fact]:
+    from thanosql.models.bases import BASES
     from thanosql.models.options import TrainOptions
-    from thanosql.models.registry import BASES, train_defaults
+    from thanosql.models.registry import train_defaults
 
     yield "model", "checkpoint", model.checkpoint
     if declared := BASES.get(model.name):
@@ -106,7 +107,7 @@ def _base(model: Model, environment: Environment) -> Iterator[Fact]:
 def _files(model: Model) -> Iterator[Fact]:
     from thanosql.models import registry
 
-    known = registry.family(model.family).facts(model.checkpoint)
+    known = registry.facts(model)
     if known is None:
         yield "files", "folder", "not on this machine yet: the hub is asked when the model is first used"
         return
@@ -119,8 +120,9 @@ def _files(model: Model) -> Iterator[Fact]:
         letters = sorted(known.vocabulary.characters)
         yield "vocabulary", "tokens", len(known.vocabulary.tokens)
         yield "vocabulary", "characters", " ".join("(space)" if letter == " " else letter for letter in letters)
-        for field in fields(known.normalizer):
-            yield "normalizer", field.name, getattr(known.normalizer, field.name)
+        normalizer = known.normalizer
+        for field in fields(normalizer) if normalizer is not None else ():
+            yield "normalizer", field.name, getattr(normalizer, field.name)
 
 
 def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:

@@ -39,7 +39,7 @@ class DropPlan(Plan):
 
 @plan.register
 def plan_drop(statement: DropModel, environment: Environment) -> DropPlan:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     name = statement.name.text
     if not statement.if_exists and not environment.store.exists(name):

@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine import estimates
 from thanosql.engine.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import tables
@@ -42,6 +41,7 @@ from thanosql.engine.texts import references
 from thanosql.engine.words import refuse_same_table, refuse_tables_inside
 from thanosql.errors import ThanoSQLDataError, ThanoSQLError
 from thanosql.models import precision
+from thanosql.models.devices import expected_device
 from thanosql.models.options import DecodeOptions, TranscribeOptions, option
 from thanosql.models.precision import Check
 from thanosql.models.tasks import Failure, Output, TranscribeTask
@@ -360,7 +360,7 @@ def _check(plan: EvaluatePlan, rows: _Rows, recognized: list[RecognizedRow], env
     rounded, _ = _recognize(plan, rows, plan.about.model, environment, "bfloat16")
     once = {fingerprint: index for index, fingerprint in enumerate(rows.fingerprints)}.values()
     exact, changed = ([found[index].assessment.transcript.text for index in once] for found in (recognized, rounded))
-    return precision.compared(exact, changed, estimates.device(_how(plan).device).partition(":")[0])
+    return precision.compared(exact, changed, expected_device(_how(plan).device).partition(":")[0])
 
 
 def _said(check: Check | None, model: Model) -> Iterator[str]:

@@ -18,6 +18,7 @@ from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
 from thanosql.engine.preflight import access_of
 from thanosql.models import precision
+from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions
 from thanosql.models.tasks import BATCH_SECONDS
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thanosql.engine.postgres.database import Snapshot
-    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.base import Facts
 
 NOTE = "Memory and time are estimates; nothing was loaded or changed."
 UNKNOWN = "not known before the statement inside the query has run"
@@ -100,8 +101,8 @@ def _nested_items(query: QueryPlan, environment: Environment) -> Iterator[tuple[
 def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
     from thanosql.models import registry
 
-    known = registry.family(about.model.family).facts(about.model.checkpoint)
-    where = estimates.device(about.how.device)
+    known = registry.facts(about.model)
+    where = expected_device(about.how.device)
     yield "model", _model(about)
     yield "model size", _size(about, known)
     yield "device", where
@@ -118,9 +119,9 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
         yield "cannot be read", f"{audio.unreadable:,} of the {audio.read:,} headers read; CHECK lists them"
     yield from _about_model(about)
     yield from _batches(about, audio)
-    known = registry.family(about.model.family).facts(about.model.checkpoint)
+    known = registry.facts(about.model)
     if known is not None:
-        yield from _costs(about, audio, known, estimates.device(about.how.device))
+        yield from _costs(about, audio, known, expected_device(about.how.device))
 
 
 def _precision(about: BoundStatement, where: str) -> str:
@@ -139,7 +140,7 @@ def _model(about: BoundStatement) -> str:
 
 
 def _size(about: BoundStatement, known: Facts | None) -> str:
-    from thanosql.models.registry import BASES
+    from thanosql.models.bases import BASES
 
     if known is not None:
         return f"{known.parameters / 1e6:.1f} million parameters, {estimates.size(known.weight_bytes)} on disk"

@@ -98,7 +98,6 @@ class GetModelOptions:
 class GetModelPlan(Plan):
     base: str
     checkpoint: str
-    family: str
     name: str
     options: GetModelOptions
 
@@ -106,18 +105,18 @@ class GetModelPlan(Plan):
 @plan.register
 def plan_get_model(statement: GetModel, environment: Environment) -> GetModelPlan:
     from thanosql.models import registry
+    from thanosql.models.bases import BASES
 
     (options,) = environment.bind("GET THANOSQL MODEL", statement.options, GetModelOptions)
     base = statement.name.text
     with located(environment, statement.name.start, len(base)):
-        known = {*registry.BASES, *environment.settings.base_models}
+        known = {*BASES, *environment.settings.base_models}
         if base not in known:
             raise ThanoSQLModelError(f"There is no base model {base}.", hint=did_you_mean(base, known))
         name = options.model_name or base
         environment.store.check_new_name(name, overwrite=options.overwrite)
-    declared = registry.BASES.get(base)
     checkpoint = registry.checkpoint_of(base, environment.settings)
-    return GetModelPlan(base, checkpoint, declared.family if declared else "wav2vec2", name, options)
+    return GetModelPlan(base, checkpoint, name, options)
 
 
 @run.register
@@ -125,7 +124,7 @@ def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
     from thanosql.models import registry
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
-        revision = registry.family(plan.family).adopt(plan.checkpoint, draft.folder)
-        card = adopted_card(plan.name, plan.family, plan.base, plan.checkpoint, revision, environment)
+        family, revision = registry.import_checkpoint(plan.checkpoint, draft.folder)
+        card = adopted_card(plan.name, family, plan.base, plan.checkpoint, revision, environment)
         model = draft.commit(card)
     return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

@@ -91,7 +91,8 @@ def _tables(environment: Environment) -> Rows:
 
 
 def _bases(environment: Environment) -> Rows:
-    from thanosql.models.registry import BASES, checkpoint_of
+    from thanosql.models.bases import BASES
+    from thanosql.models.registry import checkpoint_of
 
     return [
         (base.name, checkpoint_of(base.name, environment.settings), base.megabytes, base.language)

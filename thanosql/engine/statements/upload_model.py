@@ -17,8 +17,6 @@ from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.options import option
 
-FAMILY = "wav2vec2"
-
 
 @dataclass(frozen=True, slots=True)
 class UploadModel(Statement):
@@ -66,7 +64,7 @@ def run_upload(plan: UploadPlan, environment: Environment) -> Result:
     from thanosql.models import registry
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
-        registry.family(FAMILY).adopt(str(plan.folder), draft.folder)
-        card = adopted_card(plan.name, FAMILY, plan.name, str(plan.folder), None, environment)
+        family, _ = registry.import_checkpoint(str(plan.folder), draft.folder)
+        card = adopted_card(plan.name, family, plan.name, str(plan.folder), None, environment)
         model = draft.commit(card)
     return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")

@@ -18,10 +18,12 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
+from thanosql.models.json_file import read_json
 
 VOCABULARY_FILE = "vocab.json"
 TOKENIZER_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
+LARGEST = 1 << 24  # tokens
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Vocabulary:
         Raises ThanoSQLModelError when the files are missing or damaged.
         """
         settings = _settings(folder)
-        content = _json(folder / VOCABULARY_FILE)
+        content = read_json(folder / VOCABULARY_FILE)
         language = settings.get("target_lang")
         if language is not None and isinstance(content.get(language), dict):
             content = content[language]
@@ -178,7 +180,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in (SPECIAL_FILE, TOKENIZER_FILE):
         if (folder / name).is_file():
-            found.update(_json(folder / name))
+            found.update(read_json(folder / name))
     return found
 
 
@@ -186,13 +188,12 @@ def _token(value: Any) -> str | None:
     return value.get("content") if isinstance(value, dict) else value
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ThanoSQLModelError(f"{path.parent} has no {path.name}: it is not a folder of a CTC model.") from error
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
-    return content
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """The vocabulary of a Hugging Face folder, of the size that its head has by config.json.
+
+    Raises ThanoSQLModelError when the files are missing or damaged.
+    """
+    size = read_json(folder / "config.json").get("vocab_size")
+    if size is not None and (type(size) is not int or not 0 < size <= LARGEST):
+        raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: vocab_size is {str(size)[:40]}.")
+    return Vocabulary.read(folder, size)

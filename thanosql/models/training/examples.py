@@ -12,7 +12,6 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio import AudioError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import frames_needed
-from thanosql.models.families.wav2vec2.convolutions import frames, sample_count
 from thanosql.models.training.augmentation import Augmentation, augment
 from thanosql.models.training.seeding import generator
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
     from thanosql.models.results import TrainingUtterance
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.trainable import FrameCount
 
 _VARIED_AT_FIRST = 0.8  # share of the examples, in the first epoch
 _KEPT_BYTES = 1 << 29  # decoded audio that stays in memory from one epoch to the next
@@ -47,7 +47,7 @@ def select(
     utterances: Sequence[TrainingUtterance],
     vocabulary: Vocabulary,
     normalizer: Normalizer,
-    config: Any,
+    model: FrameCount,
     options: TrainOptions,
 ) -> tuple[list[Example], list[dict[str, Any]]]:
     """The examples, and the rows left out with the reason: no text, too short for its text, longer than `max_seconds`.
@@ -68,7 +68,7 @@ def select(
                 foreign.append({"row": utterance.row, "text": utterance.text, "characters": missing})
             continue
         labels = tuple(vocabulary.encode(text))
-        if unfit := _unfit(labels, utterance.seconds, config, options.max_seconds):
+        if unfit := _unfit(labels, utterance.seconds, model, options.max_seconds):
             skipped.append({"row": utterance.row, "text": utterance.text, "reason": unfit})
         else:
             examples.append(Example(utterance.row, utterance.audio, text, labels, utterance.seconds, utterance.group))
@@ -81,14 +81,14 @@ def select(
     return examples, skipped
 
 
-def _unfit(labels: Sequence[int], seconds: float, config: Any, max_seconds: float) -> str | None:
+def _unfit(labels: Sequence[int], seconds: float, model: FrameCount, max_seconds: float) -> str | None:
     if not labels:
         return "no text is left after normalization"
     # Durations come as float32: a row of 1.2 s is a little longer than 1.2.
     if seconds * SAMPLING_RATE > max_seconds * SAMPLING_RATE + 0.5:
         return f"{seconds:.1f} s long, over max_seconds = {max_seconds:g}"
     # A header's duration may be rounded: one frame of grace.
-    room = frames(int(seconds * SAMPLING_RATE), config.conv_kernel, config.conv_stride) + 1
+    room = model.frames(int(seconds * SAMPLING_RATE)) + 1
     needed = frames_needed(labels)
     if needed > room:
         return f"{seconds:.2f} s of audio make {room} frames, its text needs {needed}"
@@ -107,7 +107,7 @@ class Waveforms:
         self,
         examples: Sequence[Example],
         read: Callable[[str | bytes], np.ndarray],
-        config: Any,
+        model: FrameCount,
         *,
         seed: int,
         epochs: int,
@@ -116,7 +116,7 @@ class Waveforms:
     ) -> None:
         self._examples = examples
         self._read = read
-        self._config = config
+        self._model = model
         self._seed = seed
         self._epochs = epochs
         self._varied = varied
@@ -129,9 +129,7 @@ class Waveforms:
         import numpy as np
 
         waveform = self._recorded(index)
-        shortest = sample_count(
-            frames_needed(self._examples[index].labels), self._config.conv_kernel, self._config.conv_stride
-        )
+        shortest = self._model.samples_needed(frames_needed(self._examples[index].labels))
         if self._varied is not None and epoch:
             draw = generator("sound", self._seed, epoch, index)
             if draw.random() < varied_share(epoch, self._epochs):
@@ -139,9 +137,7 @@ class Waveforms:
         if self._normalized:
             waveform = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)
         # Rounded durations let through what is a few samples short of one frame.
-        waveform = np.pad(
-            waveform, (0, max(0, sample_count(1, self._config.conv_kernel, self._config.conv_stride) - len(waveform)))
-        )
+        waveform = np.pad(waveform, (0, max(0, self._model.samples_needed(1) - len(waveform))))
         return waveform.astype(np.float32, copy=False)
 
     def _recorded(self, index: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -32,15 +32,15 @@ class FeatureCache:
         self._places: dict[int, tuple[int, tuple[int, int]]] = {}
 
     @staticmethod
-    def fit(seconds: float, config: Any, folder: Path) -> bool:
-        """Whether the frames of so much audio may be kept under `folder`."""
+    def fit(seconds: float, width: int, folder: Path) -> bool:
+        """Whether the frames of so much audio, of `width` numbers each, may be kept under `folder`."""
         import shutil
 
-        needed = seconds * FRAMES_PER_SECOND * config.conv_dim[-1] * 2
+        needed = seconds * FRAMES_PER_SECOND * width * 2
         return bool(needed <= DISK_SHARE * shutil.disk_usage(folder).free)
 
     def get(self, index: int, compute: Callable[[], Sequence[torch.Tensor]]) -> torch.Tensor:
-        """An example's frames, float32 `(frames, conv_dim[-1])`, rounded to bfloat16 the first time as well.
+        """An example's frames, float32 `(frames, features)`, rounded to bfloat16 the first time as well.
 
         `compute` gives them as the only one of a sequence, as the encoder does.
         """

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import ctc_losses, spoken_frames
-from thanosql.models.families.wav2vec2 import training_forward
 from thanosql.models.results import Epoch, TrainingProgress
 from thanosql.models.training import batches, masking, schedule
 from thanosql.models.training.epoch_metrics import Best, Tally
@@ -25,9 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
     from thanosql.models.training.feature_cache import FeatureCache
     from thanosql.models.training.resume import SavedState
+    from thanosql.models.training.trainable import TrainableModel
     from thanosql.models.training.validation import Validator
 
 CLIP = 1.0  # largest norm of a step's gradient
@@ -50,7 +51,7 @@ class Run:
 
     def __init__(
         self,
-        model: Any,
+        model: TrainableModel,
         examples: Sequence[Example],
         waveforms: Waveforms,
         options: TrainOptions,
@@ -85,7 +86,7 @@ class Run:
         self._save_cost = 0.0
         self._begun = self._saved_at = time.perf_counter()
 
-    def learn(self, progress: Callable[[TrainingProgress], None]) -> None:
+    def train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         """All steps from `done` on, in order; where there is a validator, the model ends with the best epoch's weights.
 
         An interrupt keeps the state of the last step.
@@ -93,7 +94,7 @@ class Run:
         import torch
 
         try:
-            self._learn(progress)
+            self._train(progress, cancellation)
         except KeyboardInterrupt:
             if self._whole and self.done:
                 self._save()
@@ -103,7 +104,7 @@ class Run:
                 for name, value in self.best.weights.items():
                     self.learned[name].copy_(value)
 
-    def _learn(self, progress: Callable[[TrainingProgress], None]) -> None:
+    def _train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         import torch
 
         started = last = time.perf_counter()
@@ -111,6 +112,7 @@ class Run:
         plan = () if self._is_enough() and not self.tally.utterances else self._plan()
         with closing(read_ahead(self._read, plan)) as ahead:
             for step, waveforms in ahead:
+                cancellation.check()
                 torch.manual_seed(torch_seed("step", self.options.seed, step.number))
                 rate = schedule.learning_rate(step.number, self.steps, self.options)
                 loss, spoken = self._step(step, waveforms, rate)
@@ -122,7 +124,7 @@ class Run:
                 self.curve.add(self.done, loss, rate)
                 self.tally.seconds += time.perf_counter() - last
                 if step.last:
-                    self._end_epoch(step.epoch)
+                    self._end_epoch(step.epoch, cancellation)
                 self._whole = True
                 self._keep(step.last)
                 last = time.perf_counter()  # what validating and keeping took is not the epoch's
@@ -173,7 +175,7 @@ class Run:
             chosen = [step.examples[place] for place in places]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
                 frames = self._frames(chosen, [waveforms[place] for place in places])
-                logits, lengths = training_forward.frame_logits(self.model, frames, *self._masks(step, chosen, frames))
+                logits, lengths = self.model.logits(frames, *self._masks(step, chosen, frames))
             each = ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
             loss = each.sum() / len(step.examples)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -183,7 +185,7 @@ class Run:
         if not (math.isfinite(total) and math.isfinite(float(norm))):
             raise ThanoSQLModelError(
                 f"The loss is no longer finite at step {step.number + 1:,} of {self.steps:,} "
-                f"(epoch {step.epoch}, learning rate {rate:.2g}): the training has run away.",
+                f"(epoch {step.epoch}, learning rate {rate:.2g}): training diverged.",
                 hint=f"Choose a learning_rate below {self.options.learning_rate:g}.",
             )
         for group in self.optimizer.param_groups:
@@ -204,28 +206,28 @@ class Run:
         import torch
 
         sound = [torch.from_numpy(waveform).to(self.device) for waveform in waveforms if waveform is not None]
-        return training_forward.encode(self.model, sound)
+        return self.model.encode(sound)
 
     def _masks(
         self, step: Step, chosen: Sequence[int], frames: Sequence[torch.Tensor]
     ) -> tuple[list[np.ndarray] | None, list[np.ndarray] | None]:
-        config = self.model.config
-        if not getattr(config, "apply_spec_augment", True):
+        config = self.model.spec_augment
+        if config is None:
             return None, None
         draws = [generator("masks", self.options.seed, step.epoch, index) for index in chosen]
         times = channels = None
         if config.mask_time_prob > 0:
             times = [masking.time_mask(len(frame), config, draw) for frame, draw in zip(frames, draws, strict=True)]
         if config.mask_feature_prob > 0:
-            channels = [masking.channel_mask(config.hidden_size, config, draw) for draw in draws]
+            channels = [masking.channel_mask(config, draw) for draw in draws]
         return times, channels
 
-    def _end_epoch(self, number: int) -> None:
+    def _end_epoch(self, number: int, cancellation: Cancellation) -> None:
         epoch = self.tally.epoch(number)
         self.spoken = self.tally.spoken
         self.tally = Tally()
         if self.validator is not None:
-            found = self.validator.listen(self.model, self.device)
+            found = self.validator.validate(self.model, self.device, cancellation)
             epoch = Epoch(**{**asdict(epoch), "valid_loss": found.loss, "valid_wer": found.wer, "valid_cer": found.cer})
             if (found.wer, found.loss) < self.best.score:
                 weights = {name: value.detach().to("cpu", copy=True) for name, value in self.learned.items()}
@@ -250,7 +252,7 @@ class Run:
     def _save(self) -> None:
         if self.saved is None:
             return
-        tensors = {f"learned.{name}": value for name, value in self.learned.items()}
+        tensors: dict[str, torch.Tensor] = {f"learned.{name}": value for name, value in self.learned.items()}
         for name, value in self.learned.items():
             for key, moment in self.optimizer.state[value].items():
                 tensors[f"{key}.{name}"] = moment

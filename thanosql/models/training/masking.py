@@ -7,7 +7,8 @@ of a one-word utterance where it is not; these shrink with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,23 @@ if TYPE_CHECKING:
 _LONGEST_SHARE = 5  # a span hides at most one fifth of an utterance
 
 
-def time_mask(frames: int, config: Any, generator: np.random.Generator) -> np.ndarray:
+@dataclass(frozen=True, kw_only=True)
+class SpecAugment:
+    """What a model's config says of its masks, in transformers' names; a share of 0 masks nothing.
+
+    `channels` is the width of a frame.
+    """
+
+    channels: int
+    mask_time_prob: float = 0.05
+    mask_time_length: int = 10
+    mask_time_min_masks: int = 2
+    mask_feature_prob: float = 0.0
+    mask_feature_length: int = 10
+    mask_feature_min_masks: int = 0
+
+
+def time_mask(frames: int, config: SpecAugment, generator: np.random.Generator) -> np.ndarray:
     """Which frames are hidden, bool `(frames,)`, by `config.mask_time_prob`, `_length` and `_min_masks`.
 
     The minimum number of spans holds only as far as it hides no more than a fifth of the utterance.
@@ -25,10 +42,10 @@ def time_mask(frames: int, config: Any, generator: np.random.Generator) -> np.nd
     return _spans(frames, config.mask_time_prob, length, minimum, generator)
 
 
-def channel_mask(channels: int, config: Any, generator: np.random.Generator) -> np.ndarray:
+def channel_mask(config: SpecAugment, generator: np.random.Generator) -> np.ndarray:
     """Which channels are hidden for the whole utterance, bool `(channels,)`, by `config.mask_feature_…`."""
-    length = max(1, min(config.mask_feature_length, channels // _LONGEST_SHARE))
-    return _spans(channels, config.mask_feature_prob, length, config.mask_feature_min_masks, generator)
+    length = max(1, min(config.mask_feature_length, config.channels // _LONGEST_SHARE))
+    return _spans(config.channels, config.mask_feature_prob, length, config.mask_feature_min_masks, generator)
 
 
 def _spans(size: int, share: float, length: int, minimum: int, generator: np.random.Generator) -> np.ndarray:

@@ -6,17 +6,17 @@ the one after is there, whole. It is a safetensors file; the numbers stand in it
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql import private
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models.durability import sync
 
 if TYPE_CHECKING:
     import torch
@@ -53,9 +53,9 @@ class SavedState:
             for left in self.folder.glob(".tmp*"):  # safetensors' own draft, of a save that was killed
                 left.unlink()
             save_file(content, draft, metadata=header)
-            _to_disk(draft)
+            sync(draft)
             os.replace(draft, self.folder / FILE)
-            _to_disk(self.folder)
+            sync(self.folder)
         except (OSError, SafetensorError) as error:
             raise ThanoSQLModelError(f"The state of the training cannot be kept in {self.folder}: {error}") from error
 
@@ -104,21 +104,6 @@ def interrupted(folder: Path) -> Interrupted | None:
     return Interrupted(numbers["step"], numbers["steps"], json.loads(header["identity"]))
 
 
-def digest(parts: Iterable[Any]) -> str:
-    """A fingerprint of values in their order; bytes by their content, the others by how they are written."""
-    found = hashlib.sha256()
-    for part in parts:
-        content = part if isinstance(part, bytes) else repr(part).encode()
-        found.update(len(content).to_bytes(8, "big"))
-        found.update(content)
-    return found.hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 def _header(folder: Path) -> dict[str, str] | None:
     from safetensors import SafetensorError, safe_open
 
@@ -133,13 +118,3 @@ def _header(folder: Path) -> dict[str, str] | None:
             f"The state of the interrupted training in {folder} is damaged: {error}", hint="Start anew: resume=False."
         ) from error
     return header
-
-
-def _to_disk(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows has no such thing for folders
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
-from thanosql.models.families.wav2vec2.model_facts import Facts, facts
-from thanosql.models.text import Normalizer
 from thanosql.models.training.vocabulary_builder import spelling
 
 if TYPE_CHECKING:
-    from thanosql.config import Settings
     from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.options import TrainOptions
 
 
-def normalizer(checkpoint: str, settings: Settings | None) -> Normalizer:
-    """The normalizer saved with a checkpoint, or the one that its vocabulary asks for."""
-    folder = checkpoints.open(checkpoint, settings).folder
-    return Normalizer.read(folder, checkpoints.read_vocabulary(folder))
-
-
-def prepare(
-    checkpoint: str, settings: Settings | None, texts: Iterable[tuple[int, str]], options: TrainOptions
-) -> None:
-    """Check texts (row number, text) against the vocabulary that the options make; nothing is loaded for it.
+def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
+    """Check texts (row number, text) against the vocabulary that the options make of a checkpoint's folder; nothing is
+    loaded for it.
 
     Raises ThanoSQLDataError with the rows that hold characters which the vocabulary lacks after normalization, since
     they would be learned as unknown; ThanoSQLModelError when the checkpoint has no vocabulary and none is made.
     """
     numbered = list(texts)
-    folder = checkpoints.open(checkpoint, settings).folder
     spelt = spelling(folder, (text for _, text in numbered), options)
     rows: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
@@ -49,19 +37,6 @@ def prepare(
             rows=rows,
             hint=_cure(counts, spelt.vocabulary, options),
         )
-
-
-def spelled(checkpoint: str, settings: Settings | None, texts: Iterable[str], options: TrainOptions) -> Facts:
-    """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
-    known = facts(checkpoints.open(checkpoint, settings).folder)
-    spelt = spelling(known.folder, texts, options)
-    made = options.vocabulary != "keep"
-    return replace(
-        known,
-        vocabulary=spelt.vocabulary,
-        normalizer=spelt.normalizer,
-        base_vocabulary=known.vocabulary if made else None,
-    )
 
 
 def _cure(counts: Counter[str], vocabulary: Vocabulary, options: TrainOptions) -> str:

@@ -1,8 +1,8 @@
-"""A checkpoint and rows of audio and text in; a Hugging Face folder with the trained model, and a report, out.
+"""A checkpoint and a task in; a Hugging Face folder with the trained model, and a report, out.
 
-CTC fine-tuning of wav2vec 2.0 (Baevski et al. 2020): the convolutional feature encoder frozen, SpecAugment on the
+CTC fine-tuning as of wav2vec 2.0 (Baevski et al. 2020): the convolutional feature encoder frozen, SpecAugment on the
 hidden states, AdamW with warm-up and decay, gradients clipped. Every random choice follows from the seed and the number
-of the epoch, the step or the example, never from what was drawn before: so a run can be repeated, and gone on with.
+of the epoch, the step or the example, never from what was drawn before: so a run can be repeated, and resumed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.checkpoint_files import CARD_FILE
+from thanosql.models.devices import choose_device, exact_float32
+from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
-from thanosql.models.store import CARD_FILE
 from thanosql.models.training import augmentation_config, precision, resume
 from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
@@ -28,48 +29,43 @@ from thanosql.models.training.vocabulary_builder import spelling
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
-    import numpy as np
+    from pathlib import Path
+
     import torch
 
-    from thanosql.config import Settings
+    from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
-    from thanosql.models.results import TrainingUtterance
+    from thanosql.models.tasks import TrainTask
+    from thanosql.models.training.trainable import TrainableCheckpoint
 
-RECITED = 32  # of the rows learned from, that a model without held-out rows is asked for once it is done
+SANITY_ROWS = 32  # training rows transcribed as a sanity check when there is no validation set
 
 
 def train(
-    checkpoint: str,
-    settings: Settings | None,
-    utterances: Sequence[TrainingUtterance],
-    options: TrainOptions,
-    folder: Path,
+    base: TrainableCheckpoint,
+    task: TrainTask,
     progress: Callable[[TrainingProgress], None],
-    *,
-    read: Callable[[str | bytes], np.ndarray],
-    valid: Sequence[TrainingUtterance] = (),
-    state: Path | None = None,
+    cancellation: Cancellation,
 ) -> TrainingReport:
-    """Train from `checkpoint` (a folder or hub id) and leave a Hugging Face folder in `folder`.
+    """Train from `base` and leave a Hugging Face folder in `task.folder`. `progress` hears of every step.
 
-    `read` gives the waveform of an utterance's audio, float32 `(samples,)` at 16 kHz. `progress` hears of every step.
-    With rows to validate on, `valid` or a share of the others by `valid_split`, the epoch with the best WER is kept,
-    otherwise the last. In the folder `state` the run keeps what it goes on from when it is killed and then called again
-    with `resume`; the folder is the caller's to remove, once the model is safe where it belongs.
+    With rows to validate on, `task.validation` or a share of the others by `valid_split`, the epoch with the best WER
+    is kept, otherwise the last. In the folder `task.state` the run keeps what it resumes from when it is killed and then
+    called again with `resume`; the folder is the caller's to remove, once the model is safe where it belongs.
 
     Raises ThanoSQLDataError for texts outside the vocabulary, audio that cannot be read, and when no row can be learned
     from; ThanoSQLModelError for a base that cannot be trained, a loss that is not finite, memory that does not suffice,
-    and a state of other rows or options; ThanoSQLOptionError for options that contradict each other.
+    and a state of other rows or options; ThanoSQLOptionError for options that contradict each other; Cancelled, with
+    the state kept, after the step in which it was asked for.
     """
     started = time.perf_counter()
-    base = checkpoints.open(checkpoint, settings).folder
-    spelt = spelling(base, (utterance.text for utterance in (*utterances, *valid)), options)
+    options = task.options
+    texts = (utterance.text for utterance in (*task.utterances, *task.validation))
+    spelt = spelling(base.folder, texts, options)
     vocabulary = spelt.vocabulary
-    features = checkpoints.read_features(base)
-    config = checkpoints.read_config(base)
-    examples, skipped = select(utterances, vocabulary, spelt.normalizer, config, options)
-    if valid:
-        held_out, more = select(valid, vocabulary, spelt.normalizer, config, options)
+    examples, skipped = select(task.utterances, vocabulary, spelt.normalizer, base, options)
+    if task.validation:
+        held_out, more = select(task.validation, vocabulary, spelt.normalizer, base, options)
         skipped += [{**row, "reason": f"of the held-out rows: {row['reason']}"} for row in more]
     else:
         examples, held_out = hold_out(
@@ -79,47 +75,49 @@ def train(
         raise ThanoSQLOptionError(
             "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
         )
-    device = _device(options.device)
+    device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
-    identity = _identity(base, options, examples, held_out)
-    saved = None if state is None else resume.SavedState(state, identity)
+    identity = _identity(base.folder, options, examples, held_out)
+    saved = None if task.state is None else resume.SavedState(task.state, identity)
     if saved is not None:
         _offer(saved, options)
     varied = augmentation_config.chosen(options.augment)
-    sound = {
-        "read": read,
-        "config": config,
-        "seed": options.seed,
-        "epochs": options.max_epochs,
-        "normalized": features.do_normalize,
-    }
     with ExitStack() as stack:
         stack.enter_context(_own_randomness(device))
+        stack.enter_context(exact_float32(device))
         stack.enter_context(_memory(options))
+        sound = partial(
+            Waveforms,
+            read=task.audio.read,
+            model=base,
+            seed=options.seed,
+            epochs=options.max_epochs,
+            normalized=base.normalizes,
+        )
         kept = None
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
         if repeated:
-            room = FeatureCache.fit(seconds, config, folder.parent)
-            kept = stack.enter_context(FeatureCache(folder.parent, room=room))
+            room = FeatureCache.fit(seconds, base.feature_width, task.folder.parent)
+            kept = stack.enter_context(FeatureCache(task.folder.parent, room=room))
         validator = None
         if held_out:
-            validator = Validator(held_out, Waveforms(held_out, varied=None, **sound), vocabulary, options.max_seconds)
+            validator = Validator(held_out, sound(held_out, varied=None), vocabulary, options.max_seconds)
         made = None if options.vocabulary == "keep" else vocabulary
-        model = _trainable(checkpoints.load_model(base, vocabulary=made), options, checkpoint).to(device)
-        waveforms = Waveforms(examples, varied=varied, **sound)
+        model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
+        waveforms = sound(examples, varied=varied)
         run = Run(
             model, examples, waveforms, options, vocabulary.blank, device, kept=kept, validator=validator, saved=saved
         )
         warnings = _take_up(run, options)
-        run.learn(progress)
+        run.train(progress, cancellation)
         if validator is None:
-            known = examples[:RECITED]
-            validator = Validator(known, Waveforms(known, varied=None, **sound), vocabulary, options.max_seconds)
-            wer = validator.listen(run.model, device).wer
+            known = examples[:SANITY_ROWS]
+            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds)
+            wer = validator.validate(run.model, device, cancellation).wer
         else:
             wer = run.best.score[0]
-    checkpoints.save(folder, run.model.eval().cpu(), vocabulary, spelt.normalizer, features)
+    base.save(run.model, task.folder, vocabulary, spelt.normalizer)
     return TrainingReport(
         steps=run.done,
         epochs=len(run.history),
@@ -147,7 +145,7 @@ def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_o
     weights = [
         path
         for path in sorted(base.iterdir())
-        if path.suffix in (".safetensors", ".bin", ".json") and path.name != CARD_FILE
+        if path.suffix in (".safetensors", ".bin", ".json") and path.name != CARD_FILE and path.is_file()
     ]
     named = {
         f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")
@@ -156,8 +154,8 @@ def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_o
     rows = [(example.row, example.text, example.labels, example.seconds) for example in (*examples, *held_out)]
     audio = [example.audio for example in (*examples, *held_out)]
     return {
-        "rows": f"{len(rows):,}, {resume.digest([*rows, *audio])}",
-        "base": resume.digest([(path.name, resume.file_digest(path)) for path in weights]),
+        "rows": f"{len(rows):,}, {digest([*rows, *audio])}",
+        "base": digest([(path.name, file_digest(path)) for path in weights]),
         **named,
         "package thanosql": __version__,
         **{f"package {name}": importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "soxr")},
@@ -203,31 +201,6 @@ def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
             "low or too high here."
         ]
     return []
-
-
-def _trainable(model: Any, options: TrainOptions, checkpoint: str) -> Any:
-    if model.config.add_adapter:
-        raise ThanoSQLModelError(f"{checkpoint} has adapter layers behind its encoder: training cannot start from it.")
-    for parameter in model.parameters():
-        # The weights may be pages of the base's file: what is trained is a copy.
-        parameter.data = parameter.data.clone()
-    if options.freeze_feature_encoder:
-        model.freeze_feature_encoder()
-    return model
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    # torch says it in an exception of its own for each reason: unknown name, no such card, no CUDA at all.
-    except (RuntimeError, AssertionError) as error:
-        raise ThanoSQLOptionError(f"There is no device '{name}' here: {str(error).splitlines()[0]}") from error
-    return device
 
 
 @contextmanager

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import metrics
 from thanosql.models.ctc.loss import ctc_losses
-from thanosql.models.families.wav2vec2 import training_forward
 from thanosql.models.training import batches
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
 from thanosql.models.training.seeding import generator
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.training.trainable import TrainableModel
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
 
 
 class Validator:
-    """Listens to the held-out examples, as they were recorded."""
+    """Transcribes the validation set, as it was recorded."""
 
     def __init__(
         self, examples: Sequence[Example], waveforms: Waveforms, vocabulary: Vocabulary, max_seconds: float
@@ -91,7 +92,7 @@ class Validator:
         self._vocabulary = vocabulary
         self._passes = batches.split([example.seconds for example in examples], max_seconds)
 
-    def listen(self, model: Any, device: torch.device) -> Validation:
+    def validate(self, model: TrainableModel, device: torch.device, cancellation: Cancellation) -> Validation:
         """The model as it is now, in float32 and evaluation mode; it is left in that mode."""
         import torch
 
@@ -100,8 +101,9 @@ class Validator:
         loss = 0.0
         with torch.inference_mode():
             for indices, waveforms in read_ahead(self._read, self._passes):
+                cancellation.check()
                 sound = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
-                logits, lengths = training_forward.frame_logits(model, training_forward.encode(model, sound))
+                logits, lengths = model.logits(model.encode(sound))
                 labels = [self._examples[index].labels for index in indices]
                 loss += float(ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
                 best = logits.argmax(-1).cpu()

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary
-from thanosql.models.families.wav2vec2.checkpoint import read_vocabulary
+from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
 from thanosql.models.text import Normalizer
 
 if TYPE_CHECKING:

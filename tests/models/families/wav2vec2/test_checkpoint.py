@@ -14,7 +14,8 @@ import torch
 
 from tests.models import checkpoints
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
-from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models import checkpoint_files
+from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
 from thanosql.models.families.wav2vec2 import checkpoint
 from thanosql.models.text import Normalizer
 
@@ -40,7 +41,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 def test_a_folder_is_loaded_with_the_weights_that_transformers_finds_in_it(folder: Path) -> None:
-    model = checkpoint.load_model(checkpoint.open(str(folder)).folder)
+    model = checkpoint.load_model(checkpoint_files.open(str(folder)).folder)
     assert same(model.state_dict(), plain(folder))
     assert not model.training
 
@@ -89,7 +90,7 @@ def test_what_is_saved_opens_in_plain_transformers_with_the_same_answers(folder:
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
     model = checkpoint.load_model(folder)
-    vocabulary = checkpoint.read_vocabulary(folder)
+    vocabulary = read_vocabulary(folder)
     normalizer = Normalizer.for_vocabulary(vocabulary)
     checkpoint.save(tmp_path / "saved", model, vocabulary, normalizer, checkpoint.read_features(folder))
 
@@ -119,7 +120,7 @@ def test_damaged_files_are_a_model_error_that_names_them(copy: Path, name: str, 
         path.write_bytes(path.read_bytes()[:50])
     else:
         path.write_bytes(bytes(range(256)) * 4)
-    read = checkpoint.read_vocabulary if name == "vocab.json" else checkpoint.load_model
+    read = read_vocabulary if name == "vocab.json" else checkpoint.load_model
     with pytest.raises(ThanoSQLModelError, match=name.partition(".")[0]):
         read(copy)
 
@@ -150,13 +151,14 @@ def test_another_sampling_rate_is_refused(copy: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_a_model_error(tmp_path: Path) -> None:
     with pytest.raises(ThanoSQLModelError, match="There is no folder"):
-        checkpoint.open(str(tmp_path / "nothing"))
+        checkpoint_files.open(str(tmp_path / "nothing"))
 
 
 CACHE = """
 import sys
+from thanosql.models import checkpoint_files
 from thanosql.models.families.wav2vec2 import checkpoint
-found = checkpoint.open("facebook/wav2vec2-base-960h")
+found = checkpoint_files.open("facebook/wav2vec2-base-960h")
 checkpoint.load_model(found.folder)
 print(found.revision, found.folder)
 """
@@ -192,7 +194,7 @@ def test_offline_the_error_says_what_was_wanted_how_large_and_how_to_get_it(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ThanoSQLConnectionError) as caught:
-        checkpoint.open(name)
+        checkpoint_files.open(name)
     for part in (name, size, f"hf download {name}", variable):
         assert part in str(caught.value)
 
@@ -200,9 +202,10 @@ def test_offline_the_error_says_what_was_wanted_how_large_and_how_to_get_it(
 def test_a_hub_that_does_not_answer_is_a_connection_error(tmp_path: Path) -> None:
     code = """
 from thanosql.errors import ThanoSQLConnectionError
+from thanosql.models import checkpoint_files
 from thanosql.models.families.wav2vec2 import checkpoint
 try:
-    checkpoint.open("somebody/something")
+    checkpoint_files.open("somebody/something")
 except ThanoSQLConnectionError as error:
     print(error)
 """
@@ -221,7 +224,7 @@ def test_a_cache_with_a_config_but_no_weights_is_not_taken_for_the_model(
 
 def test_a_model_that_cannot_be_written_is_an_error_with_its_place(tmp_path: Path) -> None:
     folder = checkpoints.make(tmp_path / "base")
-    model, vocabulary = checkpoint.load_model(folder), checkpoint.read_vocabulary(folder)
+    model, vocabulary = checkpoint.load_model(folder), read_vocabulary(folder)
     (tmp_path / "full" / "model.safetensors" / "in the way").mkdir(parents=True)
     with pytest.raises(ThanoSQLModelError, match="cannot be written to"):
         checkpoint.save(tmp_path / "full", model, vocabulary, Normalizer(), checkpoint.Features())
@@ -241,9 +244,10 @@ def test_a_torchaudio_that_does_not_load_is_kept_out_of_sight_and_named_once(
     code = f"""
 import logging
 logging.basicConfig(level=logging.WARNING)
+from thanosql.models import checkpoint_files
 from thanosql.models.families.wav2vec2 import checkpoint
 from thanosql.models.families.wav2vec2.imports import transformers
-checkpoint.load_model(checkpoint.open({str(folder)!r}).folder)
+checkpoint.load_model(checkpoint_files.open({str(folder)!r}).folder)
 transformers().Wav2Vec2Processor.from_pretrained({str(folder)!r})
 print("loaded")
 try:

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.models import registry
 from thanosql.models.audio import read
+from thanosql.models.bases import BASES
 from thanosql.models.families import wav2vec2
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
 UTTERANCES = 1_000
 TRAINED = {
-    "Wav2Vec2Tiny": registry.BASES["Wav2Vec2Tiny"].checkpoint,  # layer norm, stable, attention mask
+    "Wav2Vec2Tiny": BASES["Wav2Vec2Tiny"].checkpoint,  # layer norm, stable, attention mask
     "group norm": str(Path(__file__).parents[3] / "fixtures" / "group_norm"),  # scripts/train_group_norm.py
 }
 # facebook/wav2vec2-base-960h and wav2vec2-large-xlsr, at their width, of few layers.

@@ -1,4 +1,7 @@
-"""Wav2Vec2 with a CTC head: the family's doors, each importing torch and transformers only when it is opened."""
+"""Wav2Vec2 with a CTC head: the family's doors, each importing torch and transformers only when it is opened.
+
+A `checkpoint` is a folder or a hub id.
+"""
 
 from __future__ import annotations
 
@@ -6,75 +9,75 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql.models.base import Capability
+
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
-    from thanosql.models.families.wav2vec2.model_facts import Facts
+    from thanosql.models.families.wav2vec2.model_facts import Wav2Vec2Facts
     from thanosql.models.families.wav2vec2.recognizer import Wav2Vec2Recognizer
     from thanosql.models.options import TrainOptions, TranscribeOptions
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
 
+capabilities = frozenset({Capability.CTC, Capability.TRAINING})
+
 
 def load(checkpoint: str, options: TranscribeOptions) -> Wav2Vec2Recognizer:
     """The recognizer of a checkpoint; see `recognizer.load`."""
     from thanosql.models.families.wav2vec2 import recognizer
 
-    return recognizer.load(checkpoint, None, options)
+    return recognizer.load(checkpoint, options)
 
 
 def normalizer(checkpoint: str) -> Normalizer:
-    """What is done to texts before this checkpoint learns from them or is measured against them."""
-    from thanosql.models.training import texts
+    """What is done to texts before this checkpoint learns from them or is measured against them: the normalizer saved
+    with it, or the one that its vocabulary asks for."""
+    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc.vocabulary import read_vocabulary
+    from thanosql.models.text import Normalizer
 
-    return texts.normalizer(checkpoint, None)
+    folder = checkpoint_files.open(checkpoint).folder
+    return Normalizer.read(folder, read_vocabulary(folder))
 
 
 def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
-    """Check texts against the vocabulary that is trained; see `texts.prepare`."""
+    """Check texts against the vocabulary that is trained; see `training.texts.prepare`."""
+    from thanosql.models import checkpoint_files
     from thanosql.models.training import texts as checks
 
-    checks.prepare(checkpoint, None, texts, options)
+    checks.prepare(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
-def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Facts:
-    """What is known of a checkpoint, with the vocabulary that training would make; see `texts.spelled`."""
-    from thanosql.models.training import texts as checks
+def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Wav2Vec2Facts:
+    """What is known of a checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
+    from thanosql.models import checkpoint_files
+    from thanosql.models.families.wav2vec2 import model_facts
 
-    return checks.spelled(checkpoint, None, texts, options)
+    return model_facts.spelled(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
 def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
-    """Train as a task says and leave a Hugging Face folder; see `trainer.train`."""
+    """Train from a checkpoint and leave a Hugging Face folder; see `training.trainer.train`."""
+    from thanosql.models import checkpoint_files
+    from thanosql.models.families.wav2vec2.training import Wav2Vec2Checkpoint
     from thanosql.models.training import trainer
 
-    def report(step: TrainingProgress) -> None:
-        progress(step)
-        cancellation.check()
-
-    return trainer.train(
-        task.model.checkpoint,
-        None,
-        task.utterances,
-        task.options,
-        task.folder,
-        report,
-        read=task.audio.read,
-        valid=task.validation,
-        state=task.state,
-    )
+    base = Wav2Vec2Checkpoint(checkpoint_files.open(task.model.checkpoint).folder)
+    return trainer.train(base, task, progress, cancellation)
 
 
-def adopt(checkpoint: str, folder: Path) -> str | None:
-    """Put a checkpoint's files into a folder of the store; see `adoption.adopt`."""
+def import_checkpoint(checkpoint: str, folder: Path) -> None:
+    """Put a checkpoint's files into a folder of the store; see `checkpoint_import.import_checkpoint`."""
     from thanosql.models.families.wav2vec2 import checkpoint_import
 
-    return checkpoint_import.adopt(checkpoint, None, folder)
+    checkpoint_import.import_checkpoint(checkpoint, folder)
 
 
-def facts(checkpoint: str) -> Facts | None:
+def facts(checkpoint: str) -> Wav2Vec2Facts | None:
     """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
+    from thanosql.models import checkpoint_files
     from thanosql.models.families.wav2vec2 import model_facts
 
-    folder = model_facts.local_folder(checkpoint)
+    folder = checkpoint_files.local_or_cached(checkpoint)
     return model_facts.facts(folder) if folder else None

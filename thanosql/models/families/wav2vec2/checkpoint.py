@@ -1,42 +1,31 @@
 """A folder or hub id in, a Wav2Vec2ForCTC and what belongs to it out; and back into a folder.
 
-The folders are Hugging Face's own layout. What may lie in one is read without trust: weights are safetensors, or a
-`pytorch_model.bin` through torch's weights-only reader; no code of a checkpoint is ever run.
+The folders are Hugging Face's own layout.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import hub
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary
+from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
 from thanosql.models.families.wav2vec2 import head
 from thanosql.models.families.wav2vec2.imports import transformers
+from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
+from thanosql.models.weights import read_weights
 
 if TYPE_CHECKING:
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-    from thanosql.config import Settings
-
 # What a pretraining checkpoint holds beside the encoder.
 LEFT_OUT = ("quantizer.", "project_q.", "project_hid.")
 SPEC_EMBED = "wav2vec2.masked_spec_embed"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model's files on this machine. `revision` is the hub's commit; None where the files are a folder's own."""
-
-    folder: Path
-    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,28 +38,9 @@ class Features:
     padding_value: float = 0.0
 
 
-def open(checkpoint: str, settings: Settings | None = None) -> Checkpoint:
-    """The files of a checkpoint: a folder as it is, a hub id (`owner/name` or `owner/name@revision`) from the hub's
-    cache, or else downloaded into it.
-
-    Raises ThanoSQLModelError when there is no such folder or repository, ThanoSQLConnectionError when the hub is needed
-    and cannot be reached.
-    """
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        return Checkpoint(folder)
-    if not hub.is_id(checkpoint):
-        raise ThanoSQLModelError(
-            f"There is no folder {checkpoint}.",
-            hint="In quotes stands a folder of a Wav2Vec2 CTC model, or its id on the hub, owner/name.",
-        )
-    found = hub.fetch(checkpoint)
-    return Checkpoint(found, found.name)
-
-
 def read_config(folder: Path) -> Wav2Vec2Config:
     """The architecture. Raises ThanoSQLModelError when it is missing, damaged, or not Wav2Vec2's."""
-    content = _json(folder / "config.json")
+    content = read_json(folder / "config.json")
     kind = content.get("model_type")
     if kind != "wav2vec2":
         raise ThanoSQLModelError(f"{folder} is no Wav2Vec2 model: its config.json says model_type {kind!r}.")
@@ -82,17 +52,12 @@ def read_config(folder: Path) -> Wav2Vec2Config:
     return config
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary of the folder's own head."""
-    return Vocabulary.read(folder, _json(folder / "config.json").get("vocab_size"))
-
-
 def read_features(folder: Path) -> Features:
     """How the folder's model wants its audio. Raises ThanoSQLModelError when it wants another sampling rate."""
     if (folder / "preprocessor_config.json").is_file():
-        content = _json(folder / "preprocessor_config.json")
+        content = read_json(folder / "preprocessor_config.json")
     elif (folder / "processor_config.json").is_file():
-        content = _json(folder / "processor_config.json").get("feature_extractor") or {}
+        content = read_json(folder / "processor_config.json").get("feature_extractor") or {}
     else:
         content = {}
     rate = content.get("sampling_rate", SAMPLING_RATE)
@@ -181,9 +146,7 @@ def save(
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     """All tensors of a folder under the names of a Wav2Vec2ForCTC."""
-    found: dict[str, torch.Tensor] = {}
-    for path in _weight_files(folder):
-        found.update(_tensors(path))
+    found = read_weights(folder)
     # The encoder alone (a Wav2Vec2Model saved as such) lacks the prefix that it has inside a CTC model.
     prefix = "" if any(name.startswith("wav2vec2.") for name in found) else "wav2vec2."
     renamed = {}
@@ -196,61 +159,3 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
                 name = name.removesuffix(old) + f"conv.parametrizations.weight.{new}"
         renamed[name] = value
     return renamed
-
-
-def _weight_files(folder: Path) -> Iterator[Path]:
-    for name in hub.WEIGHTS:
-        path = folder / name
-        if not path.is_file():
-            continue
-        if path.suffix != ".json":
-            yield path
-            return
-        shards = _json(path).get("weight_map")
-        if not isinstance(shards, Mapping) or not all(Path(str(shard)).name == shard for shard in shards.values()):
-            raise ThanoSQLModelError(f"{path} is damaged: it must say which file holds each weight.")
-        yield from (folder / shard for shard in sorted(set(shards.values())))
-        return
-    raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            loaded: dict[str, torch.Tensor] = load_file(path)
-            return loaded
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
-    except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError) as error:
-        raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
-    except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there
-        raise ThanoSQLModelError(
-            f"{path} holds more than weights and is not read: a pickle may run any code.",
-            hint="Ask its publisher for model.safetensors.",
-        ) from error
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ThanoSQLModelError(f"{path} is damaged: it must hold named weights.")
-    return content
-
-
-def _is_zip(path: Path) -> bool:
-    import zipfile
-
-    return zipfile.is_zipfile(path)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ThanoSQLModelError(
-            f"{path.parent} has no {path.name}: it is not a folder of a Hugging Face model."
-        ) from error
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
-    return content

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import hub
+from thanosql.models import checkpoint_files, hub
+from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-
-if TYPE_CHECKING:
-    from thanosql.config import Settings
 
 INDEX = "model.safetensors.index.json"
 
 
-def adopt(checkpoint: str, settings: Settings | None, folder: Path) -> str | None:
-    """Leave in `folder` what a checkpoint (a folder, or a hub id) holds; the hub's commit, if it came from there.
+def import_checkpoint(checkpoint: str, folder: Path) -> None:
+    """Leave in `folder` what a checkpoint (a folder, or a hub id) holds.
 
     Only the files that a Wav2Vec2 CTC model is made of are taken. Weights in `pytorch_model.bin` become safetensors.
     Raises ThanoSQLModelError for what is missing, damaged, or of another family, before the folder is touched.
     """
-    source = checkpoints.open(checkpoint, settings)
-    vocabulary = checkpoints.read_vocabulary(source.folder)
+    source = checkpoint_files.open(checkpoint)
+    vocabulary = read_vocabulary(source.folder)
     normalizer = Normalizer.read(source.folder, vocabulary)
     features = checkpoints.read_features(source.folder)
     model = checkpoints.load_model(source.folder)
     if not any((source.folder / name).is_file() for name in ("model.safetensors", INDEX)):
         checkpoints.save(folder, model, vocabulary, normalizer, features)
-        return source.revision
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (*hub.SMALL, *_weights(source.folder)):
@@ -40,11 +37,10 @@ def adopt(checkpoint: str, settings: Settings | None, folder: Path) -> str | Non
         normalizer.write(folder)
     except OSError as error:
         raise ThanoSQLModelError(f"The model cannot be copied from {source.folder}: {error}") from error
-    return source.revision
 
 
 def _weights(folder: Path) -> list[str]:
     if (folder / "model.safetensors").is_file():
         return ["model.safetensors"]
-    shards = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+    shards = read_json(folder / INDEX)["weight_map"]
     return [INDEX, *sorted({Path(shard).name for shard in shards.values()})]

@@ -8,13 +8,13 @@ alone is the same to the last bit whatever its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from thanosql.models.devices import exact_float32
 from thanosql.models.families.wav2vec2.convolutions import frames
 from thanosql.models.families.wav2vec2.cpu_model import CPUModel, is_supported
 
@@ -53,7 +53,7 @@ class Forward:
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of prepared waveforms `(samples,)`."""
-        with _quiet_arithmetic(self.device):
+        with torch.inference_mode(), exact_float32(self.device):
             found: dict[int, torch.Tensor] = {}
             heard = [index for index, waveform in enumerate(waveforms) if self.frames(len(waveform)) > 0]
             for group in [[index] for index in heard] if self.one_by_one else [heard] if heard else []:
@@ -95,13 +95,3 @@ def _fold_weight_norm(model: Wav2Vec2ForCTC) -> None:
     convolution = model.wav2vec2.encoder.pos_conv_embed.conv
     if is_parametrized(convolution, "weight"):
         remove_parametrizations(convolution, "weight")
-
-
-@contextmanager
-def _quiet_arithmetic(device: torch.device) -> Iterator[None]:
-    """No gradients; and on a GPU no TF32, which is not float32."""
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode())
-        if device.type == "cuda":
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False))
-        yield

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
 from thanosql.models.families.wav2vec2.convolutions import frames
+from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
+from thanosql.models.training.vocabulary_builder import spelling
+
+if TYPE_CHECKING:
+    from thanosql.models.options import TrainOptions
 
 CONV_DIM, CONV_KERNEL, CONV_STRIDE = (512,) * 7, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 
 
 @dataclass(frozen=True)
-class Facts:
+class Wav2Vec2Facts:
     """`parameters` and `weight_bytes` are those of the weights on the disk.
 
     `vocabulary` and `normalizer` are None for a model that was only pretrained. `base_vocabulary` is the checkpoint's
@@ -40,6 +46,11 @@ class Facts:
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""
         return frames(samples, self.conv_kernel, self.conv_stride)
+
+    @property
+    def features_per_second(self) -> float:
+        """Numbers that the first layer, the widest, makes of a second of audio."""
+        return self.conv_dim[0] * SAMPLING_RATE / self.conv_stride[0]
 
     @property
     def flops_per_second(self) -> float:
@@ -67,32 +78,19 @@ class Facts:
         return 1 - rate * 2 * (self.layers * block + self.conv_dim[-1] * self.hidden) / self.flops_per_second
 
 
-def local_folder(checkpoint: str) -> Path | None:
-    """The folder of a checkpoint that is on this machine: itself, or in the hub's cache; None where it is not."""
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        return folder
-    from thanosql.models import hub
-
-    if not hub.is_id(checkpoint):
-        return None
-    from huggingface_hub import try_to_load_from_cache
-
-    name, _, revision = checkpoint.partition("@")
-    found = try_to_load_from_cache(name, "config.json", revision=revision or None)
-    return Path(found).parent if isinstance(found, str) else None
-
-
-def facts(folder: Path) -> Facts:
+def facts(folder: Path) -> Wav2Vec2Facts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
-    config = _json(folder / "config.json")
-    sizes = [_safetensors(path) for path in sorted(folder.glob("*.safetensors"))]
-    weights = sum(path.stat().st_size for path in [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
-    vocabulary = None
-    if (folder / "vocab.json").is_file():
-        vocabulary = Vocabulary.read(folder, config.get("vocab_size"))
+    config = read_json(folder / "config.json")
+    # Files alone: a FIFO of that name would be waited for without end.
+    safe, other = (
+        sorted(path for path in folder.glob(pattern) if path.is_file())
+        for pattern in ("*.safetensors", "pytorch_model*.bin")
+    )
+    sizes = [_safetensors(path) for path in safe]
+    weights = sum(path.stat().st_size for path in (*safe, *other))
+    vocabulary = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
     try:
-        return Facts(
+        return Wav2Vec2Facts(
             folder=folder,
             parameters=sum(sizes) or weights // 4,
             weight_bytes=weights,
@@ -107,6 +105,19 @@ def facts(folder: Path) -> Facts:
         )
     except (TypeError, ValueError) as error:
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
+
+
+def spelled(folder: Path, texts: Iterable[str], options: TrainOptions) -> Wav2Vec2Facts:
+    """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
+    known = facts(folder)
+    spelt = spelling(folder, texts, options)
+    made = options.vocabulary != "keep"
+    return replace(
+        known,
+        vocabulary=spelt.vocabulary,
+        normalizer=spelt.normalizer,
+        base_vocabulary=known.vocabulary if made else None,
+    )
 
 
 def _safetensors(path: Path) -> int:
@@ -124,15 +135,3 @@ def _product(shape: list[int]) -> int:
     for size in shape:
         result *= size
     return result
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ThanoSQLModelError(f"{path.parent} has no {path.name}: it is no Hugging Face model.") from error
-    except (OSError, ValueError) as error:
-        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
-    return content

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
@@ -13,10 +12,12 @@ import numpy as np
 import torch
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.models import checkpoint_files
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.greedy import best_tokens, greedy, greedy_path
-from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
 from thanosql.models.ctc.windows import Window, cut
+from thanosql.models.devices import choose_device
 from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
 from thanosql.models.families.wav2vec2.checkpoint import Features
 from thanosql.models.families.wav2vec2.convolutions import geometry
@@ -27,8 +28,8 @@ from thanosql.models.options import TranscribeOptions
 from thanosql.models.results import Assessment, Transcript
 
 if TYPE_CHECKING:
-    from thanosql.config import Settings
     from thanosql.models.audio.waveform import Waveform
+    from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.decoder import Decoder
 
 log = logging.getLogger(__name__)
@@ -39,15 +40,12 @@ PADDED_SECONDS = 480.0  # audio in one batch on a GPU, padding counted
 
 
 class Wav2Vec2Recognizer:
-    """A loaded model that transcribes. `revision` is the hub's commit, None for a folder's files."""
+    """A loaded model: a CTCRecognizer."""
 
-    def __init__(
-        self, forward: Forward | CPUModel, vocabulary: Vocabulary, features: Features, revision: str | None = None
-    ) -> None:
+    def __init__(self, forward: Forward | CPUModel, vocabulary: Vocabulary, features: Features) -> None:
         self.forward = forward
         self.vocabulary = vocabulary
         self.features = features
-        self.revision = revision
         self._geometry = geometry(forward.config.conv_kernel, forward.config.conv_stride)
 
     @property
@@ -62,19 +60,26 @@ class Wav2Vec2Recognizer:
         shortened = config.adapter_stride**config.num_adapter_layers if config.add_adapter else 1
         return self._geometry[1] * shortened / SAMPLING_RATE
 
-    def transcribe(self, waveforms: Sequence[Waveform], options: TranscribeOptions) -> list[Transcript]:
+    def transcribe(
+        self, waveforms: Sequence[Waveform], options: TranscribeOptions, cancellation: Cancellation | None = None
+    ) -> list[Transcript]:
         """Transcripts of float32 waveforms `(samples,)` at 16,000 Hz, in their order.
 
         In float32 the answer to one does not depend on its neighbours. Audio too short for one frame (25 ms) gives an
         empty transcript. The confidence is that of `ctc.greedy`. Raises what `log_probabilities` raises.
         """
         # Of each frame the best token and its probability: what more there is would fill the memory for hours of audio.
-        found = self._frames(waveforms, options.batch_size, options.window_seconds, best_tokens)
+        found = self._frames(waveforms, options.batch_size, options.window_seconds, best_tokens, cancellation)
         joined = [[np.concatenate(one) for one in zip(*parts, strict=True)] for parts in found]
         return [greedy_path(best, certainty, self.vocabulary) for best, certainty in joined]
 
     def log_probabilities(
-        self, waveforms: Sequence[Waveform], *, batch_size: int = 16, window_seconds: float = 30.0
+        self,
+        waveforms: Sequence[Waveform],
+        *,
+        batch_size: int = 16,
+        window_seconds: float = 30.0,
+        cancellation: Cancellation | None = None,
     ) -> list[torch.Tensor]:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of each waveform, in their order.
 
@@ -82,7 +87,7 @@ class Wav2Vec2Recognizer:
         overlapping windows, joined in the middle of each overlap. Raises ThanoSQLModelError when memory does not
         suffice for one window alone, and when the model gives no numbers.
         """
-        found = self._frames(waveforms, batch_size, window_seconds, lambda logs: logs)
+        found = self._frames(waveforms, batch_size, window_seconds, lambda logs: logs, cancellation)
         return [one[0] if len(one) == 1 else torch.cat(one) for one in found]
 
     def _frames(
@@ -91,6 +96,7 @@ class Wav2Vec2Recognizer:
         batch_size: int,
         window_seconds: float,
         keep: Callable[[torch.Tensor], T],
+        cancellation: Cancellation | None,
     ) -> list[list[T]]:
         """What `keep` makes of each window's log-probabilities, of each waveform in its order."""
         # The loudness of a waveform is that of the whole, also where it goes in windows.
@@ -100,6 +106,8 @@ class Wav2Vec2Recognizer:
         ]
         found: dict[int, T] = {}
         for batch in _batches([window.end - window.begin for _, window in pieces], batch_size):
+            if cancellation is not None:
+                cancellation.check()
             chosen = [pieces[number] for number in batch]
             logs = self._forward([heard[index][window.begin : window.end] for index, window in chosen])
             for number, (_, window), one in zip(batch, chosen, logs, strict=True):
@@ -114,21 +122,27 @@ class Wav2Vec2Recognizer:
         waveforms: Sequence[Waveform],
         references: Sequence[str],
         options: TranscribeOptions,
-        hear: Decoder | None = None,
+        decoder: Decoder | None = None,
+        cancellation: Cancellation | None = None,
     ) -> list[Assessment]:
-        """Transcripts, by `hear` where it is not the best token of each frame, and how well each normalized reference
+        """Transcripts, by `decoder` where it is not the best token of each frame, and how well each normalized reference
         fits its waveform; see `Assessment` for the losses."""
-        found = self.log_probabilities(waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds)
-        return [self._assess(logs, reference, hear) for logs, reference in zip(found, references, strict=True)]
+        found = self.log_probabilities(
+            waveforms,
+            batch_size=options.batch_size,
+            window_seconds=options.window_seconds,
+            cancellation=cancellation,
+        )
+        return [self._assess(logs, reference, decoder) for logs, reference in zip(found, references, strict=True)]
 
-    def _assess(self, logs: torch.Tensor, reference: str, hear: Decoder | None) -> Assessment:
-        if hear is None:
+    def _assess(self, logs: torch.Tensor, reference: str, decoder: Decoder | None) -> Assessment:
+        if decoder is None:
             transcript = greedy(logs.numpy(), self.vocabulary)
             best = (number for number, _ in groupby(logs.argmax(-1).tolist()))
             words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
             loss = _ctc_loss(logs, words, self.vocabulary.blank)
         else:
-            heard = hear(logs.numpy())
+            heard = decoder(logs.numpy())
             transcript = Transcript(heard.text, heard.confidence)
             loss = self._loss(logs, heard.text)
         return Assessment(transcript, reference_loss=self._loss(logs, reference), hypothesis_loss=loss)
@@ -186,7 +200,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
-def load(checkpoint: str, settings: Settings | None, options: TranscribeOptions) -> Wav2Vec2Recognizer:
+def load(checkpoint: str, options: TranscribeOptions) -> Wav2Vec2Recognizer:
     """The recognizer of a checkpoint (a folder, or a hub id), on the device and in the arithmetic of the options.
 
     Raises ThanoSQLModelError for a checkpoint that is missing, damaged or has no CTC head, ThanoSQLConnectionError when
@@ -194,8 +208,8 @@ def load(checkpoint: str, settings: Settings | None, options: TranscribeOptions)
     """
     device = choose_device(options.device)
     dtype = choose_dtype(options.precision, device)
-    found = checkpoints.open(checkpoint, settings)
-    vocabulary = checkpoints.read_vocabulary(found.folder)
+    found = checkpoint_files.open(checkpoint)
+    vocabulary = read_vocabulary(found.folder)
     features = checkpoints.read_features(found.folder)
     model = checkpoints.load_model(found.folder)
     if len(vocabulary.tokens) != model.lm_head.out_features:
@@ -204,23 +218,7 @@ def load(checkpoint: str, settings: Settings | None, options: TranscribeOptions)
         calls = forward(model, device, dtype)
     except RuntimeError as error:  # torch.OutOfMemoryError, and what a broken driver raises
         raise ThanoSQLModelError(f"{checkpoint} cannot be put on {device}: {error}") from error
-    return Wav2Vec2Recognizer(calls, vocabulary, features, found.revision)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of the option: 'auto' is the first GPU where there is one. Raises ThanoSQLOptionError otherwise."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cpu":
-        return torch.device("cpu")
-    if re.fullmatch(r"cuda(:\d+)?", name):
-        number = int(name.partition(":")[2] or 0)
-        if number < torch.cuda.device_count():
-            return torch.device("cuda", number)
-        raise ThanoSQLOptionError(
-            f"There is no device {name}: torch sees {torch.cuda.device_count()} GPUs.", hint="Say device='auto'."
-        )
-    raise ThanoSQLOptionError(f"There is no device {name!r}.", hint="A device is 'auto', 'cpu', 'cuda' or 'cuda:N'.")
+    return Wav2Vec2Recognizer(calls, vocabulary, features)
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

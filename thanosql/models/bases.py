@@ -1,0 +1,54 @@
+"""The base models that are known by name: where their files come from, their size and language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model: `checkpoint` is a hub id or a folder; `train_defaults` stand above the options' own defaults."""
+
+    name: str
+    checkpoint: str
+    megabytes: float
+    language: str
+    train_defaults: Mapping[str, Any] = field(default_factory=dict)
+    family: str = "wav2vec2"
+
+    @property
+    def size(self) -> str:
+        """The size of its weights, to be read.
+
+        >>> Base("a", "b/c", 1270, "Korean").size
+        '1.27 GB'
+        """
+        return f"{self.megabytes / 1000:.2f} GB" if self.megabytes >= 1000 else f"{self.megabytes:.0f} MB"
+
+
+BASES: Mapping[str, Base] = {
+    base.name: base
+    for base in (
+        Base("Wav2Vec2En", "facebook/wav2vec2-base-960h", 378, "English"),
+        Base("Wav2Vec2Ko", "kresnik/wav2vec2-large-xlsr-korean", 1270, "Korean"),
+        Base(
+            "Wav2Vec2Tiny",
+            str(ASSETS / "Wav2Vec2Tiny"),
+            5,
+            "English",
+            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
+        ),
+        Base(
+            "Wav2Vec2TinyKo",
+            str(ASSETS / "Wav2Vec2TinyKo"),
+            5,
+            "Korean",
+            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
+        ),
+    )
+}

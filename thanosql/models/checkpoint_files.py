@@ -1,0 +1,89 @@
+"""A folder or hub id in; the folder where its files lie, and the `model_type` that its config.json names, out.
+
+What is true of any checkpoint in Hugging Face's layout; neither torch nor transformers is imported for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hub
+from thanosql.models.digest import digest
+from thanosql.models.json_file import read_json
+
+CONFIG_FILE = "config.json"
+CARD_FILE = "thanosql.json"  # beside the files of a model of the store; no part of the model
+LONGEST = 4096  # characters of a folder's name or a hub id that are looked at
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's files on this machine. `revision` is the hub's commit; None where the files are a folder's own."""
+
+    folder: Path
+    revision: str | None = None
+
+
+def open(checkpoint: str) -> Checkpoint:
+    """The files of a checkpoint: a folder as it is, a hub id (`owner/name` or `owner/name@revision`) from the hub's
+    cache, or else downloaded into it.
+
+    Raises ThanoSQLModelError when there is no such folder or repository, ThanoSQLConnectionError when the hub is needed
+    and cannot be reached.
+    """
+    folder = local(checkpoint)
+    if folder is not None:
+        return Checkpoint(folder)
+    if not hub.is_id(checkpoint):
+        raise ThanoSQLModelError(
+            f"There is no folder {checkpoint}.",
+            hint="In quotes stands a model's folder, or its id on the hub, owner/name.",
+        )
+    found = hub.fetch(checkpoint)
+    return Checkpoint(found, found.name)
+
+
+def local(checkpoint: str) -> Path | None:
+    """The folder that a checkpoint names; None for anything else. Raises ThanoSQLModelError for a name too long."""
+    if len(checkpoint) > LONGEST:
+        raise ThanoSQLModelError(
+            f"The name of a folder has {len(checkpoint):,} characters: {checkpoint[:40]}…",
+            hint=f"At most {LONGEST:,} are looked at.",
+        )
+    try:
+        folder = Path(checkpoint).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError) as error:  # too long for the system, a NUL, ~ of nobody
+        raise ThanoSQLModelError(f"There is no folder {checkpoint[:200]!r}: {error.__class__.__name__}.") from error
+
+
+def local_or_cached(checkpoint: str) -> Path | None:
+    """The folder of a checkpoint that is on this machine: itself, or in the hub's cache; None where it is not."""
+    return local(checkpoint) or hub.cached_folder(checkpoint)
+
+
+def model_type(folder: Path) -> str:
+    """What config.json says that the model is: 'wav2vec2', say. Raises ThanoSQLModelError when it does not say."""
+    kind = read_json(folder / CONFIG_FILE).get("model_type")
+    if not isinstance(kind, str) or not kind:
+        raise ThanoSQLModelError(f"{folder / CONFIG_FILE} names no model_type: what the model is cannot be told.")
+    return kind
+
+
+def state(folder: Path) -> str:
+    """A fingerprint of a folder's files by name, size and time of change, which changes when the model does.
+
+    Raises ThanoSQLModelError when the folder cannot be read.
+    """
+    try:
+        stamps = sorted(
+            (path.name, about.st_mtime_ns, about.st_size)
+            for path in folder.iterdir()
+            if path.name != CARD_FILE  # it grows with every evaluation
+            for about in (path.stat(),)
+        )
+    except OSError as error:
+        raise ThanoSQLModelError(f"{folder} cannot be read: {error}") from error
+    return f"{folder.resolve()}@{digest(stamps)}"

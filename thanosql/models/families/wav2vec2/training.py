@@ -1,0 +1,121 @@
+"""A checkpoint's folder in; what the training loop asks of it, and of the model loaded from it, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.families.wav2vec2 import checkpoint, convolutions, training_forward
+from thanosql.models.training.masking import SpecAugment
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from transformers import Wav2Vec2ForCTC
+
+    from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.text import Normalizer
+    from thanosql.models.training.trainable import TrainableModel
+
+
+class Wav2Vec2Checkpoint:
+    """A TrainableCheckpoint; its config is read when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def _config(self) -> Any:
+        return checkpoint.read_config(self.folder)
+
+    @cached_property
+    def _features(self) -> checkpoint.Features:
+        return checkpoint.read_features(self.folder)
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether each waveform is brought to mean 0 and variance 1."""
+        return self._features.do_normalize
+
+    @property
+    def feature_width(self) -> int:
+        """Numbers in one frame of the feature encoder."""
+        return int(self._config.conv_dim[-1])
+
+    def frames(self, samples: int) -> int:
+        """How many frames the model makes of so many samples (0 when they are too few)."""
+        return convolutions.frames(samples, self._config.conv_kernel, self._config.conv_stride)
+
+    def samples_needed(self, frames: int) -> int:
+        """The fewest samples that make so many frames."""
+        return convolutions.sample_count(frames, self._config.conv_kernel, self._config.conv_stride)
+
+    def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> Wav2Vec2Model:
+        """The model, its head made for `vocabulary` where one is given.
+
+        Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
+        """
+        model = checkpoint.load_model(self.folder, vocabulary=vocabulary)
+        if model.config.add_adapter:
+            raise ThanoSQLModelError(
+                f"{self.folder} has adapter layers behind its encoder: training cannot start from it."
+            )
+        for parameter in model.parameters():
+            # The weights may be pages of the base's file: what is trained is a copy.
+            parameter.data = parameter.data.clone()
+        if freeze_feature_encoder:
+            model.freeze_feature_encoder()
+        return Wav2Vec2Model(model)
+
+    def save(self, model: TrainableModel, folder: Path, vocabulary: Vocabulary, normalizer: Normalizer) -> None:
+        """Leave a folder that Wav2Vec2ForCTC reads as it is. Raises ThanoSQLModelError when it cannot be written."""
+        trained = cast("Wav2Vec2Model", model).model.eval().cpu()
+        checkpoint.save(folder, trained, vocabulary, normalizer, self._features)
+
+
+class Wav2Vec2Model:
+    """A TrainableModel around transformers' own module."""
+
+    def __init__(self, model: Wav2Vec2ForCTC) -> None:
+        self.model = model
+
+    @cached_property
+    def spec_augment(self) -> SpecAugment | None:
+        """The masks that the checkpoint's config asks for."""
+        config: Any = self.model.config
+        if not getattr(config, "apply_spec_augment", True):
+            return None
+        names = ("time_prob", "time_length", "time_min_masks", "feature_prob", "feature_length", "feature_min_masks")
+        asked = {f"mask_{name}": getattr(config, f"mask_{name}") for name in names}
+        return SpecAugment(channels=config.hidden_size, **asked)
+
+    def encode(self, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """See `training_forward.encode`."""
+        return training_forward.encode(self.model, waveforms)
+
+    def logits(
+        self,
+        features: Sequence[torch.Tensor],
+        hidden_frames: Sequence[np.ndarray] | None = None,
+        hidden_channels: Sequence[np.ndarray] | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `training_forward.frame_logits`."""
+        return training_forward.frame_logits(self.model, features, hidden_frames, hidden_channels)
+
+    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        yield from self.model.named_parameters()
+
+    def to(self, device: torch.device) -> Self:
+        self.model.to(device)
+        return self
+
+    def train(self) -> Self:
+        self.model.train()
+        return self
+
+    def eval(self) -> Self:
+        self.model.eval()
+        return self

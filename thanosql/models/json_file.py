@@ -1,0 +1,41 @@
+"""A path in, the JSON object that its file holds out: what is read of a checkpoint, a card or a pointer, without trust."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from thanosql.errors import ThanoSQLModelError
+
+LARGEST = 256 << 20  # bytes: a vocabulary of a million tokens is a tenth of it
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file. Raises ThanoSQLModelError when it is missing, no regular file, too large, or damaged."""
+    try:
+        content = json.loads(read_text(path))
+    except FileNotFoundError as error:
+        raise ThanoSQLModelError(
+            f"{path.parent} has no {path.name}: it is not a folder of a Hugging Face model."
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ThanoSQLModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ThanoSQLModelError(f"{path} is damaged: it must hold one JSON object.")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A small file's text. Raises OSError, also for what is no regular file: a FIFO would be waited for without end."""
+    # Opened without waiting, then asked what it is: between a question and an opening it might become another.
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(number, "rb") as file:
+        about = os.fstat(number)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError("it is no regular file")
+        if about.st_size > LARGEST:
+            raise OSError(f"it is {about.st_size:,} bytes long, over {LARGEST:,}")
+        return file.read().decode("utf-8")

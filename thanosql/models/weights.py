@@ -1,0 +1,74 @@
+"""A checkpoint's folder in, its tensors by name out: safetensors, or a `pytorch_model.bin`, in one file or several.
+
+What lies in the folder is read without trust: a pickle goes through torch's weights-only reader, and no code is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hub
+from thanosql.models.json_file import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a folder, on the CPU, under the names that its files have for them.
+
+    Raises ThanoSQLModelError for what is missing, damaged, or no weights.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for path in _files(folder):
+        found.update(_tensors(path))
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for name in hub.WEIGHTS:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if path.suffix != ".json":
+            yield path
+            return
+        shards = read_json(path).get("weight_map")
+        if not isinstance(shards, Mapping) or not all(Path(str(shard)).name == shard for shard in shards.values()):
+            raise ThanoSQLModelError(f"{path} is damaged: it must say which file holds each weight.")
+        yield from (folder / shard for shard in sorted(set(shards.values())))
+        return
+    raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.exists() and not path.is_file():
+        raise ThanoSQLModelError(f"{path} cannot be read: it is no regular file.")
+    try:
+        if path.suffix == ".safetensors":
+            loaded: dict[str, torch.Tensor] = load_file(path)
+            return loaded
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+    except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError) as error:
+        raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
+    except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there
+        raise ThanoSQLModelError(
+            f"{path} holds more than weights and is not read: a pickle may run any code.",
+            hint="Ask its publisher for model.safetensors.",
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise ThanoSQLModelError(f"{path} is damaged: it must hold named weights.")
+    return content
+
+
+def _is_zip(path: Path) -> bool:
+    import zipfile
+
+    return zipfile.is_zipfile(path)
