@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import registry
+from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
 from thanosql.models.store import Store
 
@@ -103,3 +108,61 @@ print(sorted({{"torch", "transformers", "numpy", "huggingface_hub"}} & set(sys.m
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def folder_of(tmp_path: Path, **config: object) -> Path:
+    (tmp_path / "mine").mkdir(exist_ok=True)
+    (tmp_path / "mine" / "config.json").write_text(json.dumps(config))
+    return tmp_path / "mine"
+
+
+def test_a_model_type_that_nobody_registered_is_refused_with_those_there_are(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(ThanoSQLModelError, match=r"of the type 'whisper'[^.]*\.\nThe types that there are: wav2vec2"):
+        registry.resolve(str(folder_of(tmp_path, model_type="whisper")), True, store, settings)
+    with pytest.raises(ThanoSQLModelError, match="names no model_type"):
+        registry.resolve(str(folder_of(tmp_path)), True, store, settings)
+
+
+def test_what_a_family_cannot_do_is_refused_in_one_sentence(
+    store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = ModuleType("tests_whisper")
+    package.capabilities = frozenset[Capability]()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tests_whisper", package)
+    monkeypatch.setitem(registry.FAMILIES, "whisper", "tests_whisper")
+    model = registry.resolve(str(folder_of(tmp_path, model_type="whisper")), True, store, settings)
+    with pytest.raises(ThanoSQLModelError, match=r"^ALIGN needs a CTC model; .* is a whisper model, which gives no "):
+        registry.require(model, Capability.CTC, "ALIGN")
+    with pytest.raises(ThanoSQLModelError, match=r"^BUILD needs a model that can be trained; .* is a whisper model, "):
+        registry.trainable_family_of(model, "BUILD")
+    known = registry.resolve("Wav2Vec2Tiny", False, store, settings)
+    registry.require(known, Capability.CTC, "ALIGN")
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_pipe_in_a_models_folder_is_an_error_and_no_wait(name: str, tmp_path: Path) -> None:
+    folder = checkpoints.make(tmp_path / "m")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    code = f"""
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.families import wav2vec2
+from thanosql.models.options import TranscribeOptions
+for ask in (wav2vec2.facts, lambda folder: wav2vec2.load(folder, TranscribeOptions(device="cpu"))):
+    try:
+        ask({str(folder)!r})
+    except ThanoSQLModelError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    # A tokenizer's settings may be missing, and so may weights where only facts are asked for.
+    assert done.stdout or name == "tokenizer_config.json"
+
+
+def test_a_name_of_a_million_letters_is_a_short_error(store: Store, settings: Settings) -> None:
+    for literal in (False, True):
+        with pytest.raises(ThanoSQLModelError) as caught:
+            registry.resolve("a" * 1_000_000, literal, store, settings)
+        assert len(str(caught.value)) < 500
