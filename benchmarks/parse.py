@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from thanosql.engine.language.parser import parse_script
+from thanosql.engine.parser import parse_script
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 GOAL = 300  # ms for 100 kB

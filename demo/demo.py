@@ -8,7 +8,7 @@ from pathlib import Path
 
 import thanosql
 from thanosql.__main__ import show
-from thanosql.engine.language.parser import parse_with_texts
+from thanosql.engine.parser import parse_with_texts
 from thanosql.notebook.progress import ProgressBar
 
 MAX_WER = 0.10  # on voices and random seeds that no training data holds

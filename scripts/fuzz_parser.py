@@ -18,7 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["thanosql.engine"]):
-    from thanosql.engine.language import parser
+    from thanosql.engine import parser
     from thanosql.errors import Position, ThanoSQLError
 
 FIXTURE = Path(__file__).parents[1] / "tests" / "fixtures" / "statements.sql"

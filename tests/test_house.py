@@ -117,7 +117,7 @@ def test_every_option_has_help_and_a_default_within_its_limits() -> None:
     [
         ("import thanosql", ("torch", "transformers", "pandas", "sqlalchemy", "lark", "numpy", "IPython")),
         ("import thanosql; thanosql.connect()", ("torch", "transformers", "pandas", "sqlalchemy", "lark")),
-        ("from thanosql.engine.language.parser import parse; parse('SELECT 1')", ("torch", "transformers", "pandas")),
+        ("from thanosql.engine.parser import parse; parse('SELECT 1')", ("torch", "transformers", "pandas")),
         (
             "import thanosql\nwith thanosql.connect() as s:\n    s.execute('LIST THANOSQL MODEL')",
             ("torch", "transformers", "sqlalchemy"),

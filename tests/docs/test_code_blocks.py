@@ -24,7 +24,7 @@ from tests.shells import interactive_shell
 from thanosql import config, errors
 from thanosql.__main__ import _parser
 from thanosql.engine import session as sessions
-from thanosql.engine.language.parser import parse_script, parse_with_texts
+from thanosql.engine.parser import parse_script, parse_with_texts
 from thanosql.engine.session import Session
 from thanosql.models.bases import ASSETS
 

@@ -11,7 +11,7 @@ import pytest
 
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLSyntaxError
 from thanosql.engine import planner
-from thanosql.engine.language.parser import parse
+from thanosql.engine.parser import parse
 from thanosql.engine.planner import Environment
 from thanosql.engine.session import Session
 from thanosql.models import model_cache

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from thanosql.engine.session import Session
-from thanosql.engine.unexpected import as_error
 from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLResourceError
+from thanosql.unexpected import as_error
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class Session:
         More rows than `at_once` stay in the database until the DataFrame that stands for them is used.
         """
         from thanosql.engine.dispatcher import Result
-        from thanosql.engine.language.parser import parse_with_texts
+        from thanosql.engine.parser import parse_with_texts
 
         result = Result(status="")
         with self._turn, self._cancellable():
@@ -129,7 +129,7 @@ class Session:
     ) -> Result:
         from thanosql.engine import dispatcher, planner
         from thanosql.engine.postgres import suggestions
-        from thanosql.engine.unexpected import as_error
+        from thanosql.unexpected import as_error
 
         cancellation = self._running or Cancellation()
 

@@ -16,7 +16,7 @@ import pytest
 from tests.docs.blocks import ROOT, blocks
 
 PARSED = """
-from thanosql.engine.language.parser import parse
+from thanosql.engine.parser import parse
 from thanosql.engine.language.syntax import STATEMENTS
 
 statement = parse("COUNT ROWS OPTIONS (distinct=True) AS SELECT 1")
@@ -26,7 +26,7 @@ assert parse("SELECT count FROM counts").query.parts[0].sql == "SELECT count FRO
 """
 REFUSED = """
 import pytest
-from thanosql.engine.language.parser import parse
+from thanosql.engine.parser import parse
 from thanosql.errors import ThanoSQLSyntaxError
 
 for text, message in [

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from thanosql.engine.language.parser import parse_script
 from thanosql.engine.language.syntax import (
     Literal,
     ModelReference,
@@ -21,6 +20,7 @@ from thanosql.engine.language.syntax import (
     Word,
     query_of,
 )
+from thanosql.engine.parser import parse_script
 from thanosql.errors import ThanoSQLSyntaxError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "statements.sql"

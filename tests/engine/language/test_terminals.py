@@ -6,9 +6,9 @@ import psycopg2
 import pytest
 
 from thanosql.engine.language.lexer import Scanner
-from thanosql.engine.language.parser import parse, parse_script
 from thanosql.engine.language.syntax import Query, Text
 from thanosql.engine.language.terminals import Refusal, lexeme, skip_blank, string_value
+from thanosql.engine.parser import parse, parse_script
 from thanosql.engine.statements import PlainSQL
 
 LITERALS = [

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.engine.rows.fingerprints import TRAINED_ROWS, row_fingerprints
 from thanosql.engine.session import Session
+from thanosql.models.trained_rows import TRAINED_ROWS, row_fingerprints
 
 
 def explained(session: Session, statement: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thanosql.engine.language.options import bind
-from thanosql.engine.language.parser import parse
+from thanosql.engine.parser import parse
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.options import TrainOptions
 from thanosql.models.training.augmentation import Augmentation, augment

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine import recipes
-from thanosql.engine.language_models import language_identity
+from thanosql.engine.prediction import cache_key
+from thanosql.engine.prediction.language_models import language_identity
 from thanosql.models.options import DecodeOptions
 from thanosql.models.results import Assessment, Transcript
 from thanosql.models.tasks import Output, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.bound_statement import BoundStatement
-    from thanosql.engine.kept import Keeper
     from thanosql.engine.planner import Environment
+    from thanosql.engine.prediction.cache import Keeper
+    from thanosql.engine.rows.bound_statement import BoundStatement
 
 
 def decode_options(options: DecodeOptions) -> DecodeOptions:
@@ -29,7 +29,7 @@ def open_cache(
     is complete takes its predictions along, what is not leaves them saved. None where nothing is to be saved."""
     if save_seconds is None:
         return None
-    from thanosql.engine.kept import FILE, Keeper
+    from thanosql.engine.prediction.cache import FILE, Keeper
     from thanosql.models.ctc.decoder import TimedTranscript
 
     assert task.model is not None
@@ -38,13 +38,13 @@ def open_cache(
         environment.settings.home / FILE,
         task.model,
         environment.statement,
-        recipes.recipe(
+        cache_key.recipe(
             task.model,
             about.options,
             task.options,
             more=[task.output, task.level, language_identity(task.language_model)],
         ),
-        list(recipes.parameters(about.query.query, environment)),
+        list(cache_key.parameters(about.query.query, environment)),
         kinds.get(task.output, TimedTranscript),
         task.audio,
         save_seconds,

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment, open_snapshot
-from thanosql.engine.preflight import access_of, chunk_size, describe, inspect, refuse_empty
+from thanosql.engine.rows.audio_probe import access_of, chunk_size, describe, inspect, refuse_empty
+from thanosql.engine.rows.references import references
 from thanosql.engine.rows.validation import InspectedRows, findings
-from thanosql.engine.texts import references
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
-    from thanosql.engine.bound_statement import BoundStatement
     from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.engine.rows.bound_statement import BoundStatement
     from thanosql.models.audio.access import AudioAccess
 
 UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters")

@@ -9,10 +9,10 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.planner import Environment, Progress
-from thanosql.engine.preflight import MISSING, chunk_size
-from thanosql.engine.rows.fingerprints import row_fingerprints
+from thanosql.engine.rows.audio_probe import MISSING, chunk_size
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
+from thanosql.models.trained_rows import row_fingerprints
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor

@@ -14,14 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine.bound_statement import (
-    BoundStatement,
-    bind_statement,
-    checked_executor,
-    plan_rows,
-    settled,
-    written,
-)
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
@@ -38,8 +30,7 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.postgres.snapshot import find_column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.opening import open_cache
-from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect
-from thanosql.engine.words import (
+from thanosql.engine.prediction.word_table import (
     LEVELS,
     WordsTable,
     plan_words,
@@ -49,13 +40,22 @@ from thanosql.engine.words import (
     replaced_columns,
     words_json,
 )
+from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.rows.bound_statement import (
+    BoundStatement,
+    bind_statement,
+    checked_executor,
+    plan_rows,
+    settled,
+    written,
+)
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
+    from thanosql.engine.prediction.cache import Keeper
     from thanosql.models.registry import Model
 
 NO_TEXT = "no text (NULL)"

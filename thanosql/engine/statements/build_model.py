@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation.model_comparison import ModelComparison, compare_models
 from thanosql.engine.language.statement_syntax import StatementSyntax
@@ -29,13 +28,14 @@ from thanosql.engine.planner import (
     resolve_model,
 )
 from thanosql.engine.postgres.snapshot import find_column
-from thanosql.engine.preflight import AudioOptions
-from thanosql.engine.rows.fingerprints import row_fingerprints, trained_rows, write_trained_rows
+from thanosql.engine.rows.audio_probe import AudioOptions
+from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
 from thanosql.models.options import TrainOptions, option
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.tasks import TrainTask
+from thanosql.models.trained_rows import row_fingerprints, trained_rows, write_trained_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +181,7 @@ def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
 
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
-    from thanosql.engine.lineage import training_card
+    from thanosql.models.card import training_card
 
     rows = read_training_set(plan.about, environment)
     # What an interrupted run goes on from; the draft itself goes with the run.
@@ -212,7 +212,14 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         compared = _compared(plan, rows, draft.folder, executor, environment)
         better = compared is None or (isinstance(compared, ModelComparison) and compared.better)
         card = training_card(
-            plan.name, plan.about.model, plan.options, plan.train, report, fingerprints, rows.rows, environment
+            plan.name,
+            plan.about.model,
+            plan.options,
+            plan.train,
+            report,
+            fingerprints,
+            rows.rows,
+            environment.statement,
         )
         model = draft.commit(card, current=better)
     shutil.rmtree(state, ignore_errors=True)

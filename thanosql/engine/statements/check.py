@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thanosql.engine.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, open_snapshot, plan
-from thanosql.engine.preflight import access_of, describe
-from thanosql.engine.rows.fingerprints import trained_rows
+from thanosql.engine.rows.audio_probe import access_of, describe
+from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
+from thanosql.engine.rows.references import references
 from thanosql.engine.rows.validation import InspectedRows, findings
-from thanosql.engine.texts import references
 from thanosql.models.options import TrainOptions
+from thanosql.models.trained_rows import trained_rows
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thanosql.engine import kept
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
+from thanosql.engine.prediction import cache
 from thanosql.errors import ThanoSQLModelError, did_you_mean
 
 
@@ -38,7 +38,7 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
     if statement.model is None:
         return DropPredictionsPlan(None)
     name = statement.model.text
-    known = {one.model for one in kept.kept(environment.settings.home)}
+    known = {one.model for one in cache.kept(environment.settings.home)}
     if name not in known and not environment.store.exists(name):
         with located(environment, statement.model.start, len(name)):
             raise ThanoSQLModelError(f"No predictions of {name} are kept.", hint=did_you_mean(name, known))
@@ -47,4 +47,4 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
 
 @run.register
 def run_drop_predictions(plan: DropPredictionsPlan, environment: Environment) -> Result:
-    return Result(status=f"DROP PREDICTIONS {kept.drop(environment.settings.home, plan.model)}")
+    return Result(status=f"DROP PREDICTIONS {cache.drop(environment.settings.home, plan.model)}")

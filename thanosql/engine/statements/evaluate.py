@@ -13,14 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import tables
 from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
 from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.planner import (
     Environment,
     RowsPlan,
@@ -33,22 +31,24 @@ from thanosql.engine.planner import (
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.postgres.snapshot import find_column
 from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
-from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect, refuse_empty
-from thanosql.engine.rows.fingerprints import row_fingerprints, trained_rows
+from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
+from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect, refuse_empty
+from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
+from thanosql.engine.rows.references import references
 from thanosql.engine.statements.rows import temporary_rows
-from thanosql.engine.texts import references
-from thanosql.engine.words import refuse_same_table, refuse_tables_inside
 from thanosql.errors import ThanoSQLDataError, ThanoSQLError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import DecodeOptions, TranscribeOptions, option
 from thanosql.models.precision import Check
 from thanosql.models.tasks import Failure, Output, TranscribeTask
+from thanosql.models.trained_rows import row_fingerprints, trained_rows
 
 if TYPE_CHECKING:
-    from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
+    from thanosql.engine.prediction.cache import Keeper
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.registry import Model
 
@@ -325,7 +325,7 @@ def _recorded(
     model: Model, evaluation: Evaluation, rows: Iterator[str], check: Check | None, environment: Environment
 ) -> Iterator[str]:
     """Put the evaluation on the model's card. The result is complete by now: what goes wrong here is said beside it."""
-    from thanosql.engine.lineage import evaluation_record
+    from thanosql.models.card import evaluation_record
 
     if model.version is None:
         return

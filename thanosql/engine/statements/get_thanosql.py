@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
+from thanosql.models.card import imported_card
 from thanosql.models.options import option
 
 
@@ -125,6 +125,6 @@ def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
         family, revision = registry.import_checkpoint(plan.checkpoint, draft.folder)
-        card = adopted_card(plan.name, family, plan.base, plan.checkpoint, revision, environment)
+        card = imported_card(plan.name, family, plan.base, plan.checkpoint, revision, environment.statement)
         model = draft.commit(card)
     return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

@@ -108,7 +108,7 @@ def _datasets(environment: Environment) -> Rows:
 
 
 def _predictions(environment: Environment) -> Rows:
-    from thanosql.engine.kept import kept
+    from thanosql.engine.prediction.cache import kept
 
     return [tuple(one) for one in kept(environment.settings.home)]
 

@@ -15,18 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from thanosql.engine.bound_statement import (
-    BoundStatement,
-    bind_statement,
-    checked_executor,
-    plan_rows,
-    settled,
-    written,
-)
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.planner import (
     Environment,
     RowsPlan,
@@ -38,9 +29,9 @@ from thanosql.engine.planner import (
 )
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
-from thanosql.engine.preflight import AudioRows, ResumableOptions, access_of, inspect
-from thanosql.engine.words import (
+from thanosql.engine.prediction.word_table import (
     LEVELS,
     WordsTable,
     plan_words,
@@ -50,12 +41,21 @@ from thanosql.engine.words import (
     replaced_columns,
     words_json,
 )
+from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.rows.bound_statement import (
+    BoundStatement,
+    bind_statement,
+    checked_executor,
+    plan_rows,
+    settled,
+    written,
+)
 from thanosql.models.options import DecodeOptions, TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.kept import Keeper
     from thanosql.engine.postgres.database import Snapshot, Target
+    from thanosql.engine.prediction.cache import Keeper
 
 TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 

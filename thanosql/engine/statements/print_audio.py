@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thanosql.engine.bound_statement import plan_rows
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
 from thanosql.engine.postgres.naming import Column
+from thanosql.engine.rows.bound_statement import plan_rows
 from thanosql.models.options import option
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from thanosql.engine.adopted import adopted_card
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models.card import imported_card
 from thanosql.models.options import option
 
 
@@ -65,6 +65,6 @@ def run_upload(plan: UploadPlan, environment: Environment) -> Result:
 
     with environment.store.writing(plan.name, overwrite=plan.options.overwrite) as draft:
         family, _ = registry.import_checkpoint(str(plan.folder), draft.folder)
-        card = adopted_card(plan.name, family, plan.name, str(plan.folder), None, environment)
+        card = imported_card(plan.name, family, plan.name, str(plan.folder), None, environment.statement)
         model = draft.commit(card)
     return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")

@@ -15,7 +15,7 @@ from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, QueryPlan, plan_query
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.postgres.snapshot import find_column
-from thanosql.engine.preflight import refuse_unfit
+from thanosql.engine.rows.audio_probe import refuse_unfit
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions, TranscribeOptions

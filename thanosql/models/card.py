@@ -6,13 +6,13 @@ import datetime
 import os
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.planner import Environment
-from thanosql.engine.rows.fingerprints import fingerprint
 from thanosql.models.results import TrainingReport
+from thanosql.models.trained_rows import fingerprint
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def training_card(
     report: TrainingReport,
     rows: list[str],
     query_rows: int,
-    environment: Environment,
+    statement: str,
 ) -> dict[str, Any]:
     """The card of a model that was trained from `model`: statement, options, seed, base, rows, versions, hardware, history.
 
@@ -48,7 +48,7 @@ def training_card(
             "key": model.key,
             "hash": report.identity.get("base"),
         },
-        "statement": environment.statement,
+        "statement": statement,
         "options": {**asdict(options), **asdict(train)},
         "vocabulary": {"choice": train.vocabulary, "added": " ".join(report.added)},
         "rows": query_rows,
@@ -85,3 +85,27 @@ def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable
         # JSON knows no NaN.
         **{name: None if value != value else value for name, value in figures.items()},
     }
+
+
+def imported_card(
+    name: str, family: str, base: str, checkpoint: str, revision: str | None, statement: str
+) -> dict[str, Any]:
+    """Where a model came from: statement, checkpoint (a folder, or a hub id and its commit), versions."""
+    return {
+        "name": name,
+        "family": family,
+        "base": base,
+        "from": {"name": checkpoint, "revision": revision},
+        "statement": statement,
+        "evaluations": [],
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):  # run from a checkout that was never installed
+            found[package] = version(package)
+    return found

@@ -13,9 +13,9 @@ import pytest
 
 from thanosql.engine.language import mistakes
 from thanosql.engine.language.lexer import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
-from thanosql.engine.language.parser import _lark, parse, parse_script, stopped
 from thanosql.engine.language.syntax import ModelReference, Option, Parameter, Query, Text, Word, walk
 from thanosql.engine.language.vocabulary import vocabulary
+from thanosql.engine.parser import _lark, parse, parse_script, stopped
 from thanosql.engine.statements import PlainSQL, Predict
 from thanosql.errors import ThanoSQLSyntaxError
 
@@ -192,7 +192,7 @@ def test_walk_gives_a_statement_and_all_those_in_it_once() -> None:
 
 def test_parsing_imports_neither_torch_nor_pandas() -> None:
     code = (
-        "import sys; from thanosql.engine.language.parser import parse; parse('PREDICT USING m AS SELECT 1');"
+        "import sys; from thanosql.engine.parser import parse; parse('PREDICT USING m AS SELECT 1');"
         "print(sorted({'torch', 'transformers', 'pandas', 'sqlalchemy', 'numpy'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thanosql.engine import statements as s
-from thanosql.engine.language.parser import parse, parse_script
 from thanosql.engine.language.syntax import (
     Literal,
     ModelReference,
@@ -27,6 +26,7 @@ from thanosql.engine.language.syntax import (
     Text,
     Word,
 )
+from thanosql.engine.parser import parse, parse_script
 from thanosql.errors import ThanoSQLError
 
 EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "100"))

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from thanosql import private
-from thanosql.engine.recipes import digest, packed, unpacked
+from thanosql.engine.prediction.cache_key import digest, packed, unpacked
 from thanosql.errors import ThanoSQLError
 from thanosql.models.audio import AudioError
 

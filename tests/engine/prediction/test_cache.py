@@ -18,8 +18,8 @@ import thanosql
 from tests.engine.databases import Peer
 from tests.models.recordings import wav
 from thanosql import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLModelError
-from thanosql.engine import kept, recipes
 from thanosql.engine.language.options import describe
+from thanosql.engine.prediction import cache, cache_key
 from thanosql.engine.session import Session
 from thanosql.engine.statements.predict import PredictOptions
 from thanosql.models.ctc.decoder import TimedTranscript
@@ -64,7 +64,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import thanosql
-from tests.engine.test_kept import Counting, Loaded
+from tests.engine.prediction.test_cache import Counting, Loaded
 url, home, log, calls, sql = json.loads(sys.argv[1])
 with thanosql.connect(url, home=home) as session:
     session.__dict__["loaded"] = Loaded(Counting(Path(log), calls))
@@ -78,7 +78,7 @@ def run_apart(url: str, home: Path, log: Path, sql: str, calls: int | None = Non
         [sys.executable, "-c", PROGRAM, json.dumps([url, str(home), str(log), calls, sql])],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )
 
 
@@ -119,7 +119,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     killed = run_apart(database_url, home, log, sql, calls=at)
     assert killed.returncode == -signal.SIGKILL
     assert sum(times_heard(log).values()) == 4 * at
-    (before,) = kept.kept(home) or [None]
+    (before,) = cache.kept(home) or [None]
     saved = 0 if before is None else before.utterances
     assert (4 * at - saved) * SECONDS <= save_seconds
     assert calls.execute("SELECT to_regclass('heard') IS NULL AS none").none[0]
@@ -132,7 +132,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     assert sum(times == 2 for times in counted.values()) == 4 * at - saved
     heard = calls.execute("SELECT id, predict_result FROM heard ORDER BY id")
     assert list(heard.predict_result.astype(float).round(2)) == [number / 100 for number in range(1, 61)]
-    assert kept.kept(home) == []
+    assert cache.kept(home) == []
 
 
 def test_one_reference_in_many_rows_is_recognized_once_in_the_whole_statement(calls: Session, log: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_nested_predict_is_kept_until_the_whole_statement_is_done(calls: Sessi
     assert calls.execute("SELECT utterances FROM (LIST PREDICTIONS) p").utterances[0] == 60
     calls.execute(nested, {"n": 59})
     assert set(times_heard(log).values()) == {1}
-    assert kept.kept(calls.settings.home) == []
+    assert cache.kept(calls.settings.home) == []
 
 
 def fail(session: Session, options: str = "", query: str = "SELECT * FROM calls") -> None:
@@ -262,16 +262,16 @@ def test_a_statement_takes_only_its_own_with_it(calls: Session, log: Path) -> No
     fail(calls)
     calls.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls WHERE id = 1")
     assert sum(times_heard(log).values()) == 60  # the other's prediction did for it
-    assert [one.utterances for one in kept.kept(calls.settings.home)] == [60]
+    assert [one.utterances for one in cache.kept(calls.settings.home)] == [60]
 
 
 def test_nothing_is_kept_where_nothing_is_to_be(calls: Session) -> None:
     fail(calls, ", save_seconds=NULL")
-    assert kept.kept(calls.settings.home) == []
+    assert cache.kept(calls.settings.home) == []
 
 
 def test_a_damaged_file_stops_no_statement_and_is_said(calls: Session) -> None:
-    (calls.settings.home / kept.FILE).write_bytes(b"no database" * 1000)
+    (calls.settings.home / cache.FILE).write_bytes(b"no database" * 1000)
     result = calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls LIMIT 3")
     assert len(result.value) == 3
     assert "predictions are not kept" in result.note
@@ -290,13 +290,13 @@ def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
         *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote", "executor"),
         *("save_seconds", "confidence", "batch_size", "device"),
     }
-    standard = recipes.recipe(MODEL, kind())
+    standard = cache_key.recipe(MODEL, kind())
     for one in describe(kind):
         value = OTHERS[one.base] if one.default != OTHERS[one.base] else not one.default
-        changed = recipes.recipe(MODEL, kind(**{one.name: value})) != standard
+        changed = cache_key.recipe(MODEL, kind(**{one.name: value})) != standard
         assert changed == (one.name not in harmless), one.name
 
 
 def test_a_hearing_comes_back_as_it_was() -> None:
     heard = TimedTranscript("one two", 0.5, (Timed("one", 0.0, 0.5, 0.75), Timed("two", 0.5, 1.0, 1.0)))
-    assert recipes.unpacked(TimedTranscript, json.loads(json.dumps(recipes.packed(heard)))) == heard
+    assert cache_key.unpacked(TimedTranscript, json.loads(json.dumps(cache_key.packed(heard)))) == heard

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from thanosql.engine.preflight import chunk_size
+from thanosql.engine.rows.audio_probe import chunk_size
 from thanosql.models.tasks import BATCH_SECONDS
 
 if TYPE_CHECKING:
