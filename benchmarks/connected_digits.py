@@ -22,8 +22,8 @@ from thanosql.models.bases import BASES
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.families import wav2vec2
+from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions, TranscribeOptions
-from thanosql.models.registry import Model
 from thanosql.models.results import TrainingUtterance
 from thanosql.models.tasks import TrainTask
 from thanosql.models.text import Normalizer

@@ -27,8 +27,8 @@ from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families import wav2vec2
 from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions
-from thanosql.models.registry import Model
 from thanosql.models.results import TrainingProgress, TrainingUtterance
 from thanosql.models.tasks import TrainTask
 from thanosql.models.text import Normalizer

@@ -11,8 +11,8 @@ import numpy as np
 from thanosql.models.audio.access import AudioAccess
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.families import wav2vec2
+from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions
-from thanosql.models.registry import Model
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.tasks import TrainTask
 

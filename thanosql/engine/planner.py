@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.engine.executors.base import Executor
     from thanosql.engine.postgres.database import Database, Snapshot
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
     from thanosql.models.store import Store
 
 __all__ = ["Environment", "Plan", "Progress", "QueryPlan", "RowsPlan", "plan", "plan_query", "render", "resolve_model"]

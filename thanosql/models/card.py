@@ -16,8 +16,8 @@ from thanosql.models.trained_rows import fingerprint
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
+    from thanosql.models.model import Model
     from thanosql.models.options import TrainOptions
-    from thanosql.models.registry import Model
 
 PACKAGES = ("torch", "transformers", "soxr", "soundfile")
 

@@ -10,8 +10,8 @@ from thanosql.models.devices import choose_device
 
 if TYPE_CHECKING:
     from thanosql.models.base import Recognizer
+    from thanosql.models.model import Model
     from thanosql.models.options import TranscribeOptions
-    from thanosql.models.registry import Model
 
 LIMIT_BYTES = 4 * 2**30  # weights kept; the one in use stays whatever its size
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
 from thanosql.models import checkpoint_files
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
+from thanosql.models.model import Model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,22 +32,6 @@ NEEDS = {
     Capability.TRAINING: ("a model that can be trained", "which ThanoSQL can only transcribe with"),
     Capability.ADAPTERS: ("a model with adapters", "which has none"),
 }
-
-
-@dataclass(frozen=True)
-class Model:
-    """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
-
-    `family` is its model_type; empty for a hub id of which nothing is known yet.
-    """
-
-    name: str
-    checkpoint: str
-    family: str
-    base: str
-    version: int | None = None
-    card: Mapping[str, Any] | None = None
-    key: str = ""
 
 
 def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model:

@@ -18,7 +18,7 @@ from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
     from thanosql.models.ctc.ngram import NGram
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 BATCH_SECONDS = 60.0
 

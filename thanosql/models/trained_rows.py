@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
 

@@ -24,8 +24,8 @@ from thanosql.engine.session import Session
 from thanosql.engine.statements.predict import PredictOptions
 from thanosql.models.ctc.decoder import TimedTranscript
 from thanosql.models.ctc.timestamps import Timed
+from thanosql.models.model import Model
 from thanosql.models.options import TranscribeOptions
-from thanosql.models.registry import Model
 from thanosql.models.results import Transcript
 
 SECONDS = 2.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
     from thanosql.engine.planner import Environment
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 SIGNIFICANT = 0.05
 

@@ -28,7 +28,7 @@ from thanosql.models.audio import AudioError
 if TYPE_CHECKING:
     from thanosql.engine.prediction.batching import Key
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 FILE = "predictions.sqlite"
 WAIT_SECONDS = 30.0  # for another process that is writing; it does so for milliseconds

@@ -15,7 +15,7 @@ from thanosql.version import __version__
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 
 def recipe(model: Model, *options: Any, more: object = None) -> bytes:

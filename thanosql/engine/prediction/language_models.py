@@ -14,8 +14,8 @@ from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptio
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.ctc.ngram import NGram
+    from thanosql.models.model import Model
     from thanosql.models.options import DecodeOptions
-    from thanosql.models.registry import Model
 
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
 

@@ -22,7 +22,7 @@ from thanosql.models.options import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Target
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ from thanosql.models.tasks import Failure, Output, TranscribeTask
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import Keeper
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 NO_TEXT = "no text (NULL)"
 

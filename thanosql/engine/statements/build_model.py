@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thanosql.engine.executors.base import Executor
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)

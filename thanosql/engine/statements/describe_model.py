@@ -20,7 +20,7 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.statements.rows import temporary_rows
 
 if TYPE_CHECKING:
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 COLUMNS = (Column("section", "text"), Column("name", "text"), Column("value", "text"))
 Fact = tuple[str, str, Any]

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import Keeper
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.registry import Model
+    from thanosql.models.model import Model
 
 
 WORST_ROWS = 50  # that a notebook can show

@@ -1,0 +1,23 @@
+"""What stands behind USING, as data: a model's or base's name, where its files are, and which state of them is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Model:
+    """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
+
+    `family` is its model_type; empty for a hub id of which nothing is known yet.
+    """
+
+    name: str
+    checkpoint: str
+    family: str
+    base: str
+    version: int | None = None
+    card: Mapping[str, Any] | None = None
+    key: str = ""
