@@ -184,6 +184,11 @@ SETTINGS = {
         "where relative audio paths are looked for, in order; once set, no local file outside of them is read",
         "the working folder, then the workspace under the home",
     ),
+    "max_hours": (
+        "`THANOSQL_MAX_HOURS`",
+        "how long a recording may be; a longer one is refused before it is decoded",
+        "`24`",
+    ),
     "remote_hosts": (
         "`THANOSQL_REMOTE_HOSTS` (divided by commas or spaces)",
         "names of private hosts that audio may be fetched from",

@@ -80,3 +80,15 @@ def test_a_file_that_is_no_toml_names_itself() -> None:
 
 def test_the_password_is_not_in_the_settings_repr() -> None:
     assert "secret" not in repr(config.load(database_url="postgresql://ann:secret@h/d"))
+
+
+def test_max_hours_is_a_number_of_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().max_hours == 24.0
+    Path("thanosql.toml").write_text("max_hours = 2\n")
+    assert config.load().max_hours == 2.0
+    for wrong in ("0", "-1", "nan", "a day"):
+        monkeypatch.setenv("THANOSQL_MAX_HOURS", wrong)
+        with pytest.raises(ThanoSQLError, match="max_hours"):
+            config.load()
+    monkeypatch.setenv("THANOSQL_MAX_HOURS", "1.5")
+    assert config.load().max_hours == 1.5

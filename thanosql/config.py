@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,20 +12,22 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLError, did_you_mean
 
-KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "executor", "base_models", "connections")
+KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "executor", "base_models", "connections")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
     the working folder of the moment. `confined` says that they were set, and that no local file outside of them is
-    read. `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it."""
+    read. `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it. A
+    recording of more than `max_hours` is refused before it is decoded."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
     audio_roots: tuple[Path, ...]
     confined: bool = False
     remote_hosts: tuple[str, ...] = ()
+    max_hours: float = 24.0
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
@@ -65,6 +68,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
         or (Path(), where.absolute() / "workspace"),
         confined=bool(named),
         remote_hosts=tuple(hosts.replace(",", " ").split()) if hosts else tuple(file.get("remote_hosts", ())),
+        max_hours=_hours(environment.get("THANOSQL_MAX_HOURS") or file.get("max_hours", 24.0)),
         base_models=bases,
         executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
         connections=dict(file.get("connections", {})),
@@ -88,6 +92,16 @@ def _file() -> Mapping[str, Any]:
                 raise ThanoSQLError(f"{path}: there is no setting '{key}'.", hint=did_you_mean(key, KEYS))
         return content
     return {}
+
+
+def _hours(value: object) -> float:
+    try:
+        hours = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        hours = math.nan
+    if isinstance(value, bool) or not hours > 0:
+        raise ThanoSQLError(f"The setting max_hours (THANOSQL_MAX_HOURS) is a number of hours over 0, not {value!r}.")
+    return hours
 
 
 def _default_home() -> Path:

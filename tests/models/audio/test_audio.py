@@ -16,7 +16,7 @@ import pytest
 
 from tests.models.recordings import by_av, by_soundfile, sweep, wav
 from thanosql.models import audio
-from thanosql.models.audio import AudioError, sources
+from thanosql.models.audio import AudioError, ffmpeg
 from thanosql.models.audio.faults import SourceFile
 
 TONE = wav(sweep(16000), 16000, 16)
@@ -336,12 +336,12 @@ def test_playlists_are_refused_and_open_nothing(name: str, extension: str | None
 def test_a_playlist_demuxer_could_open_nothing_even_if_it_were_let_in(
     name: str, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "FORMATS", sources.FORMATS + ",concat,hls,dash")
+    monkeypatch.setattr(ffmpeg, "FORMATS", ffmpeg.FORMATS + ",concat,hls,dash")
     monkeypatch.setattr(SourceFile, "name", property(lambda file: str(file._path)), raising=False)
     monkeypatch.chdir(tmp_path)
     asked: list[str] = []
-    refuse = sources._refuse
-    monkeypatch.setattr(sources, "_refuse", lambda url, flags, how: (asked.append(url), refuse(url, flags, how)))
+    refuse = ffmpeg._refuse
+    monkeypatch.setattr(ffmpeg, "_refuse", lambda url, flags, how: (asked.append(url), refuse(url, flags, how)))
     (tmp_path / name).write_text(playlists(secret)[name])
     with pytest.raises(AudioError):
         audio.read(str(tmp_path / name))

@@ -1,17 +1,35 @@
 """Audio as people keep it (a path, a URL, a file's bytes) → waveforms: float32 `(samples,)`, mono, 16,000 Hz.
 
+info         what is said of audio (AudioInfo), and why it cannot be used (AudioError)
+faults       what the operating system said → a fault of the file, or of this machine
+parts        which part of which recording a row means
 references   which file a path or URL means
 remote       a URL → its bytes; download_cache keeps those that are read again
-containers   first and last bytes → the kind of file, and what is missing of it
-sources      an open file as libsndfile or FFmpeg reads it
-decoding     an open file → its header, or blocks of samples
+containers   the first bytes → the kind of file; completeness, riff and packets: what is missing of it
+libsndfile   an open file → its header and samples; so does ffmpeg, by timeline, which knows when each frame begins
+mixing       channels → one
+decoding     an open file → the library that reads it best, and blocks of mono samples
 resampling   blocks at any rate → blocks at 16,000 Hz
+recordings   decoded once for many rows
 reading      a reference → its header or waveform; the door where foreign errors end
 access       the same, within what the settings and a statement allow
 """
 
 from thanosql.models.audio.info import AudioError, AudioInfo
-from thanosql.models.audio.reading import probe, read, read_any_length
+from thanosql.models.audio.parts import AudioPart
+from thanosql.models.audio.reading import decode, probe, read, read_any_length
+from thanosql.models.audio.recordings import DecodedAudio
 from thanosql.models.audio.references import is_remote, locate
 
-__all__ = ["AudioError", "AudioInfo", "is_remote", "locate", "probe", "read", "read_any_length"]
+__all__ = [
+    "AudioError",
+    "AudioInfo",
+    "AudioPart",
+    "DecodedAudio",
+    "decode",
+    "is_remote",
+    "locate",
+    "probe",
+    "read",
+    "read_any_length",
+]

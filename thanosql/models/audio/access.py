@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioInfo
-from thanosql.models.audio.reading import probe, read, read_any_length
+from thanosql.models.audio.parts import AudioPart
+from thanosql.models.audio.reading import decode, probe, read, read_any_length
 from thanosql.models.audio.references import is_remote, locate
 
 if TYPE_CHECKING:
@@ -23,15 +26,26 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.audio.download_cache import Downloads
+    from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.audio.remote import RemoteAccess
     from thanosql.models.audio.waveform import Waveform
 
 FINGERPRINT_BYTES = 16
 
+Audio = str | bytes | AudioPart  # a path or URL, a file's bytes, or a part of either
+
+
+class _Limits(TypedDict):
+    roots: Sequence[Path]
+    confined: bool
+    remote: RemoteAccess | None
+    max_hours: float
+
 
 @dataclass(frozen=True, kw_only=True)
 class AudioAccess:
-    """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched.
+    """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched; a recording
+    of more than `max_hours` is refused.
 
     With `downloads`, a remote file is fetched once into that cache and read from there: for what reads audio again and
     again. The cache is the caller's to close. It holds no handle, and can be pickled.
@@ -41,6 +55,7 @@ class AudioAccess:
     confined: bool = False
     remote: RemoteAccess | None = None
     downloads: Downloads | None = None
+    max_hours: float = MAX_HOURS
 
     @classmethod
     def of(cls, settings: Settings, *, allow_remote: bool = False, downloads: Downloads | None = None) -> AudioAccess:
@@ -50,51 +65,80 @@ class AudioAccess:
             from thanosql.models.audio.remote import RemoteAccess
 
             remote = RemoteAccess(hosts=frozenset(settings.remote_hosts))
-        return cls(roots=settings.audio_roots, confined=settings.confined, remote=remote, downloads=downloads)
+        return cls(
+            roots=settings.audio_roots,
+            confined=settings.confined,
+            remote=remote,
+            downloads=downloads,
+            max_hours=settings.max_hours,
+        )
 
-    def fetches(self, audio: str | bytes | None) -> bool:
+    def fetches(self, audio: Audio | None) -> bool:
         """Whether this audio comes over the network each time it is read: then its header is not read beforehand."""
+        if isinstance(audio, AudioPart):
+            audio = audio.audio
         return self.remote is not None and self.downloads is None and isinstance(audio, str) and is_remote(audio)
 
     def locate(self, path: str) -> Path:
         """As `audio.locate`. Raises AudioError."""
         return locate(path, self.roots, confined=self.confined)
 
-    def probe(self, audio: str | bytes) -> AudioInfo:
+    def probe(self, audio: Audio) -> AudioInfo:
         """As `audio.probe`. Raises AudioError."""
-        return probe(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
+        return probe(self._at_hand(audio), **self._limits)
 
-    def read(self, audio: str | bytes) -> np.ndarray:
+    def read(self, audio: Audio) -> np.ndarray:
         """As `audio.read`: float32 `(samples,)`, mono, 16,000 Hz. Raises AudioError."""
-        return read(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
+        return read(self._at_hand(audio), **self._limits)
 
-    def read_any_length(self, audio: str | bytes) -> Waveform:
+    def read_any_length(self, audio: Audio) -> Waveform:
         """As `audio.read_any_length`. Raises AudioError."""
-        return read_any_length(self._at_hand(audio), self.roots, confined=self.confined, remote=self.remote)
+        return read_any_length(self._at_hand(audio), **self._limits)
 
-    def fingerprint(self, audio: str | bytes) -> bytes:
+    def decode(self, audio: Audio) -> DecodedAudio:
+        """As `audio.decode`. Raises AudioError."""
+        return decode(self._at_hand(audio), **self._limits)
+
+    @property
+    def _limits(self) -> _Limits:
+        return {"roots": self.roots, "confined": self.confined, "remote": self.remote, "max_hours": self.max_hours}
+
+    def fingerprint(self, audio: Audio) -> bytes:
         """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.
 
-        Of a URL it is made of the URL alone: to ask for more would take a journey each. Raises AudioError for a file
-        that is not there.
+        Of a URL it is made of the URL alone: to ask for more would take a journey each. A part's differs from the
+        recording's, and from every other part's. Raises AudioError for a file that is not there.
         """
-        digest = partial(hashlib.blake2b, digest_size=FINGERPRINT_BYTES)
+        if isinstance(audio, AudioPart):
+            known = self.fingerprint(audio.audio)
+            part = repr((float(audio.start), audio.end and float(audio.end), audio.channel, audio.track)).encode()
+            whole = audio == AudioPart(audio.audio)
+            return known if whole else _digest(known + part, b"part")
         if not isinstance(audio, str):
-            return digest(audio).digest()
+            return _digest(audio)
         if is_remote(audio):
-            return digest(audio.encode(errors="surrogatepass"), person=b"url").digest()
+            return _digest(audio.encode(errors="surrogatepass"), b"url")
         file = self.locate(audio)
         try:
             about = file.stat()
         except OSError as error:
             raise of_source(error, file) from error
         stamp = f"\0{about.st_size}\0{about.st_mtime_ns}".encode()
-        return digest(os.fsencode(file.absolute()) + stamp, person=b"file").digest()
+        return _digest(os.fsencode(file.absolute()) + stamp, b"file")
 
-    def _at_hand(self, audio: str | bytes) -> str | bytes:
+    def _at_hand(self, audio: Audio) -> Audio:
         """The bytes of a remote file that was fetched before, or is now; any other audio as it is."""
+        if isinstance(audio, AudioPart):
+            return replace(audio, audio=self._content(audio.audio))
+        return self._content(audio)
+
+    def _content(self, audio: str | bytes) -> str | bytes:
         if self.downloads is None or self.remote is None or not isinstance(audio, str) or not is_remote(audio):
             return audio
         from thanosql.models.audio.remote import fetch
 
         return self.downloads.cache().content(audio, partial(fetch, access=self.remote))
+
+
+def _digest(content: bytes, person: bytes = b"") -> bytes:
+    return hashlib.blake2b(content, digest_size=FINGERPRINT_BYTES, person=person).digest()

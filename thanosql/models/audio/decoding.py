@@ -1,6 +1,7 @@
-"""An open audio file → what its header says (`describe`), and its samples, mixed to mono, block by block (`blocks`).
+"""An open audio file → the library that reads it best (`opened`), and its samples, mixed to mono, block by block.
 
-libsndfile decodes what it knows well, FFmpeg the rest. What a file lacks is looked for before either opens it.
+libsndfile decodes what it knows well, FFmpeg the rest. What a file lacks is looked for before either opens it, and so is
+a length that is past the limit.
 """
 
 from __future__ import annotations
@@ -8,48 +9,39 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.containers import HEAD, kind_of, shortage, xing
+from thanosql.models.audio.completeness import shortage, xing
+from thanosql.models.audio.containers import HEAD, kind_of
 from thanosql.models.audio.faults import SourceFile
-from thanosql.models.audio.info import AudioError, AudioInfo
-from thanosql.models.audio.sources import HIGHEST_RATE, LOWEST_RATE, Container, SoundFile
+from thanosql.models.audio.ffmpeg import Container
+from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.libsndfile import SoundFile
+from thanosql.models.audio.mixing import Mixer
+from thanosql.models.audio.ogg import is_plain
+from thanosql.models.audio.riff import miscount
 
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_HOURS = 24.0  # of a recording, where no setting says otherwise
+# A long recording that takes fewer bytes than any speech does: it was made to fill memory and disk.
+BOMB_SECONDS = 3600.0
+BOMB_BYTES_A_SECOND = 10
 
-def describe(file: io.BytesIO | SourceFile) -> AudioInfo:
-    """The header of an open file; the samples are not decoded.
-
-    Raises AudioError for what is no audio, holds no samples, or is shorter than its header promises.
-    """
-    with _opened(file) as source:
-        return source.info
-
-
-def blocks(file: io.BytesIO | SourceFile) -> Iterator[tuple[int, np.ndarray]]:
-    """(sampling rate in Hz, mono float32 `(frames,)`) from an open file, in order; channels are averaged.
-
-    Raises AudioError for what `describe` raises it for, and for damage that shows in decoding.
-    """
-    with _opened(file) as source:
-        seconds = 0.0
-        for rate, block in source.blocks():
-            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-                raise AudioError(f"damaged: after {seconds:.2f} s its sampling rate is {rate} Hz")
-            _check_finite(block, seconds, rate)
-            seconds += len(block) / rate
-            yield rate, block
-        # A coder's delay and padding, and headers that count in milliseconds, are no loss.
-        if seconds < source.info.seconds - max(0.15, source.info.seconds * 0.005):
-            raise AudioError(
-                f"truncated: its header promises {source.info.seconds:.2f} s, only {seconds:.2f} s can be decoded"
-            )
+_LATE = "it begins up to 70 ms late: it does not note its coder's delay"
 
 
 @contextmanager
-def _opened(file: io.BytesIO | SourceFile) -> Iterator[SoundFile | Container]:
+def opened(
+    file: io.BytesIO | SourceFile, *, track: int | None = None, max_hours: float = MAX_HOURS
+) -> Iterator[SoundFile | Container]:
+    """An open file with its header read; `info` has it, and the samples are not decoded yet.
+
+    Raises AudioError for what is no audio, holds no samples, is shorter than its header promises, or longer than
+    `max_hours`.
+    """
     length = file.seek(0, io.SEEK_END)
     if length == 0:
         raise AudioError("empty file (0 bytes)")
@@ -58,29 +50,71 @@ def _opened(file: io.BytesIO | SourceFile) -> Iterator[SoundFile | Container]:
     missing = shortage(file, head, length)
     if missing:
         raise AudioError(missing)
-    kind = kind_of(head)
-    # libsndfile takes an estimate for the length of an MP3 without a tag, and passes over damage in any.
-    source: SoundFile | Container | None = None
-    if kind not in ("MP3", "MP4", "WebM", "ASF", "AAC", "AMR"):
-        source = SoundFile.open(file)
-    if source is None:
-        source = Container.open(file, head, timed=kind == "MP3" and xing(file, head, length) is not None)
-    elif not source.info.seconds:
-        # Written to a pipe, a header may say 0 for a length that was not known.
-        source.close()
-        try:
-            source = Container.open(file, head, timed=False)
-        except AudioError as error:
-            raise AudioError(f"no samples: nothing follows the {kind or 'file'} header") from error
+    source = _source(file, head, length, track)
     try:
+        _check_length(source.info.seconds, length if isinstance(source, SoundFile) else None, max_hours)
         yield source
     finally:
         source.close()
 
 
-def _check_finite(block: np.ndarray, before: float, rate: int) -> None:
-    import numpy as np
+def _source(file: io.BytesIO | SourceFile, head: bytes, length: int, track: int | None) -> SoundFile | Container:
+    kind = kind_of(head)
+    miscounted = miscount(file, head, length) if kind == "WAV" else None
+    if miscounted:
+        container = Container.open(file, head, timed=False, track=track, ignore_length=True)
+        container.info = replace(container.info, notes=(*container.info.notes, miscounted))
+        return container
+    # libsndfile takes an estimate for the length of an MP3 without a tag, passes over damage in any, and knows of Ogg
+    # neither the gaps in its time nor what is chained to it.
+    if kind not in ("MP3", "MP4", "WebM", "ASF", "AAC", "AMR") and (kind != "Ogg" or is_plain(file, length)):
+        source = SoundFile.open(file)
+        if source is not None and source.info.seconds:
+            if track is not None and track > 1:
+                source.close()
+                raise AudioError(f"there is no audio track {track}: it has 1")
+            return source
+        if source is not None:
+            # Written to a pipe, a header may say 0 for a length that was not known.
+            source.close()
+            try:
+                return Container.open(file, head, timed=False, track=track)
+            except AudioError as error:
+                raise AudioError(f"no samples: nothing follows the {kind or 'file'} header") from error
+    tagged = kind == "MP3" and xing(file, head, length) is not None
+    container = Container.open(file, head, timed=tagged, track=track)
+    if kind == "AAC" or (kind == "MP3" and not tagged):
+        container.info = replace(container.info, notes=(*container.info.notes, _LATE))
+    return container
 
-    bad = np.flatnonzero(~np.isfinite(block))
-    if len(bad):
-        raise AudioError(f"NaN or infinite samples, the first at {before + int(bad[0]) / rate:.3f} s")
+
+def blocks(
+    source: SoundFile | Container, mixer: Mixer, length: int | None, max_hours: float = MAX_HOURS
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(sampling rate in Hz, mono float32 `(frames,)`) of all of an open file, in order, mixed by `mixer`.
+
+    `length` is the file's in bytes. Raises AudioError for damage that shows in decoding, and for more than `max_hours`.
+    """
+    seconds = 0.0
+    for rate, block in mixer.mixed(source.blocks()):
+        seconds += len(block) / rate
+        _check_length(seconds, None, max_hours)
+        _check_length(seconds - source.silence, length, max_hours)
+        yield rate, block
+    # A coder's delay and padding, and headers that count in milliseconds, are no loss.
+    if seconds < source.info.seconds - max(0.15, source.info.seconds * 0.005):
+        raise AudioError(
+            f"truncated: its header promises {source.info.seconds:.2f} s, only {seconds:.2f} s can be decoded"
+        )
+
+
+def _check_length(seconds: float, length: int | None, max_hours: float) -> None:
+    if seconds > max_hours * 3600:
+        raise AudioError(
+            f"{seconds / 3600:.1f} h long, and no more than {max_hours:g} h are read (the setting max_hours, or "
+            "THANOSQL_MAX_HOURS)"
+        )
+    if length is not None and seconds > BOMB_SECONDS and length < seconds * BOMB_BYTES_A_SECOND:
+        raise AudioError(
+            f"{seconds / 3600:.1f} h in {length / 1000:,.0f} kB, which holds no speech: silence, or made to fill a disk"
+        )

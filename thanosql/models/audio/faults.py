@@ -6,8 +6,10 @@ A row may have the first; the second stops the statement, for it would turn one 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import socket
+import stat
 from pathlib import Path
 
 from thanosql.models.audio.info import AudioError
@@ -72,8 +74,11 @@ class SourceFile:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise of_source(error, path) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise AudioError(f"a pipe, socket or device, not a file: {path}")
         # Unbuffered: libsndfile takes the descriptor from where it stands.
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._file = io.FileIO(descriptor)
 
     def read(self, size: int = -1) -> bytes:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; a header outside of these is damaged
+
 
 class AudioError(Exception):
     """Audio that cannot be used. The message says why in plain words; who calls adds the row and the path."""
@@ -11,9 +13,19 @@ class AudioError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a header says: duration in seconds, sampling rate in Hz, channels, container and codec ('wav/pcm_16')."""
+    """What a header says: duration in seconds, sampling rate in Hz, channels, container and codec ('wav/pcm_16').
+
+    Of a part, `seconds` are the part's. `notes` are sentences on what one should know of a recording that is read
+    nonetheless: a length that its header has wrong, several audio tracks, a coder's delay that is not noted.
+    """
 
     seconds: float
     sampling_rate: int
     channels: int
     format: str
+    notes: tuple[str, ...] = ()
+
+
+def damaged(seconds: float, reason: str) -> AudioError:
+    """The AudioError for decoding that fails after so many seconds."""
+    return AudioError(f"damaged: decoding fails after {seconds:.2f} s ({reason})")

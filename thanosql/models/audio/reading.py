@@ -1,4 +1,4 @@
-"""A reference to audio (a path, a URL, or a file's bytes) → its header, or its waveform.
+"""A reference to audio (a path, a URL, a file's bytes, or a part of one) → its header, or its waveform.
 
 A waveform is float32 `(samples,)`, mono, at 16,000 Hz. Whatever is wrong with the audio is an AudioError: nothing that
 soundfile or av raises, nor what the operating system says of the file, gets past this module. What is wrong with this
@@ -7,79 +7,198 @@ machine (no descriptor, memory or disk left) is no fault of the audio, and leave
 
 from __future__ import annotations
 
+import hashlib
 import io
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.decoding import blocks, describe
+from thanosql.models.audio.decoding import MAX_HOURS, blocks, opened
 from thanosql.models.audio.faults import SourceFile, raise_if_machine
 from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.libsndfile import SoundFile
+from thanosql.models.audio.mixing import Mixer, no_such_channel
+from thanosql.models.audio.parts import AudioPart
+from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
 from thanosql.models.audio.references import is_remote, locate
-from thanosql.models.audio.resampling import resampled
-from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform
+from thanosql.models.audio.resampling import resampled, window
+from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform, Waveform
 
 if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.models.audio.remote import RemoteAccess
-    from thanosql.models.audio.waveform import Waveform
 
 LONG_SECONDS = 600.0  # 38 MB
+SLICE = 1 << 20  # samples of a part that are copied at once
+CANCELLED = "its channels cancel each other in the mix, so channel 1 is read"
+
+_RECORDINGS = DecodedRecordings()
 
 
 def probe(
-    audio: str | bytes, roots: Sequence[Path] = (), *, confined: bool = False, remote: RemoteAccess | None = None
+    audio: str | bytes | AudioPart,
+    roots: Sequence[Path] = (),
+    *,
+    confined: bool = False,
+    remote: RemoteAccess | None = None,
+    max_hours: float = MAX_HOURS,
 ) -> AudioInfo:
-    """What the header of some audio says, without decoding it.
+    """What the header of some audio says, without decoding it; of a part, its own seconds.
 
-    Finds all that can be found without decoding: a file that is missing, unreadable, no audio, without samples, or
-    shorter than its header promises. `roots` and `confined` are those of `locate`; a URL is fetched, whole, where
-    `remote` allows it, and refused otherwise. Raises AudioError.
+    Finds all that can be found without decoding: a file that is missing, unreadable, no audio, without samples, shorter
+    than its header promises, or longer than `max_hours`; a part, channel or track that is not in it. `roots` and
+    `confined` are those of `locate`; a URL is fetched, whole, where `remote` allows it, and refused otherwise. Raises
+    AudioError.
     """
-    with _opened(audio, roots, confined, remote) as file:
-        return describe(file)
+    part = AudioPart.of(audio)
+    part.check()
+    with (
+        _opened(part.audio, roots, confined, remote) as file,
+        opened(file, track=part.track, max_hours=max_hours) as source,
+    ):
+        _check_channel(part, source.info)
+        start, end = part.within(source.info.seconds)
+        return source.info if part.is_whole else replace(source.info, seconds=end - start)
 
 
 def read(
-    audio: str | bytes, roots: Sequence[Path] = (), *, confined: bool = False, remote: RemoteAccess | None = None
+    audio: str | bytes | AudioPart,
+    roots: Sequence[Path] = (),
+    *,
+    confined: bool = False,
+    remote: RemoteAccess | None = None,
+    max_hours: float = MAX_HOURS,
 ) -> np.ndarray:
     """The waveform of some audio: float32 `(samples,)`, the mean of its channels, at 16,000 Hz, full scale at 1.
 
-    Resampled by soxr (HQ), which keeps the time: sample n is the moment n / 16,000 s of the recording. `roots` and
-    `confined` are those of `locate`, `remote` that of `probe`. Raises AudioError.
+    Resampled by soxr (HQ), which keeps the time: sample n is the moment n / 16,000 s of the recording. A part is the
+    samples round(start · 16,000) to round(end · 16,000) of it. `roots` and `confined` are those of `locate`, `remote`
+    that of `probe`. Raises AudioError.
     """
-    with _opened(audio, roots, confined, remote) as file:
-        return _joined([part for part in resampled(blocks(file)) if len(part)])
+    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, math.inf).waveform[:]
 
 
 def read_any_length(
-    audio: str | bytes, roots: Sequence[Path] = (), *, confined: bool = False, remote: RemoteAccess | None = None
+    audio: str | bytes | AudioPart,
+    roots: Sequence[Path] = (),
+    *,
+    confined: bool = False,
+    remote: RemoteAccess | None = None,
+    max_hours: float = MAX_HOURS,
 ) -> Waveform:
     """As `read`; of more than LONG_SECONDS a waveform that lies in a file, so that memory stays flat."""
-    parts: list[np.ndarray] = []
-    held = 0
-    long: LongWaveform | None = None
-    with _opened(audio, roots, confined, remote) as file:
-        for part in resampled(blocks(file)):
-            parts.append(part)
-            held += len(part)
-            if held > LONG_SECONDS * SAMPLING_RATE:
-                long = long or LongWaveform()
-                for one in parts:
-                    long.append(one)
-                parts.clear()
-    return _joined([part for part in parts if len(part)]) if long is None else long
+    return decode(audio, roots, confined=confined, remote=remote, max_hours=max_hours).waveform
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def decode(
+    audio: str | bytes | AudioPart,
+    roots: Sequence[Path] = (),
+    *,
+    confined: bool = False,
+    remote: RemoteAccess | None = None,
+    max_hours: float = MAX_HOURS,
+) -> DecodedAudio:
+    """As `read_any_length`, with what one should know of the recording, which for some shows in decoding alone."""
+    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, LONG_SECONDS)
+
+
+def _decode(
+    part: AudioPart,
+    roots: Sequence[Path],
+    confined: bool,
+    remote: RemoteAccess | None,
+    max_hours: float,
+    most_seconds: float,
+) -> DecodedAudio:
+    """`most_seconds` are held in memory; a longer waveform lies in a file."""
+    part.check()
+    with _opened(part.audio, roots, confined, remote) as file:
+        if part.is_whole:
+            return _whole(file, part, max_hours, most_seconds)
+        with opened(file, track=part.track, max_hours=max_hours) as source:
+            _check_channel(part, source.info)
+            start, end = part.within(source.info.seconds)
+            begin, stop = round(start * SAMPLING_RATE), round(end * SAMPLING_RATE)
+            if isinstance(source, SoundFile) and source.seeks:
+                cut = partial(window, source.blocks, source.info.sampling_rate, begin, stop)
+                return _mixed(lambda mixer: _collected(cut(mixer.mixed), most_seconds), part, source.info.notes)
+        key = (_identity(file), part.channel, part.track, max_hours)
+        # The header's length is the decoded one but for a few milliseconds.
+        whole = _RECORDINGS.get(key, lambda: _whole(file, part, max_hours, LONG_SECONDS))
+        samples = len(whole.waveform)
+        stop = samples if part.end is None else min(round(part.end * SAMPLING_RATE), samples)
+        # Copies, so that who changes a part changes no other.
+        slices = (whole.waveform[at : min(at + SLICE, stop)].copy() for at in range(begin, stop, SLICE))
+        return DecodedAudio(_collected(slices, most_seconds), whole.notes)
+
+
+def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float) -> DecodedAudio:
+    """All of an open file in the channel and track of a part."""
+    length = file.seek(0, io.SEEK_END)
+    notes: list[str] = []
+
+    def decoded(mixer: Mixer) -> Waveform:
+        with opened(file, track=part.track, max_hours=max_hours) as source:
+            _check_channel(part, source.info)
+            waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
+            notes[:] = source.info.notes
+            if source.silence:
+                notes.append(f"nothing was recorded for {source.silence:.2f} s of it, which are silence here")
+        return waveform
+
+    return _mixed(decoded, part, notes)
+
+
+def _mixed(decoded: Callable[[Mixer], Waveform], part: AudioPart, notes: Sequence[str]) -> DecodedAudio:
+    """What is decoded with a mixer; with the first channel alone where the channels cancel each other in the mix."""
+    mixer = Mixer(part.channel)
+    waveform = decoded(mixer)
+    if not mixer.cancels:
+        return DecodedAudio(waveform, tuple(notes))
+    return DecodedAudio(decoded(Mixer(1)), (*notes, CANCELLED))
+
+
+def _identity(file: io.BytesIO | SourceFile) -> Hashable:
+    """What tells a recording from others, and from itself once it has changed."""
+    if isinstance(file, io.BytesIO):
+        return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
+    about = os.fstat(file.fileno())
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _check_channel(part: AudioPart, info: AudioInfo) -> None:
+    if part.channel is not None and part.channel > info.channels:
+        raise AudioError(no_such_channel(part.channel, info.channels))
+
+
+def _collected(parts: Iterator[np.ndarray], most_seconds: float) -> Waveform:
+    """An array of blocks at 16,000 Hz, or a file of them once they are more than `most_seconds`."""
     import numpy as np
 
-    if not parts:
+    held: list[np.ndarray] = []
+    samples = 0
+    long: LongWaveform | None = None
+    for part in parts:
+        if not len(part):
+            continue
+        held.append(part)
+        samples += len(part)
+        if samples > most_seconds * SAMPLING_RATE:
+            long = long or LongWaveform()
+            for one in held:
+                long.append(one)
+            held.clear()
+    if long is not None:
+        return long
+    if not held:
         raise AudioError("no samples: it is shorter than one sample at 16,000 Hz")
-    return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+    return np.ascontiguousarray(held[0] if len(held) == 1 else np.concatenate(held))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ class Waveform(Protocol):
 
 
 class LongWaveform:
-    """float32 `(samples,)` for one reader; `len` and slices of it are those of an array."""
+    """float32 `(samples,)`; `len` and slices of it are those of an array. Threads may read it at once."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the waveform)
         self._samples = 0
+        self._turn = threading.Lock()
 
     def __del__(self) -> None:
         self._file.close()
@@ -60,11 +62,12 @@ class LongWaveform:
         if step != 1:
             raise ValueError("a long waveform is read from one sample to the next")
         found = np.empty(max(0, end - begin), dtype=np.float32)
-        self._file.seek(begin * SAMPLE_BYTES)
-        content = found.view(np.uint8).data
-        while content:
-            count = self._file.readinto(content)
-            if not count:
-                raise OSError(errno.EIO, "the file ends before its samples do", tempfile.gettempdir())
-            content = content[count:]
+        with self._turn:
+            self._file.seek(begin * SAMPLE_BYTES)
+            content = found.view(np.uint8).data
+            while content:
+                count = self._file.readinto(content)
+                if not count:
+                    raise OSError(errno.EIO, "the file ends before its samples do", tempfile.gettempdir())
+                content = content[count:]
         return found

@@ -1,0 +1,70 @@
+"""Which part of which recording a row means (AudioPart), and the seconds it covers once the recording's length is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from thanosql.models.audio.info import AudioError
+
+PAST_THE_END = 0.1  # seconds by which an end may pass the recording's, and is cut to it
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """`start` to `end` (seconds from the recording's beginning; None is its end) of one channel of one audio track.
+
+    `audio` is a path, a URL or the file's bytes. `channel` counts from 1, None is the mean of all; `track` counts from
+    1, None is the container's own choice. Hashable: equal parts are the same sound. Its values are checked when it is
+    read or probed, so that a bad one is its row's own error.
+
+    >>> AudioPart("calls/a.wav", start=1.5, end=3.0).is_whole, AudioPart("calls/a.wav", channel=2).is_whole
+    (False, True)
+    """
+
+    audio: str | bytes
+    start: float = 0.0
+    end: float | None = None
+    channel: int | None = None
+    track: int | None = None
+
+    @classmethod
+    def of(cls, audio: str | bytes | AudioPart) -> AudioPart:
+        """The part that is meant: all of the recording, mixed, where only that is named."""
+        return audio if isinstance(audio, AudioPart) else cls(audio)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it goes from the recording's beginning to its end."""
+        return self.start == 0 and self.end is None
+
+    def check(self) -> None:
+        """Raise AudioError for values that no recording has."""
+        if self.start == 0 and self.end is self.channel is self.track is None:
+            return
+        for name, value in (("start", self.start), ("end", self.end)):
+            if value is not None and not math.isfinite(value):
+                raise AudioError(f"the {name} is {value}, not a number of seconds")
+        if self.start < 0:
+            raise AudioError(f"the start is before the recording ({self.start:g} s)")
+        if self.end is not None and self.end <= self.start:
+            raise AudioError(f"the end ({self.end:g} s) is not after the start ({self.start:g} s)")
+        for name, number in (("channel", self.channel), ("track", self.track)):
+            if number is not None and number < 1:
+                raise AudioError(f"the {name} is {number}; they count from 1")
+
+    def within(self, seconds: float) -> tuple[float, float]:
+        """(start, end) in seconds of a recording that is `seconds` long.
+
+        Raises AudioError for a part that is not in it; an end up to 0.1 s past the recording's is cut to it.
+
+        >>> AudioPart("a.wav", 1.0, 2.05).within(2.0)
+        (1.0, 2.0)
+        """
+        if self.start >= seconds:
+            raise AudioError(f"the start ({self.start:g} s) is past the end of the recording ({seconds:.2f} s)")
+        if self.end is None:
+            return self.start, seconds
+        if self.end > seconds + PAST_THE_END:
+            raise AudioError(f"the end ({self.end:g} s) is past the end of the recording ({seconds:.2f} s)")
+        return self.start, min(self.end, seconds)
