@@ -51,7 +51,7 @@ def compared(exact: Sequence[str], rounded: Sequence[str], device: str) -> Check
     return Check(sum(len(text.split()) for text in exact), differing, device)
 
 
-def kept(check: Check) -> dict[str, Any]:
+def as_record(check: Check) -> dict[str, Any]:
     """What an evaluation's record on the card says of a check."""
     return {"bfloat16": asdict(check)}
 

@@ -119,7 +119,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     killed = run_apart(database_url, home, log, sql, calls=at)
     assert killed.returncode == -signal.SIGKILL
     assert sum(times_heard(log).values()) == 4 * at
-    (before,) = cache.kept(home) or [None]
+    (before,) = cache.saved_predictions(home) or [None]
     saved = 0 if before is None else before.utterances
     assert (4 * at - saved) * SECONDS <= save_seconds
     assert calls.execute("SELECT to_regclass('heard') IS NULL AS none").none[0]
@@ -132,7 +132,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     assert sum(times == 2 for times in counted.values()) == 4 * at - saved
     heard = calls.execute("SELECT id, predict_result FROM heard ORDER BY id")
     assert list(heard.predict_result.astype(float).round(2)) == [number / 100 for number in range(1, 61)]
-    assert cache.kept(home) == []
+    assert cache.saved_predictions(home) == []
 
 
 def test_one_reference_in_many_rows_is_recognized_once_in_the_whole_statement(calls: Session, log: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_target_that_others_wrote_to_is_refused_and_the_predictions_stay(
     assert listed.statement[0] == sql
     assert calls.execute("SELECT count(*) AS n FROM heard").n[0] > 60  # what the other wrote is there
     result = calls.run(sql, fetch=False)
-    assert "60 predictions taken over" in result.note
+    assert "60 predictions resumed from the cache" in result.note
     assert set(times_heard(log).values()) == {1}
     assert calls.execute("LIST PREDICTIONS").empty
 
@@ -210,7 +210,7 @@ def test_a_nested_predict_is_kept_until_the_whole_statement_is_done(calls: Sessi
     assert calls.execute("SELECT utterances FROM (LIST PREDICTIONS) p").utterances[0] == 60
     calls.execute(nested, {"n": 59})
     assert set(times_heard(log).values()) == {1}
-    assert cache.kept(calls.settings.home) == []
+    assert cache.saved_predictions(calls.settings.home) == []
 
 
 def fail(session: Session, options: str = "", query: str = "SELECT * FROM calls") -> None:
@@ -250,7 +250,7 @@ def test_bytes_are_found_again_by_what_they_are(calls: Session, log: Path) -> No
 
 def test_predictions_are_dropped_by_a_statement(calls: Session, log: Path) -> None:
     fail(calls)
-    with pytest.raises(ThanoSQLModelError, match=r"No predictions of Wav2Vec2Tny are kept[\s\S]*Wav2Vec2Tiny"):
+    with pytest.raises(ThanoSQLModelError, match=r"There are no saved predictions of Wav2Vec2Tny[\s\S]*Wav2Vec2Tiny"):
         calls.execute("DROP PREDICTIONS Wav2Vec2Tny")
     assert calls.execute("DROP PREDICTIONS Wav2Vec2Tiny") == "DROP PREDICTIONS 60"
     assert calls.execute("DROP PREDICTIONS") == "DROP PREDICTIONS 0"
@@ -262,19 +262,19 @@ def test_a_statement_takes_only_its_own_with_it(calls: Session, log: Path) -> No
     fail(calls)
     calls.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls WHERE id = 1")
     assert sum(times_heard(log).values()) == 60  # the other's prediction did for it
-    assert [one.utterances for one in cache.kept(calls.settings.home)] == [60]
+    assert [one.utterances for one in cache.saved_predictions(calls.settings.home)] == [60]
 
 
 def test_nothing_is_kept_where_nothing_is_to_be(calls: Session) -> None:
     fail(calls, ", save_seconds=NULL")
-    assert cache.kept(calls.settings.home) == []
+    assert cache.saved_predictions(calls.settings.home) == []
 
 
 def test_a_damaged_file_stops_no_statement_and_is_said(calls: Session) -> None:
     (calls.settings.home / cache.FILE).write_bytes(b"no database" * 1000)
     result = calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls LIMIT 3")
     assert len(result.value) == 3
-    assert "predictions are not kept" in result.note
+    assert "the prediction cache cannot be used" in result.note
     with pytest.raises(ThanoSQLError, match=r"cannot be read[\s\S]*DROP PREDICTIONS removes them"):
         calls.execute("LIST PREDICTIONS")
     calls.execute("DROP PREDICTIONS")
@@ -290,10 +290,10 @@ def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
         *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote", "executor"),
         *("save_seconds", "confidence", "batch_size", "device"),
     }
-    standard = cache_key.recipe(MODEL, kind())
+    standard = cache_key.cache_key(MODEL, kind())
     for one in describe(kind):
         value = OTHERS[one.base] if one.default != OTHERS[one.base] else not one.default
-        changed = cache_key.recipe(MODEL, kind(**{one.name: value})) != standard
+        changed = cache_key.cache_key(MODEL, kind(**{one.name: value})) != standard
         assert changed == (one.name not in harmless), one.name
 
 

@@ -1,8 +1,8 @@
-"""Predictions as they are made → a file under the home, and back: what a statement that is run again need not redo.
+"""The prediction cache: predictions in as they are made, the same out when an interrupted statement is run again.
 
-A prediction is found again by its audio (bytes; or place, size and time of change of the file), the state of the
-model, and every option that is not declared to leave the result as it is. It goes when its statement completes, or with
-DROP PREDICTIONS. At most `save_seconds` of audio wait to be written: so much a kill or a power cut may cost.
+It is a file under the home. The key of a prediction is made of its audio (the bytes; or path, size and modification time of
+the file), the version of the model, and every option that may change the result. Its entries are removed when the statement
+completes, and by DROP PREDICTIONS. At most `save_seconds` of audio wait to be written: a kill or power cut costs no more.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS predictions (
 """
 
 
-class Kept(NamedTuple):
-    """What is kept of one statement: its utterances and their audio in seconds; the times are UTC, ISO 8601."""
+class SavedPredictions(NamedTuple):
+    """What the cache holds of one statement: utterances, and their audio in seconds; times are UTC, ISO 8601."""
 
     model: str
     version: int | None
@@ -59,11 +59,10 @@ class Kept(NamedTuple):
     statement: str
 
 
-class Keeper(Generic[T]):
-    """The memory of one statement. When its file fails it says so, in `failure`, and the statement goes on without.
+class PredictionCache(Generic[T]):
+    """The cache of one statement. When its file fails, `failure` says so, and the statement continues without it.
 
-    Used as what an ExitStack is given: a statement that completes takes its predictions with it, one that does not
-    leaves them saved.
+    Closed by `__exit__`: the entries of a statement that completed are removed, those of any other are saved.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Keeper(Generic[T]):
     ) -> None:
         self.batch_seconds = save_seconds
         self.failure = ""
-        self.before = 0  # predictions of this statement that were there when it began
+        self.before = 0  # predictions of this statement that were cached when it began
         self._recipe = recipe
         self._kind = kind
         self._access = access
@@ -100,11 +99,11 @@ class Keeper(Generic[T]):
     @property
     def note(self) -> str:
         """What is to be said beside the result."""
-        taken = f"; {self.before:,} predictions taken over from before" if self.before else ""
+        taken = f"; {self.before:,} predictions resumed from the cache" if self.before else ""
         return f"{taken}; {self.failure}" if self.failure else taken
 
     def recall(self, keys: Sequence[Key]) -> Mapping[Key, tuple[T, float]]:
-        """Those of these that are kept, with their seconds of audio."""
+        """The cached ones of these, with their seconds of audio."""
         found: dict[Key, tuple[T, float]] = {}
         if self._connection is None:
             return found
@@ -125,7 +124,7 @@ class Keeper(Generic[T]):
         return found
 
     def expect(self, seconds: float) -> None:
-        """So much audio is about to be recognized: write first what could be lost beside it."""
+        """Save first, if a kill during the next `seconds` of audio could cost more than `save_seconds`."""
         if self._pending and self._pending_seconds + seconds > self.batch_seconds:
             self.save()
 
@@ -158,7 +157,7 @@ class Keeper(Generic[T]):
         self._pending_seconds = 0.0
 
     def drop(self) -> None:
-        """The statement is complete: nothing of it is kept any longer."""
+        """Remove the entries of this statement, which is complete."""
         self._pending.clear()
         if self._connection is not None:
             with self._enduring():
@@ -191,11 +190,13 @@ class Keeper(Generic[T]):
 
     @contextmanager
     def _enduring(self) -> Iterator[None]:
-        """A failure of the file costs what would be redone after a kill, and never the statement."""
+        """A failure of the file costs a restart after a kill, and never the statement."""
         try:
             yield
         except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-            self.failure = f"predictions are not kept ({error}): after a kill this statement would begin anew"
+            self.failure = (
+                f"the prediction cache cannot be used ({error}): after a kill, this statement would start over"
+            )
             log.warning(self.failure)
             self._pending.clear()
             if self._connection is not None:
@@ -204,8 +205,8 @@ class Keeper(Generic[T]):
                 self._connection = None
 
 
-def kept(home: Path) -> list[Kept]:
-    """What is kept under a home, the statements in the order in which they were begun. Raises ThanoSQLError."""
+def saved_predictions(home: Path) -> list[SavedPredictions]:
+    """What the cache of a home holds, statements in the order in which they began. Raises ThanoSQLError."""
     if not (home / FILE).is_file():
         return []
     with _explained(home / FILE), closing(_opened_to_read(home / FILE)) as connection:
@@ -213,7 +214,7 @@ def kept(home: Path) -> list[Kept]:
             "SELECT model, version, count(p.key), coalesce(sum(seconds), 0.0), begun, saved, s.statement"
             " FROM statements s LEFT JOIN predictions p ON p.statement = s.id GROUP BY s.id ORDER BY s.id"
         ).fetchall()
-    return [Kept(*row) for row in rows]
+    return [SavedPredictions(*row) for row in rows]
 
 
 def drop(home: Path, model: str | None = None) -> int:
@@ -302,6 +303,4 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _cannot(path: Path, error: Exception) -> ThanoSQLError:
-    return ThanoSQLError(
-        f"The kept predictions in {path} cannot be read: {error}.", hint="DROP PREDICTIONS removes them."
-    )
+    return ThanoSQLError(f"The prediction cache {path} cannot be read: {error}.", hint="DROP PREDICTIONS removes them.")

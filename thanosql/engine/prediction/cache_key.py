@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from thanosql.models.model import Model
 
 
-def recipe(model: Model, *options: Any, more: object = None) -> bytes:
+def cache_key(model: Model, *options: Any, more: object = None) -> bytes:
     """16 bytes that change with all that a prediction depends on but the audio.
 
     `options` are instances of dataclasses of options: every field counts that is not declared with
@@ -34,14 +34,14 @@ def recipe(model: Model, *options: Any, more: object = None) -> bytes:
     return digest(said.encode())
 
 
-def parameters(query: Query, environment: Environment) -> Iterator[Any]:
+def parameter_values(query: Query, environment: Environment) -> Iterator[Any]:
     """The values of the parameters in a query, those of statements nested in it too."""
     for part in query.parts:
         if isinstance(part, Parameter):
             yield environment.parameter(part)
         elif isinstance(part, Nested):
-            yield from parameters(part.scope, environment)
-            yield from parameters(query_of(part.statement), environment)
+            yield from parameter_values(part.scope, environment)
+            yield from parameter_values(query_of(part.statement), environment)
 
 
 def packed(value: Any) -> Any:

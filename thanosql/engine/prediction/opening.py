@@ -13,7 +13,7 @@ from thanosql.models.tasks import Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
-    from thanosql.engine.prediction.cache import Keeper
+    from thanosql.engine.prediction.cache import PredictionCache
     from thanosql.engine.rows.bound_statement import BoundStatement
 
 
@@ -24,30 +24,30 @@ def decode_options(options: DecodeOptions) -> DecodeOptions:
 
 def open_cache(
     task: TranscribeTask, about: BoundStatement, save_seconds: float | None, environment: Environment
-) -> Keeper[Any] | None:
+) -> PredictionCache[Any] | None:
     """The cache of the statement's predictions, closed when the whole statement is over, this one inside it or not: what
     is complete takes its predictions along, what is not leaves them saved. None where nothing is to be saved."""
     if save_seconds is None:
         return None
-    from thanosql.engine.prediction.cache import FILE, Keeper
+    from thanosql.engine.prediction.cache import FILE, PredictionCache
     from thanosql.models.ctc.decoder import TimedTranscript
 
     assert task.model is not None
     kinds: dict[Output, type[Any]] = {Output.TRANSCRIPT: Transcript, Output.ASSESSMENT: Assessment}
-    keeper = Keeper(
+    cache = PredictionCache(
         environment.settings.home / FILE,
         task.model,
         environment.statement,
-        cache_key.recipe(
+        cache_key.cache_key(
             task.model,
             about.options,
             task.options,
             more=[task.output, task.level, language_identity(task.language_model)],
         ),
-        list(cache_key.parameters(about.query.query, environment)),
+        list(cache_key.parameter_values(about.query.query, environment)),
         kinds.get(task.output, TimedTranscript),
         task.audio,
         save_seconds,
     )
-    environment.resources.push(keeper.__exit__)
-    return keeper
+    environment.resources.push(cache.__exit__)
+    return cache

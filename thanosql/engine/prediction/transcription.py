@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.prediction.batching import Cache, recognize
-from thanosql.engine.rows.audio_probe import AudioRows, chunk_size
+from thanosql.engine.rows.audio_probe import ProbedRows, chunk_size
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError
 from thanosql.models.tasks import AudioRow, Failure, Outcome, TranscribeTask
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def transcribe(
     task: TranscribeTask,
     rows: Callable[[], Iterator[tuple[int, str | bytes | None]]],
-    probed: AudioRows,
+    probed: ProbedRows,
     environment: Environment,
     executor: Executor,
     *,

@@ -59,7 +59,7 @@ class ResumableOptions(AudioOptions):
 
 
 @dataclass(frozen=True)
-class AudioRows:
+class ProbedRows:
     """`seconds[row - 1]` is the duration of a row's audio, NaN where it cannot be read; `failures` says why, if listed.
 
     `access` is how the audio is read. The duration of what it fetches is assumed until it is read, and then put right.
@@ -107,14 +107,14 @@ def access_of(options: AudioOptions, environment: Environment, *, read_again: bo
     return AudioAccess.of(environment.settings, allow_remote=options.allow_remote, downloads=downloads)
 
 
-def inspect(
+def probe_rows(
     snapshot: Snapshot,
     column: Column,
     environment: Environment,
     access: AudioAccess | None = None,
     *,
     list_failures: bool = True,
-) -> AudioRows:
+) -> ProbedRows:
     """Probe the header of every row's audio.
 
     Without `access`, audio is on this machine. Without `list_failures`, memory does not grow with them.
@@ -142,7 +142,7 @@ def inspect(
                     failures.append({"row": row, "path": describe(audio), "reason": reason})
             environment.cancellation.check()
             environment.progress(Progress(what="checking", done=len(seconds), total=snapshot.rows, unit="rows"))
-    return AudioRows(seconds, failures, access)
+    return ProbedRows(seconds, failures, access)
 
 
 def refuse_unfit(column: Column) -> None:

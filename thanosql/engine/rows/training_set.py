@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment, open_snapshot
-from thanosql.engine.rows.audio_probe import access_of, chunk_size, describe, inspect, refuse_empty
+from thanosql.engine.rows.audio_probe import access_of, chunk_size, describe, probe_rows, refuse_empty
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.errors import ThanoSQLDataError
@@ -69,7 +69,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     family = registry.trainable_family_of(about.model, about.kind)
     # Every epoch reads it again.
     access = access_of(about.options, environment, read_again=True)
-    probed = inspect(snapshot, about.audio, environment, access)
+    probed = probe_rows(snapshot, about.audio, environment, access)
     if strict:
         probed.refuse(about.audio.name)
     texts = references(snapshot, about.text, required=strict)
@@ -103,7 +103,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
         refuse_empty(snapshot)
         audio = snapshot.column(about.audio.name, option="audio_col of valid_query")
         text = snapshot.column(about.text.name, option="text_col of valid_query")
-        probed = inspect(snapshot, audio, environment, access)
+        probed = probe_rows(snapshot, audio, environment, access)
         probed.refuse(audio.name)
         texts = references(snapshot, text)
         executor = environment.executor(about.options.executor)

@@ -40,7 +40,7 @@ from thanosql.engine.prediction.word_table import (
     replaced_columns,
     words_json,
 )
-from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
     bind_statement,
@@ -55,7 +55,7 @@ from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.engine.prediction.cache import Keeper
+    from thanosql.engine.prediction.cache import PredictionCache
     from thanosql.models.model import Model
 
 NO_TEXT = "no text (NULL)"
@@ -131,7 +131,7 @@ class _Aligned:
     snapshot: Snapshot
     audio_seconds: float
     seconds: float
-    cache: Keeper[Any] | None
+    cache: PredictionCache[Any] | None
     target: Target | None
     words: WordsTable | None
 
@@ -200,7 +200,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
     strict = options.on_error == "raise"
     access = access_of(options, environment)
-    probed = inspect(snapshot, about.audio, environment, access, list_failures=strict)
+    probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
     texts = _texts(snapshot, about.text, about.model, environment)
     if strict:
         probed.refuse(about.audio.name)
@@ -255,9 +255,9 @@ def _alignments(
     plan: AlignPlan,
     task: TranscribeTask,
     snapshot: Snapshot,
-    probed: AudioRows,
+    probed: ProbedRows,
     texts: list[str | None],
-    cache: Keeper[Any] | None,
+    cache: PredictionCache[Any] | None,
     environment: Environment,
 ) -> Iterator[tuple[Any, ...]]:
     about, keeps_on = plan.about, plan.options.on_error == "null"

@@ -66,9 +66,11 @@ class BuildModel(Statement):
 class BuildOptions(AudioOptions):
     audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
-    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+    overwrite: bool = option(
+        False, "replace the model of that name; the old version stays until the new one is complete"
+    )
     valid_query: str | None = option(
-        None, "a query for rows to validate on, in a string; the epoch with the best WER on them is kept"
+        None, "a query for the validation set, in a string; the model of the epoch with the best WER on it is saved"
     )
 
     @property
@@ -229,7 +231,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         said.append(f"Learned as new characters: {' '.join(report.added)}")
     said.extend(report.warnings)
     if compared is not None:
-        became = "is now the current one" if better else "is kept, and not made the current one"
+        became = "is now the current one" if better else "is saved, and not made the current one"
         said.append(f"Version {model.version} {became}: {compared}.")
     return Result(
         status=f"{plan.statement} {plan.name}",
@@ -268,14 +270,14 @@ def _compared(
 
 @contextmanager
 def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
-    """An interrupt says what is kept, and how the statement goes on from it."""
+    """An interrupt says that the training so far is saved, and how to resume it."""
     try:
         yield
     except KeyboardInterrupt as stop:
         if not state.is_dir():
             raise
         raise KeyboardInterrupt(
-            f"What {plan.statement} {plan.name} has learned so far is kept: the same statement with resume=True goes on."
+            f"The training of {plan.name} is saved up to its last step: run the same statement with resume=True to continue."
         ) from stop
 
 

@@ -1,4 +1,4 @@
-"""DROP PREDICTIONS: what is kept of PREDICTs that were not completed goes; LIST PREDICTIONS shows it.
+"""DROP PREDICTIONS: removes the saved predictions of interrupted statements; LIST PREDICTIONS shows them.
 
 DROP PREDICTIONS
 DROP PREDICTIONS my_model
@@ -22,7 +22,7 @@ class DropPredictions(Statement):
         "DROP PREDICTIONS [model]",
         names={"model": "model"},
         also=("PREDICTION",),
-        gives="A status. What is kept of `PREDICT`s that were not completed goes: of one model, or of all.",
+        gives="A status. Removes the saved predictions of interrupted statements: those of one model, or all.",
     )
 
     model: Word | None = None
@@ -38,10 +38,10 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
     if statement.model is None:
         return DropPredictionsPlan(None)
     name = statement.model.text
-    known = {one.model for one in cache.kept(environment.settings.home)}
+    known = {one.model for one in cache.saved_predictions(environment.settings.home)}
     if name not in known and not environment.store.exists(name):
         with located(environment, statement.model.start, len(name)):
-            raise ThanoSQLModelError(f"No predictions of {name} are kept.", hint=did_you_mean(name, known))
+            raise ThanoSQLModelError(f"There are no saved predictions of {name}.", hint=did_you_mean(name, known))
     return DropPredictionsPlan(name)
 
 

@@ -34,7 +34,7 @@ from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
-from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect, refuse_empty
+from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.rows.references import references
 from thanosql.engine.statements.rows import temporary_rows
@@ -48,7 +48,7 @@ from thanosql.models.trained_rows import row_fingerprints, trained_rows
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.engine.prediction.cache import Keeper
+    from thanosql.engine.prediction.cache import PredictionCache
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.model import Model
 
@@ -140,7 +140,7 @@ class _Rows:
     snapshot: Snapshot | None
     audio: AudioStream
     access: AudioAccess
-    probed: AudioRows
+    probed: ProbedRows
     references: list[str]
     fingerprints: list[str]
     figures: EvaluationRows
@@ -243,7 +243,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> _Rows:
             # Looked at again at the query's own moment: it may have read the very table that is replaced.
             snapshot.check_target(table)
     access = access_of(options, environment)
-    probed = inspect(snapshot, about.audio, environment, access)
+    probed = probe_rows(snapshot, about.audio, environment, access)
     probed.refuse(about.audio.name)
     texts = references(snapshot, about.text)
     fingerprints = row_fingerprints(zip((audio for _, audio in transcription.audio_of(snapshot, about.audio)()), texts))
@@ -268,7 +268,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> _Rows:
 
 def _recognize(
     plan: EvaluatePlan, rows: _Rows, model: Model, environment: Environment, auto: str = "float32"
-) -> tuple[list[RecognizedRow], Keeper[Any] | None]:
+) -> tuple[list[RecognizedRow], PredictionCache[Any] | None]:
     """What a model hears in every row, and the cache of it. By default both sides are in the model's letters: a case is no
     error of its own. `auto` is what precision='auto' is.
     """
@@ -332,7 +332,7 @@ def _recorded(
     record = evaluation_record(environment.statement, evaluation.total_row(), rows)
     try:
         environment.store.record_evaluation(
-            model.name, model.version, record | (precision.kept(check) if check is not None else {})
+            model.name, model.version, record | (precision.as_record(check) if check is not None else {})
         )
     except ThanoSQLError as error:
         yield f"The evaluation is not on the model's card: {error.message}"

@@ -4,7 +4,7 @@ LIST MODEL              the store's models
 LIST TABLE              the database's tables
 LIST THANOSQL MODEL     the base models
 LIST THANOSQL DATASET   the tutorial data sets
-LIST PREDICTIONS        what is kept of PREDICTs that were not completed
+LIST PREDICTIONS        the saved predictions of interrupted statements
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class List(Statement):
         view="whole",
         gives="A table. `LIST MODEL` gives the models of the store with the WER of their last evaluation; `LIST TABLE` the "
         "tables of the database; `LIST THANOSQL MODEL` the base models; `LIST THANOSQL DATASET` the tutorial data sets; "
-        "`LIST PREDICTIONS` what is kept of `PREDICT`s that were not completed. The plural words mean the same.",
+        "`LIST PREDICTIONS` the saved predictions of interrupted statements. The plural words mean the same.",
     )
 
     what: str
@@ -108,9 +108,9 @@ def _datasets(environment: Environment) -> Rows:
 
 
 def _predictions(environment: Environment) -> Rows:
-    from thanosql.engine.prediction.cache import kept
+    from thanosql.engine.prediction.cache import saved_predictions
 
-    return [tuple(one) for one in kept(environment.settings.home)]
+    return [tuple(one) for one in saved_predictions(environment.settings.home)]
 
 
 KINDS: dict[str, Callable[[Environment], Rows]] = {

@@ -41,7 +41,7 @@ from thanosql.engine.prediction.word_table import (
     replaced_columns,
     words_json,
 )
-from thanosql.engine.rows.audio_probe import AudioRows, ResumableOptions, access_of, inspect
+from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
     bind_statement,
@@ -55,7 +55,7 @@ from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
-    from thanosql.engine.prediction.cache import Keeper
+    from thanosql.engine.prediction.cache import PredictionCache
 
 TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
@@ -158,7 +158,7 @@ class _Predicted:
     snapshot: Snapshot
     audio_seconds: float
     seconds: float
-    cache: Keeper[Any] | None
+    cache: PredictionCache[Any] | None
     target: Target | None
     words: WordsTable | None
 
@@ -228,7 +228,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
     strict = options.on_error == "raise"
     access = access_of(options, environment)
-    probed = inspect(snapshot, about.audio, environment, access, list_failures=strict)
+    probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
     if strict:
         probed.refuse(about.audio.name)
     task = TranscribeTask(
@@ -266,8 +266,8 @@ def _predictions(
     plan: PredictPlan,
     task: TranscribeTask,
     snapshot: Snapshot,
-    probed: AudioRows,
-    cache: Keeper[Any] | None,
+    probed: ProbedRows,
+    cache: PredictionCache[Any] | None,
     environment: Environment,
 ) -> Iterator[tuple[Any, ...]]:
     options, audio = plan.options, plan.about.audio

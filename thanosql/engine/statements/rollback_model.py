@@ -84,7 +84,8 @@ def plan_rollback(statement: RollbackModel, environment: Environment) -> Rollbac
             listed = ", ".join(str(one) for one in versions)
             wanted = "no version before it" if version is None else f"no other version {version}"
             raise ThanoSQLModelError(
-                f"The model {name} is at version {current}, and there is {wanted}.", hint=f"Kept are: {listed}."
+                f"The model {name} is at version {current}, and there is {wanted}.",
+                hint=f"SavedPredictions are: {listed}.",
             )
     return RollbackPlan(name, current, version)
 
