@@ -188,14 +188,17 @@ def _refuse_unclear(found: Survey, chosen: Enclosing | None) -> None:
             f"{found.path.name}, line {enclosing.opened}: a quotation mark begins a value and none ends it.",
             hint="OPTIONS (quote='') takes quotation marks as text.",
         )
-    # Beside tabs a mark that encloses nothing shows that they are text.
-    if enclosing.proven or not enclosing.widths.uniform or (chosen is found.plain and not enclosing.strict):
+    # Beside tabs a mark that encloses nothing shows that they are text; elsewhere it makes the others doubtful.
+    if not enclosing.widths.uniform or (chosen is found.plain and not enclosing.strict):
         return
-    line = enclosing.joining.get(max(enclosing.widths.rows))
+    (width,) = enclosing.widths.rows
+    if enclosing.proven and not enclosing.strays:
+        return
+    line = enclosing.joining.get(width)
     if line is not None:
         raise ThanoSQLDataError(
-            f"{found.path.name}, line {line}: from one quotation mark to the next stand line ends and delimiters. That may"
-            " be one value, or several rows.",
+            f"{found.path.name}, line {line}: from one quotation mark to the next stand line ends, and nothing shows"
+            " whether that is one value or several rows.",
             hint="OPTIONS (quote='\"') reads one value, OPTIONS (quote='') several rows.",
         )
 
@@ -231,7 +234,8 @@ def _other(found: Survey) -> bytes | None:
 
 
 def _whole_columns(found: Survey) -> bool:
-    """Whether a column whose values stand in marks has no other value: a writer that encloses all texts."""
+    """Whether a column whose values stand in marks has no other value, as one who encloses all texts writes, or nothing
+    but empty values stands in marks."""
     dialect = Dialect(
         found.encoding,
         found.skip,
@@ -249,10 +253,10 @@ def _whole_columns(found: Survey) -> bool:
     mark = found.enclosing.marks.quote.decode()
     for row in islice(dialect.records(found.path), 1, SAMPLE):
         for place, value in enumerate(row):
-            if value:
+            if value and value != mark * 2:
                 whole = len(value) > 1 and value.startswith(mark) and value.endswith(mark)
                 enclosed[place] = enclosed.get(place, True) and whole
-    return any(enclosed.values())
+    return any(enclosed.values()) or found.enclosing.empty == found.enclosing.values
 
 
 def shown(delimiter: bytes) -> str:

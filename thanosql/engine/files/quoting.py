@@ -108,6 +108,7 @@ class Enclosing:
     marks: Marks
     widths: Widths = field(default_factory=Widths)
     values: int = 0  # enclosed
+    empty: int = 0  # of these, without anything in them
     strays: int = 0  # marks that enclose nothing
     opened: int | None = None  # line of a value that never ends
     escaped: bool = False  # a mark inside of a value stands there escaped
@@ -137,16 +138,20 @@ class Enclosing:
             skeleton = marks.enclosed.sub(b"\0", block[:start]) + block[start:]
             values -= 1
         self.values += values
-        self.strays += skeleton.count(marks.quote)
+        if marks.quote * 2 in block:
+            self.empty += sum(one[0] == marks.quote * 2 for one in marks.enclosed.finditer(block))
+        strays = skeleton.count(marks.quote)
+        self.strays += strays
         rows = skeleton.split(newline)[:-1]
         several = block.count(newline) != len(rows)
         _count(self.widths, rows, marks.delimiter, line, (block, marks, newline) if several else None)
         self.throughout = self.throughout and not _words(skeleton, marks)
-        self.escaped = self.escaped or _escapes(block, marks)
         if several:
             self._look_at_lines(block, line, newline)
-        elif not self.needed:
-            self.needed = block.count(marks.delimiter) != skeleton.count(marks.delimiter)
+            return
+        # What is left of the marks, and of the delimiters, stands inside of values.
+        self.escaped = self.escaped or block.count(marks.quote) > 2 * values + strays
+        self.needed = self.needed or block.count(marks.delimiter) != skeleton.count(marks.delimiter)
 
     def _look_at_lines(self, block: bytes, line: int, newline: bytes) -> None:
         marks = self.marks
@@ -154,13 +159,15 @@ class Enclosing:
         counted, at = line, 0
         for found in marks.enclosed.finditer(block):
             if newline not in found[0]:
+                # Only what stands on one line shows that marks enclose: one that goes on may be no value at all.
                 self.needed = self.needed or marks.delimiter in found[0]
+                self.escaped = self.escaped or found[0].count(marks.quote) > 2
                 continue
             begin = block.rfind(newline, 0, found.start()) + 1
             pieces = block[begin : block.find(newline, found.end())].split(newline)
             widths = {piece.count(marks.delimiter) + 1 for piece in pieces}
             counted, at = counted + block.count(newline, at, begin), begin
-            if len(widths) == 1 and max(widths) > 1:
+            if len(widths) == 1:
                 self.joining.setdefault(widths.pop(), counted)
 
 
@@ -202,11 +209,3 @@ def _line_of_row(row: int, block: bytes, marks: Marks, newline: bytes) -> int:
 def _words(skeleton: bytes, marks: Marks) -> bool:
     """Whether a value that is no number stands without marks."""
     return bool(skeleton.translate(None, b"\0\r\n" + marks.delimiter + _NUMBERS))
-
-
-def _escapes(block: bytes, marks: Marks) -> bool:
-    if marks.escape != marks.quote:
-        return marks.escape + marks.quote in block
-    quote = re.escape(marks.quote)
-    inner = rb"(?<=[^%b\r\n])%b%b" % (re.escape(marks.delimiter), quote, quote)
-    return re.search(inner, block) is not None

@@ -124,7 +124,8 @@ def _copies_file(text: str, first: Lexeme) -> bool:
     if word != "FROM":
         return False
     path = lexeme(text, behind.end)
-    if path.kind == "QUOTED":
+    # A path without quotes is no SQL at all; what PostgreSQL reads from is STDIN or PROGRAM 'command'.
+    if path.kind == "QUOTED" or (path.kind == "WORD" and path.upper not in ("STDIN", "PROGRAM")):
         return True
     return path.kind in ("STRING", "PARAMETER") and (
         (after := lexeme(text, path.end)).kind in ("", ";") or after.upper == "OPTIONS"
