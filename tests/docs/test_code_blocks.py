@@ -103,7 +103,7 @@ def test_every_code_block_of_a_page_runs(page: Path, shell: InteractiveShell) ->
 def test_a_block_that_is_not_run_says_what_it_needs() -> None:
     for page in PAGES:
         for block in blocks(page):
-            assert set(block.attributes) <= {"needs", "raises"}, block.place
+            assert set(block.attributes) <= {"needs", "raises", "file"}, block.place
             assert block.attributes.get("needs", "?").strip(), block.place
 
 

@@ -5,15 +5,11 @@ The package is copied, the recipe's blocks are put where it says, and the copy i
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks
+from tests.recipes import append, block, copy_package, run
 
 PARSED = """
 from thanosql.engine.parser import parse
@@ -94,29 +90,13 @@ assert "| `distinct` | True or False | `False` | count equal rows once |" in pag
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package with the recipe's statement in it."""
-    folder = tmp_path_factory.mktemp("package")
-    for name in ("thanosql", "scripts"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    found = [*blocks(ROOT / "docs" / "architecture.md")]
-    module = next(one.text for one in found if one.text.startswith('"""COUNT ROWS'))
-    rule = next(one.text for one in found if one.attributes.get("file") == "grammar.lark")
-    line = next(one.text for one in found if "import CountRows" in one.text)
+    folder = copy_package(tmp_path_factory.mktemp("package"))
     statements = folder / "thanosql" / "engine" / "statements"
-    (statements / "count_rows.py").write_text(module + "\n", encoding="utf-8")
-    for path, more in ((folder / "thanosql" / "grammar.lark", rule), (statements / "__init__.py", line)):
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"\n{more}\n")
+    (statements / "count_rows.py").write_text(block("class CountRows(Statement)") + "\n", encoding="utf-8")
+    append(folder / "thanosql" / "grammar.lark", block('count_rows: "COUNT"i'))
+    append(statements / "__init__.py", block("import CountRows"))
     run(folder, "import runpy; runpy.run_module('make_highlighting', run_name='__main__')")
     return folder
-
-
-def run(copy: Path, code: str, **environment: str) -> None:
-    paths = os.pathsep.join((str(copy), str(copy / "scripts")))
-    given = {**os.environ, "PYTHONPATH": paths, "THANOSQL_HOME": str(copy / "home"), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=given, cwd=copy, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
