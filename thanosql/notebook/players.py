@@ -35,11 +35,12 @@ class Players:
     def player(self, audio: object, label: str, *, waveform: bool = False) -> Html:
         """A player with the file's own sound, or a word on why there is none. `label` is what a screen reader says."""
         from thanosql.models.audio import AudioError
+        from thanosql.models.audio.references import of_data_uri
 
         if not isinstance(audio, str | bytes | bytearray | memoryview):
             return _instead("no audio")
-        reference = audio if isinstance(audio, str) else bytes(audio)
         try:
+            reference = (of_data_uri(audio) or audio) if isinstance(audio, str) else bytes(audio)
             seconds = self.access.probe(reference).seconds
             if seconds > LONGEST:
                 return _instead(f"{seconds / 60:.0f} minutes: too long for a player here")

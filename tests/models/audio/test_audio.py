@@ -56,7 +56,10 @@ def test_a_folder_of_that_name_in_an_earlier_root_does_not_hide_the_file(tmp_pat
 
 def test_a_missing_file_is_named_with_where_it_was_looked_for(tmp_path: Path) -> None:
     other = tmp_path / "other"
-    assert why("x/a.wav", tmp_path, other) == f"no such file: x/a.wav (looked for in {tmp_path}, {other})"
+    assert (
+        why("x/a.wav", tmp_path, other)
+        == f"no such file: x/a.wav (looked for in {tmp_path}, {other}; audio_roots names other folders)"
+    )
     assert why(str(tmp_path / "a.wav"), other) == f"no such file: {tmp_path / 'a.wav'}"
     assert "no folder to look for it in" in why("a.wav")
 

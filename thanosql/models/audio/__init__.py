@@ -3,7 +3,7 @@
 info         what is said of audio (AudioInfo), and why it cannot be used (AudioError)
 faults       what the operating system said → a fault of the file, or of this machine
 parts        which part of which recording a row means
-references   which file a path or URL means
+references   which file a path or URL means, nearly right ones (near_names) too
 remote       a URL → its bytes; download_cache keeps those that are read again
 containers   the first bytes → the kind of file; completeness, riff and packets: what is missing of it
 libsndfile   an open file → its header and samples; so does ffmpeg, by timeline, which knows when each frame begins

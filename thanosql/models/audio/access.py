@@ -19,7 +19,7 @@ from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioInfo
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.reading import decode, probe, read, read_any_length
-from thanosql.models.audio.references import is_remote, locate
+from thanosql.models.audio.references import is_remote, locate, of_data_uri
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,6 +116,8 @@ class AudioAccess:
             return known if whole else _digest(known + part, b"part")
         if not isinstance(audio, str):
             return _digest(audio)
+        if (content := of_data_uri(audio)) is not None:
+            return _digest(content)
         if is_remote(audio):
             return _digest(audio.encode(errors="surrogatepass"), b"url")
         file = self.locate(audio)

@@ -12,7 +12,7 @@ import socket
 import stat
 from pathlib import Path
 
-from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.info import AudioError, shown_path
 
 # What a path, its file or its file system may be to blame for.
 SOURCE_FAULTS = frozenset(
@@ -36,7 +36,7 @@ def of_source(error: OSError, path: Path) -> AudioError:
         raise error
     if isinstance(error, PermissionError):
         return AudioError(f"no permission to read: {path}")
-    return AudioError(f"cannot be read ({error.strerror or error}): {path}")
+    return AudioError(f"cannot be read ({error.strerror or error}): {shown_path(str(path), 255)}")
 
 
 def raise_if_machine(error: BaseException | None) -> None:
@@ -66,9 +66,12 @@ def raise_if_out_of_memory(error: BaseException) -> None:
 class SourceFile:
     """An open file whose reading raises AudioError for its own faults."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises AudioError when it cannot be opened or is no file, OSError when the machine cannot open any."""
-        self._path = path
+    def __init__(self, path: Path, note: str | None = None) -> None:
+        """`note` is what one should know of how it was found.
+
+        Raises AudioError when it cannot be opened or is no file, OSError when the machine cannot open any.
+        """
+        self._path, self.note = path, note
         try:
             # A pipe put in the file's place meanwhile would be waited for without end.
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -29,3 +29,14 @@ class AudioInfo:
 def damaged(seconds: float, reason: str) -> AudioError:
     """The AudioError for decoding that fails after so many seconds."""
     return AudioError(f"damaged: decoding fails after {seconds:.2f} s ({reason})")
+
+
+def shown_path(path: str, most: int = 80) -> str:
+    """A path as a message shows it: what cannot be seen is escaped, and what is long is cut in its middle.
+
+    >>> print(shown_path("a.wav\\r"), shown_path("a.wav "), shown_path("x" * 100 + ".wav", 20))
+    'a.wav\\r' 'a.wav ' xxxxxxxxxx…xxxxx.wav
+    """
+    if not path.isprintable() or path != path.strip():
+        path = repr(path)
+    return path if len(path) <= most else f"{path[: most // 2]}…{path[-(most // 2 - 1) :]}"

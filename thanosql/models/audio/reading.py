@@ -25,7 +25,7 @@ from thanosql.models.audio.libsndfile import SoundFile
 from thanosql.models.audio.mixing import Mixer, no_such_channel
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
-from thanosql.models.audio.references import is_remote, locate
+from thanosql.models.audio.references import find, is_remote, of_data_uri
 from thanosql.models.audio.resampling import resampled, window
 from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform, Waveform
 
@@ -64,7 +64,8 @@ def probe(
     ):
         _check_channel(part, source.info)
         start, end = part.within(source.info.seconds)
-        return source.info if part.is_whole else replace(source.info, seconds=end - start)
+        info = source.info if part.is_whole else replace(source.info, seconds=end - start)
+        return replace(info, notes=(file.note, *info.notes)) if isinstance(file, SourceFile) and file.note else info
 
 
 def read(
@@ -209,6 +210,8 @@ def _opened(
         from thanosql.models.audio.remote import fetch
 
         audio = fetch(audio, remote)
+    if isinstance(audio, str) and (content := of_data_uri(audio)) is not None:
+        audio = content
     if isinstance(audio, (bytes, bytearray, memoryview)):
         if not len(audio):
             raise AudioError("empty value (0 bytes)")
@@ -216,7 +219,7 @@ def _opened(
         return
     if not isinstance(audio, (str, os.PathLike)):
         raise AudioError(f"a path or the file's bytes are needed, not {type(audio).__name__}")
-    file = SourceFile(locate(os.fspath(audio), roots, confined=confined))
+    file = SourceFile(*find(os.fspath(audio), roots, confined=confined))
     with closing(file):
         try:
             yield file
