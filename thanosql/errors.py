@@ -48,12 +48,34 @@ class Position:
         column = offset - begin + 1
         return cls(source.count("\n", 0, offset) + 1, column, line, max(1, min(width, len(line) - column + 1)))
 
+    def offset(self, source: str) -> int:
+        """The 0-based character offset in `source`.
+
+        >>> Position.at("SELECT 1\\nFRM t", 9).offset("SELECT 1\\nFRM t")
+        9
+        """
+        begin = 0
+        for _ in range(self.line - 1):
+            begin = source.find("\n", begin) + 1
+        return begin + self.column - 1
+
     def __str__(self) -> str:
         # A statement may be one line of a megabyte: what is shown is what stands around the caret.
         first = max(0, self.column - 101)
         shown = self.text[first : self.column + 99].expandtabs(1)
         number = f"line {self.line}: "
-        return f"{number}{shown}\n{' ' * (len(number) + self.column - 1 - first)}{'^' * min(self.width, 100)}"
+        before, marked = shown[: self.column - 1 - first], shown[self.column - 1 - first :][: min(self.width, 100)]
+        return f"{number}{shown}\n{' ' * (len(number) + _cells(before))}{'^' * max(1, _cells(marked))}"
+
+
+def _cells(text: str) -> int:
+    """How wide a terminal shows a text: Hangul and other wide characters take two cells, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth, wcwidth
+
+    width = wcswidth(text)
+    return width if width >= 0 else sum(max(0, wcwidth(character)) for character in text)
 
 
 LONGEST_VALUE = 200  # characters of one value that a message repeats

@@ -24,6 +24,8 @@ from thanosql.engine.language.syntax import (
     Query,
     Statement,
     Text,
+    query_of,
+    with_part,
 )
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import (
@@ -169,11 +171,11 @@ def plan_sql(query: Query, environment: Environment) -> QueryPlan:
 
 def in_scope(part: Nested) -> Statement:
     """A nested statement with the WITH list that its query sees put before its query."""
-    statement: Any = part.statement
-    if not part.scope or not hasattr(statement, "query"):
+    query = query_of(part.statement)
+    if not part.scope or not query:
         return part.statement
-    inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *statement.query.parts, Text("\n) query"))
-    return cast("Statement", replace(statement, query=Query(inside)))
+    inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *query.parts, Text("\n) query"))
+    return with_part(part.statement, query, Query(inside))
 
 
 def render(planned: QueryPlan, environment: Environment) -> SQL:

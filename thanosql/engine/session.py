@@ -155,7 +155,8 @@ class Session:
                 _log(statement, begun, "stopped")
                 raise stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
-            suggestions.suggest(error, statement, source, opened.connection if opened is not None else None)
+            connection = opened.connection if opened is not None else None
+            suggestions.suggest(error, statement, text, source, connection, self._models)
             _log(statement, begun, type(error).__name__)
             raise
         except KeyboardInterrupt as stop:
@@ -167,6 +168,12 @@ class Session:
             raised = as_error(error)
             _log(statement, begun, type(raised).__name__)
             raise raised from error
+
+    def _models(self) -> set[str]:
+        """The names of models and bases."""
+        from thanosql.models.bases import BASES
+
+        return {*BASES, *self.settings.base_models, *self.store.names()}
 
     def _environment(
         self, text: str, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack

@@ -7,6 +7,7 @@ one folder and one line in FAMILIES.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,6 +42,12 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
     closest name there is, and for a model of no family that is known.
     """
     if literal:
+        named = text in BASES or text in settings.base_models or store.exists(text)
+        if named and not os.path.exists(text):
+            raise ThanoSQLModelError(
+                f"'{text}' in quotes is a folder or a hub id, and there is none of that name.",
+                hint=f"The model is named without quotes: USING {text}.",
+            )
         return _literal(text)
     if store.exists(text):
         stored = store.get(text)

@@ -15,10 +15,10 @@ from lark.common import LexerConf
 from lark.lexer import Lexer
 
 from thanosql.engine.language import terminals
+from thanosql.engine.language.foreign_characters import INVISIBLE, foreign_character
 from thanosql.engine.language.lookaround import is_operand, made_by, refuse_home, separates, word_before
 from thanosql.engine.language.openings import (
     behind_query,
-    foreign_space,
     opens_nested,
     opens_statement,
     refuse_no_query,
@@ -67,7 +67,7 @@ class Scanner:
         self.spans: list[tuple[int, int]] = []  # begin and end of each statement, `;` and white space around left out
 
     def tokens(self) -> Iterator[Token]:
-        while (begin := terminals.skip_blank(self.text, self.at)) < len(self.text):
+        while (begin := self._begin()) < len(self.text):
             if self.text[begin] == ";":
                 self.at = begin + 1
                 while self.text.startswith(";", following := terminals.skip_blank(self.text, self.at)):
@@ -82,6 +82,14 @@ class Scanner:
                 self.head = None
                 yield from self._sql(None, ours=False)
             self.spans.append((begin, self.at))
+
+    def _begin(self) -> int:
+        """Where the next statement begins: a byte order mark before it, or a space of another kind, changes nothing."""
+        text, at = self.text, terminals.skip_blank(self.text, self.at)
+        while at < len(text) and text[at] > "\x7f" and (text[at] in INVISIBLE or text[at].isspace()):
+            self.at = at + 1
+            at = terminals.skip_blank(text, self.at)
+        return at
 
     def _token(self, kind: str, start: int, end: int, value: str | None = None) -> Token:
         return Token(kind, self.text[start:end] if value is None else value, start, end_pos=end)
@@ -140,12 +148,8 @@ class Scanner:
                 depth <= 0 or (piece.upper == "AS" and self._opens_query(piece.end))
             ):
                 kind = piece.upper
-            elif (space := foreign_space(piece)) is not None:
-                raise space
-            elif any(mark in piece.text for mark in "‘’“”"):
-                raise Refusal(
-                    "This is a typographic quote.", piece.start, 1, "Strings stand in straight single quotes: '…'."
-                )
+            elif (foreign := foreign_character(piece)) is not None:
+                raise foreign
         elif kind == "STRING":
             value = terminals.string_value(piece)
         elif kind in "'\"":
@@ -265,7 +269,7 @@ class Scanner:
         if self.text.startswith("::", self.at):
             return None
         name = terminals.PARAMETER.match(self.text, self.at)
-        return None if name is None or separates(self.text, region.last, region.openers) else name
+        return None if name is None or separates(self.text, region.last, region.openers, name.end()) else name
 
     def _mark(self, sign: str, region: Region) -> None:
         """Go over one thing that is no token of its own, and remember what it opens or closes."""

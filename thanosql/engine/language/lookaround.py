@@ -38,16 +38,23 @@ def is_operand(text: str, last: int) -> bool:
     return word.upper() not in _NO_OPERAND if word else last >= 0 and text[last] in ")]'"
 
 
-def separates(text: str, last: int, openers: Sequence[int]) -> bool:
-    """Whether a colon here stands between two things: a slice's bounds, a JSON key and its value."""
+def separates(text: str, last: int, openers: Sequence[int], end: int) -> bool:
+    """Whether a colon here stands between two things: a slice's bounds, a JSON key and its value; `end` is behind its name."""
     if last < 0:
         return False
     # Behind a string, a quoted name or a number no value can stand.
     if text[last] in "'\"" or word_before(text, last)[:1].isdigit():
         return True
-    if not openers or not is_operand(text, last):
+    if not openers:
         return False
     opener = openers[-1]
+    if last == opener and text[opener] == "[":
+        # `a[:y]` is a slice from the first; ARRAY[:y] and a[:x:y] begin with a value.
+        if text.startswith(":", end) and not text.startswith("::", end):
+            return False
+        return is_operand(text, opener - 1) and word_before(text, opener - 1).upper() != "ARRAY"
+    if not is_operand(text, last):
+        return False
     return text[opener] == "[" or text[max(0, opener - 40) : opener].rstrip().upper().endswith(
         ("JSON_OBJECT", "JSON_OBJECTAGG")
     )

@@ -19,6 +19,7 @@ from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.errors import near
 
+LONGEST_SHOWN = 60  # characters of what was written that a message repeats
 LONGEST_OPENING = 3  # words that tell a statement from others
 _WORDS = {
     "SQL": "a query",
@@ -47,6 +48,8 @@ def explain(error: UnexpectedToken, scanner: Scanner, stopped: Callable[[str], U
     keywords = sorted(accepts & vocabulary().keywords) if not accepts >= vocabulary().names else []
     if error.token.type == "WORD" and (meant := near(error.token, keywords, 0.65)):
         return stop.refusal(f"'{error.token}' is no keyword here.", f"Did you mean {meant}?")
+    if (copied := _copied(stop)) is not None:
+        return copied
     label = _labels(stopped).get((accepts, error.token.type))
     return (
         _MESSAGES[label](stop)
@@ -126,6 +129,29 @@ class _Stop:
         return found
 
 
+def _copied(stop: _Stop) -> Refusal | None:
+    """The signs of a shape, of a template or of another database, written where none of them stands."""
+    sign, text = str(stop.token), stop.text
+    if sign == "{":
+        inside = text[stop.start : text.find("}", stop.start) + 1 or stop.start + 1][:LONGEST_SHOWN]
+        return stop.refusal(
+            f"'{inside}' has braces: they stand for one of several words, or for a value that a program fills in.",
+            "Write the word without them.",
+        )
+    if sign == "[" and stop.before().upper != "OPTIONS":
+        return stop.refusal("The brackets [ and ] mark what may be left out, and are not written.", "Take them away.")
+    if sign == "`":
+        name = text[stop.start + 1 :].partition("`")[0][:LONGEST_SHOWN]
+        return stop.refusal("A name stands without backticks.", f"Write {name}.")
+    if stop.head is not None and stop.head.upper == "DESCRIBE" and stop.before() == stop.head and not stop.at_end:
+        table = stop.token.upper() == "TABLE" and lexeme(text, stop.start + stop.width).text
+        return stop.refusal(
+            "DESCRIBE is for models.",
+            f"LIST TABLE lists tables; for the columns of one write SELECT * FROM {table or sign} LIMIT 0.",
+        )
+    return None
+
+
 def _either(parts: Sequence[str]) -> str:
     """The parts, divided by commas, and the last one by or."""
     return ", ".join(parts[:-1]) + (" or " if len(parts) > 1 else "") + parts[-1]
@@ -174,6 +200,12 @@ def _order(stop: _Stop) -> Refusal:
     return stop.refusal("The clauses are in the wrong order: OPTIONS comes before FROM.")
 
 
+def _path_without_quotes(stop: _Stop) -> Refusal:
+    path = stop.text[stop.start :].partition("\n")[0].rstrip("; ").strip('"')
+    shown = path if path and " " not in path and len(path) <= LONGEST_SHOWN else "path"
+    return stop.refusal("The path stands in single quotes, or is a parameter.", f"Write FROM '{shown}'.")
+
+
 def _sign_in_name(stop: _Stop) -> Refusal:
     cure = "A name has letters from A to Z, digits and underscores."
     if stop.head is not None and stop.head.upper != "DROP":
@@ -203,9 +235,7 @@ _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     "missing name": lambda stop: stop.refusal(f"A name is missing before {stop.found}."),
     "sign in name": _sign_in_name,
     "digit in name": lambda stop: stop.refusal("A name begins with a letter or an underscore, not with a digit."),
-    "path without quotes": lambda stop: stop.refusal(
-        "The path stands in single quotes, or is a parameter.", "Write FROM 'path'."
-    ),
+    "path without quotes": _path_without_quotes,
     "closes none": lambda stop: stop.refusal("This parenthesis closes none that is open."),
     "not planned": lambda stop: stop.refusal(
         f"{stop.before().upper} stands before {_either(vocabulary().planned)}, not before {stop.found}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from thanosql.engine.language.foreign_characters import foreign_character
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme, words
 from thanosql.engine.language.vocabulary import POSTGRES, Vocabulary, vocabulary
 from thanosql.errors import near
@@ -136,8 +137,9 @@ def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
     if first.upper in POSTGRES:
         return
     ours = vocabulary()
-    if ours.firsts & set(first.upper.split()[:1]) and (space := foreign_space(first)) is not None:
-        raise space
+    foreign = foreign_character(first)
+    if foreign is not None and first.upper[: foreign.start - first.start] in ours.firsts:
+        raise foreign
     if second.upper != "MODEL" and not _resembles_one(first.upper):
         return
     # What resembles a command of PostgreSQL's, but for what stands behind it, is PostgreSQL's to refuse.
@@ -181,19 +183,6 @@ def behind_query(word: Lexeme, head: Lexeme | None) -> Refusal:
 def _resembles_one(word: str) -> bool:
     """Whether a statement of ours may be meant at all: what most scripts repeat is asked for once."""
     return near(word, vocabulary().firsts, 0.6) is not None
-
-
-def foreign_space(word: Lexeme) -> Refusal | None:
-    """The error for a word that holds a space which is none to SQL, as web pages leave them; None for others."""
-    for offset, character in enumerate(word.text):
-        if character.isspace():
-            return Refusal(
-                f"The character U+{ord(character):04X} here looks like a space, and is none in SQL.",
-                word.start + offset,
-                1,
-                "Put an ordinary space in its place.",
-            )
-    return None
 
 
 def _misspelt(word: Lexeme, meant: str, second: Lexeme | None = None) -> Refusal:

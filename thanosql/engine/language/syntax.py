@@ -191,6 +191,15 @@ def options_of(statement: Statement) -> tuple[Option, ...]:
     return given
 
 
+def references(statement: Statement) -> Iterator[Word | ModelReference | Literal]:
+    """The names and paths in the heads of a statement and of those in it."""
+    for one in walk(statement):
+        for entry in fields(one):  # type: ignore[arg-type]
+            part = getattr(one, entry.name)
+            if isinstance(part, Word | ModelReference | Literal):
+                yield part
+
+
 def with_part(statement: Statement, part: object, other: object) -> Statement:
     """The statement with another part in the place of one."""
     changed = {entry.name: other for entry in fields(statement) if getattr(statement, entry.name) is part}  # type: ignore[arg-type]

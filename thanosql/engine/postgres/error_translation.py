@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.rendering import Place, position
+from thanosql.engine.postgres.rendering import Place, end_of_query, position
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 # What a server says that ends a session; functions of users may raise it too.
 LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
 
+SYNTAX = "42601"
 CURES = {
-    "42601": None,
     "25P02": "The open transaction has failed: ROLLBACK ends it.",
     "57014": None,
     "53300": "The server has no connection left: close sessions that are not needed.",
@@ -33,6 +33,10 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
     message = "\n".join(part for part in (primary, diagnosis.message_detail) if part)
     hint = "\n".join(part for part in (diagnosis.message_hint, CURES.get(error.pgcode or "")) if part)
     at = diagnosis.statement_position
+    if at and error.pgcode == SYNTAX and (end := end_of_query(int(at) - 1, sql, places)) is not None:
+        return ThanoSQLDatabaseError(
+            "The query ends too early.", sqlstate=error.pgcode, hint=hint or None, position=end
+        )
     return ThanoSQLDatabaseError(
         message,
         sqlstate=error.pgcode,

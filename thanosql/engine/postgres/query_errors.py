@@ -24,6 +24,9 @@ ONLY_READ = (
     "The query behind AS is only read. Run what changes data as a statement of its own first, then read its result."
 )
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
+_QUERIES = {"select", "values", "table", "with"}
+_WANTED = "A query is wanted here: SELECT, VALUES, TABLE or WITH."
+_NAME = re.compile(r"[\w.]+")
 _CHANGING = {"insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "copy", "call", "do"}
 
 
@@ -68,7 +71,10 @@ def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
     if error.sqlstate == READ_ONLY or (error.sqlstate == NOT_SUPPORTED and word == "with"):
         return ONLY_READ
     if error.sqlstate == SYNTAX and word in _CHANGING:
-        return f"A query is wanted here: SELECT, VALUES, TABLE or WITH. {ONLY_READ}"
+        return f"{_WANTED} {ONLY_READ}"
+    if error.sqlstate == SYNTAX and word and word not in _QUERIES:
+        name = query.plain.strip("() \n\t")
+        return f"{_WANTED} Of a whole table: TABLE {name}." if _NAME.fullmatch(name) else _WANTED
     return None
 
 

@@ -53,6 +53,22 @@ def position(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
     return None
 
 
+def end_of_query(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
+    """The end of the user's query, where character `at` of the text that was sent is the first behind it; else None."""
+    for index, (begin, end, start) in reversed([*enumerate(places)]):
+        if start is None or end > at:
+            continue
+        ours = "".join(piece.sql for piece in sql.pieces[index + 1 :] if isinstance(piece, Text))
+        piece = sql.pieces[index]
+        name = re.compile(r":\w+").match(sql.source, start) if isinstance(piece, Bound) else None
+        said = sql.source[start : name.end() if name else start + end - begin]
+        written = name is not None or (isinstance(piece, Text) and said == piece.sql)
+        if ours[: at - end].strip() or not written:
+            return None
+        return Position.at(sql.source, start + len(said.rstrip()))
+    return None
+
+
 def value(given: Any) -> Any:
     """A value as the driver takes it: NumPy's and pandas' scalars become Python's, their missing ones None."""
     pandas = sys.modules.get("pandas")

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
-from thanosql.engine.language.syntax import Option, Statement, nested_statements, options_of, query_of, walk
+from thanosql.engine.language import dialects
+from thanosql.engine.language.options import declared_by
+from thanosql.engine.language.syntax import (
+    Option,
+    Statement,
+    Word,
+    nested_statements,
+    options_of,
+    query_of,
+    references,
+    walk,
+)
 from thanosql.engine.language.terminals import lexeme, words
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError, near
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
 
+SHORT = 2  # letters; a word of no more is looked for in quotes only
 NO_TABLE, NO_COLUMN, SYNTAX = "42P01", "42703", "42601"
 _KEYWORDS = words(
     """ALTER ANALYZE BETWEEN COLUMN CREATE DELETE DISTINCT EXCEPT EXISTS EXPLAIN FROM GROUP HAVING INDEX INNER INSERT
@@ -39,22 +51,76 @@ _COLUMNS = (
 )
 
 
-def suggest(error: ThanoSQLError, statement: Statement, source: str, connection: Connection | None) -> None:
-    """Add to an error what was probably meant, and where it stands, if it does not say so. It raises nothing."""
-    if isinstance(error, ThanoSQLDataError) and error.option is not None and error.position is None:
-        error.position = _place(*error.option, statement, source)
-    elif isinstance(error, ThanoSQLDatabaseError) and error.position is not None and error.hint is None:
-        with contextlib.suppress(ThanoSQLError):
-            error.hint = _hint(error, error.position, statement, source, connection)
+def suggest(
+    error: ThanoSQLError,
+    statement: Statement,
+    text: str,
+    source: str,
+    connection: Connection | None,
+    models: Callable[[], Collection[str]],
+) -> None:
+    """Add to an error what was probably meant, and where it stands, if it does not say so. It raises nothing.
+
+    `text` is the statement's own in `source`, `models` gives the names of models and bases.
+    """
+    with contextlib.suppress(ThanoSQLError):
+        if isinstance(error, ThanoSQLDatabaseError):
+            _cure(error, text, source, models)
+            if error.position is not None and error.hint is None:
+                error.hint = _hint(error, error.position, statement, source, connection)
+        if error.position is None:
+            error.position = _place(error, statement, source)
 
 
-def _place(option: str, name: str, statement: Statement, source: str) -> Position | None:
-    """Where an option has a name for its value."""
-    for said in _options(statement):
-        if said.name.lower() == option and getattr(said.value, "text", said.value) == name:
-            end = lexeme(source, said.value_start).end
-            return Position.at(source, said.value_start, end - said.value_start)
-    return None
+def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable[[], Collection[str]]) -> None:
+    """What another dialect's words are here."""
+    if error.sqlstate not in dialects.STATES:
+        return
+    at = error.position.offset(source) if error.position is not None else None
+    begin = source.find(text)
+    while at is not None and 0 <= begin + len(text) < at:
+        begin = source.find(text, begin + 1)
+    if begin < 0:
+        return
+    found = dialects.cure(text, error.sqlstate or "", models(), None if at is None else at - begin)
+    if found is not None:
+        error.hint = found.hint
+        if found.start is not None:
+            error.position = Position.at(source, begin + found.start, found.width)
+
+
+def _place(error: ThanoSQLError, statement: Statement, source: str) -> Position | None:
+    """Where the word stands that an error is about: an option's value or name, a model's or a table's name."""
+    if isinstance(error, ThanoSQLDataError) and error.option is not None:
+        name, wanted = error.option
+        for option in _options(statement):
+            if option.name.lower() == name and _text(option.value) == wanted:
+                return _at(source, option.value_start)
+        return None
+    options = [*_options(statement)]
+    message = error.message
+    for option in options:
+        if (value := _text(option.value)) is not None and _names(message, value):
+            return _at(source, option.value_start)
+    for reference in references(statement):
+        if _names(message, reference.text):
+            return _at(source, reference.start)
+    return next((_at(source, option.start) for option in options if _names(message, option.name)), None)
+
+
+def _text(value: object) -> str | None:
+    """What an option's value says, where it is a word or a string."""
+    return value if isinstance(value, str) else value.text if isinstance(value, Word) else None
+
+
+def _names(message: str, word: str) -> bool:
+    """Whether a message names a word: in quotes, or a word of some length that stands alone."""
+    bare = rf"|(?<![\w'\"./-]){re.escape(word)}(?![\w'\"/-])" if len(word) > SHORT else ""
+    return bool(word) and re.search(rf"(['\"]){re.escape(word)}\1{bare}", message) is not None
+
+
+def _at(source: str, start: int) -> Position:
+    return Position.at(source, start, lexeme(source, start).end - start)
 
 
 def _options(statement: Statement) -> Iterator[Option]:
@@ -67,8 +133,24 @@ def _hint(
 ) -> str | None:
     if error.sqlstate == NO_TABLE and "FROM-clause" in error.message:
         return ALONE if any(True for _ in nested_statements(query_of(statement))) else None
+    if error.sqlstate == NO_COLUMN and (made := _made(at, statement)) is not None:
+        return made
     meant = _keyword(at) if error.sqlstate == SYNTAX else _name(error, at, source, connection)
     return f"Did you mean {meant}?" if meant is not None else None
+
+
+def _made(at: Position, statement: Statement) -> str | None:
+    """The cure where a query asks for the column that the statement around it makes."""
+    found = _NAME.match(at.text, at.column - 1)
+    name = found[0].rpartition(".")[2].strip('"').lower() if found else ""
+    for one in walk(statement):
+        declared = {option.name: option.default for option in declared_by(*one.syntax.options())} if one.syntax else {}
+        given = {option.name.lower(): _text(option.value) for option in options_of(one)}
+        column = given.get("result_col") or declared.get("result_col")
+        if column and name and name.removesuffix("_confidence") == column.lower() and one.syntax is not None:
+            inside = f"({one.syntax.title} USING … AS SELECT …)"
+            return f"{name} is there when the statement is done: SELECT * FROM {inside} p WHERE {name} …"
+    return None
 
 
 def _name(error: ThanoSQLDatabaseError, at: Position, source: str, connection: Connection | None) -> str | None:
@@ -82,7 +164,9 @@ def _name(error: ThanoSQLDatabaseError, at: Position, source: str, connection: C
         visible = [table for table, _, is_visible in known if is_visible]
         return near(name, visible) or near(name, [f"{schema}.{table}" for table, schema, _ in known])
     if error.sqlstate == NO_COLUMN:
-        return near(name.rpartition(".")[2], [column for (column,) in connection.values(_COLUMNS, _words(source))])
+        name = name.rpartition(".")[2]
+        meant = near(name, [column for (column,) in connection.values(_COLUMNS, _words(source))])
+        return None if meant == name.lower() else meant
     return None
 
 

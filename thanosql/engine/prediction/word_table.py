@@ -101,8 +101,9 @@ def refuse_same_table(one: Target | None, other: Target | None, *options: str) -
 def refuse_tables_inside(statement: str, target: Target | None, words: WordsTable | None = None) -> None:
     """Raise ThanoSQLDataError for a statement inside a query that would write tables."""
     if target is not None or words is not None:
+        given = "table_name" if target is not None else "words_table"
         raise ThanoSQLDataError(
-            f"{'An' if statement[0] in 'AE' else 'A'} {statement} inside a query cannot write a table.",
+            f"{'An' if statement[0] in 'AE' else 'A'} {statement} inside a query cannot write a table: it has a {given}.",
             hint="Run it as a statement of its own first.",
         )
 

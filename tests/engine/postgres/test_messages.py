@@ -1,0 +1,117 @@
+"""tests/fixtures/messages.txt: what is said of each mistake, word for word and with its caret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from thanosql.engine.language import dialects
+from thanosql.engine.session import Session
+from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLError
+
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "messages.txt"
+
+
+def pairs() -> Iterator[tuple[str, str]]:
+    for part in FIXTURE.read_text(encoding="utf-8").split("\n\n")[1:]:
+        lines = part.rstrip("\n").split("\n")
+        yield (
+            "\n".join(line for line in lines if not line.startswith("! ")),
+            "\n".join(line[2:] for line in lines if line.startswith("! ")),
+        )
+
+
+PAIRS = [*pairs()]
+
+
+@pytest.fixture(scope="module")
+def session(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with Session(postgres_url, home=tmp_path_factory.mktemp("home")) as one:
+        one.execute("DROP TABLE IF EXISTS calls")
+        one.execute(
+            "CREATE TABLE calls AS SELECT 'x.wav' AS audio_path, 'seven' AS text, n FROM generate_series(1, 3) n"
+        )
+        yield one
+        one.execute("DROP TABLE calls")
+
+
+@pytest.mark.parametrize(("text", "message"), PAIRS, ids=[text[:60] for text, _ in PAIRS])
+def test_a_mistake_is_said_as_the_fixture_has_it(session: Session, text: str, message: str) -> None:
+    with pytest.raises(ThanoSQLError) as caught:
+        session.execute(text)
+    assert f"{type(caught.value).__name__}: {caught.value}" == message
+    assert caught.value.position is not None
+
+
+def test_there_are_many() -> None:
+    assert len(PAIRS) >= 70
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffSELECT 1 AS a",
+        "SELECT 1 AS a; \ufeffSELECT 1 AS a",
+        "\u3000\u00a0SELECT 1 AS a",
+        "SELECT 'a\u00a0b，＝' AS a",
+        'SELECT 1 AS "a\u200bb"',
+        "SELECT * FROM (SELECT 1 AS predict) t WHERE predict = 1",
+        "SELECT jsonb '{\"a\": 1}' ? 'a'",
+        "SELECT 7 % 4, @ -5",
+        "CREATE TEMP TABLE keeps (list tables_of, model int)",
+        "SELECT (ARRAY[10, 20, 30])[:2], (ARRAY[1, 2])[2]",
+        "CREATE TEMP TABLE wav2vec2tiny AS SELECT 1 AS a; SELECT * FROM Wav2Vec2Tiny",
+    ],
+)
+def test_what_postgresql_takes_is_never_looked_at(session: Session, text: str) -> None:
+    session.execute("DROP DOMAIN IF EXISTS tables_of CASCADE; CREATE DOMAIN tables_of AS int")
+    session.execute(text)
+
+
+@pytest.mark.parametrize("text", ["SELECT (ARRAY[1, 2, 3])[:y] FROM (SELECT 2 AS y) t", "SELECT a[:y] FROM bounds"])
+def test_a_slice_from_the_first_is_no_parameter(session: Session, text: str) -> None:
+    session.execute("DROP TABLE IF EXISTS bounds; CREATE TEMP TABLE bounds AS SELECT ARRAY[1, 2, 3] AS a, 2 AS y")
+    assert session.execute(text, {"y": 3}).iloc[0, 0] == [1, 2]
+    assert session.execute("SELECT a[(:y)], a[:y:y] FROM bounds", {"y": 3}).iloc[0, 0] == 3
+    assert session.execute("SELECT ARRAY[:y, 4]", {"y": 3}).iloc[0, 0] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM calls WHERE", "SELECT 1 UNION", "SELECT * FROM calls ORDER BY n,", "TABLE"]
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "PREDICT USING Wav2Vec2Tiny AS {}",
+        "PREDICT USING Wav2Vec2Tiny AS (\n{}\n)",
+        "{};",
+        "SELECT * FROM (LIST MODEL) l, {}",
+    ],
+)
+def test_a_query_that_ends_too_early_has_its_caret_at_its_end(session: Session, query: str, around: str) -> None:
+    text = around.format(query)
+    with pytest.raises(ThanoSQLDatabaseError) as caught:
+        session.execute(text)
+    position = caught.value.position
+    if caught.value.message == "The query ends too early.":
+        assert position == Position.at(text, text.index(query) + len(query))
+    else:  # `SELECT * FROM …, SELECT` stops before its end
+        assert around.startswith("SELECT * FROM (LIST"), caught.value
+
+
+def test_the_caret_counts_what_a_terminal_shows() -> None:
+    text = "SELECT '안녕', e\u0301, 日本語 FROM t"
+    for word, cells in (("日本語", 6), ("FROM", 4), ("'안녕'", 6)):
+        shown, caret = str(Position.at(text, text.index(word), len(word))).split("\n")
+        before = {"日本語": 18, "FROM": 25, "'안녕'": 7}[word]
+        assert caret == " " * (len("line 1: ") + before) + "^" * cells, shown
+
+
+def test_a_cure_is_for_what_postgresql_refused_alone() -> None:
+    assert dialects.cure("SELECT * FROM `t`", "22012", ()) is None
+    assert dialects.cure("SELECT predict(x), nosuch FROM t", dialects.COLUMN, ()) is None
+    assert dialects.cure("SELECT x ? 'a' FRM t", dialects.SYNTAX, ()) is None
+    assert dialects.cure("SELECT " + "1," * 60_000 + "?", dialects.SYNTAX, ()) is None
