@@ -218,3 +218,10 @@ def test_nine_hours_of_silence_in_a_few_kilobytes_are_refused_before_they_are_de
     for work in (audio.probe, audio.read):
         with pytest.raises(AudioError, match=r"^9\.0 h in \d+ kB, which holds no speech"):
             work(data)
+
+
+def test_a_clock_that_leaps_by_hours_lays_no_hours_of_silence() -> None:
+    line = Timeline()
+    line.lay(0.0, 1.0)
+    assert line.lay(3 * 3600.0, 1.0) == 0
+    assert line.lay(3 * 3600.0 + 61.0, 1.0) == pytest.approx(60.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # Shorter than two frames of a recognizer: clocks in milliseconds, coders' delays and lost frames are no pauses.
 LEAST_GAP = 0.04  # seconds
-MOST_GAP = 12 * 3600.0  # seconds; a clock that leaps further was set anew
+MOST_GAP = 2 * 3600.0  # seconds, where no header knows better; a clock that leaps further was set anew
 
 
 class Timeline:
