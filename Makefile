@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip uninstall --quiet --yes thanosql 2>/dev/null  # the former name of this distribution
 	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch)
-	$(PIP) -e '.[embedded,files,remote,synthesis,test]'
+	$(PIP) -e '.[captions,embedded,files,remote,synthesis,test]'
 	@touch $@
 
 setup: $(VENV)/.installed  ## makes .venv and installs into it

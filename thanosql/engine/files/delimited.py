@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.engine.files import beside
+from thanosql.engine.files import beside, corpora
 from thanosql.engine.files.dialects import DELIMITERS, Dialect, Said, find_dialect
 from thanosql.engine.files.encodings import Utf8Reader
 from thanosql.engine.files.headers import Header, first_row
@@ -39,6 +39,7 @@ class Delimited:
     types: dict[str, str] = field(default_factory=dict)
     unnamed: bool = False
     folders: Mapping[int, str] = field(default_factory=dict)  # column → where its relative paths lie
+    ljspeech: bool = False  # it is LJSpeech's metadata.csv, and nothing was said of its columns
 
     @property
     def rewritten(self) -> bool:
@@ -99,7 +100,8 @@ def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str], se
         if name not in names:
             raise ThanoSQLDataError(f"{path.name} has no column '{name}', which the option types names.")
     folders = beside.folders_of(rows[int(header) :], path, settings)
-    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed, folders)
+    lj = unnamed and not types and corpora.is_ljspeech(path, names, header, dialect.marks.delimiter, rows)
+    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed, folders, lj)
 
 
 def _has_header(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.files import beside
+from thanosql.engine.files import beside, corpora
 from thanosql.engine.files.json_items import items
 from thanosql.engine.files.tabular import Records, checked_names, json_text
 from thanosql.errors import ThanoSQLDataError
@@ -45,7 +45,8 @@ def open_json(path: Path, settings: Settings) -> Records:
         for number, item in enumerate(objects(), start=1):
             yield number, tuple(item.get(key) for key in keys)
 
-    return infer(path, names, rows, "row", settings)
+    source = infer(path, names, rows, "row", settings)
+    return corpora.manifest(path, names, source, settings) if set(names) >= corpora.MANIFEST else source
 
 
 @dataclass

@@ -66,11 +66,11 @@ def _json_value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def refuse_missing(package: str, path: Path, error: ImportError) -> NoReturn:
+def refuse_missing(package: str, path: Path, error: ImportError, *, extra: str = "files") -> NoReturn:
     """Say which package reads such a file, and how it comes."""
     raise ThanoSQLDataError(
         f"{path.suffix} files need the package {package}, which is not installed.",
-        hint=f'pip install "{DISTRIBUTION}[files]" brings it.',
+        hint=f'pip install "{DISTRIBUTION}[{extra}]" brings it.',
     ) from error
 
 

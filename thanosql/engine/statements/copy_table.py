@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 JSON = (".json", ".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
+CAPTIONS = (".srt", ".vtt", ".textgrid", ".ctm", ".stm", ".rttm")
 # A type's name is put into the SQL of a table as it is written.
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*(\(\d+(, ?\d+)?\))?( with(out)? time zone)?(\[\])*")
-KNOWN = "csv, tsv, parquet, xlsx, json, jsonl, or a folder of audio files"
+KNOWN = (
+    "csv, tsv, parquet, xlsx, json, jsonl, srt, vtt, TextGrid, ctm, stm, rttm, or a folder of audio files or a corpus"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class Copy(Statement):
     syntax = StatementSyntax(
         "COPY table [OPTIONS (…)] FROM 'path'",
         options=lambda: (CopyOptions,),
-        gives="A status, and the types that were inferred. csv, tsv, parquet, xlsx, json and jsonl are read; a folder of "
-        "audio files gives a row a file with `audio_path`, `file_name`, `seconds`, `sampling_rate` and `channels`. "
+        gives="A status, and the types that were inferred. csv, tsv, parquet, xlsx, json, jsonl and captions are read; a "
+        "folder of audio files gives a row a file with `audio_path`, `file_name`, `seconds`, `sampling_rate` and `channels`. "
         "PostgreSQL's own forms of `COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
     )
 
@@ -74,7 +77,8 @@ class CopyOptions:
         None, "texts that are NULL, as 'NA'; a field of a csv or tsv file without anything is always NULL"
     )
     encoding: str | None = option(
-        None, "the encoding of a csv or tsv file, as 'cp949'; the byte order mark's, or UTF-8, if not said"
+        None,
+        "the encoding of a csv or tsv file or of captions, as 'cp949'; the byte order mark's, or UTF-8, if not said",
     )
     types: list[str] | None = option(
         None, "types of columns of a csv or tsv file, as ['id text']; the narrowest that keeps every value if not said"
@@ -135,10 +139,11 @@ def check_format(path: Path, options: CopyOptions) -> None:
             f"{path} is a pickle, which runs code when it is read; it is never read here.",
             hint="Save the data as parquet or csv.",
         )
-    elif suffix not in (*DELIMITERS, *JSON, *PARQUET, ".xlsx"):
+    elif suffix not in (*DELIMITERS, *JSON, *PARQUET, *CAPTIONS, ".xlsx"):
         raise ThanoSQLDataError(f"COPY does not read '{suffix or path.name}' files.", hint=f"It reads {KNOWN}.")
     for name in ("delimiter", "quote", "encoding", "types", "null"):
-        if getattr(options, name) is not None and suffix not in DELIMITERS:
+        taken = (*DELIMITERS, *CAPTIONS) if name == "encoding" else DELIMITERS
+        if getattr(options, name) is not None and suffix not in taken:
             raise ThanoSQLOptionError(f"The option {name} is for csv and tsv files.")
     for name in ("header", "header_row", "columns"):
         if getattr(options, name) is not None and suffix not in (*DELIMITERS, ".xlsx"):
@@ -156,17 +161,20 @@ def check_format(path: Path, options: CopyOptions) -> None:
 
 def open_source(path: Path, options: CopyOptions, environment: Environment) -> Source:
     """The file's columns, found; its rows are read later."""
-    from thanosql.engine.files import delimited, parquet, recordings, records, workbooks
+    from thanosql.engine.files import captions, corpora, delimited, parquet, recordings, records, workbooks
 
     suffix = path.suffix.lower()
     settings = environment.settings
     try:
         if path.is_dir():
-            return recordings.open_folder(path, settings)
+            return corpora.open_corpus(path, settings) or recordings.open_folder(path, settings)
+        if suffix in CAPTIONS:
+            return captions.open_captions(path, options.encoding, settings)
         if suffix in DELIMITERS:
-            return delimited.open_delimited(
+            found = delimited.open_delimited(
                 path, DELIMITERS[suffix], _said(options), _types(options, environment), settings
             )
+            return corpora.ljspeech(path, found.records, settings) if found.ljspeech else found
         if suffix in PARQUET:
             return parquet.open_parquet(path, settings)
         if suffix in JSON:

@@ -1,0 +1,161 @@
+"""What captions and corpora have in common: the columns of a table of segments, the audio a name means, odd times.
+
+A row is a part of a recording: which file, from when to when in seconds, which channel, who, and what is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.files.beside import FOLDERS
+from thanosql.engine.files.encodings import OTHER_ENCODING, find_encoding
+from thanosql.engine.files.recordings import SUFFIXES, stored_path
+from thanosql.engine.files.tabular import Records
+from thanosql.errors import ThanoSQLDataError
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
+
+COLUMNS = (
+    ("audio_path", "text"),
+    ("start", "double precision"),
+    ("end", "double precision"),
+    ("channel", "integer"),
+    ("speaker", "text"),
+    ("text", "text"),
+)
+LONGEST = 256 << 20  # bytes of a file that is read whole
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording; times are seconds, channels count from 1, None is not known. `row` is where it stands."""
+
+    row: int
+    audio_path: str | None
+    start: float | None = None
+    end: float | None = None
+    channel: int | None = None
+    speaker: str | None = None
+    text: str | None = None
+    more: tuple[Any, ...] = ()
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        return (self.audio_path, self.start, self.end, self.channel, self.speaker, self.text, *self.more)
+
+
+@dataclass
+class Times:
+    """What is odd about the times of segments, counted as they pass."""
+
+    odd: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
+    last: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict)
+
+    def watch(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        for one in segments:
+            if one.start is not None and one.end is not None:
+                self._add(one, one.start, one.end)
+            yield one
+
+    def _add(self, one: Segment, start: float, end: float) -> None:
+        if end < start:
+            self._count("end before they start", one.row)
+        key = (one.audio_path, one.channel)
+        before = self.last.get(key)
+        if before is not None and start < before[0]:
+            self._count("start before the one in front of them", one.row)
+        elif before is not None and start < before[1] - 1e-6:
+            self._count("overlap the one in front of them", one.row)
+        self.last[key] = (start, max(end, before[1] if before else end))
+
+    def _count(self, kind: str, row: int) -> None:
+        self.odd[kind] += 1
+        self.first.setdefault(kind, row)
+
+    def said(self) -> str:
+        return ", ".join(f"{count:,} {kind} (the first in row {self.first[kind]})" for kind, count in self.odd.items())
+
+
+class Audio:
+    """Audio files by the names that a list in `folder` gives them, with a suffix or without."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder.absolute()
+        self._settings = settings
+        self._found: dict[str, str] = {}
+        self.missing: set[str] = set()
+
+    def path(self, name: str) -> str:
+        """The file's path as tables hold it, beside the list or in a usual folder beside it; the name where none is."""
+        if name not in self._found:
+            found = self._look(name)
+            if found is None:
+                self.missing.add(name)
+            self._found[name] = name if found is None else stored_path(found, self._settings)
+        return self._found[name]
+
+    def _look(self, name: str) -> Path | None:
+        if "\0" in name or not name.strip():
+            return None
+        for folder in FOLDERS:
+            beside = self._folder / folder
+            if (beside / name).is_file() and Path(name).suffix.lower() in SUFFIXES:
+                return beside / name
+            for suffix in sorted(SUFFIXES):
+                if (beside / f"{name}{suffix}").is_file():
+                    return beside / f"{name}{suffix}"
+        return None
+
+    def said(self) -> str:
+        if not self.missing:
+            return ""
+        some = ", ".join(sorted(self.missing)[:3])
+        return f"no audio file lies beside the list for {len(self.missing):,} names ({some})"
+
+
+def segment_records(
+    path: Path,
+    segments: Callable[[], Iterable[Segment]],
+    audio: Audio,
+    what: str,
+    more: Sequence[tuple[str, str]] = (),
+    said: Callable[[], str] = lambda: "",
+) -> Records:
+    """Segments as rows of a table, with columns of their own behind the usual ones."""
+    watched = [Times()]
+
+    def rows() -> Iterator[Sequence[Any]]:
+        watched[0] = Times()
+        for one in watched[0].watch(segments()):
+            yield one.values
+
+    return Records(
+        path,
+        (*COLUMNS, *more),
+        rows,
+        lambda: "; ".join(filter(None, [what, watched[0].said(), audio.said(), said()])),
+    )
+
+
+def read_text(path: Path, encoding: str | None) -> str:
+    """A file's whole text, by its byte order mark, the named encoding, or UTF-8. Raises ThanoSQLDataError."""
+    if path.stat().st_size > LONGEST:
+        raise ThanoSQLDataError(f"{path.name} is larger than {LONGEST >> 20} MB, which a list of segments is not.")
+    found = find_encoding(path, encoding)
+    content = path.read_bytes()[found.mark :]
+    try:
+        text = content.decode(found.codec)
+    except UnicodeDecodeError as error:
+        raise ThanoSQLDataError(
+            f"{path.name}, line {content.count(10, 0, error.start) + 1}: a byte that is not {found.codec.upper()}.",
+            hint=OTHER_ENCODING,
+        ) from error
+    if "\0" in text:
+        raise ThanoSQLDataError(f"{path.name} holds a NUL character, which a text of PostgreSQL cannot.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
