@@ -15,7 +15,8 @@ from lark.common import LexerConf
 from lark.lexer import Lexer
 
 from thanosql.engine.language import terminals
-from thanosql.engine.language.foreign_characters import INVISIBLE, foreign_character
+from thanosql.engine.language.foreign_characters import INVISIBLE
+from thanosql.engine.language.head_tokens import head_token, list_of_literals
 from thanosql.engine.language.lookaround import is_operand, made_by, refuse_home, separates, word_before
 from thanosql.engine.language.openings import (
     behind_query,
@@ -26,7 +27,7 @@ from thanosql.engine.language.openings import (
 from thanosql.engine.language.scopes import Findings
 from thanosql.engine.language.sql_chunk import Region, SQLChunk
 from thanosql.engine.language.syntax import Parameter, Text
-from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, number_value, unclosed
+from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.language.with_names import WithNames, mentions
 
@@ -35,9 +36,6 @@ MAX_PARENTHESES = 1_000  # open at once in SQL, brackets included
 MAX_LISTS = 20  # open at once in a statement's head, parentheses included
 MAX_HEAD = 5_000  # words, values and signs of a statement's head
 MAX_WITH = 100  # WITH queries that a nested statement sees
-
-_SIGNS = {"(": "LPAR", ")": "RPAR", "[": "LSQB", "]": "RSQB", ",": "COMMA", "=": "EQUAL", ".": "DOT"}
-_QUERY_OPENERS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 
 
 class StatementLexer(Lexer):
@@ -103,7 +101,9 @@ class Scanner:
         for _ in range(MAX_HEAD):
             piece = lexeme(text, self.at)
             if lists and piece.kind in ("STRING", "NUMBER"):
-                yield self._literals(piece)
+                literals = list_of_literals(self.text, piece)
+                self.at = literals.end_pos or 0
+                yield literals
                 continue
             if piece.kind in ("", ";") or (piece.kind == ")" and depth == 0 and parenthesis is not None):
                 self.at = piece.start
@@ -113,7 +113,7 @@ class Scanner:
             lists += {"[": 1, "]": -1}.get(piece.kind, 0)
             if depth > MAX_LISTS:
                 raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
-            token = self._head_token(piece, depth)
+            token = head_token(self.text, piece, depth, self.words)
             if word.upper in self.words.prefixes and token.type in self.words.takes_query:
                 self.head, expects_query = piece, True
                 word = piece
@@ -127,40 +127,6 @@ class Scanner:
             1,
             "Give a long list as a parameter: name=:values.",
         )
-
-    def _literals(self, first: Lexeme) -> SQLChunk:
-        """The strings and numbers of a list that begin here, up to the last one that another does not follow."""
-        values: list[str | int | float] = []
-        piece = first
-        while True:
-            is_string = piece.kind == "STRING"
-            values.append(terminals.string_value(piece) if is_string else number_value(piece.text, piece.start))
-            self.at = piece.end
-            comma = lexeme(self.text, piece.end)
-            if comma.kind != "," or (piece := lexeme(self.text, comma.end)).kind not in ("STRING", "NUMBER"):
-                return SQLChunk.of("LITERALS", self.text, first.start, self.at, values)
-
-    def _head_token(self, piece: Lexeme, depth: int) -> Token:
-        kind, value = _SIGNS.get(piece.kind, piece.kind), None
-        if kind == "WORD":
-            # Between parentheses every word is a name, but an AS with a query behind it: there one is not closed.
-            if piece.upper in self.words.keywords and (
-                depth <= 0 or (piece.upper == "AS" and self._opens_query(piece.end))
-            ):
-                kind = piece.upper
-            elif (foreign := foreign_character(piece)) is not None:
-                raise foreign
-        elif kind == "STRING":
-            value = terminals.string_value(piece)
-        elif kind in "'\"":
-            raise terminals.unclosed_quote(self.text, piece.start)
-        elif kind == "PARAMETER":
-            value = piece.text[1:]
-        return self._token(kind, piece.start, piece.end, value)
-
-    def _opens_query(self, at: int) -> bool:
-        following = lexeme(self.text, at)
-        return following.kind == "(" or following.upper in _QUERY_OPENERS
 
     def _sql(self, parenthesis: int | None, *, ours: bool) -> Iterator[Token]:
         """SQL up to the `;` or the parenthesis that ends it: a query of ours, or a statement of PostgreSQL's."""
