@@ -52,6 +52,11 @@ SETTINGS = {
         "how long a recording may be; a longer one is refused before it is decoded",
         "`24`",
     ),
+    "lock_timeout": (
+        "`THANOSQL_LOCK_TIMEOUT`",
+        "seconds that a statement waits for another that is writing the same model or data set",
+        "`10`",
+    ),
     "remote_hosts": (
         "`THANOSQL_REMOTE_HOSTS` (divided by commas or spaces)",
         "names of private hosts that audio may be fetched from",

@@ -92,3 +92,18 @@ def test_max_hours_is_a_number_of_hours(monkeypatch: pytest.MonkeyPatch) -> None
             config.load()
     monkeypatch.setenv("THANOSQL_MAX_HOURS", "1.5")
     assert config.load().max_hours == 1.5
+
+
+def test_how_long_a_writer_is_waited_for_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().lock_timeout == 10
+    Path("thanosql.toml").write_text("lock_timeout = 2.5\n")
+    assert config.load().lock_timeout == 2.5
+    monkeypatch.setenv("THANOSQL_LOCK_TIMEOUT", "0")
+    assert config.load().lock_timeout == 0
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf"])
+def test_a_waiting_time_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("THANOSQL_LOCK_TIMEOUT", value)
+    with pytest.raises(ThanoSQLError, match="lock_timeout"):
+        config.load()

@@ -12,7 +12,10 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLError, did_you_mean
 
-KEYS = ("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "executor", "base_models", "connections")
+KEYS = (
+    *("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "lock_timeout", "executor", "base_models"),
+    "connections",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,8 @@ class Settings:
     """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
     the working folder of the moment. `confined` says that they were set, and that no local file outside of them is
     read. `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it. A
-    recording of more than `max_hours` is refused before it is decoded."""
+    recording of more than `max_hours` is refused before it is decoded. A statement waits `lock_timeout` seconds for
+    another that is writing the same model."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
@@ -28,6 +32,7 @@ class Settings:
     confined: bool = False
     remote_hosts: tuple[str, ...] = ()
     max_hours: float = 24.0
+    lock_timeout: float = 10.0
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
@@ -69,6 +74,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
         confined=bool(named),
         remote_hosts=tuple(hosts.replace(",", " ").split()) if hosts else tuple(file.get("remote_hosts", ())),
         max_hours=_hours(environment.get("THANOSQL_MAX_HOURS") or file.get("max_hours", 24.0)),
+        lock_timeout=_seconds(environment.get("THANOSQL_LOCK_TIMEOUT") or file.get("lock_timeout", 10.0)),
         base_models=bases,
         executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
         connections=dict(file.get("connections", {})),
@@ -95,13 +101,27 @@ def _file() -> Mapping[str, Any]:
 
 
 def _hours(value: object) -> float:
-    try:
-        hours = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        hours = math.nan
-    if isinstance(value, bool) or not hours > 0:
+    hours = _number(value)
+    if not hours > 0:
         raise ThanoSQLError(f"The setting max_hours (THANOSQL_MAX_HOURS) is a number of hours over 0, not {value!r}.")
     return hours
+
+
+def _seconds(value: object) -> float:
+    seconds = _number(value)
+    if not 0 <= seconds < math.inf:
+        raise ThanoSQLError(
+            f"The setting lock_timeout (THANOSQL_LOCK_TIMEOUT) is a number of seconds from 0, not {value!r}."
+        )
+    return seconds
+
+
+def _number(value: object) -> float:
+    """A setting's number; NaN for what is none."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _default_home() -> Path:

@@ -15,7 +15,7 @@ from thanosql.models.store import Store
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
+    return Store(tmp_path / "models", lock_timeout=0.3)
 
 
 def save(store: Store, name: str, note: str = "", overwrite: bool = False) -> int:
@@ -98,9 +98,9 @@ def test_a_draft_without_a_model_cannot_be_committed(store: Store) -> None:
 
 def test_two_cannot_write_one_name_at_once_but_two_names_can_be_written(store: Store) -> None:
     with store.writing("mine"):
-        with pytest.raises(ThanoSQLModelError, match="in use"), store.writing("mine"):
+        with pytest.raises(ThanoSQLModelError, match="Another statement"), store.writing("mine"):
             pytest.fail("the body ran")
-        with pytest.raises(ThanoSQLModelError, match="in use"), store.writing("MINE"):
+        with pytest.raises(ThanoSQLModelError, match="Another statement"), store.writing("MINE"):
             pytest.fail("the body ran")
         assert save(store, "other") == 1
 
@@ -153,7 +153,7 @@ def test_a_dropped_model_is_gone_and_can_be_built_again(store: Store) -> None:
 
 def test_a_model_that_is_being_written_cannot_be_dropped(store: Store) -> None:
     save(store, "mine")
-    with store.writing("mine", overwrite=True), pytest.raises(ThanoSQLModelError, match="in use"):
+    with store.writing("mine", overwrite=True), pytest.raises(ThanoSQLModelError, match="Another statement"):
         store.drop("mine")
     assert store.exists("mine")
 

@@ -218,7 +218,7 @@ class Session:
     def store(self) -> Store:
         from thanosql.models.store import Store
 
-        store = Store(self.settings.store_folder)
+        store = Store(self.settings.store_folder, lock_timeout=self.settings.lock_timeout, check=self._check)
         store.sweep()
         return store
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from thanosql import private
 from thanosql.errors import ThanoSQLDataError, did_you_mean
-from thanosql.models.filelock import lock
+from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 
 ASSETS = Path(__file__).parent / "assets"
 WORKSPACE_FOLDER = "thanosql-dataset"
@@ -40,36 +40,52 @@ DATASETS: Mapping[str, Dataset] = {
 }
 
 
-def get(name: str, workspace: Path, *, overwrite: bool = False) -> Path:
-    """Put a data set in `workspace/thanosql-dataset/NAME`, whole or not at all; the folder it is in.
+def get(name: str, workspace: Path, *, overwrite: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> Path:
+    """Put a data set in `workspace/thanosql-dataset/NAME`, whole or not at all; the folder it is in. Another who does so
+    is waited for, `lock_timeout` seconds.
 
     Raises ThanoSQLDataError for a name that is not there, and for a folder that is there already unless `overwrite`.
     """
     if name not in DATASETS:
         raise ThanoSQLDataError(f"There is no data set '{name}'.", hint=did_you_mean(name, DATASETS))
     target = workspace / WORKSPACE_FOLDER / name
-    if target.exists() and not overwrite:
-        raise ThanoSQLDataError(
-            f"The data set '{name}' is in the workspace already: {target}", hint="OPTIONS (overwrite=True) renews it."
-        )
+    _refuse_existing(target, overwrite)
     private.folder(workspace)
     private.folder(target.parent)
-    held = lock(private.folder(workspace / ".locks") / f"{name}.lock")
-    if held is None:
-        raise ThanoSQLDataError(f"The data set '{name}' is just being put into the workspace by another process.")
-    with held:
-        for left in target.parent.glob(f".{name}-*"):  # what a kill left
-            shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as staging:
-            new = Path(staging) / "new"
-            shutil.copytree(DATASETS[name].folder, new)
-            private.tree(new)
-            if not target.exists():
-                new.rename(target)
-            elif not _swapped(new, target):
-                target.rename(Path(staging) / "old")
-                new.rename(target)
+    path = private.folder(workspace / ".locks") / f"{name}.lock"
+    try:
+        with locked(path, lock_timeout):
+            _refuse_existing(target, overwrite)
+            _put(DATASETS[name], target)
+    except LockTimeout as busy:
+        raise ThanoSQLDataError(
+            f"The data set '{name}' is being put into the workspace by another statement ({busy.holder}).",
+            hint="Run the statement again later.",
+        ) from busy
     return target
+
+
+def _refuse_existing(target: Path, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise ThanoSQLDataError(
+            f"The data set '{target.name}' is in the workspace already: {target}",
+            hint="OPTIONS (overwrite=True) renews it.",
+        )
+
+
+def _put(dataset: Dataset, target: Path) -> None:
+    """Put a data set's files in place of what may be there, in one step where the system can."""
+    for left in target.parent.glob(f".{dataset.name}-*"):  # what a kill left
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=target.parent) as staging:
+        new = Path(staging) / "new"
+        shutil.copytree(dataset.folder, new)
+        private.tree(new)
+        if not target.exists():
+            new.rename(target)
+        elif not _swapped(new, target):
+            target.rename(Path(staging) / "old")
+            new.rename(target)
 
 
 def _swapped(one: Path, other: Path) -> bool:

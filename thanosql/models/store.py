@@ -4,32 +4,32 @@
     NAME/CURRENT         the version that the name stands for (after a rollback, the newest one behind it); replaced
                          atomically, after everything is on the disk
     NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
+    .training/NAME/      the checkpoint of a training of that name that is unfinished
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
 
-A reader needs no lock: the version it found stays for as long as it is among the newest that are kept.
+A reader needs no lock: the version it found stays for as long as it is among the newest that are kept. What it finds
+missing because the model was replaced at that moment, it looks for once more.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from thanosql import private
 from thanosql.errors import ThanoSQLInternalError, ThanoSQLModelError, did_you_mean
-from thanosql.models.filelock import lock
+from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
+from thanosql.models.model_folder import DRAFT, ModelFolder
 
-CARD_FILE = "thanosql.json"
-CURRENT = "CURRENT"
-DRAFT = ".draft-"
+TRAINING = ".training"
+LOOKS = 20  # at a model that is replaced again and again while it is looked at
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
@@ -59,76 +59,103 @@ class Draft:
         """
         if not (self.folder / "config.json").is_file():
             raise ThanoSQLInternalError(f"The draft of the model {self.name} holds no model.")
-        stored = self.store._put_in_place(self, card, current)
+        home = self.store.home(self.name)
+        try:
+            version, folder, card = home.put_in_place(self.folder, self.name, card, current=current)
+        except OSError as error:
+            raise _cannot_write(self.name, error) from error
         self.committed = True
-        return stored
+        with suppress(OSError):  # the model is there; what is left over is swept by the next one who writes
+            home.sweep(self.store.keep_versions)
+        return StoredModel(self.name, version, folder, card)
 
 
 class Store:
-    """Saved models under one folder; made when the first one is written. Any number of processes may share it."""
+    """Saved models under one folder; made when the first one is written. Any number of processes may share it.
 
-    def __init__(self, folder: Path, *, keep_versions: int = 3) -> None:
+    Who writes a name waits `lock_timeout` seconds for another who does; `check` is called meanwhile, and may raise.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep_versions: int = 3,
+        lock_timeout: float = LOCK_TIMEOUT,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder = Path(folder)
         self.keep_versions = keep_versions
+        self.lock_timeout = lock_timeout
+        self.check = check
+
+    def home(self, name: str) -> ModelFolder:
+        """The folder of a name, whether it is there or not."""
+        return ModelFolder(self.folder / name)
 
     def names(self) -> list[str]:
         """Names of the models, sorted."""
-        return sorted(name for name in self._entries() if (self.folder / name / CURRENT).is_file())
+        return sorted(name for name in self._entries() if self.home(name).exists())
 
     def exists(self, name: str) -> bool:
         # Not asked of the path: on a disk that ignores case, `Mine` would be there for `mine`.
-        return name in self._entries() and (self.folder / name / CURRENT).is_file()
+        return name in self._entries() and self.home(name).exists()
 
     def get(self, name: str, version: int | None = None) -> StoredModel:
         """The version that the name stands for, or another. Raises ThanoSQLModelError when it is missing or damaged."""
-        if not self.exists(name):
-            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
-        home = self.folder / name
-        try:
-            version = self._current(name) if version is None else version
-            card = json.loads((home / str(version) / CARD_FILE).read_text(encoding="utf-8"))
-            if not isinstance(card, dict):
-                raise ValueError(f"{CARD_FILE} holds no object")
-        except (OSError, ValueError) as error:
-            raise ThanoSQLModelError(
-                f"The model {name} is damaged: {error}", hint=f"DROP MODEL {name} removes it."
-            ) from error
-        return StoredModel(name, version, home / str(version), card)
+        home = self.home(name)
+        for _ in range(LOOKS):
+            if not self.exists(name):
+                if name in (names := self.names()):
+                    continue  # it has come between the two looks
+                raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, names))
+            state = home.state()
+            try:
+                number = home.current() if version is None else version
+                return StoredModel(name, number, home.path / str(number), home.card(number))
+            except (OSError, ValueError) as error:
+                fault = error
+            if home.state() == state:
+                break  # nobody has replaced or dropped it meanwhile
+        if version is not None and not (home.path / str(version)).is_dir():
+            raise ThanoSQLModelError(f"The model {name} has no version {version}.") from fault
+        raise ThanoSQLModelError(
+            f"The model {name} is damaged: {fault}", hint=f"DROP MODEL {name} removes it."
+        ) from fault
 
     def versions(self, name: str) -> list[int]:
         """The versions that are kept, oldest first; after a rollback, later ones than the current too."""
-        if not self.exists(name):
-            return []
         try:
-            newest = self._pointer(name)[1]
-        except (OSError, ValueError):
-            return self._numbers(name)
-        return [version for version in self._numbers(name) if version <= newest]
+            return self.home(name).versions() if self.exists(name) else []
+        except FileNotFoundError:  # dropped meanwhile
+            return []
 
     def roll_back(self, name: str, version: int) -> StoredModel:
         """Make a kept version what the name stands for, in one step. Raises ThanoSQLModelError when it is not kept."""
-        with self._held(name):
+        with self._writing(name):
             found = self.get(name, version)
+            home = self.home(name)
             try:
-                self._point_to(name, version, newest=self._pointer(name)[1])
+                home.point_to(version, newest=home.pointer()[1])
             except OSError as error:
                 raise _cannot_write(name, error) from error
         return found
 
     @contextmanager
     def writing(self, name: str, *, overwrite: bool = False) -> Iterator[Draft]:
-        """A draft of a model, its name held against other writers. Refuses, before anything is done, a name that is
-        not one, that exists (unless `overwrite`), that differs from another only in case, or that is being written.
+        """A draft of a model, its name locked against other writers. Refuses, before anything is done, a name that is
+        not one, that exists (unless `overwrite`), that differs from another only in case, or that others are writing.
 
         Left without `commit`, by an error or a kill, nothing has changed.
         """
         self.check_new_name(name, overwrite=overwrite)
-        with self._held(name):
+        with self._writing(name):
             self.check_new_name(name, overwrite=overwrite)
+            home = self.home(name)
             try:
                 private.folder(private.folder(self.folder) / name)
-                self._sweep(name)
-                draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=self.folder / name)))
+                home.sweep(self.keep_versions)
+                draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=home.path)))
             except OSError as error:
                 raise _cannot_write(name, error) from error
             try:
@@ -137,62 +164,71 @@ class Store:
                 if not draft.committed:
                     shutil.rmtree(draft.folder, ignore_errors=True)
                     with suppress(OSError):  # not empty: the model has versions
-                        (self.folder / name).rmdir()
+                        home.path.rmdir()
 
     def sweep(self) -> None:
         """Remove the drafts that killed statements left, of every name that nobody is writing; raises nothing."""
         with suppress(OSError, ThanoSQLModelError):
             left = {draft.parent.name for draft in self.folder.glob(f"*/{DRAFT}*")}
             for name in left.intersection(self._entries()):
-                with suppress(OSError, ThanoSQLModelError), self._held(name):
-                    for draft in (self.folder / name).glob(f"{DRAFT}*"):
+                with suppress(OSError, ThanoSQLModelError), self._writing(name, lock_timeout=0):
+                    home = self.home(name)
+                    for draft in home.drafts():
                         shutil.rmtree(draft, ignore_errors=True)
-                    if not self.exists(name) and not self._numbers(name):
-                        (self.folder / name).rmdir()
+                    if not home.exists() and not home.numbers():
+                        home.path.rmdir()
 
     def training_state(self, name: str) -> Path:
-        """The folder where a training of that name leaves what it can be gone on with from."""
-        return self.folder / ".training" / name
+        """The folder with the checkpoint of a training run of that name that is unfinished."""
+        return self.folder / TRAINING / name
+
+    def unfinished(self) -> list[str]:
+        """The names, sorted, of which a training run has left a checkpoint."""
+        return sorted(_entries(self.folder / TRAINING))
 
     def drop(self, name: str, *, if_exists: bool = False) -> bool:
-        """Remove a model with all its versions, and what an interrupted training of it left; says whether there was one."""
-        if if_exists and not self.exists(name):
-            if self.training_state(name).exists():
-                with self._held(name):
-                    shutil.rmtree(self.training_state(name), ignore_errors=True)
-            return False
-        if not self.exists(name):
+        """Remove a model with all its versions, and the checkpoint of an unfinished training run of that name; whether
+        there was a model.
+
+        Raises ThanoSQLModelError where there is neither, unless `if_exists`, and where something cannot be removed.
+        """
+        if not self.exists(name) and name not in self.unfinished():
+            if if_exists:
+                return False
             raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, self.names()))
-        with self._held(name):
+        with self._writing(name):
+            there = self.exists(name)
             try:
-                # First the name, in one step; what is left behind by a kill from here on is swept.
-                (self.folder / name / CURRENT).unlink()
-                _sync(self.folder / name)
-                shutil.rmtree(self.folder / name)
-                shutil.rmtree(self.training_state(name), ignore_errors=True)
+                if there:
+                    self.home(name).remove()
+                if name in self.unfinished():
+                    shutil.rmtree(self.training_state(name))
             except OSError as error:
                 raise ThanoSQLModelError(f"The model {name} cannot be removed: {error}") from error
-        return True
+        return there
 
     def record_evaluation(self, name: str, version: int, record: Mapping[str, Any]) -> None:
-        """Add an evaluation to the card of a version; nothing happens when the version is gone by now."""
-        path = self.folder / name / str(version) / CARD_FILE
-        with self._held(f"{name}.card"):
+        """Add an evaluation to the card of a version; nothing happens when the version is gone by now.
+
+        Raises ThanoSQLModelError when the card is damaged or cannot be written.
+        """
+        home = self.home(name)
+        with self._writing(name, lock=f"{name}.card"):
             try:
-                card = json.loads(path.read_text(encoding="utf-8"))
-                card["evaluations"] = [*card.get("evaluations", []), dict(record)]
-                new = private.file(path.with_suffix(".new"))
-                new.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-                _sync(new)
-                os.replace(new, path)
+                card = home.card(version)
+                home.write_card(version, {**card, "evaluations": [*card["evaluations"], dict(record)]})
             except FileNotFoundError:
                 return
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise _cannot_write(name, error) from error
 
     def check_new_name(self, name: str, *, overwrite: bool = False) -> None:
         """Refuse a name that a model cannot be saved under; the ThanoSQLModelError says why."""
-        _check_name(name)
+        if not _NAME.fullmatch(name):
+            raise ThanoSQLModelError(
+                f"{name!r} is no name for a model.",
+                hint="A name starts with a letter or _, goes on with letters, digits or _, and has at most 63 characters.",
+            )
         if self.exists(name) and not overwrite:
             raise ThanoSQLModelError(
                 f"The model {name} exists already.", hint="Choose another name, or say overwrite=True."
@@ -201,102 +237,38 @@ class Store:
             if other != name and other.lower() == name.lower():
                 raise ThanoSQLModelError(f"There is a model {other}: names that differ only in case are refused.")
 
-    def _put_in_place(self, draft: Draft, card: Mapping[str, Any], current: bool) -> StoredModel:
-        home = self.folder / draft.name
-        version = max(self._numbers(draft.name), default=0) + 1
-        card = {**card, "name": draft.name, "version": version}
-        card.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
-        try:
-            text = json.dumps(card, ensure_ascii=False, indent=2)
-            (draft.folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
-            private.tree(draft.folder)
-            for path in (*draft.folder.rglob("*"), draft.folder):
-                _sync(path)
-            folder = draft.folder.rename(home / str(version))
-            self._point_to(draft.name, version if current else self._current(draft.name), newest=version)
-        except OSError as error:
-            raise _cannot_write(draft.name, error) from error
-        self._sweep(draft.name)
-        return StoredModel(draft.name, version, folder, card)
-
-    def _point_to(self, name: str, version: int, *, newest: int) -> None:
-        home = self.folder / name
-        pointer = private.file(home / (CURRENT + ".new"))
-        pointer.write_text(str(version) if version == newest else f"{version} {newest}", encoding="ascii")
-        _sync(pointer)
-        _sync(home)
-        os.replace(pointer, home / CURRENT)
-        for path in (home, self.folder):
-            _sync(path)
-
-    def _sweep(self, name: str) -> None:
-        """Remove what no name stands for: drafts that a kill left, versions never pointed to, versions too old."""
-        home = self.folder / name
-        newest = [*self.versions(name)[-self.keep_versions :], self._current_or_none(name)]
-        gone = [home / str(version) for version in self._numbers(name) if version not in newest]
-        gone += [path for path in home.iterdir() if path.name.startswith(DRAFT)]
-        for path in gone:
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _current(self, name: str) -> int:
-        return self._pointer(name)[0]
-
-    def _current_or_none(self, name: str) -> int | None:
-        try:
-            return self._current(name)
-        except (OSError, ValueError):
-            return None
-
-    def _pointer(self, name: str) -> tuple[int, int]:
-        """The version that the name stands for, and the newest that was ever made so; they differ after a rollback."""
-        text = (self.folder / name / CURRENT).read_text(encoding="ascii")
-        current, *newest = [int(word) for word in text.split()] or [int(text)]
-        return current, newest[0] if newest else current
-
-    def _numbers(self, name: str) -> list[int]:
-        home = self.folder / name
-        return sorted(int(path.name) for path in home.iterdir() if path.name.isascii() and path.name.isdigit())
-
     def _entries(self) -> list[str]:
-        try:
-            return [name for name in os.listdir(self.folder) if _NAME.fullmatch(name)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ThanoSQLModelError(f"The store of models {self.folder} cannot be read: {error}") from error
+        return _entries(self.folder)
 
     @contextmanager
-    def _held(self, name: str) -> Iterator[None]:
+    def _writing(self, name: str, *, lock: str | None = None, lock_timeout: float | None = None) -> Iterator[None]:
+        """Hold the lock of a name (`lock`, if it is another's); other writers are waited for."""
+        seconds = self.lock_timeout if lock_timeout is None else lock_timeout
         locks = self.folder / ".locks"
-        try:
-            private.folder(private.folder(self.folder) / locks.name)
-            held = lock(locks / f"{name.lower()}.lock")
-        except OSError as error:
-            raise _cannot_write(name, error) from error
-        if held is None:
-            raise ThanoSQLModelError(f"The model {name} is in use: another statement is writing it.")
-        with held:
+        with ExitStack() as held:
+            try:
+                private.folder(private.folder(self.folder) / locks.name)
+                held.enter_context(locked(locks / f"{(lock or name).lower()}.lock", seconds, self.check))
+            except OSError as error:
+                raise _cannot_write(name, error) from error
+            except LockTimeout as busy:
+                raise ThanoSQLModelError(
+                    f"Another statement ({busy.holder}) is writing the model {name}, and was still writing it after "
+                    f"{seconds:g} seconds.",
+                    hint="Run the statement again later, or wait longer: the setting lock_timeout (THANOSQL_LOCK_TIMEOUT).",
+                ) from busy
             yield
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ThanoSQLModelError(
-            f"{name!r} is no name for a model.",
-            hint="A name starts with a letter or _, goes on with letters, digits or _, and has at most 63 characters.",
-        )
-
-
-def _cannot_write(name: str, error: OSError) -> ThanoSQLModelError:
-    return ThanoSQLModelError(f"The model {name} cannot be written: {error}")
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold a file or folder; a system that cannot sync folders (Windows) keeps their order itself."""
-    if path.is_dir() and os.name == "nt":
-        return
-    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+def _entries(folder: Path) -> list[str]:
+    """The names that there are in a folder."""
     try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        return [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ThanoSQLModelError(f"The store of models {folder} cannot be read: {error}") from error
+
+
+def _cannot_write(name: str, error: Exception) -> ThanoSQLModelError:
+    return ThanoSQLModelError(f"The model {name} cannot be written: {error}")

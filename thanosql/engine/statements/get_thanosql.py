@@ -77,7 +77,9 @@ def run_get_dataset(plan: GetDatasetPlan, environment: Environment) -> Result:
 
     workspace = environment.settings.workspace
     try:
-        folder = datasets.get(plan.name, workspace, overwrite=plan.options.overwrite)
+        folder = datasets.get(
+            plan.name, workspace, overwrite=plan.options.overwrite, lock_timeout=environment.settings.lock_timeout
+        )
     except OSError as error:
         raise ThanoSQLDataError(f"The data set {plan.name} cannot be put into {workspace}: {error}") from error
     files = sorted(path.name for path in folder.iterdir() if path.suffix == ".csv")

@@ -1,0 +1,144 @@
+"""A model's folder in, its versions, the one that its name stands for, and their cards out.
+
+Nothing here takes a lock: readers need none, and who writes holds the lock of the name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from thanosql import private
+from thanosql.models.checkpoint_files import CARD_FILE
+from thanosql.models.durability import sync
+from thanosql.models.json_file import read_text
+
+CURRENT = "CURRENT"
+DRAFT = ".draft-"
+_TEXT, _NUMBER = (str,), (int, float)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "family", "base", "statement", "created", "fingerprint", "hardware"), _TEXT),
+    **dict.fromkeys(("rows", "audio_hours"), _NUMBER),
+    **dict.fromkeys(("from", "options", "versions", "vocabulary", "report"), (dict,)),
+    "evaluations": (list,),
+}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """The folder of one name."""
+
+    path: Path
+
+    def exists(self) -> bool:
+        return (self.path / CURRENT).is_file()
+
+    def state(self) -> object:
+        """What differs whenever the name has come to stand for something else; None where it stands for nothing."""
+        try:
+            about = (self.path / CURRENT).stat()
+        except OSError:
+            return None
+        return about.st_ino, about.st_mtime_ns
+
+    def pointer(self) -> tuple[int, int]:
+        """The version that the name stands for, and the newest that was ever made so; they differ after a rollback.
+
+        Raises OSError and ValueError.
+        """
+        text = read_text(self.path / CURRENT)
+        current, *newest = [int(word) for word in text.split()] or [int(text)]
+        return current, newest[0] if newest else current
+
+    def current(self) -> int:
+        return self.pointer()[0]
+
+    def numbers(self) -> list[int]:
+        """Every version that has a folder. Raises OSError."""
+        return sorted(int(path.name) for path in self.path.iterdir() if path.name.isascii() and path.name.isdigit())
+
+    def versions(self) -> list[int]:
+        """The versions that are kept, oldest first; after a rollback, later ones than the current too."""
+        try:
+            newest = self.pointer()[1]
+        except (OSError, ValueError):
+            return self.numbers()
+        return [version for version in self.numbers() if version <= newest]
+
+    def card(self, version: int) -> dict[str, Any]:
+        """What a version's card says. What is of another type than it should be is left out: an older or a newer
+        ThanoSQL, or a person, may have written it.
+
+        Raises OSError when there is none, ValueError when it holds no JSON object.
+        """
+        try:
+            card = json.loads(read_text(self.path / str(version) / CARD_FILE))
+        except RecursionError as error:
+            raise ValueError(f"{CARD_FILE} is nested too deep") from error
+        if not isinstance(card, dict):
+            raise ValueError(f"{CARD_FILE} holds no object")
+        card = {name: value for name, value in card.items() if isinstance(value, _TYPES.get(name, (object,)))}
+        card["evaluations"] = [one for one in card.get("evaluations", ()) if isinstance(one, dict)]
+        return card
+
+    def write_card(self, version: int, card: Mapping[str, Any]) -> None:
+        """Replace a version's card in one step. Raises OSError."""
+        path = self.path / str(version) / CARD_FILE
+        new = private.file(path.with_suffix(".new"))
+        new.write_text(_json(card), encoding="utf-8")
+        sync(new)
+        os.replace(new, path)
+
+    def put_in_place(self, draft: Path, name: str, card: Mapping[str, Any], *, current: bool) -> tuple[int, Path, Any]:
+        """Make a draft the next version, its card in it, and what the name stands for unless `current` is False.
+
+        The version, its folder and its card. Raises OSError; the name stands for what it stood for, then.
+        """
+        version = max(self.numbers(), default=0) + 1
+        card = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **card, "name": name, "version": version}
+        (draft / CARD_FILE).write_text(_json(card), encoding="utf-8")
+        private.tree(draft)
+        for path in (*draft.rglob("*"), draft):
+            sync(path)
+        folder = draft.rename(self.path / str(version))
+        self.point_to(version if current else self.current(), newest=version)
+        return version, folder, card
+
+    def point_to(self, version: int, *, newest: int) -> None:
+        """Make a version what the name stands for, in one step. Raises OSError."""
+        pointer = private.file(self.path / (CURRENT + ".new"))
+        pointer.write_text(str(version) if version == newest else f"{version} {newest}", encoding="ascii")
+        sync(pointer)
+        sync(self.path)
+        os.replace(pointer, self.path / CURRENT)
+        for path in (self.path, self.path.parent):
+            sync(path)
+
+    def sweep(self, keep: int) -> None:
+        """Remove what no name stands for: drafts that a kill left, versions never pointed to, all but the `keep` newest."""
+        newest = self.versions()[-keep:]
+        with suppress(OSError, ValueError):
+            newest.append(self.current())
+        gone = [self.path / str(version) for version in self.numbers() if version not in newest]
+        for path in (*gone, *self.drafts()):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove the model: first its name, in one step, so that what a kill leaves behind is swept. Raises OSError."""
+        (self.path / CURRENT).unlink()
+        sync(self.path)
+        shutil.rmtree(self.path)
+
+    def drafts(self) -> list[Path]:
+        return [path for path in self.path.iterdir() if path.name.startswith(DRAFT)]
+
+
+def _json(card: Mapping[str, Any]) -> str:
+    return json.dumps(card, ensure_ascii=False, indent=2) + "\n"
