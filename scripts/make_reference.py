@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import railroads
+from language_page import language
 from reference_texts import CURES, MISTAKES, SETTINGS
 
 import thanosql
@@ -55,6 +56,7 @@ def pages() -> dict[str, str]:
     rules = [rule_of(kind) for kind in entries()] + list(PARTS)
     drawn = {f"diagrams/{rule}.svg": svg for rule, svg in railroads.drawn(rules).items()}
     return {
+        "language.md": _joined(language()),
         "statements.md": _joined(_statements()),
         "errors.md": _joined(_errors()),
         "settings.md": _joined(_settings()),

@@ -1,0 +1,134 @@
+"""The grammar, the statements' classes and the lexer's limits in, docs/reference/language.md out: what an implementer needs."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from thanosql.engine import parser
+from thanosql.engine.language import grammar, lexer, terminals
+from thanosql.engine.language.statement_syntax import CLAUSES
+from thanosql.engine.language.vocabulary import vocabulary
+
+LIMITS = (
+    ("statements in statements", lexer.MAX_NESTED),
+    ("parentheses and brackets open at once in SQL", lexer.MAX_PARENTHESES),
+    ("parentheses and lists open at once in a head", lexer.MAX_LISTS),
+    ("words, values and signs of a head; a stretch of strings and numbers in a list is one", lexer.MAX_HEAD),
+    ("WITH queries that a nested statement sees", lexer.MAX_WITH),
+    ("characters of a model's name", parser.MAX_NAME),
+    ("characters of a number", terminals.MAX_DIGITS),
+)
+
+
+def language() -> Iterator[str]:
+    """The page, paragraph by paragraph."""
+    ours = vocabulary()
+    shared = sorted(ours.firsts - ours.own)
+    yield "# The language"
+    yield (
+        "What an implementation needs: how a text is cut, the grammar, which names mean what, and what runs when. What "
+        "each statement gives stands in [Statements](statements.md)."
+    )
+    yield "## A text"
+    yield (
+        "A text holds statements, divided by `;`. Empty ones are left out. All are parsed before the first one runs; "
+        "they run in their order, and the first error stops the rest. A byte order mark, or a space that is none to "
+        "SQL, before a statement is passed over."
+    )
+    yield (
+        f"A statement is ours when it opens with one of {_listed(ours.own)}. With one of {_listed(shared)} it is ours "
+        "where a keyword of ours follows: `DROP MODEL`, `EXPLAIN PREDICT`, `COPY t FROM 'path'` with nothing behind the "
+        "path but `OPTIONS`. Any other statement is PostgreSQL's, and goes there as written. A first word that nearly "
+        "is ours is an error, but never one that opens a command of PostgreSQL's."
+    )
+    yield "## Lexemes"
+    yield (
+        "White space, comments (`--` to the end of the line, `/* */` nested), strings (`'…'` with `''`, `E'…'`, "
+        "`U&'…'`, `$tag$…$tag$`), quoted names and numbers are PostgreSQL's. Strings divided by a line break are one. "
+        f"Keywords are read in any case, and but for {_listed(CLAUSES)} each may be a name. Between the parentheses of "
+        "`OPTIONS` every word is a name."
+    )
+    yield f"The keywords: {_listed(ours.keywords)}."
+    yield (
+        "SQL is not parsed: it is taken from where it begins to the `;`, or to the parenthesis, that ends it. A `;` "
+        "between parentheses, or in a `BEGIN ATOMIC … END`, ends nothing. It is cut only at parameters and at nested "
+        "statements."
+    )
+    yield "## Grammar"
+    yield (
+        "In the notation of [lark](https://lark-parser.readthedocs.io/en/stable/grammar.html), LALR(1). `SQL` is a "
+        "stretch of SQL, its parameters in it; `LITERALS` is a stretch of strings and numbers in a list."
+    )
+    yield "```text\n" + _grammar() + "\n```"
+    yield "## Limits"
+    yield "| at most | |\n| --- | --- |\n" + "\n".join(f"| {count:,} | {what} |" for what, count in LIMITS)
+    yield "## Parameters"
+    yield (
+        "`:name` is a parameter: letters, digits and underscores, no digit first. It stands in SQL, as an option's "
+        "value, in a list, or as the path of `COPY` and `UPLOAD`. Its value goes to the driver as a value, and is never "
+        "pasted into SQL. `::` is a cast and `:=` an assignment. In brackets a colon behind an operand divides the "
+        "bounds of a slice, and so does one that opens a subscript: `a[:n]` is PostgreSQL's, `a[(:n)]` and `ARRAY[:n]` "
+        "have a parameter. In `JSON_OBJECT(…)` a colon behind a key divides it from its value."
+    )
+    yield "```sql\nSELECT (ARRAY[10, 20, 30])[(:n) - 6] AS chosen, (ARRAY[10, 20, 30])[:2] AS first_two\n```"
+    yield "## Names"
+    yield (
+        "A model's name is case-sensitive. Behind `USING` a name is a model of the store, or else a base; a string is a "
+        "folder or a hub id. A table in an option or behind `COPY` is read as `to_regclass` reads it: with its schema, "
+        "its quotes, and folded to lower case. A column in an option is looked up in the query's result as written, "
+        "then folded."
+    )
+    yield "## Statements in a query"
+    nesting = [syntax.title for syntax in ours.syntaxes if syntax.nests]
+    yield (
+        f"{_listed(nesting)} stand in parentheses wherever a sub-select may. After `(`, a statement with `USING` opens "
+        "by its two words; the others only where a sub-select may open, so that `CREATE TABLE t (list tables)` is a "
+        "column. `BUILD` and `FIT` make no rows and are refused there; so is a nested statement behind `LATERAL`, in "
+        "what would outlive the statement (a view, a function, a prepared statement), and a correlated one: it runs "
+        "once, before the query around it."
+    )
+    yield (
+        "```sql\nSELECT predict_result, count(*)\nFROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls) p\n"
+        "GROUP BY predict_result\n```"
+    )
+    yield "## WITH"
+    yield (
+        "The query of a nested statement sees the WITH names that are in sight where it stands: those of the lists "
+        "around it, inner ones first, and of its own list those before it. A name is compared as PostgreSQL folds it. "
+        "The list is put before the nested query as text: a WITH query that is read inside and outside of the statement "
+        "is evaluated in each, so that one with `random()` may differ. A statement in the recursive part of a `WITH "
+        "RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the list belongs into its "
+        "query."
+    )
+    yield (
+        "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"
+        "SELECT * FROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM short) p\n```"
+    )
+    yield "## What runs when"
+    steps = (
+        "The whole text is parsed.",
+        "Of each statement in turn, names, options, columns and rights are checked: nothing is run.",
+        "The statements in its query run, the innermost first, each once, into temporary tables.",
+        "The query runs READ ONLY into a snapshot.",
+        "Headers of audio are read; then the model is loaded and the work is done.",
+        "Tables and models are put in their places in one step.",
+    )
+    yield "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
+    yield f"{_listed(ours.prefixes)} load no model and change nothing; they stand before {_listed(ours.planned)}."
+
+
+def _grammar() -> str:
+    """The rules without comments; keywords stand in any case, so the marks for it are left out."""
+    rules = re.sub(r"^(?://.*|%declare.*)\n", "", grammar.text(), flags=re.MULTILINE)
+    rules = re.sub(r'("[A-Z]+")i\b', r"\1", rules)
+    lines: list[str] = []
+    for line in re.sub(r"\n{3,}", "\n\n", rules).strip().splitlines():
+        lines += textwrap.wrap(line, 118, subsequent_indent="    ", break_on_hyphens=False) or [""]
+    return "\n".join(lines)
+
+
+def _listed(words: Iterable[str]) -> str:
+    parts = [f"`{word}`" for word in sorted(words)]
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
