@@ -22,14 +22,33 @@ def find(path: Literal | Parameter, environment: Environment) -> Path:
     was looked for, with the closest name beside it, for what is no file or folder (a pipe would be waited for without end)
     and for what lies outside; ThanoSQLOptionError for a parameter that is no path.
     """
+    said, place = _said(path, environment, "FROM")
+    return _find(said, environment.settings, place)
+
+
+def find_place(path: Literal | Parameter, environment: Environment) -> Path:
+    """Where a file of that path is written: in the working folder, and under an audio root where these are set.
+
+    Raises ThanoSQLDataError for what lies outside, and for a place where something stands that is no file.
+    """
+    said, place = _said(path, environment, "TO")
+    found = Path(said).expanduser().absolute()
+    if "\0" in said or not found.name:
+        raise ThanoSQLDataError(f"{said!r} is no path.", position=place)
+    if found.exists():
+        return _readable(found, environment.settings, place).resolve()
+    _refuse_outside(found, environment.settings, place)
+    return found
+
+
+def _said(path: Literal | Parameter, environment: Environment, word: str) -> tuple[str, Position | None]:
     if isinstance(path, Literal):
-        place = environment.position(path.start, len(path.text) + 2)  # with its quotes
-        return _find(path.text, environment.settings, place)
+        return path.text, environment.position(path.start, len(path.text) + 2)  # with its quotes
     place = environment.position(path.start, len(path.name) + 1)
     value = environment.parameter(path)
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ThanoSQLOptionError(f"FROM takes a path, not {value!r}.", position=place)
-    return _find(str(os.fspath(value)), environment.settings, place)
+        raise ThanoSQLOptionError(f"{word} takes a path, not {value!r}.", position=place)
+    return str(os.fspath(value)), place
 
 
 def _find(said: str, settings: Settings, place: Position | None) -> Path:
@@ -59,6 +78,11 @@ def _readable(path: Path, settings: Settings, place: Position | None) -> Path:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ThanoSQLDataError(f"{path} is a pipe, socket or device, not a file.", position=place)
+    _refuse_outside(path, settings, place)
+    return path
+
+
+def _refuse_outside(path: Path, settings: Settings, place: Position | None) -> None:
     roots = [root.resolve() for root in settings.audio_roots]
     if settings.confined and not any(path.resolve().is_relative_to(root) for root in roots):
         raise ThanoSQLDataError(
@@ -66,4 +90,3 @@ def _readable(path: Path, settings: Settings, place: Position | None) -> Path:
             hint="The setting audio_roots names them.",
             position=place,
         )
-    return path

@@ -8,7 +8,7 @@ left open) is found on the way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from lark import Token
 from lark.common import LexerConf
@@ -117,6 +117,9 @@ class Scanner:
             if word.upper in self.words.prefixes and token.type in self.words.takes_query:
                 self.head, expects_query = piece, True
                 word = piece
+            if token.type == "LPAR" and word.upper == "COPY" and lexeme(text, word.end).start == piece.start:
+                depth -= yield from self._copied(piece.start, token)
+                continue
             yield token
             if token.type == "AS" and depth == 0 and expects_query:
                 yield from self._sql(parenthesis, ours=True)
@@ -127,6 +130,15 @@ class Scanner:
             1,
             "Give a long list as a parameter: name=:values.",
         )
+
+    def _copied(self, parenthesis: int, opening: Token) -> Generator[Token, None, int]:
+        """The query, or the statement of ours, that COPY writes to a file; how many parentheses were closed here."""
+        if opens_nested(self.text, parenthesis, "COPY", self.words):
+            yield from self._nested(parenthesis)
+            return 1
+        yield opening
+        yield from self._sql(parenthesis, ours=True)
+        return 0
 
     def _sql(self, parenthesis: int | None, *, ours: bool) -> Iterator[Token]:
         """SQL up to the `;` or the parenthesis that ends it: a query of ours, or a statement of PostgreSQL's."""

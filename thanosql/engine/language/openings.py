@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from thanosql.engine.language.foreign_characters import foreign_character
-from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme, words
+from thanosql.engine.language.terminals import Lexeme, Refusal, closing_parenthesis, lexeme, string_value, words
 from thanosql.engine.language.vocabulary import POSTGRES, Vocabulary, vocabulary
 from thanosql.errors import near
 
@@ -34,7 +34,7 @@ def opens_statement(text: str, at: int, ours: Vocabulary) -> bool:
         if word in ours.prefixes:
             return _stands_before(text, first, second)
         if not ours.seconds[word]:
-            return _copies_file(text, second)
+            return _writes_file(text, second.start) if second.kind == "(" else _copies_file(text, second)
         return bool(second.upper) and near(second.upper, ours.seconds[word], 0.75) is not None
     if word == "CREATE" and second.upper == "MODEL":
         raise Refusal(
@@ -102,6 +102,21 @@ def _stands_before(text: str, first: Lexeme, second: Lexeme) -> bool:
                 f"Write {ours.shape(first.upper)}",
             )
     return False
+
+
+_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl")
+
+
+def _writes_file(text: str, parenthesis: int) -> bool:
+    """Whether COPY (query) TO is ours: a path behind it whose suffix says so, or a parameter, and nothing more."""
+    end = closing_parenthesis(text, parenthesis)
+    to = lexeme(text, end)
+    if end < 0 or to.upper != "TO":
+        return False
+    path = lexeme(text, to.end)
+    if lexeme(text, path.end).kind not in ("", ";"):
+        return False
+    return path.kind == "PARAMETER" or (path.kind == "STRING" and string_value(path).lower().endswith(_SUFFIXES))
 
 
 def _copies_file(text: str, first: Lexeme) -> bool:

@@ -175,6 +175,29 @@ _UNICODE = re.compile(r"\\(?:\+(?P<u6>[0-9a-fA-F]{6})|(?P<u4>[0-9a-fA-F]{4})|(?P
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
+def closing_parenthesis(text: str, parenthesis: int) -> int:
+    """The offset behind the parenthesis that closes the one at `parenthesis`; -1 where none does.
+
+    >>> closing_parenthesis("(a, ')', (b)) c", 0)
+    13
+    """
+    at, depth = parenthesis, 0
+    while at < len(text):
+        sign = text[at]
+        if sign in "()":
+            depth += 1 if sign == "(" else -1
+            at += 1
+            if depth == 0:
+                return at
+        elif sign in "'\"$" or text.startswith(("e'", "E'"), at):
+            at = quoted_end(text, at)
+        elif (dull := DULL.match(text, at)) is not None:
+            at = dull.end()
+        else:
+            at = max(at + 1, skip_blank(text, at) if sign in "-/" else lexeme(text, at).end)
+    return -1
+
+
 def string_value(token: Lexeme) -> str:
     """What a string literal says: quotes taken off, pieces joined, escapes resolved.
 

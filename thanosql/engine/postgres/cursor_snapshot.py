@@ -7,7 +7,7 @@ runs once, in a READ ONLY transaction; its rows stay on the server (a cursor WIT
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from thanosql.engine.language.syntax import SQL
@@ -29,7 +29,8 @@ RAW_CHUNK = 50  # rows at a time where the query has bytea, which may be large
 
 
 class CursorSnapshot(Snapshot):
-    """A snapshot without a table: `stream`, `write` and `frame` work; `replace` and `into_temporary` are refused."""
+    """A snapshot without a table: `stream` (of columns as they are), `write` and `frame` work; `replace` and
+    `into_temporary` are refused."""
 
     def __init__(self, connection: Connection, query: SQL, refusal: ThanoSQLDatabaseError) -> None:
         self._connection = connection
@@ -60,7 +61,11 @@ class CursorSnapshot(Snapshot):
         # A cursor tells how far it moved, never how long it is.
         self.rows = int(connection.execute(f"MOVE FORWARD ALL IN {self._cursor}").status.split()[-1])
 
-    def stream(self, *columns: Column, chunk: int = 1000) -> Iterator[tuple[Any, ...]]:
+    def stream(
+        self, *columns: Column, chunk: int = 1000, expression: Callable[[Column], str] | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        if expression is not None:
+            self._refuse("into a file")
         names = [column.name for column in self.columns]
         places = [0, *(names.index(column.name) + 1 for column in columns)]
         if any(column.type == "bytea" for column in self.columns):

@@ -9,7 +9,7 @@ INSERT … SELECT, which PostgreSQL plans serially.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -109,15 +109,18 @@ class Snapshot:
         """
         return find_column(self.columns, name, option)
 
-    def stream(self, *columns: Column, chunk: int = 5000) -> Iterator[tuple[Any, ...]]:
+    def stream(
+        self, *columns: Column, chunk: int = 5000, expression: Callable[[Column], str] | None = None
+    ) -> Iterator[tuple[Any, ...]]:
         """(row number from 1, value, …) in the query's order, fetched `chunk` rows (and about 32 MB of bytea) at a
-        time.
+        time. `expression` gives the SQL that a column is fetched as.
 
         bytea comes as `bytes`, NULL as None, text as `str`; other things may be done with the database between two
         rows.
         """
         self._index(self._table)
-        picked = ", ".join([self._number, *(quoted(column.name) for column in columns)])
+        fetched = map(expression, columns) if expression else (quoted(column.name) for column in columns)
+        picked = ", ".join([self._number, *fetched])
         raw = [quoted(column.name) for column in columns if column.type == "bytea"]
         last = 0
         while last < self.rows:

@@ -3,6 +3,7 @@
 from thanosql.engine.statements.align import Align
 from thanosql.engine.statements.build_model import BuildModel
 from thanosql.engine.statements.check import Check
+from thanosql.engine.statements.copy_out import CopyOut
 from thanosql.engine.statements.copy_table import Copy
 from thanosql.engine.statements.describe_model import DescribeModel
 from thanosql.engine.statements.drop_model import DropModel
@@ -23,6 +24,7 @@ __all__ = [
     "BuildModel",
     "Check",
     "Copy",
+    "CopyOut",
     "DescribeModel",
     "DropModel",
     "DropPredictions",

@@ -1,0 +1,169 @@
+"""COPY (query) TO a file: its rows and types on this side of the connection, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import thanosql
+from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError
+from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Text
+from thanosql.engine.parser import parse
+from thanosql.engine.session import Session
+from thanosql.engine.statements import CopyOut, PlainSQL, Predict
+
+EVERYTHING = """
+SELECT * FROM (VALUES
+  (1::smallint, 9223372036854775807::bigint, 0.1::real, 'NaN'::float8, 1.50::numeric(5,2), 12345678901234567890.5::numeric,
+   true, 'a, "b"' || chr(10) || 'c', '2024-02-29'::date, '2024-01-01 10:00:00.123456'::timestamp,
+   '2024-01-01 10:00+09'::timestamptz,
+   '10:00:01'::time, '\\x00ff'::bytea, ARRAY[1, NULL, 3], ARRAY['x', 'y"'], '{"k": [1]}'::jsonb, gen_random_uuid()),
+  (NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+) v(small, big, single, "Double", price, exact, flag, text, day, moment, zoned, clock, raw, numbers, words, nested, id)
+"""
+
+
+@pytest.fixture
+def here(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session without the tables of these tests, its working folder a new one."""
+    monkeypatch.chdir(tmp_path)
+    session.execute(f"DROP TABLE IF EXISTS back, given; CREATE TABLE given AS {EVERYTHING}")
+    session.execute("ALTER TABLE given ALTER price TYPE numeric(5, 2)")
+    return session
+
+
+def test_the_statement_is_ours_where_a_suffix_says_so_and_else_of_postgresql() -> None:
+    query = Query((Text("SELECT ')' FROM (TABLE t) q"),))
+    assert parse("COPY (SELECT ')' FROM (TABLE t) q) TO 'x.parquet'") == CopyOut(query, Literal("x.parquet"))
+    assert parse("copy ( SELECT ')' FROM (TABLE t) q ) to :place") == CopyOut(query, Parameter("place"))
+    inner = parse("COPY (PREDICT USING m AS TABLE t) TO 'x.csv'")
+    assert isinstance(inner, CopyOut)
+    (nested,) = inner.query.parts
+    assert isinstance(nested, Nested)
+    assert isinstance(nested.statement, Predict)
+    for theirs in (
+        "COPY (SELECT 1) TO '/tmp/x.bin'",
+        "COPY (SELECT 1) TO STDOUT",
+        "COPY (SELECT 1) TO '/tmp/x.csv' WITH (FORMAT csv)",
+        "COPY t TO '/tmp/x.csv'",
+        "COPY (SELECT 1 TO 'x.csv'",
+        "COPY (SELECT 'x) TO 'x.csv'",
+    ):
+        try:
+            assert isinstance(parse(theirs), PlainSQL)
+        except thanosql.ThanoSQLSyntaxError:
+            assert theirs.count("'") % 2 or theirs.count("(") != theirs.count(")")
+
+
+def test_parquet_keeps_types_and_values(here: Session) -> None:
+    pytest.importorskip("pyarrow")
+    result = here.run("COPY (TABLE given) TO 'x.parquet'")
+    assert result.status == "COPY 2"
+    here.execute("COPY back FROM 'x.parquet'")
+    types = (
+        "SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute"
+        " WHERE attrelid = 'back'::regclass AND attnum > 0 ORDER BY attnum"
+    )
+    found = dict(here.execute(types).values.tolist())
+    assert found == {
+        "small": "smallint",
+        "big": "bigint",
+        "single": "real",
+        "Double": "double precision",
+        "price": "numeric(5,2)",
+        "exact": "text",
+        "flag": "boolean",
+        "text": "text",
+        "day": "date",
+        "moment": "timestamp without time zone",
+        "zoned": "timestamp with time zone",
+        "clock": "time without time zone",
+        "raw": "bytea",
+        "numbers": "integer[]",
+        "words": "text[]",
+        "nested": "text",
+        "id": "text",
+    }
+    casts = ", ".join(f'"{name}"::{kind}' for name, kind in (("exact", "numeric"), ("nested", "jsonb"), ("id", "uuid")))
+    same = 'small, big, single, "Double", price, flag, text, day, moment, zoned, clock, raw, numbers, words'
+    for first, second in (("given", "back"), ("back", "given")):
+        assert here.execute(f"SELECT {same}, {casts} FROM {first} EXCEPT SELECT {same}, {casts} FROM {second}").empty
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_delimited_files_come_back_as_they_went(here: Session, suffix: str) -> None:
+    here.execute(f"SET DateStyle = 'German'; COPY (TABLE given) TO 'x.{suffix}'; RESET DateStyle")
+    here.execute("CREATE TABLE back (LIKE given)")
+    here.execute(f"COPY back OPTIONS (if_exists='append') FROM 'x.{suffix}'")
+    for first, second in (("given", "back"), ("back", "given")):
+        assert here.execute(f"TABLE {first} EXCEPT TABLE {second}").empty
+
+
+def test_json_lines_hold_what_postgresql_makes_of_each_value(here: Session) -> None:
+    here.execute(
+        "COPY (SELECT big, exact, text, day, raw, numbers, E'{\"a\":\\n1}'::json AS spaced FROM given) TO 'x.jsonl'"
+    )
+    first, second = map(json.loads, Path("x.jsonl").read_text().splitlines())
+    assert first == {
+        "big": 9223372036854775807,
+        "exact": 12345678901234567890.5,
+        "text": 'a, "b"\nc',
+        "day": "2024-02-29",
+        "raw": "\\x00ff",
+        "numbers": [1, None, 3],
+        "spaced": {"a": 1},
+    }
+    assert second["text"] == ""
+    assert second["big"] is None
+
+
+def test_what_a_model_hears_goes_into_a_file(here: Session) -> None:
+    here.execute("GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
+    here.execute("COPY back FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_test.csv'")
+    here.execute("COPY (PREDICT USING Wav2Vec2Tiny AS SELECT audio_path, text FROM back LIMIT 3) TO 'heard.csv'")
+    lines = Path("heard.csv").read_text().splitlines()
+    assert lines[0] == "audio_path,text,predict_result"
+    assert len(lines) == 4
+    here.execute("COPY (SELECT text FROM back WHERE text LIKE :what) TO :place", {"what": "%one%", "place": "one.tsv"})
+    assert all("one" in line for line in Path("one.tsv").read_text().splitlines()[1:])
+
+
+def test_a_failure_leaves_the_file_that_was_there_and_nothing_beside(here: Session) -> None:
+    Path("x.parquet").write_text("old")
+    with pytest.raises(ThanoSQLDatabaseError, match="division by zero"):
+        here.execute("COPY (SELECT 1 / (n - 3) FROM generate_series(1, 5) n) TO 'x.parquet'")
+    with pytest.raises(ThanoSQLDataError, match="column day"):
+        here.execute("COPY (SELECT 'infinity'::date AS day) TO 'x.parquet'")
+    assert os.listdir() == ["x.parquet"]
+    assert Path("x.parquet").read_text() == "old"
+    here.execute("COPY (SELECT 1 AS n) TO 'x.parquet'")
+    assert Path("x.parquet").read_bytes()[:4] == b"PAR1"
+    assert os.listdir() == ["x.parquet"]
+
+
+def test_where_a_file_may_be_written(
+    here: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    Path("d.csv").mkdir()
+    os.mkfifo("pipe.csv")
+    for place, said in (("d.csv", "is a folder"), ("no/x.csv", "its folder is not there"), ("pipe.csv", "a pipe")):
+        with pytest.raises(ThanoSQLDataError, match=said):
+            here.execute(f"COPY (SELECT 1) TO '{place}'")
+    with pytest.raises(ThanoSQLDataError, match="does not write"):
+        here.execute("COPY (SELECT 1) TO :place", {"place": "x.exe"})
+    (tmp_path / "inside").mkdir()
+    monkeypatch.setenv("THANOSQL_AUDIO_ROOTS", str(tmp_path / "inside"))
+    with thanosql.connect(database_url, home=tmp_path / "home") as confined:
+        with pytest.raises(ThanoSQLDataError, match="outside of the folders"):
+            confined.execute("COPY (SELECT 1) TO 'x.csv'")
+        confined.execute("COPY (SELECT 1 AS n) TO 'inside/x.csv'")
+    assert Path("inside/x.csv").read_text() == "n\n1\n"
+
+
+def test_an_empty_query_gives_a_file_with_its_columns(here: Session) -> None:
+    for suffix in ("csv", "jsonl"):
+        assert here.run(f"COPY (SELECT 1 AS n WHERE false) TO 'x.{suffix}'").status == "COPY 0"
+    assert (Path("x.csv").read_text(), Path("x.jsonl").read_text()) == ("n\n", "")

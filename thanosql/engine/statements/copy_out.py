@@ -1,0 +1,74 @@
+"""COPY (query) TO: a query in, a file on this side of the connection out.
+
+COPY (SELECT * FROM calls) TO 'calls.parquet'
+COPY (PREDICT USING my_model AS SELECT * FROM calls) TO 'heard.csv'
+
+pandas.read_sql(query, engine).to_parquet("calls.parquet")               # what it means in Python, but streamed
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.files.paths import find_place
+from thanosql.engine.language.statement_syntax import StatementSyntax
+from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Statement
+from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan, plan_query
+from thanosql.errors import ThanoSQLDataError
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOut(Statement):
+    syntax = StatementSyntax(
+        "COPY (query) TO 'path'",
+        gives="A status. The file is parquet, csv, tsv or jsonl by its suffix, on this side of the connection, with the "
+        "query's types kept; it is written beside and renamed. The query may be a PREDICT, EVALUATE, ALIGN, LIST or "
+        "DESCRIBE. Any other `COPY … TO` is PostgreSQL's.",
+    )
+
+    query: Query
+    path: Literal | Parameter
+
+    @classmethod
+    def of(cls, *parts: Any) -> Statement:
+        query, path = parts
+        return cls(Query((query,)) if isinstance(query, Nested) else query, path)
+
+
+@dataclass(frozen=True)
+class CopyOutPlan(Plan):
+    query: QueryPlan
+    path: Path
+
+
+@plan.register
+def plan_copy_out(statement: CopyOut, environment: Environment) -> CopyOutPlan:
+    path = find_place(statement.path, environment)
+    if path.suffix.lower() not in _suffixes():
+        raise ThanoSQLDataError(
+            f"COPY does not write '{path.suffix or path.name}' files.",
+            hint=f"It writes {', '.join(suffix[1:] for suffix in _suffixes())}.",
+        )
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        what = "is a folder" if path.is_dir() else "cannot be written: its folder is not there, or not to be written in"
+        raise ThanoSQLDataError(f"{path} {what}.")
+    return CopyOutPlan(plan_query(statement.query, environment), path)
+
+
+@run.register
+def run_copy_out(plan: CopyOutPlan, environment: Environment) -> Result:
+    from thanosql.engine.files import writing
+
+    with open_snapshot(plan.query, environment) as snapshot:
+        rows = writing.write(snapshot, plan.path)
+    return Result(status=f"COPY {rows}", note=f"{rows:,} rows in {plan.path}")
+
+
+def _suffixes() -> tuple[str, ...]:
+    from thanosql.engine.files.writing import SUFFIXES
+
+    return SUFFIXES
