@@ -7,16 +7,18 @@ parse("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls")
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer, v_args
+from lark.common import LexerConf
 from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer
 
 from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language import grammar
-from thanosql.engine.language.lexer import Scanner, StatementLexer
+from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.mistakes import explain
 from thanosql.engine.language.scopes import settle
 from thanosql.engine.language.sql_chunk import SQLChunk
@@ -75,13 +77,23 @@ def stopped(source: str) -> UnexpectedToken:
     raise ValueError(f"this parses: {source}")
 
 
+class _StatementLexer(Lexer):
+    """Lark's side of it: what is parsed is a Scanner, one for each text."""
+
+    def __init__(self, lexer_conf: LexerConf) -> None:
+        pass
+
+    def lex(self, scanner: Scanner) -> Iterator[Token]:  # type: ignore[override]
+        return scanner.tokens()
+
+
 @cache
 def _lark() -> Lark:
     return Lark(
         grammar.text(),
         start="script",
         parser="lalr",
-        lexer=StatementLexer,
+        lexer=_StatementLexer,
         transformer=_Builder(),
         maybe_placeholders=False,
     )

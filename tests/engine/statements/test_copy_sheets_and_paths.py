@@ -128,6 +128,25 @@ def test_json_says_which_value_makes_a_column_text(copied: Session) -> None:
     assert [row[0] for row in rows(copied)] == ["1", "2", "3", "4", "5", "6", "seven", "8", "9"]
 
 
+@pytest.mark.parametrize(
+    ("number", "type_"),
+    [
+        ("0.1", "double precision"),
+        ("1.50", "double precision"),
+        ("1e-7", "double precision"),
+        ("0.1234567890123456789", "numeric"),
+        ("1e400", "numeric"),
+        ("12345678901234567890", "numeric"),
+        ("NaN", "double precision"),
+    ],
+)
+def test_numbers_of_json_are_never_rounded(copied: Session, number: str, type_: str) -> None:
+    Path("x.json").write_text(f'[{{"n": {number}}}]')
+    copied.execute("COPY copied FROM 'x.json'")
+    assert types_of(copied) == {"n": type_}
+    assert copied.execute(f"SELECT n = '{number}'::{type_} AS same FROM copied").same.item()
+
+
 def beside(folder: str = "clips", name: str = "a.wav") -> Path:
     corpus = Path("corpus").absolute()
     (corpus / folder).mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,14 @@
-"""A json file → the items of its list, or its values one after another, read piece by piece in flat memory."""
+"""A json file → the items of its list, or its values one after another, read piece by piece in flat memory.
+
+ijson reads as flat and a quarter faster, but writes "?" where a text holds half a surrogate pair, stops at NaN, which Python and
+pandas write, and either stops at whole numbers over 64 bits or makes a Decimal of every number.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,12 +36,22 @@ def items(path: Path) -> Iterator[Any]:
         raise ThanoSQLDataError(f"{path} cannot be read as json: it is nested too deeply.") from error
 
 
+def _exact(said: str) -> float | Decimal:
+    """A float where it is the number that is written, else a Decimal."""
+    number = float(said)
+    return (
+        number
+        if (len(said) <= 15 and "e" not in said.lower()) or Decimal(repr(number)) == Decimal(said)
+        else Decimal(said)
+    )
+
+
 class _Pieces:
     """JSON read a piece at a time; no more is held than the value that is being read."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(parse_float=_exact)
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:

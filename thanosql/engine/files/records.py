@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,8 @@ def _kind(value: Any) -> str:
         return "bigint" if -BIGINT <= value < BIGINT else "numeric"
     if isinstance(value, float):
         return "double precision"
+    if isinstance(value, Decimal):
+        return "numeric"
     if isinstance(value, datetime.datetime):
         return "timestamp without time zone" if isinstance(_day(value), datetime.datetime) else "date"
     if isinstance(value, datetime.time):

@@ -11,8 +11,6 @@ import re
 from collections.abc import Generator, Iterator
 
 from lark import Token
-from lark.common import LexerConf
-from lark.lexer import Lexer
 
 from thanosql.engine.language import terminals
 from thanosql.engine.language.foreign_characters import INVISIBLE
@@ -36,16 +34,6 @@ MAX_PARENTHESES = 1_000  # open at once in SQL, brackets included
 MAX_LISTS = 20  # open at once in a statement's head, parentheses included
 MAX_HEAD = 5_000  # words, values and signs of a statement's head
 MAX_WITH = 100  # WITH queries that a nested statement sees
-
-
-class StatementLexer(Lexer):
-    """Lark's side of it: what is parsed is a Scanner, one for each text."""
-
-    def __init__(self, lexer_conf: LexerConf) -> None:
-        pass
-
-    def lex(self, scanner: Scanner) -> Iterator[Token]:  # type: ignore[override]
-        return scanner.tokens()
 
 
 class Scanner:
