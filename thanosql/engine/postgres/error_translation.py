@@ -15,6 +15,7 @@ from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
 
 SYNTAX = "42601"
+ENDS_EARLY = "The query ends too early."
 CURES = {
     "25P02": "The open transaction has failed: ROLLBACK ends it.",
     "57014": None,
@@ -33,15 +34,17 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
     message = "\n".join(part for part in (primary, diagnosis.message_detail) if part)
     hint = "\n".join(part for part in (diagnosis.message_hint, CURES.get(error.pgcode or "")) if part)
     at = diagnosis.statement_position
-    if at and error.pgcode == SYNTAX and (end := end_of_query(int(at) - 1, sql, places)) is not None:
-        return ThanoSQLDatabaseError(
-            "The query ends too early.", sqlstate=error.pgcode, hint=hint or None, position=end
-        )
+    place = position(int(at) - 1, sql, places) if at else None
+    if at and error.pgcode == SYNTAX:
+        end = end_of_query(int(at) - 1, sql, places)
+        # The parenthesis behind the query is ours.
+        if end is not None or (place is None and primary.endswith('near ")"')):
+            return ThanoSQLDatabaseError(ENDS_EARLY, sqlstate=SYNTAX, hint=hint or None, position=end)
     return ThanoSQLDatabaseError(
         message,
         sqlstate=error.pgcode,
         hint=hint or None,
-        position=position(int(at) - 1, sql, places) if at else None,
+        position=place,
     )
 
 

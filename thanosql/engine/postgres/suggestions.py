@@ -91,26 +91,30 @@ def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable
 
 def _place(error: ThanoSQLError, statement: Statement, source: str) -> Position | None:
     """Where the word stands that an error is about: an option's value or name, a model's or a table's name."""
-    if isinstance(error, ThanoSQLDataError) and error.option is not None:
-        name, wanted = error.option
-        for option in _options(statement):
-            if option.name.lower() == name and _text(option.value) == wanted:
-                return _at(source, option.value_start)
-        return None
     options = [*_options(statement)]
     message = error.message
+    if isinstance(error, ThanoSQLDataError) and error.option is not None:
+        name, wanted = error.option
+        options = [option for option in options if option.name.lower() == name and wanted in _texts(option.value)]
+        return _at(source, options[0].value_start) if options else None
     for option in options:
-        if (value := _text(option.value)) is not None and _names(message, value):
+        if any(_names(message, value) for value in _texts(option.value)):
             return _at(source, option.value_start)
     for reference in references(statement):
         if _names(message, reference.text):
             return _at(source, reference.start)
+    for option in options:
+        # What has no place in the text stands in an option that holds a query: valid_query, lm_query.
+        if isinstance(error, ThanoSQLDatabaseError) and option.name.lower().endswith("_query"):
+            return _at(source, option.value_start)
     return next((_at(source, option.start) for option in options if _names(message, option.name)), None)
 
 
-def _text(value: object) -> str | None:
-    """What an option's value says, where it is a word or a string."""
-    return value if isinstance(value, str) else value.text if isinstance(value, Word) else None
+def _texts(value: object) -> list[str]:
+    """What an option's value says, where it is a word or a string, or a list of them."""
+    if isinstance(value, tuple):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else [value.text] if isinstance(value, Word) else []
 
 
 def _names(message: str, word: str) -> bool:
@@ -145,7 +149,7 @@ def _made(at: Position, statement: Statement) -> str | None:
     name = found[0].rpartition(".")[2].strip('"').lower() if found else ""
     for one in walk(statement):
         declared = {option.name: option.default for option in declared_by(*one.syntax.options())} if one.syntax else {}
-        given = {option.name.lower(): _text(option.value) for option in options_of(one)}
+        given = {option.name.lower(): next(iter(_texts(option.value)), None) for option in options_of(one)}
         column = given.get("result_col") or declared.get("result_col")
         if column and name and name.removesuffix("_confidence") == column.lower() and one.syntax is not None:
             inside = f"({one.syntax.title} USING … AS SELECT …)"
