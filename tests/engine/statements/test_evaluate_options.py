@@ -119,7 +119,7 @@ def test_a_check_that_passed_makes_auto_bfloat16(session: Session, monkeypatch: 
     monkeypatch.setattr(precisions, "_cpu_flags", lambda: frozenset({"amx_bf16"}))
     stored = session.store.get("trained")
     assert stored.version is not None
-    passed = precisions.kept(Check(2_000, 2, "cpu"))
+    passed = precisions.as_record(Check(2_000, 2, "cpu"))
     session.store.record_evaluation("trained", stored.version, passed)
     assert precision(session) == "bfloat16: 2 of 2,000 words differ in bfloat16 (0.10%)"
     columns = "confidence=True, device='cpu'"
