@@ -21,7 +21,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from thanosql import ThanoSQLDataError
+from thanosql import ThanoSQLDataError, config
+from thanosql.engine.files.delimited import open_delimited
+from thanosql.engine.files.dialects import Said
 from thanosql.engine.session import Session
 
 duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: extra test")
@@ -247,3 +249,51 @@ def test_copy_gives_the_rows_that_were_written_or_says_why_not(
         print(f"{count:6,}  {kind}")
     assert not defects, f"{len(defects)}: {[defect[0] for defect in defects]} {defects[:3]}"
     assert counted["COPY: the rows as written"] > 0.8 * FILES
+
+
+NOISE = [
+    b'"',
+    b'"',
+    b",",
+    b",",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\t",
+    b"|",
+    b";",
+    b"\\",
+    b'""',
+    b"a",
+    b"1",
+    b" ",
+    b"\\.",
+    b"\0",
+    b"\xff",
+]
+
+
+def test_of_any_bytes_as_many_rows_are_read_as_were_counted_or_the_file_is_refused(tmp_path: Path) -> None:
+    read = 0
+    for seed in range(10 * FILES):
+        chance = random.Random(seed)
+        pool = chance.sample(NOISE, chance.randint(3, len(NOISE)))
+        content = b"".join(chance.choice(pool) for _ in range(chance.randint(0, 40)))
+        path = tmp_path / "x.csv"
+        path.write_bytes(chance.choice([b"", b"n1,n2\n"]) + content)
+        said = Said(
+            quote=chance.choice([None, None, '"', "", "'"]),
+            header=chance.choice([None, True, False]),
+            header_row=chance.choice([None, 1, 2]),
+            delimiter=chance.choice([None, None, ",", ";"]),
+        )
+        try:
+            source = open_delimited(path, chance.choice([",", "\t", "|"]), said, {}, config.load())
+        except ThanoSQLDataError:
+            continue
+        rows = list(source.records())
+        assert len(rows) == source.rows, (seed, path.read_bytes(), said)
+        assert all(len(row) == source.dialect.width for row in rows), (seed, path.read_bytes(), said)
+        read += 1
+    assert read > FILES / 2

@@ -56,8 +56,16 @@ class Dialect:
         """The file's rows; None is a value of which nothing stands there, "" one that is enclosed and empty."""
         with Utf8Reader(path, self.encoding, skip=self.skip) as reader:
             marks = [self.marks] if self.marks.quote else []
+            empty = 0  # rows of one column without anything: at the end of the file they are none
             for block, _ in blocks(reader, self.newline, *marks):
-                yield from _rows(block, self)
+                for row in _rows(block, self):
+                    if row == [None]:
+                        empty += 1
+                        continue
+                    for _ in range(empty):
+                        yield [None]
+                    empty = 0
+                    yield row
 
 
 def _rows(block: bytes, dialect: Dialect) -> Iterator[list[str | None]]:
@@ -114,10 +122,10 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
         raise ThanoSQLDataError(f"{path} is empty.", hint="A table has at least a line that names its columns.")
     chosen = _enclosing(found, said)
     (width,) = chosen.widths.rows
-    several = width > 1 and found.empty > 0
-    if found.inner_return is not None and not chosen.marks.quote:
+    several = width > 1 and chosen.blank > 0
+    if chosen.inner_return is not None:
         raise ThanoSQLDataError(
-            f"{path.name}, line {found.inner_return}: a carriage return within the line.",
+            f"{path.name}, line {chosen.inner_return}: a carriage return within the line.",
             hint="Put values that hold line ends in quotation marks, or take it out.",
         )
     rewritten = (
@@ -125,7 +133,6 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
         or found.dot
         or found.mixed
         or (chosen.marks.quote != b"" and chosen.strays > 0)
-        or (found.inner_return is not None)
         or (not chosen.marks.quote and not found.fillers)
     )
     return Dialect(
@@ -133,11 +140,11 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
         skip=skip,
         newline=found.newline,
         marks=chosen.marks,
-        rows=chosen.widths.rows[width] + (found.empty if width == 1 else 0),
+        rows=chosen.widths.rows[width] + (chosen.blank if width == 1 else 0),
         width=width,
         strays=chosen.strays > 0 or (not chosen.marks.quote and found.quoted),
         lines=found.lines,
-        empty=found.empty if several else 0,
+        empty=chosen.blank if several else 0,
         filler=found.fillers[:1] or None,
         rewritten=rewritten,
     )
@@ -173,6 +180,8 @@ def _enclosing(found: Survey, said: Said) -> Enclosing:
     else:
         candidates = [enclosing, plain] if enclosing.values else [plain]
     chosen = next((entry for entry in candidates if entry.widths.uniform), None)
+    if said.quote and enclosing.opened is not None:
+        _refuse_open(found, enclosing.opened)
     if said.quote is None and found.quoted:
         _refuse_unclear(found, chosen)
     if chosen is None:
@@ -180,14 +189,18 @@ def _enclosing(found: Survey, said: Said) -> Enclosing:
     return chosen
 
 
+def _refuse_open(found: Survey, line: int) -> NoReturn:
+    raise ThanoSQLDataError(
+        f"{found.path.name}, line {line}: a quotation mark begins a value and none ends it.",
+        hint="OPTIONS (quote='') takes quotation marks as text.",
+    )
+
+
 def _refuse_unclear(found: Survey, chosen: Enclosing | None) -> None:
     enclosing = found.enclosing
     literal = found.delimiter in LITERAL
     if enclosing.opened is not None and not literal:
-        raise ThanoSQLDataError(
-            f"{found.path.name}, line {enclosing.opened}: a quotation mark begins a value and none ends it.",
-            hint="OPTIONS (quote='') takes quotation marks as text.",
-        )
+        _refuse_open(found, enclosing.opened)
     # Beside tabs a mark that encloses nothing shows that they are text; elsewhere it makes the others doubtful.
     if not enclosing.widths.uniform or (chosen is found.plain and not enclosing.strict):
         return

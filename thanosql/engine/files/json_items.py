@@ -1,7 +1,7 @@
 """A json file → the items of its list, or its values one after another, read piece by piece in flat memory.
 
-ijson reads as flat and a quarter faster, but writes "?" where a text holds half a surrogate pair, stops at NaN, which Python and
-pandas write, and either stops at whole numbers over 64 bits or makes a Decimal of every number.
+ijson reads as flat and a quarter faster, but writes "?" where a text holds half a surrogate pair, stops at NaN, which Python
+and pandas write, and either stops at whole numbers over 64 bits or makes a Decimal of every number.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from operator import methodcaller
 from typing import Protocol
 
 LONGEST_VALUE = 32 << 20  # bytes in which a value in quotation marks must end
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _NUMBERS = b"0123456789.+-eE"
 
 
@@ -114,6 +115,9 @@ class Enclosing:
     escaped: bool = False  # a mark inside of a value stands there escaped
     needed: bool = False  # a value on one line holds a delimiter, so that only the marks make the row right
     throughout: bool = True  # whatever is no number is enclosed
+    blank: int = 0  # lines without anything, where another line follows
+    trailing: int = 0  # and where none has followed yet
+    inner_return: int | None = None  # line of a carriage return within a line, outside of enclosed values
     joining: dict[int, int] = field(default_factory=dict)  # values a line → line of rows that may be several
 
     @property
@@ -128,8 +132,13 @@ class Enclosing:
         """Count one block, whose first line has that number."""
         marks = self.marks
         skeleton, values = found
+        if self.inner_return is None and newline == b"\n" and skeleton.count(b"\r") != skeleton.count(b"\r\n"):
+            at = next(found.start() for found in _LONE_RETURN.finditer(skeleton))
+            self.inner_return = line + skeleton.count(b"\n", 0, at)
         if marks.enclosed is None or (not values and marks.quote not in block):
-            _count(self.widths, block.split(newline)[:-1], marks.delimiter, line)
+            rows = block.split(newline)[:-1]
+            self._count_blank(rows)
+            _count(self.widths, rows, marks.delimiter, line)
             self.throughout = self.throughout and not _words(block, marks)
             return
         if skeleton.endswith(b"\0"):
@@ -143,6 +152,7 @@ class Enclosing:
         strays = skeleton.count(marks.quote)
         self.strays += strays
         rows = skeleton.split(newline)[:-1]
+        self._count_blank(rows)
         several = block.count(newline) != len(rows)
         _count(self.widths, rows, marks.delimiter, line, (block, marks, newline) if several else None)
         self.throughout = self.throughout and not _words(skeleton, marks)
@@ -152,6 +162,15 @@ class Enclosing:
         # What is left of the marks, and of the delimiters, stands inside of values.
         self.escaped = self.escaped or block.count(marks.quote) > 2 * values + strays
         self.needed = self.needed or block.count(marks.delimiter) != skeleton.count(marks.delimiter)
+
+    def _count_blank(self, rows: list[bytes]) -> None:
+        blank = rows.count(b"") + rows.count(b"\r")
+        if blank == len(rows):
+            self.trailing += blank
+            return
+        at_end = next(place for place, row in enumerate(reversed(rows)) if row not in (b"", b"\r")) if blank else 0
+        self.blank += self.trailing + blank - at_end
+        self.trailing = at_end
 
     def _look_at_lines(self, block: bytes, line: int, newline: bytes) -> None:
         marks = self.marks

@@ -5,7 +5,7 @@ Nothing is decided here but what cannot be a table at all: a NUL, a byte that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from thanosql.engine.files.encodings import OTHER_ENCODING, Encoding, Utf8Reader
@@ -28,13 +28,10 @@ class Survey:
     plain: Enclosing
     enclosing: Enclosing
     lines: int = 0
-    empty: int = 0  # lines without anything, where another line follows
     returns: int = 0  # carriage returns at the ends of lines
-    inner_return: int | None = None  # line of a carriage return within a line
     fillers: bytes = _FILLERS
     backslashes: bool = False  # before a quotation mark
     dot: bool = False  # a line that is only "\.", which ends the data for PostgreSQL before version 18
-    _trailing: int = field(default=0, repr=False)
 
     @property
     def blank(self) -> bool:
@@ -58,6 +55,7 @@ class Survey:
             # Until here both ways agreed.
             self.enclosing.widths = Widths(self.plain.widths.rows.copy(), dict(self.plain.widths.first))
             self.enclosing.throughout = self.plain.throughout
+            self.enclosing.blank, self.enclosing.trailing = self.plain.blank, self.plain.trailing
         self.plain.add(block, (block, 0), line, self.newline)
         if self.quoted:
             self.enclosing.add(block, found, line, self.newline)
@@ -85,17 +83,6 @@ class Survey:
             self.dot = True
         if self.newline == b"\n" and b"\r" in block:
             self.returns += block.count(b"\r\n")
-            if self.inner_return is None and block.count(b"\r") != block.count(b"\r\n"):
-                at = next(at for at in range(len(block)) if block[at] == 13 and block[at + 1 : at + 2] != b"\n")
-                self.inner_return = line + block.count(b"\n", 0, at)
-        body = block.rstrip(b"\r\n")
-        trailing = block.count(self.newline, len(body)) - bool(body)
-        if body:
-            rows = block.split(self.newline)[:-1]
-            self.empty += self._trailing + rows.count(b"") + rows.count(b"\r") - trailing
-            self._trailing = trailing
-        else:
-            self._trailing += trailing
         self.lines += count
 
 
