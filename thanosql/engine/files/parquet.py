@@ -72,7 +72,7 @@ def open_parquet(path: Path, settings: Settings) -> Records:
     folders: dict[int, str] = {}
     if any(column.type == "text" for column in columns):
         with closing(rows()) as some:
-            folders = beside.folders_of(list(islice(some, batch_rows)), path, settings)
+            folders = beside.folders_of(list(islice(some, beside.SAMPLE * 5)), path, settings)
 
     def said() -> str:
         parts = [f"{columns[place].name} holds audio files" for place in audio]
