@@ -42,7 +42,7 @@ from thanosql.models import audio, metrics
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.bases import ASSETS, BASES
 from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
-from thanosql.models.families.wav2vec2 import checkpoint, recognizer
+from thanosql.models.families.waveform_ctc import checkpoint, recognizer
 from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.text import Normalizer
 

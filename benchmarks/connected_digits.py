@@ -21,7 +21,7 @@ from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.bases import BASES
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.vocabulary import Vocabulary
-from thanosql.models.families import wav2vec2
+from thanosql.models.families import waveform_ctc
 from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
@@ -98,7 +98,7 @@ def train_on(data: Path, epochs: int, folder: Path) -> str:
         audio=InMemory(roots=(), waveform=lambda key: spoken[str(key)].waveform),
         folder=folder,
     )
-    report = wav2vec2.train(task, lambda _: None, Cancellation())
+    report = waveform_ctc.train(task, lambda _: None, Cancellation())
     print(
         f"trained {epochs} epochs on {sum(len(row.text.split()) for row in rows):,} words, loss {report.loss:.3f}",
         flush=True,
@@ -118,8 +118,8 @@ def _noisy(waveform: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def hear(checkpoint: str, spoken: Sequence[Spoken]) -> tuple[list[Heard], Vocabulary, Normalizer]:
     """The log-probabilities of a model of the family wav2vec2 for each utterance; texts are normalized as the model's."""
-    recognizer = wav2vec2.load(checkpoint, TranscribeOptions(device="cpu"))
-    normalizer = wav2vec2.normalizer(checkpoint)
+    recognizer = waveform_ctc.load(checkpoint, TranscribeOptions(device="cpu"))
+    normalizer = waveform_ctc.normalizer(checkpoint)
     found = recognizer.log_probabilities([one.waveform for one in spoken])
     heard = [
         Heard(logs.numpy(), normalizer.normalize(one.text), one.speaker, len(one.waveform) / SAMPLING_RATE)

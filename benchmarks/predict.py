@@ -40,8 +40,8 @@ from thanosql.models import audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.base import Facts
 from thanosql.models.datasets import DATASETS
-from thanosql.models.families import wav2vec2
-from thanosql.models.families.wav2vec2.products import Product
+from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc.products import Product
 from thanosql.models.options import TranscribeOptions
 
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")
@@ -82,7 +82,7 @@ def make_model(folder: Path) -> Path:
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     from thanosql.models.ctc.vocabulary import Vocabulary
-    from thanosql.models.families.wav2vec2 import checkpoint
+    from thanosql.models.families.waveform_ctc import checkpoint
     from thanosql.models.text import Normalizer
 
     torch.manual_seed(0)
@@ -142,7 +142,7 @@ def compare(session: Session, url: str, folder: Path, waveforms: list[np.ndarray
     seconds.setdefault("pipeline float32 1", seconds["best float32"])
     for name, value in sorted(seconds.items()):
         print(f"{name:<24} {value:8.2f} s  {audio_seconds / value:7.1f} × real time")
-    facts = wav2vec2.facts(str(folder))
+    facts = waveform_ctc.facts(str(folder))
     assert facts is not None, folder
     report(seconds, heard, facts, waveforms)
 
@@ -189,7 +189,7 @@ def fastest(engine: sqlalchemy.Engine, pipeline: Any, workspace: Path) -> int:
 
 def bare(folder: Path, session: Session, precision: str, waveforms: list[np.ndarray]) -> Run:
     options = TranscribeOptions(precision=precision, device="cpu")
-    recognizer = wav2vec2.load(str(folder), options)
+    recognizer = waveform_ctc.load(str(folder), options)
     return lambda: [found.text for found in recognizer.transcribe(waveforms, options)]
 
 

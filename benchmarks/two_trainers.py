@@ -25,8 +25,8 @@ from transformers.utils import logging
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.vocabulary import read_vocabulary
-from thanosql.models.families import wav2vec2
-from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc import checkpoint
 from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingProgress, TrainingUtterance
@@ -113,7 +113,7 @@ def run_ours(base: Path, rows: Rows, options: TrainOptions, measured: Measured, 
             audio=InMemory(roots=(), waveform=read),
             folder=folder or Path(draft) / "model",
         )
-        report = wav2vec2.train(task, progress, Cancellation())
+        report = waveform_ctc.train(task, progress, Cancellation())
     assert not report.skipped, report.skipped
 
 

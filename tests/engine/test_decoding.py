@@ -166,10 +166,10 @@ def test_the_beam_is_that_over_the_models_log_probabilities(session: Session) ->
     from thanosql.models.audio import read
     from thanosql.models.bases import BASES
     from thanosql.models.ctc.beam import search
-    from thanosql.models.families import wav2vec2
+    from thanosql.models.families import waveform_ctc
     from thanosql.models.options import TranscribeOptions
 
-    recognizer = wav2vec2.load(BASES["Wav2Vec2Tiny"].checkpoint, TranscribeOptions(device="cpu"))
+    recognizer = waveform_ctc.load(BASES["Wav2Vec2Tiny"].checkpoint, TranscribeOptions(device="cpu"))
     for row in predict(session, "decoder='beam', beam_width=20, timestamps='word'").itertuples():
         (logs,) = recognizer.log_probabilities([read(row.audio_path, session.settings.audio_roots)])
         assert row.predict_result == search(logs.numpy(), recognizer.vocabulary, width=20)[0].text

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
+
 LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 SMALL = {
     "hidden_size": 48,
@@ -20,24 +22,40 @@ SMALL = {
 }
 BASE = {"feat_extract_norm": "group", "do_stable_layer_norm": False, "conv_bias": False}
 LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+SQUEEZED = {
+    "squeeze_factor": 2,
+    "conv_dim": [16, 24, 24, 24, 24, 32, 32],
+    "conv_kernel": [10, 3, 1, 3, 1, 3, 1],
+    "conv_stride": [5, 4, 1, 4, 1, 4, 1],
+}
+# What a type of model needs to be as small, and to be unlike the others.
+OF_TYPE: dict[str, dict[str, Any]] = {
+    "data2vec-audio": {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 7},
+    "sew": SQUEEZED,
+    "sew-d": {**SQUEEZED, "max_position_embeddings": 64, "position_buckets": 32},
+    "wav2vec2-conformer": {"position_embeddings_type": "relative", "conv_depthwise_kernel_size": 7},
+}
 
 
 def make(
     folder: Path,
     tokens: list[str] | None = None,
     *,
+    model_type: str = "wav2vec2",
     mask: bool = False,
     seed: int = 0,
     sharpness: float = 20,
     **changes: Any,
 ) -> Path:
-    """A random Wav2Vec2ForCTC in the hub's layout: of the base architecture unless `changes` say otherwise."""
-    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+    """A random model of a type in the hub's layout: of the base architecture unless `changes` say otherwise."""
+    import transformers
 
     tokens = tokens or LETTERS
     torch.manual_seed(seed)
-    config = Wav2Vec2Config(**{**SMALL, **BASE, "vocab_size": len(tokens), "pad_token_id": 0, **changes})
-    model = Wav2Vec2ForCTC(config).eval()
+    settings = {**SMALL, **BASE, **OF_TYPE.get(model_type, {}), "vocab_size": len(tokens), "pad_token_id": 0, **changes}
+    name = ARCHITECTURES[model_type].name
+    config = getattr(transformers, f"{name}Config")(**settings)
+    model = getattr(transformers, f"{name}ForCTC")(config).eval()
     with torch.no_grad():  # random heads give nearly flat answers: made sharper, a wrong forward pass shows
         model.lm_head.weight.mul_(sharpness)
     model.save_pretrained(folder)
@@ -49,6 +67,7 @@ def write_processor(folder: Path, tokens: list[str], *, mask: bool = False) -> N
     files = {
         "vocab.json": {token: number for number, token in enumerate(tokens)},
         "tokenizer_config.json": {
+            "tokenizer_class": "Wav2Vec2CTCTokenizer",
             "unk_token": "<unk>",
             "bos_token": "<s>",
             "eos_token": "</s>",

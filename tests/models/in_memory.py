@@ -10,7 +10,7 @@ import numpy as np
 
 from thanosql.models.audio.access import AudioAccess
 from thanosql.models.cancellation import Cancellation
-from thanosql.models.families import wav2vec2
+from thanosql.models.families import waveform_ctc
 from thanosql.models.model import Model
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
@@ -53,4 +53,4 @@ def train(
     progress: Callable[[TrainingProgress], None] = lambda step: None,
     cancellation: Cancellation | None = None,
 ) -> TrainingReport:
-    return wav2vec2.train(task, progress, cancellation or Cancellation())
+    return waveform_ctc.train(task, progress, cancellation or Cancellation())

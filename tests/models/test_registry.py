@@ -119,10 +119,44 @@ def folder_of(tmp_path: Path, **config: object) -> Path:
 def test_a_model_type_that_nobody_registered_is_refused_with_those_there_are(
     store: Store, settings: Settings, tmp_path: Path
 ) -> None:
-    with pytest.raises(ThanoSQLModelError, match=r"of the type 'whisper'[^.]*\.\nThe types that there are: wav2vec2"):
-        registry.resolve(str(folder_of(tmp_path, model_type="whisper")), True, store, settings)
+    with pytest.raises(ThanoSQLModelError, match=r"of the type 'ears'[^.]*\.\nTake .* types .*, wav2vec2"):
+        registry.resolve(str(folder_of(tmp_path, model_type="ears")), True, store, settings)
     with pytest.raises(ThanoSQLModelError, match="names no model_type"):
         registry.resolve(str(folder_of(tmp_path)), True, store, settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("whisper", "Whisper model, which writes its text with a decoder"),
+        ("moonshine", "Moonshine model, which writes its text with a decoder"),
+        ("parakeet_rnnt", "Parakeet RNN-T model, a transducer"),
+    ],
+)
+def test_a_model_without_a_ctc_head_is_refused_with_what_it_is_and_what_would_do(
+    store: Store, settings: Settings, tmp_path: Path, kind: str, said: str
+) -> None:
+    folder = folder_of(tmp_path, model_type=kind)
+    for ask in (
+        lambda: registry.resolve(str(folder), True, store, settings),
+        lambda: registry.import_checkpoint(str(folder), tmp_path / "taken"),
+    ):
+        with pytest.raises(ThanoSQLModelError, match=f"{said}.*no CTC head.*\\nTake a checkpoint with a CTC head"):
+            ask()
+
+
+def test_an_adapter_without_its_model_is_refused_with_its_cure(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    for ask in (
+        lambda: registry.resolve(str(folder), True, store, settings),
+        lambda: registry.import_checkpoint(str(folder), tmp_path / "taken"),
+    ):
+        with pytest.raises(ThanoSQLModelError, match=r"an adapter \(LoRA\).*\nMerge it"):
+            ask()
 
 
 def test_what_a_family_cannot_do_is_refused_in_one_sentence(
@@ -148,9 +182,9 @@ def test_a_pipe_in_a_models_folder_is_an_error_and_no_wait(name: str, tmp_path: 
     os.mkfifo(folder / name)
     code = f"""
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.families import wav2vec2
+from thanosql.models.families import waveform_ctc
 from thanosql.models.options import TranscribeOptions
-for ask in (wav2vec2.facts, lambda folder: wav2vec2.load(folder, TranscribeOptions(device="cpu"))):
+for ask in (waveform_ctc.facts, lambda folder: waveform_ctc.load(folder, TranscribeOptions(device="cpu"))):
     try:
         ask({str(folder)!r})
     except ThanoSQLModelError as error:

@@ -64,8 +64,21 @@ def local_or_cached(checkpoint: str) -> Path | None:
     return local(checkpoint) or hub.cached_folder(checkpoint)
 
 
+def check_config(folder: Path) -> None:
+    """Refuse a folder without config.json: it holds no model by itself. Raises ThanoSQLModelError."""
+    if (folder / CONFIG_FILE).is_file():
+        return
+    if (folder / "adapter_config.json").is_file():
+        raise ThanoSQLModelError(
+            f"{folder} holds an adapter (LoRA) without the model that it changes.",
+            hint="Merge it into its base with peft (merge_and_unload), save that as a folder, and name the folder.",
+        )
+    raise ThanoSQLModelError(f"{folder} has no config.json: it is not a folder of a Hugging Face model.")
+
+
 def model_type(folder: Path) -> str:
     """What config.json says that the model is: 'wav2vec2', say. Raises ThanoSQLModelError when it does not say."""
+    check_config(folder)
     kind = read_json(folder / CONFIG_FILE).get("model_type")
     if not isinstance(kind, str) or not kind:
         raise ThanoSQLModelError(f"{folder / CONFIG_FILE} names no model_type: what the model is cannot be told.")

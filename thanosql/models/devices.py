@@ -1,4 +1,4 @@
-"""The option `device` in; torch's device, or what it is expected to be before torch is imported, out."""
+"""The options `device` and `precision` in; torch's device and dtype out, or what the device will be before torch is there."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ def choose_device(name: str) -> torch.device:
         )
     shown = name if len(name) <= 40 else name[:40] + "…"
     raise ThanoSQLOptionError(f"There is no device {shown!r}.", hint="A device is 'auto', 'cpu', 'cuda' or 'cuda:N'.")
+
+
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The arithmetic of the option on a device; 'auto' is float32 until a model's card says bfloat16 was checked.
+
+    Raises ThanoSQLOptionError for an arithmetic that the device has not.
+    """
+    import torch
+
+    if precision == "float16" and device.type == "cpu":
+        raise ThanoSQLOptionError(
+            "precision='float16' needs a GPU.", hint="On a CPU there are 'float32', 'bfloat16' and 'auto'."
+        )
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
 
 
 def expected_device(name: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
-from thanosql.models import checkpoint_files
+from thanosql.models import checkpoint_files, other_types
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
 from thanosql.models.model import Model
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from thanosql.models.store import Store
     from thanosql.models.text import Normalizer
 
-FAMILIES = {"wav2vec2": "thanosql.models.families.wav2vec2"}  # by model_type
+WAVEFORM_CTC = "thanosql.models.families.waveform_ctc"
+FAMILIES = {  # by model_type
+    "wav2vec2": WAVEFORM_CTC,
+    "hubert": WAVEFORM_CTC,
+    "wavlm": WAVEFORM_CTC,
+    "data2vec-audio": WAVEFORM_CTC,
+    "unispeech": WAVEFORM_CTC,
+    "unispeech-sat": WAVEFORM_CTC,
+    "sew": WAVEFORM_CTC,
+    "sew-d": WAVEFORM_CTC,
+    "wav2vec2-conformer": WAVEFORM_CTC,
+}
 
 # What a statement needs, and what is said of a model without it.
 NEEDS = {
@@ -155,8 +166,8 @@ def _literal(text: str) -> Model:
     if not text.strip():
         raise ThanoSQLModelError("The model's name is empty.")
     folder = checkpoint_files.local(text)
-    if folder is not None and not (folder / checkpoint_files.CONFIG_FILE).is_file():
-        raise ThanoSQLModelError(f"{text} has no config.json: it is not a folder of a Hugging Face model.")
+    if folder is not None:
+        checkpoint_files.check_config(folder)
     return Model(text, text, _model_type(text), text, key=_key(text))
 
 
@@ -170,10 +181,8 @@ def _model_type(checkpoint: str, declared: str = "") -> str:
 
 def _checked(kind: str, checkpoint: str) -> str:
     if kind not in FAMILIES:
-        raise ThanoSQLModelError(
-            f"{shortened(checkpoint)} is a model of the type {shortened(kind, 40)!r}, which ThanoSQL does not know.",
-            hint=_known(),
-        )
+        said, hint = other_types.told(shortened(checkpoint), shortened(kind, 40), ", ".join(sorted(FAMILIES)))
+        raise ThanoSQLModelError(said, hint=hint)
     return kind
 
 

@@ -19,7 +19,7 @@ LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Wav2Vec2ForCTC as transformers saves it."""
-    from thanosql.models.families.wav2vec2.imports import transformers
+    from thanosql.models.families.waveform_ctc.imports import transformers
 
     package = transformers()
     folder = tmp_path_factory.mktemp("uploaded") / "model"
@@ -140,7 +140,7 @@ def test_describe_tells_the_lineage_vocabulary_and_size(session: Session, folder
 
 
 def test_describe_shows_what_a_training_left_on_the_card(session: Session, folder: Path) -> None:
-    from thanosql.models.families.wav2vec2.checkpoint_import import import_checkpoint
+    from thanosql.models.families.waveform_ctc.checkpoint_import import import_checkpoint
 
     history = [{"epoch": number, "loss": 1.0 / number, "seconds": 2.0, "rtfx": 9.5} for number in (1, 2)]
     card = {

@@ -10,8 +10,8 @@ from tests.models import checkpoints
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, reading
 from thanosql.models.audio.waveform import LongWaveform
-from thanosql.models.families import wav2vec2
-from thanosql.models.families.wav2vec2 import preparation
+from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc import preparation
 from thanosql.models.options import TranscribeOptions
 
 
@@ -63,7 +63,7 @@ def test_a_long_waveform_is_heard_as_the_array_is(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(preparation, "CHUNK", 30_000)
     options = TranscribeOptions(device="cpu", window_seconds=2.0)
     folder = checkpoints.make(tmp_path / "m")
-    recognizer = wav2vec2.load(str(folder), options)
+    recognizer = waveform_ctc.load(str(folder), options)
     waveform = noise(100_123)
     (expected,) = recognizer.log_probabilities([waveform], window_seconds=2.0)
     (found,) = recognizer.log_probabilities([spilled(waveform)], window_seconds=2.0)

@@ -13,7 +13,7 @@ from tests.models import checkpoints
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.vocabulary import Vocabulary
-from thanosql.models.families.wav2vec2.convolutions import frames
+from thanosql.models.families.waveform_ctc.convolutions import frames
 
 ABC = Vocabulary(("<pad>", "|", "A", "B", "C"))
 BASE = ((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))

@@ -16,7 +16,7 @@ from tests.models import checkpoints
 from tests.models.in_memory import task, train
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import AudioError
-from thanosql.models.families.wav2vec2.checkpoint import load_model
+from thanosql.models.families.waveform_ctc.checkpoint import load_model
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.training import precision, trainer
@@ -250,7 +250,7 @@ def test_a_device_that_is_not_there_is_an_option_error(base: Path, tmp_path: Pat
 def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_varied(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thanosql.models.families.wav2vec2 import training_forward
+    from thanosql.models.families.waveform_ctc import training_forward
 
     passes: list[int] = []
     encode: Callable[..., Any] = training_forward.encode
@@ -272,7 +272,7 @@ def test_frames_of_a_frozen_encoder_are_computed_once_where_the_audio_is_not_var
 def test_a_row_of_ten_minutes_among_short_ones_makes_no_forward_pass_longer(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, augment: bool
 ) -> None:
-    from thanosql.models.families.wav2vec2 import training_forward
+    from thanosql.models.families.waveform_ctc import training_forward
 
     passes: list[float] = []
     logits: Callable[..., Any] = training_forward.frame_logits

@@ -13,8 +13,8 @@ from tests.models import checkpoints
 from tests.models.training.test_trainer import OPTIONS, run, utterances, whistle
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError
 from thanosql.models import metrics
-from thanosql.models.families import wav2vec2
-from thanosql.models.families.wav2vec2.checkpoint import load_model, read_vocabulary
+from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc.checkpoint import load_model, read_vocabulary
 from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 from thanosql.models.text import Normalizer
@@ -72,7 +72,7 @@ def test_the_sign_between_words_is_no_letter_and_rows_that_hold_it_are_named(bas
         found = spelt(base, ["A | B"], how)
         assert found.vocabulary.tokens.count("|") == 1
         with pytest.raises(ThanoSQLDataError, match="stands between words") as caught:
-            wav2vec2.prepare(str(base), [(1, "A | B")], TrainOptions(vocabulary=how))
+            waveform_ctc.prepare(str(base), [(1, "A | B")], TrainOptions(vocabulary=how))
         assert caught.value.rows[0]["row"] == 1
 
 
@@ -92,7 +92,7 @@ def test_unknown_characters_come_with_the_cure_that_fits_them(base: Path) -> Non
         ("it's", TrainOptions(normalizer="lower"), "normalizer='auto'"),
     ):
         with pytest.raises(ThanoSQLDataError) as caught:
-            wav2vec2.prepare(str(base), [(3, text)], options)
+            waveform_ctc.prepare(str(base), [(3, text)], options)
         assert caught.value.rows[0]["row"] == 3
         assert cure in str(caught.value)
 
@@ -151,7 +151,7 @@ def test_a_new_letter_is_learned_opened_by_transformers_and_trained_on(tmp_path:
     model, processor = Wav2Vec2ForCTC.from_pretrained(folder), Wav2Vec2Processor.from_pretrained(folder)
     assert model.config.vocab_size == len(processor.tokenizer) == len(read_vocabulary(folder).tokens)
     assert model.config.pad_token_id == processor.tokenizer.pad_token_id
-    recognizer = wav2vec2.load(str(folder), TranscribeOptions())
+    recognizer = waveform_ctc.load(str(folder), TranscribeOptions())
     heard = []
     for text in NEW:
         values = processor(sound(text), sampling_rate=16_000, return_tensors="pt").input_values

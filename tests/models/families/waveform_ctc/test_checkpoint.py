@@ -16,7 +16,7 @@ from tests.models import checkpoints
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
 from thanosql.models import checkpoint_files
 from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
-from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.families.waveform_ctc import checkpoint
 from thanosql.models.text import Normalizer
 
 
@@ -128,7 +128,7 @@ def test_damaged_files_are_a_model_error_that_names_them(copy: Path, name: str, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "hubert"}, "no Wav2Vec2 model"),
+        ({"model_type": "whisper"}, "no model that hears raw waveforms"),
         ({"hidden_size": 64}, "do not fit"),
         ({"num_hidden_layers": 3}, "incomplete"),
         ({"feat_extract_norm": "batch"}, "config.json"),
@@ -157,7 +157,7 @@ def test_a_folder_that_is_not_there_is_a_model_error(tmp_path: Path) -> None:
 CACHE = """
 import sys
 from thanosql.models import checkpoint_files
-from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.families.waveform_ctc import checkpoint
 found = checkpoint_files.open("facebook/wav2vec2-base-960h")
 checkpoint.load_model(found.folder)
 print(found.revision, found.folder)
@@ -203,7 +203,7 @@ def test_a_hub_that_does_not_answer_is_a_connection_error(tmp_path: Path) -> Non
     code = """
 from thanosql.errors import ThanoSQLConnectionError
 from thanosql.models import checkpoint_files
-from thanosql.models.families.wav2vec2 import checkpoint
+from thanosql.models.families.waveform_ctc import checkpoint
 try:
     checkpoint_files.open("somebody/something")
 except ThanoSQLConnectionError as error:
@@ -245,8 +245,8 @@ def test_a_torchaudio_that_does_not_load_is_kept_out_of_sight_and_named_once(
 import logging
 logging.basicConfig(level=logging.WARNING)
 from thanosql.models import checkpoint_files
-from thanosql.models.families.wav2vec2 import checkpoint
-from thanosql.models.families.wav2vec2.imports import transformers
+from thanosql.models.families.waveform_ctc import checkpoint
+from thanosql.models.families.waveform_ctc.imports import transformers
 checkpoint.load_model(checkpoint_files.open({str(folder)!r}).folder)
 transformers().Wav2Vec2Processor.from_pretrained({str(folder)!r})
 print("loaded")

@@ -27,7 +27,7 @@ def fitted(
     """
     import torch
 
-    width = config.output_hidden_size if config.add_adapter else config.hidden_size
+    width = config.output_hidden_size if getattr(config, "add_adapter", False) else config.hidden_size
     generator = torch.Generator().manual_seed(0)
     dtype = next(iter(weights.values())).dtype
     weight = torch.empty(len(vocabulary.tokens), width).normal_(0.0, config.initializer_range, generator=generator)

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.families.wav2vec2 import checkpoint, convolutions, training_forward
+from thanosql.models.families.waveform_ctc import checkpoint, convolutions, training_forward
+from thanosql.models.families.waveform_ctc.architectures import Architecture
+from thanosql.models.families.waveform_ctc.steps import frame_count, has_adapter, squeeze
 from thanosql.models.training.masking import SpecAugment
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from transformers import Wav2Vec2ForCTC
 
     from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.text import Normalizer
     from thanosql.models.training.trainable import TrainableModel
 
 
-class Wav2Vec2Checkpoint:
+class WaveformCheckpoint:
     """A TrainableCheckpoint; its config is read when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,19 +48,20 @@ class Wav2Vec2Checkpoint:
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples (0 when they are too few)."""
-        return convolutions.frames(samples, self._config.conv_kernel, self._config.conv_stride)
+        return frame_count(self._config, samples)
 
     def samples_needed(self, frames: int) -> int:
         """The fewest samples that make so many frames."""
-        return convolutions.sample_count(frames, self._config.conv_kernel, self._config.conv_stride)
+        least = max(frames, squeeze(self._config))
+        return convolutions.sample_count(least, self._config.conv_kernel, self._config.conv_stride)
 
-    def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> Wav2Vec2Model:
+    def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> WaveformModel:
         """The model, its head made for `vocabulary` where one is given.
 
         Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
         """
         model = checkpoint.load_model(self.folder, vocabulary=vocabulary)
-        if model.config.add_adapter:
+        if has_adapter(model.config):
             raise ThanoSQLModelError(
                 f"{self.folder} has adapter layers behind its encoder: training cannot start from it."
             )
@@ -68,19 +70,20 @@ class Wav2Vec2Checkpoint:
             parameter.data = parameter.data.clone()
         if freeze_feature_encoder:
             model.freeze_feature_encoder()
-        return Wav2Vec2Model(model)
+        return WaveformModel(model, checkpoint.read_architecture(self.folder))
 
     def save(self, model: TrainableModel, folder: Path, vocabulary: Vocabulary, normalizer: Normalizer) -> None:
-        """Leave a folder that Wav2Vec2ForCTC reads as it is. Raises ThanoSQLModelError when it cannot be written."""
-        trained = cast("Wav2Vec2Model", model).model.eval().cpu()
+        """Leave a folder that transformers reads as it is. Raises ThanoSQLModelError when it cannot be written."""
+        trained = cast("WaveformModel", model).model.eval().cpu()
         checkpoint.save(folder, trained, vocabulary, normalizer, self._features)
 
 
-class Wav2Vec2Model:
+class WaveformModel:
     """A TrainableModel around transformers' own module."""
 
-    def __init__(self, model: Wav2Vec2ForCTC) -> None:
+    def __init__(self, model: Any, architecture: Architecture) -> None:
         self.model = model
+        self.padded = architecture.padded
 
     @cached_property
     def spec_augment(self) -> SpecAugment | None:
@@ -89,7 +92,8 @@ class Wav2Vec2Model:
         if not getattr(config, "apply_spec_augment", True):
             return None
         names = ("time_prob", "time_length", "time_min_masks", "feature_prob", "feature_length", "feature_min_masks")
-        asked = {f"mask_{name}": getattr(config, f"mask_{name}") for name in names}
+        # WavLM's says nothing of a least number of masks: there is none.
+        asked = {f"mask_{name}": getattr(config, f"mask_{name}", 0) for name in names}
         return SpecAugment(channels=config.hidden_size, **asked)
 
     def encode(self, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -103,7 +107,7 @@ class Wav2Vec2Model:
         hidden_channels: Sequence[np.ndarray] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `training_forward.frame_logits`."""
-        return training_forward.frame_logits(self.model, features, hidden_frames, hidden_channels)
+        return training_forward.frame_logits(self.model, features, hidden_frames, hidden_channels, padded=self.padded)
 
     def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         yield from self.model.named_parameters()
@@ -113,7 +117,7 @@ class Wav2Vec2Model:
         return self
 
     def train(self) -> Self:
-        self.model.train()
+        training_forward.start_learning(self.model)
         return self
 
     def eval(self) -> Self:

@@ -13,7 +13,7 @@ import torch
 from tests.models import checkpoints
 from thanosql.models.audio import read
 from thanosql.models.bases import BASES
-from thanosql.models.families import wav2vec2
+from thanosql.models.families import waveform_ctc
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
@@ -63,7 +63,7 @@ def test_on_trained_weights_no_transcript_differs_from_plain_transformers_one_by
 ) -> None:
     folder = TRAINED[name]
     processor, model = plain(folder)
-    recognizer = wav2vec2.load(folder, OPTIONS)
+    recognizer = waveform_ctc.load(folder, OPTIONS)
     found = recognizer.log_probabilities(recordings)
     worst, close = 0.0, 0
     differing = []
@@ -94,7 +94,7 @@ def test_at_the_width_of_the_real_models_log_probabilities_are_those_of_plain_tr
 ) -> None:
     folder = checkpoints.make(tmp_path / "m", mask=mask, sharpness=4, **shape, num_hidden_layers=layers)
     processor, model = plain(str(folder))
-    recognizer = wav2vec2.load(str(folder), OPTIONS)
+    recognizer = waveform_ctc.load(str(folder), OPTIONS)
     random = np.random.default_rng(0)
     waves = [(random.normal(size=count) * 0.1).astype(np.float32) for count in (40_000, 9_999, 17_000)]
     expected = [one_by_one(processor, model, wave) for wave in waves]

@@ -8,7 +8,7 @@ from pathlib import Path
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files, hub
 from thanosql.models.ctc.vocabulary import read_vocabulary
-from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
+from thanosql.models.families.waveform_ctc import checkpoint as checkpoints
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 
@@ -18,7 +18,7 @@ INDEX = "model.safetensors.index.json"
 def import_checkpoint(checkpoint: str, folder: Path) -> None:
     """Leave in `folder` what a checkpoint (a folder, or a hub id) holds.
 
-    Only the files that a Wav2Vec2 CTC model is made of are taken. Weights in `pytorch_model.bin` become safetensors.
+    Only the files that a CTC model is made of are taken. Weights in `pytorch_model.bin` become safetensors.
     Raises ThanoSQLModelError for what is missing, damaged, or of another family, before the folder is touched.
     """
     source = checkpoint_files.open(checkpoint)

@@ -10,7 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
-    from thanosql.models.families.wav2vec2.checkpoint import Features
+    from thanosql.models.families.waveform_ctc.checkpoint import Features
 
 CHUNK = 1 << 20  # samples of a long waveform that are read at once
 FLOOR = 1e-7  # of the variance

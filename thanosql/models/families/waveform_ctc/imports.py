@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def transformers() -> ModuleType:
-    """The transformers package, safe to take Wav2Vec2 classes from."""
+    """The transformers package, safe to take model classes from."""
     if "transformers.models.wav2vec2.modeling_wav2vec2" not in sys.modules and _torchaudio_is_broken():
         _import_without_torchaudio()
     return importlib.import_module("transformers")

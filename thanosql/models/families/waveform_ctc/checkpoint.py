@@ -1,4 +1,4 @@
-"""A folder or hub id in, a Wav2Vec2ForCTC and what belongs to it out; and back into a folder.
+"""A folder in, a CTC model that hears raw waveforms and what belongs to it out; and back into a folder.
 
 The folders are Hugging Face's own layout.
 """
@@ -8,24 +8,23 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
-from thanosql.models.families.wav2vec2 import head
-from thanosql.models.families.wav2vec2.imports import transformers
+from thanosql.models.families.waveform_ctc import head
+from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
+from thanosql.models.families.waveform_ctc.imports import transformers
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.weights import read_weights
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
-
 # What a pretraining checkpoint holds beside the encoder.
 LEFT_OUT = ("quantizer.", "project_q.", "project_hid.")
-SPEC_EMBED = "wav2vec2.masked_spec_embed"
+SPEC_EMBED = "masked_spec_embed"
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,21 @@ class Features:
     padding_value: float = 0.0
 
 
-def read_config(folder: Path) -> Wav2Vec2Config:
-    """The architecture. Raises ThanoSQLModelError when it is missing, damaged, or not Wav2Vec2's."""
+def read_architecture(folder: Path) -> Architecture:
+    """What type of model a folder holds. Raises ThanoSQLModelError for one that is none of this family."""
+    return architecture_of(read_json(folder / "config.json"), str(folder))
+
+
+def read_config(folder: Path) -> Any:
+    """The configuration, as transformers has it. Raises ThanoSQLModelError when it is missing, damaged, or another family's."""
     content = read_json(folder / "config.json")
-    kind = content.get("model_type")
-    if kind != "wav2vec2":
-        raise ThanoSQLModelError(f"{folder} is no Wav2Vec2 model: its config.json says model_type {kind!r}.")
+    architecture = architecture_of(content, str(folder))
     try:
-        config = transformers().Wav2Vec2Config.from_dict(content)
+        config = getattr(transformers(), architecture.config_class).from_dict(content)
     except Exception as error:  # transformers validates with whatever exception its field checks raise
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
-    config._attn_implementation = "sdpa"
+    model_class = getattr(transformers(), architecture.model_class)
+    config._attn_implementation = "sdpa" if model_class._supports_sdpa else "eager"
     return config
 
 
@@ -70,9 +73,7 @@ def read_features(folder: Path) -> Features:
     )
 
 
-def load_model(
-    folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None
-) -> Wav2Vec2ForCTC:
+def load_model(folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None) -> Any:
     """The model, in evaluation mode, its weights in `dtype` (float32).
 
     With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
@@ -83,7 +84,10 @@ def load_model(
 
     dtype = dtype or torch.float32
     config = read_config(folder)
-    weights = {name: value.to(dtype) for name, value in _weights(folder).items()}
+    architecture = read_architecture(folder)
+    model_class = getattr(transformers(), architecture.model_class)
+    prefix = f"{model_class.base_model_prefix}."
+    weights = {name: value.to(dtype) for name, value in _weights(folder, prefix).items()}
     if vocabulary is not None:
         old = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
         weights.update(head.fitted(weights, config, old, vocabulary))
@@ -93,19 +97,21 @@ def load_model(
             None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
         )
     elif "lm_head.weight" not in weights:
+        made = [str(name) for name in config.architectures or [] if str(name).startswith(architecture.name)]
+        what = f" ({made[0][:80]})" if made else ""
         raise ThanoSQLModelError(
-            f"{folder} is a pretrained model without a CTC head: it cannot transcribe yet.",
+            f"{folder} is a pretrained model{what} without a CTC head: it cannot transcribe yet.",
             hint="Train it first: BUILD MODEL name USING it.",
         )
-    wav2vec2 = transformers().Wav2Vec2ForCTC
     try:
         # Weights are assigned, not copied over random ones: nothing is drawn, and the file's pages serve as they are.
         with torch.device("meta"):
-            model = wav2vec2(config)
+            model = model_class(config)
     except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         raise ThanoSQLModelError(f"{folder / 'config.json'} describes no model that can be made: {error}") from error
-    if SPEC_EMBED in model.state_dict() and SPEC_EMBED not in weights:
-        weights[SPEC_EMBED] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    spec_embed = prefix + SPEC_EMBED
+    if spec_embed in model.state_dict() and spec_embed not in weights:
+        weights[spec_embed] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0)).to(dtype)
     try:
         missing, _ = model.load_state_dict(weights, strict=False, assign=True)
     except RuntimeError as error:
@@ -113,14 +119,13 @@ def load_model(
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise ThanoSQLModelError(f"The weights in {folder} are incomplete: {shown}.")
-    model.config.architectures = [wav2vec2.__name__]
+    _fill_what_is_computed(model)
+    model.config.architectures = [model_class.__name__]
     return model.eval()
 
 
-def save(
-    folder: Path, model: Wav2Vec2ForCTC, vocabulary: Vocabulary, normalizer: Normalizer, features: Features
-) -> None:
-    """Leave a folder that Wav2Vec2ForCTC and Wav2Vec2Processor read as it is; weights as safetensors.
+def save(folder: Path, model: Any, vocabulary: Vocabulary, normalizer: Normalizer, features: Features) -> None:
+    """Leave a folder that transformers and its Wav2Vec2Processor read as it is; weights as safetensors.
 
     Raises ThanoSQLModelError when it cannot be written.
     """
@@ -144,11 +149,18 @@ def save(
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
 
 
-def _weights(folder: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a folder under the names of a Wav2Vec2ForCTC."""
+def _fill_what_is_computed(model: Any) -> None:
+    """Make the tables again that no file holds (Wav2Vec2-Conformer's positions): on the meta device they are empty."""
+    for name, module in list(model.named_modules()):
+        if any(buffer is not None and buffer.is_meta for buffer in module._buffers.values()):
+            model.set_submodule(name, type(module)(model.config))
+
+
+def _weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
+    """All tensors of a folder under the names of the CTC model, whose encoder's begin with `prefix`."""
     found = read_weights(folder)
     # The encoder alone (a Wav2Vec2Model saved as such) lacks the prefix that it has inside a CTC model.
-    prefix = "" if any(name.startswith("wav2vec2.") for name in found) else "wav2vec2."
+    prefix = "" if any(name.startswith(prefix) for name in found) else prefix
     renamed = {}
     for name, value in found.items():
         if name.startswith(LEFT_OUT):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,19 +9,35 @@ import torch
 
 from tests.models import checkpoints
 from thanosql.models.ctc.loss import ctc_losses, frames_needed
-from thanosql.models.families.wav2vec2.checkpoint import load_model
-from thanosql.models.families.wav2vec2.training_forward import encode, frame_logits
+from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
+from thanosql.models.families.waveform_ctc.checkpoint import load_model
+from thanosql.models.families.waveform_ctc.training_forward import encode, frame_logits, start_learning
 from thanosql.models.options import TrainOptions
 from thanosql.models.training import schedule
 
-DROPOUTS = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout")
+DROPOUTS = (
+    "hidden_dropout",
+    "attention_dropout",
+    "activation_dropout",
+    "feat_proj_dropout",
+    "final_dropout",
+    "conformer_conv_dropout",
+)
 QUIET = dict.fromkeys((*DROPOUTS, "layerdrop", "mask_time_prob", "mask_feature_prob"), 0.0)
+KINDS: dict[str, dict[str, Any]] = {
+    "base": checkpoints.BASE,
+    "large": checkpoints.LARGE,
+    **{kind: {"model_type": kind} for kind in ARCHITECTURES if kind != "wav2vec2"},
+    "hubert large": {"model_type": "hubert", **checkpoints.LARGE},
+    "conformer, rotary": {"model_type": "wav2vec2-conformer", "position_embeddings_type": "rotary"},
+}
 LABELS = [[5, 6, 7, 7], [8], [9, 4, 10, 11, 12, 4, 5], [13, 14]]
 
 
 def quiet_model(folder: Path, **changes: object) -> torch.nn.Module:
     """Without dropout and masks, its head as a new one is: a loss of 60 has its last digits from rounding alone."""
-    model = load_model(checkpoints.make(folder, **{**QUIET, **changes})).train()
+    model = load_model(checkpoints.make(folder, **{**QUIET, **changes}))
+    start_learning(model)
     model.lm_head.weight.data.div_(20)
     return model
 
@@ -41,7 +58,8 @@ def theirs(model: torch.nn.Module, sound: list[torch.Tensor], labels: list[list[
 
 
 def ours(model: torch.nn.Module, sound: list[torch.Tensor], labels: list[list[int]]) -> float:
-    logits, lengths = frame_logits(model, encode(model, sound))
+    padded = ARCHITECTURES[model.config.model_type].padded
+    logits, lengths = frame_logits(model, encode(model, sound), padded=padded)
     loss = ctc_losses(logits, lengths, labels, 0).sum() / len(labels)
     loss.backward()
     return float(loss.detach())
@@ -53,7 +71,7 @@ def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.parametrize("kind", [checkpoints.BASE, checkpoints.LARGE], ids=["base", "large"])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "whole"])
 def test_loss_and_gradients_are_those_of_transformers_on_a_batch_without_padding(
     tmp_path: Path, kind: dict[str, object], frozen: bool
@@ -67,12 +85,12 @@ def test_loss_and_gradients_are_those_of_transformers_on_a_batch_without_padding
     assert ours(model, sound, LABELS) == pytest.approx(expected, abs=1e-5)
     got = gradients(model)
     assert got.keys() == wanted.keys()
-    assert any(name.startswith("wav2vec2.feature_extractor") for name in got) is not frozen
+    assert any(name.startswith(f"{model.base_model_prefix}.feature_extractor") for name in got) is not frozen
     for name, gradient in wanted.items():
         assert (got[name] - gradient).abs().max() < 1e-5 * max(1.0, float(gradient.abs().max())), name
 
 
-@pytest.mark.parametrize("kind", [checkpoints.BASE, checkpoints.LARGE], ids=["base", "large"])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_an_utterance_has_the_loss_and_gradient_that_it_has_alone_whatever_it_is_padded_to(
     tmp_path: Path, kind: dict[str, object]
 ) -> None:

@@ -1,6 +1,6 @@
-"""Wav2Vec2 with a CTC head: the family's doors, each importing torch and transformers only when it is opened.
+"""Models that hear raw waveforms, with a CTC head (Wav2Vec2, HuBERT, WavLM … see `architectures`): the family's doors.
 
-A `checkpoint` is a folder or a hub id.
+Each imports torch and transformers only when it is opened. A `checkpoint` is a folder or a hub id.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from thanosql.models.base import Capability
 
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
-    from thanosql.models.families.wav2vec2.model_facts import Wav2Vec2Facts
-    from thanosql.models.families.wav2vec2.recognizer import Wav2Vec2Recognizer
+    from thanosql.models.ctc.recognizer import FrameRecognizer
+    from thanosql.models.families.waveform_ctc.model_facts import WaveformFacts
     from thanosql.models.options import TrainOptions, TranscribeOptions
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import TrainTask
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 capabilities = frozenset({Capability.CTC, Capability.TRAINING})
 
 
-def load(checkpoint: str, options: TranscribeOptions) -> Wav2Vec2Recognizer:
-    """The recognizer of a checkpoint; see `recognizer.load`."""
-    from thanosql.models.families.wav2vec2 import recognizer
+def load(checkpoint: str, options: TranscribeOptions) -> FrameRecognizer:
+    """The recognizer of a checkpoint; see `loading.load`."""
+    from thanosql.models.families.waveform_ctc import loading
 
-    return recognizer.load(checkpoint, options)
+    return loading.load(checkpoint, options)
 
 
 def normalizer(checkpoint: str) -> Normalizer:
@@ -49,10 +49,10 @@ def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOpt
     checks.prepare(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
-def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Wav2Vec2Facts:
+def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of a checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
     from thanosql.models import checkpoint_files
-    from thanosql.models.families.wav2vec2 import model_facts
+    from thanosql.models.families.waveform_ctc import model_facts
 
     return model_facts.spelled(checkpoint_files.open(checkpoint).folder, texts, options)
 
@@ -60,24 +60,24 @@ def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Wav
 def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
     """Train from a checkpoint and leave a Hugging Face folder; see `training.trainer.train`."""
     from thanosql.models import checkpoint_files
-    from thanosql.models.families.wav2vec2.training import Wav2Vec2Checkpoint
+    from thanosql.models.families.waveform_ctc.training import WaveformCheckpoint
     from thanosql.models.training import trainer
 
-    base = Wav2Vec2Checkpoint(checkpoint_files.open(task.model.checkpoint).folder)
+    base = WaveformCheckpoint(checkpoint_files.open(task.model.checkpoint).folder)
     return trainer.train(base, task, progress, cancellation)
 
 
 def import_checkpoint(checkpoint: str, folder: Path) -> None:
     """Put a checkpoint's files into a folder of the store; see `checkpoint_import.import_checkpoint`."""
-    from thanosql.models.families.wav2vec2 import checkpoint_import
+    from thanosql.models.families.waveform_ctc import checkpoint_import
 
     checkpoint_import.import_checkpoint(checkpoint, folder)
 
 
-def facts(checkpoint: str) -> Wav2Vec2Facts | None:
+def facts(checkpoint: str) -> WaveformFacts | None:
     """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
     from thanosql.models import checkpoint_files
-    from thanosql.models.families.wav2vec2 import model_facts
+    from thanosql.models.families.waveform_ctc import model_facts
 
     folder = checkpoint_files.local_or_cached(checkpoint)
     return model_facts.facts(folder) if folder else None

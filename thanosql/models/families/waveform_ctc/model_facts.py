@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
-from thanosql.models.families.wav2vec2.convolutions import frames
+from thanosql.models.families.waveform_ctc.convolutions import frames
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.training.vocabulary_builder import spelling
@@ -23,7 +23,7 @@ CONV_DIM, CONV_KERNEL, CONV_STRIDE = (512,) * 7, (10, 3, 3, 3, 3, 2, 2), (5, 2, 
 
 
 @dataclass(frozen=True)
-class Wav2Vec2Facts:
+class WaveformFacts:
     """`parameters` and `weight_bytes` are those of the weights on the disk.
 
     `vocabulary` and `normalizer` are None for a model that was only pretrained. `base_vocabulary` is the checkpoint's
@@ -42,10 +42,11 @@ class Wav2Vec2Facts:
     vocabulary: Vocabulary | None
     normalizer: Normalizer | None
     base_vocabulary: Vocabulary | None = None
+    squeeze: int = 1  # frames that the transformer hears as one: SEW's
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""
-        return frames(samples, self.conv_kernel, self.conv_stride)
+        return frames(samples, self.conv_kernel, self.conv_stride, self.squeeze)
 
     @property
     def features_per_second(self) -> float:
@@ -66,7 +67,7 @@ class Wav2Vec2Facts:
             total += rate * 2 * kernel * channels * width
             channels = width
         block = 4 * self.hidden * self.hidden + 2 * self.hidden * self.intermediate
-        return total + rate * 2 * (self.layers * block + channels * self.hidden)
+        return total + rate * 2 * (self.layers * block / self.squeeze + channels * self.hidden)
 
     @property
     def encoder_share(self) -> float:
@@ -75,10 +76,11 @@ class Wav2Vec2Facts:
         rate = float(SAMPLING_RATE)
         for stride in self.conv_stride:
             rate /= stride
-        return 1 - rate * 2 * (self.layers * block + self.conv_dim[-1] * self.hidden) / self.flops_per_second
+        behind = rate * 2 * (self.layers * block / self.squeeze + self.conv_dim[-1] * self.hidden)
+        return 1 - behind / self.flops_per_second
 
 
-def facts(folder: Path) -> Wav2Vec2Facts:
+def facts(folder: Path) -> WaveformFacts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
     config = read_json(folder / "config.json")
     # Files alone: a FIFO of that name would be waited for without end.
@@ -90,7 +92,7 @@ def facts(folder: Path) -> Wav2Vec2Facts:
     weights = sum(path.stat().st_size for path in (*safe, *other))
     vocabulary = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
     try:
-        return Wav2Vec2Facts(
+        return WaveformFacts(
             folder=folder,
             parameters=sum(sizes) or weights // 4,
             weight_bytes=weights,
@@ -102,12 +104,13 @@ def facts(folder: Path) -> Wav2Vec2Facts:
             conv_stride=tuple(map(int, config.get("conv_stride", CONV_STRIDE))),
             vocabulary=vocabulary,
             normalizer=Normalizer.read(folder, vocabulary) if vocabulary else None,
+            squeeze=max(1, int(config.get("squeeze_factor", 1))),
         )
     except (TypeError, ValueError) as error:
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
 
 
-def spelled(folder: Path, texts: Iterable[str], options: TrainOptions) -> Wav2Vec2Facts:
+def spelled(folder: Path, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
     known = facts(folder)
     spelt = spelling(folder, texts, options)

@@ -29,6 +29,7 @@ class PositionalConvolution:
         spectrum = torch.fft.rfft(weight, self._block).conj().view(convolution.groups, outputs, inputs, -1)
         self._spectrum = spectrum.permute(3, 0, 2, 1).to(torch.complex64).contiguous()
         self._bias = None if convolution.bias is None else convolution.bias.detach().float().clone()
+        self._norm = getattr(embedding, "layer_norm", None)  # Data2Vec's, which has no weights
         self._activation = embedding.activation
 
     @property
@@ -49,5 +50,6 @@ class PositionalConvolution:
         products = spectra.view(groups, inputs, blocks, -1).permute(3, 0, 2, 1) @ self._spectrum
         joined = torch.fft.irfft(products.permute(1, 3, 2, 0).reshape(width, blocks, -1), size)[..., :step]
         found = joined.reshape(width, -1)[:, :count].T
-        activated: Tensor = self._activation(found if self._bias is None else found + self._bias)
+        found = found if self._bias is None else found + self._bias
+        activated: Tensor = self._activation(found if self._norm is None else self._norm(found))
         return activated

@@ -1,4 +1,7 @@
-"""A checkpoint in, a recognizer out: waveforms in, transcripts out."""
+"""A forward pass and a vocabulary in, a recognizer out: waveforms in, transcripts out.
+
+What is true of any model that gives log-probabilities of frames, whatever it hears them from.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,16 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
-from thanosql.models import checkpoint_files
+from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.greedy import best_tokens, greedy, greedy_path
-from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.ctc.windows import Window, cut
-from thanosql.models.devices import choose_device
-from thanosql.models.families.wav2vec2 import checkpoint as checkpoints
-from thanosql.models.families.wav2vec2.checkpoint import Features
-from thanosql.models.families.wav2vec2.convolutions import geometry
-from thanosql.models.families.wav2vec2.cpu_model import CPUModel
-from thanosql.models.families.wav2vec2.forward import Forward, forward
-from thanosql.models.families.wav2vec2.preparation import prepare_any_length
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.results import Assessment, Transcript
 
@@ -39,14 +34,48 @@ T = TypeVar("T")
 PADDED_SECONDS = 480.0  # audio in one batch on a GPU, padding counted
 
 
-class Wav2Vec2Recognizer:
-    """A loaded model: a CTCRecognizer."""
+class FrameForward(Protocol):
+    """A model's forward pass."""
 
-    def __init__(self, forward: Forward | CPUModel, vocabulary: Vocabulary, features: Features) -> None:
+    @property
+    def nbytes(self) -> int:
+        """Memory that the weights take, in bytes."""
+
+    @property
+    def frame_seconds(self) -> float:
+        """From one frame to the next."""
+
+    @property
+    def geometry(self) -> tuple[int, int]:
+        """Samples that one frame sees, and samples from one frame to the next."""
+
+    @property
+    def windowed(self) -> bool:
+        """Whether long audio may go in windows: where `frames` and `geometry` say what frames there are."""
+
+    @property
+    def squeeze(self) -> int:
+        """How many frames the model hears as one: windows begin at multiples of them."""
+
+    def frames(self, samples: int) -> int:
+        """How many frames so many samples give; 0 when they are too few for one."""
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
+        """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of prepared waveforms `(samples,)`.
+
+        The answer to one does not depend on its neighbours.
+        """
+
+
+class FrameRecognizer:
+    """A loaded model: a CTCRecognizer. `prepare` makes of a waveform what the model hears."""
+
+    def __init__(
+        self, forward: FrameForward, vocabulary: Vocabulary, prepare: Callable[[Waveform], Waveform] = lambda one: one
+    ) -> None:
         self.forward = forward
         self.vocabulary = vocabulary
-        self.features = features
-        self._geometry = geometry(forward.config.conv_kernel, forward.config.conv_stride)
+        self.prepare = prepare
 
     @property
     def nbytes(self) -> int:
@@ -55,10 +84,8 @@ class Wav2Vec2Recognizer:
 
     @property
     def frame_seconds(self) -> float:
-        """From one frame to the next: 20 ms, more where an adapter shortens time behind the transformer."""
-        config = self.forward.config
-        shortened = config.adapter_stride**config.num_adapter_layers if config.add_adapter else 1
-        return self._geometry[1] * shortened / SAMPLING_RATE
+        """From one frame to the next."""
+        return self.forward.frame_seconds
 
     def transcribe(
         self, waveforms: Sequence[Waveform], options: TranscribeOptions, cancellation: Cancellation | None = None
@@ -100,7 +127,7 @@ class Wav2Vec2Recognizer:
     ) -> list[list[T]]:
         """What `keep` makes of each window's log-probabilities, of each waveform in its order."""
         # The loudness of a waveform is that of the whole, also where it goes in windows.
-        heard = [prepare_any_length(waveform, self.features) for waveform in waveforms]
+        heard = [self.prepare(waveform) for waveform in waveforms]
         pieces = [
             (index, window) for index, one in enumerate(heard) for window in self._windows(len(one), window_seconds)
         ]
@@ -154,10 +181,10 @@ class Wav2Vec2Recognizer:
 
     def _windows(self, samples: int, seconds: float) -> list[Window]:
         count = self.forward.frames(samples)
-        reach, step = self._geometry
-        if self.forward.config.add_adapter:  # its frames are not those of the feature encoder
+        reach, step = self.forward.geometry
+        if not self.forward.windowed:
             return [Window(0, samples, 0, count)]
-        return cut(samples, count, reach, step, max(2, int(seconds * SAMPLING_RATE) // step))
+        return cut(samples, count, reach, step, max(2, int(seconds * SAMPLING_RATE) // step), self.forward.squeeze)
 
     def _forward(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
         """The forward pass of a batch, or of its halves where memory is too small for it."""
@@ -198,36 +225,6 @@ def _ctc_loss(logs: torch.Tensor, ids: Sequence[int], blank: int) -> float:
 def _is_out_of_memory(error: BaseException) -> bool:
     # On a CPU torch says it in words only.
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-
-
-def load(checkpoint: str, options: TranscribeOptions) -> Wav2Vec2Recognizer:
-    """The recognizer of a checkpoint (a folder, or a hub id), on the device and in the arithmetic of the options.
-
-    Raises ThanoSQLModelError for a checkpoint that is missing, damaged or has no CTC head, ThanoSQLConnectionError when
-    the hub is needed and cannot be reached, ThanoSQLOptionError for a device or precision that this machine lacks.
-    """
-    device = choose_device(options.device)
-    dtype = choose_dtype(options.precision, device)
-    found = checkpoint_files.open(checkpoint)
-    vocabulary = read_vocabulary(found.folder)
-    features = checkpoints.read_features(found.folder)
-    model = checkpoints.load_model(found.folder)
-    if len(vocabulary.tokens) != model.lm_head.out_features:
-        raise ThanoSQLModelError(f"{found.folder}: the vocabulary and the model's head differ in size.")
-    try:
-        calls = forward(model, device, dtype)
-    except RuntimeError as error:  # torch.OutOfMemoryError, and what a broken driver raises
-        raise ThanoSQLModelError(f"{checkpoint} cannot be put on {device}: {error}") from error
-    return Wav2Vec2Recognizer(calls, vocabulary, features)
-
-
-def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The arithmetic of the option on a device; 'auto' is float32 until a model's card says bfloat16 was checked."""
-    if precision == "float16" and device.type == "cpu":
-        raise ThanoSQLOptionError(
-            "precision='float16' needs a GPU.", hint="On a CPU there are 'float32', 'bfloat16' and 'auto'."
-        )
-    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)
 
 
 def _batches(samples: Sequence[int], batch_size: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""A prepared waveform in, its log-probabilities out, on a CPU: Wav2Vec2ForCTC in fewer and larger steps.
+"""A prepared waveform in, its log-probabilities out, on a CPU: Wav2Vec2 and what is built alike, in fewer steps.
 
 Convolutions are matrix products over windows of channels-last frames, in blocks that stay in the cache; the first
 layer's group norm, whose statistics follow from ten-by-ten moments of the waveform, is folded into its weights; query,
@@ -8,46 +8,58 @@ key and value are one product. In bfloat16 only the products are: norms, sums an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from thanosql.models.families.wav2vec2.convolutions import frames, geometry
-from thanosql.models.families.wav2vec2.positional_convolution import PositionalConvolution
-from thanosql.models.families.wav2vec2.products import Activation, Product
-
-if TYPE_CHECKING:
-    from transformers import Wav2Vec2ForCTC
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
+from thanosql.models.families.waveform_ctc.positional_convolution import PositionalConvolution
+from thanosql.models.families.waveform_ctc.products import Activation, Product
+from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, normalizes_over_time, norms_come_first
 
 BLOCK = 64  # frames of the feature encoder's output computed at a time: 1.3 s of audio
 HEADS = 3  # of the attention computed at a time in bfloat16
 
 
-def is_supported(model: Wav2Vec2ForCTC) -> bool:
-    """Whether the model is one of those that are written out here: any without adapters."""
-    return not model.config.add_adapter and model.config.adapter_attn_dim is None
+def is_supported(model: Any) -> bool:
+    """Whether the model is one of those that are written out here: any without adapters, its norms where Wav2Vec2 has them."""
+    config = model.config
+    return (
+        not has_adapter(config)
+        and getattr(config, "adapter_attn_dim", None) is None
+        and getattr(config, "feat_proj_layer_norm", True)
+        and not getattr(config, "conv_pos_batch_norm", False)
+    )
 
 
 class CPUModel:
     """A model's weights rearranged; made once, called with waveforms. The model itself may go."""
 
-    def __init__(self, model: Wav2Vec2ForCTC, dtype: torch.dtype) -> None:
+    windowed = True
+    squeeze = 1
+
+    def __init__(self, model: Any, dtype: torch.dtype) -> None:
         if not is_supported(model):
             raise ValueError("a model with adapters is not written out here")
         with torch.inference_mode():
+            base = base_of(model)
             self.config: Any = model.config
             self.dtype = dtype
-            self._encoder = _FeatureEncoder(model.wav2vec2.feature_extractor, self.config, dtype)
-            projection = model.wav2vec2.feature_projection
+            self._encoder = _FeatureEncoder(base.feature_extractor, self.config, dtype)
+            projection = base.feature_projection
             self._projection_norm = _Norm(projection.layer_norm)
             self._projection = _linear(projection.projection, dtype)
-            encoder = model.wav2vec2.encoder
-            self._position = PositionalConvolution(encoder.pos_conv_embed)
-            self._norm = _Norm(encoder.layer_norm)
-            self._layers = [_Layer(layer, self.config, dtype) for layer in encoder.layers]
+            # Data2Vec has several positional convolutions, one after the other; all others have one.
+            embeddings = getattr(base.encoder.pos_conv_embed, "layers", [base.encoder.pos_conv_embed])
+            self._positions = [PositionalConvolution(embedding) for embedding in embeddings]
+            self._stable = norms_come_first(base.encoder)
+            self._norm = _Norm(base.encoder.layer_norm)
+            self._layers = [_Layer(layer, self.config, dtype, stable=self._stable) for layer in base.encoder.layers]
             self._head = _linear(model.lm_head, dtype)
 
     @property
@@ -55,7 +67,17 @@ class CPUModel:
         """Bytes of the weights."""
         products = [self._projection, self._head, *self._encoder.products]
         products += [product for layer in self._layers for product in layer.products]
-        return self._position.nbytes + sum(product.nbytes for product in products)
+        return sum(part.nbytes for part in products) + sum(part.nbytes for part in self._positions)
+
+    @cached_property
+    def geometry(self) -> tuple[int, int]:
+        """Samples that one frame sees, and samples from one frame to the next."""
+        return geometry(self.config.conv_kernel, self.config.conv_stride)
+
+    @property
+    def frame_seconds(self) -> float:
+        """From one frame to the next."""
+        return self.geometry[1] / SAMPLING_RATE
 
     def frames(self, samples: int) -> int:
         """How many frames so many samples give; 0 when they are too few for one."""
@@ -71,13 +93,15 @@ class CPUModel:
             return torch.empty(0, self.config.vocab_size)
         heard = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
         hidden = self._projection(self._projection_norm(self._encoder(heard)).to(self.dtype)).float()
-        hidden = hidden + self._position(hidden)
-        stable = self.config.do_stable_layer_norm
-        if not stable:
+        position = hidden
+        for convolve in self._positions:
+            position = convolve(position)
+        hidden = hidden + position
+        if not self._stable:
             hidden = self._norm(hidden)
         for layer in self._layers:
             hidden = layer(hidden)
-        if stable:
+        if self._stable:
             hidden = self._norm(hidden)
         return self._head(hidden.to(self.dtype)).float().log_softmax(-1)
 
@@ -101,7 +125,7 @@ class _FeatureEncoder:
         layers = list(encoder.conv_layers)
         self._kernels, self._strides = list(config.conv_kernel), list(config.conv_stride)
         self._dtype = dtype
-        self._grouped = config.feat_extract_norm == "group"
+        self._grouped = normalizes_over_time(encoder)
         self._activation = _activation(layers[0].activation)
         self._norms = [None if self._grouped else _Norm(layer.layer_norm) for layer in layers]
         first = layers[0]
@@ -152,12 +176,12 @@ class _FeatureEncoder:
 class _Layer:
     """One layer of the transformer, `(frames, hidden)` float32 in and out."""
 
-    def __init__(self, layer: Any, config: Any, dtype: torch.dtype) -> None:
+    def __init__(self, layer: Any, config: Any, dtype: torch.dtype, *, stable: bool) -> None:
         attention = layer.attention
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self._dtype = dtype
         self._heads = config.num_attention_heads
-        self._stable = config.do_stable_layer_norm
+        self._stable = stable
         self._qkv = Product(
             torch.cat([part.weight for part in parts]).to(dtype), torch.cat([part.bias for part in parts])
         )

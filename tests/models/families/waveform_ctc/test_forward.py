@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.models.families.wav2vec2 import checkpoint, products
-from thanosql.models.families.wav2vec2.checkpoint import Features
-from thanosql.models.families.wav2vec2.cpu_model import CPUModel
-from thanosql.models.families.wav2vec2.forward import Forward, forward
-from thanosql.models.families.wav2vec2.preparation import prepare
+from thanosql.models.families.waveform_ctc import checkpoint, products
+from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
+from thanosql.models.families.waveform_ctc.checkpoint import Features
+from thanosql.models.families.waveform_ctc.convolutions import sample_count
+from thanosql.models.families.waveform_ctc.cpu_model import CPUModel
+from thanosql.models.families.waveform_ctc.forward import Forward, forward
+from thanosql.models.families.waveform_ctc.preparation import prepare
 
 CPU = torch.device("cpu")
 LENGTHS = (16_000, 400, 719, 5_000, 31_234)  # samples
+SQUEEZED = (16_000, 960, 1_199, 5_000, 31_234)  # for models that hear two frames as one
 KINDS = {
     "base": checkpoints.BASE,
     "large": checkpoints.LARGE,
@@ -23,7 +26,22 @@ KINDS = {
     "short adapter": {**checkpoints.LARGE, "add_adapter": True, "num_adapter_layers": 1},
     "attention adapter": {**checkpoints.LARGE, "adapter_attn_dim": 8},
     "other activations": {**checkpoints.BASE, "hidden_act": "relu", "feat_extract_activation": "gelu_new"},
+    **{
+        kind: {"model_type": kind, "sharpness": 100 if "sew" in kind else 20}
+        for kind in ARCHITECTURES
+        if kind != "wav2vec2"
+    },
+    "hubert large": {"model_type": "hubert", **checkpoints.LARGE},
+    "hubert, batch norm": {"model_type": "hubert", "conv_pos_batch_norm": True, "feat_proj_layer_norm": False},
+    "wavlm large": {"model_type": "wavlm", **checkpoints.LARGE},
+    "wavlm, short adapter": {"model_type": "wavlm", "add_adapter": True, "num_adapter_layers": 1},
+    "data2vec, odd kernel": {"model_type": "data2vec-audio", "conv_pos_kernel_size": 8, "num_conv_pos_embeddings": 2},
+    "unispeech, attention adapter": {"model_type": "unispeech", **checkpoints.LARGE, "adapter_attn_dim": 8},
+    "sew large": {"model_type": "sew", **checkpoints.LARGE, "sharpness": 100},
+    "conformer, rotary": {"model_type": "wav2vec2-conformer", "position_embeddings_type": "rotary"},
+    "conformer large": {"model_type": "wav2vec2-conformer", **checkpoints.LARGE},
 }
+PLAIN = ("adapter", "batch-norm", "wavlm", "sew", "conformer")  # in the names of those that are not written out
 
 
 def waves(*samples: int, seed: int = 0) -> list[np.ndarray]:
@@ -31,12 +49,16 @@ def waves(*samples: int, seed: int = 0) -> list[np.ndarray]:
     return [(random.normal(size=count) * random.uniform(0.01, 0.5)).astype(np.float32) for count in samples]
 
 
+def lengths(folder: Path) -> tuple[int, ...]:
+    return SQUEEZED if "sew" in folder.name else LENGTHS
+
+
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Forward | CPUModel:
-    return forward(checkpoint.load_model(folder), CPU, dtype)
+    return forward(checkpoint.load_model(folder), checkpoint.read_architecture(folder), CPU, dtype)
 
 
 def load_plain(folder: Path) -> Forward:
-    return Forward(checkpoint.load_model(folder), CPU, torch.float32)
+    return Forward(checkpoint.load_model(folder), checkpoint.read_architecture(folder), CPU, torch.float32)
 
 
 def heard(*samples: int, seed: int = 0) -> list[np.ndarray]:
@@ -45,9 +67,9 @@ def heard(*samples: int, seed: int = 0) -> list[np.ndarray]:
 
 def one_by_one(folder: Path, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
     """What plain transformers answers, its processor's own choice of mask included."""
-    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+    from transformers import AutoModelForCTC, Wav2Vec2Processor
 
-    model = Wav2Vec2ForCTC.from_pretrained(folder).eval()
+    model = AutoModelForCTC.from_pretrained(folder).eval()
     processor = Wav2Vec2Processor.from_pretrained(folder)
     found = []
     for wave in waveforms:
@@ -65,21 +87,21 @@ def difference(first: list[torch.Tensor], second: list[torch.Tensor]) -> float:
 @pytest.fixture(scope="module", params=KINDS, ids=lambda name: name.replace(" ", "-"))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     changes = KINDS[request.param]
-    mask = changes["feat_extract_norm"] == "layer"
+    mask = changes.get("feat_extract_norm") == "layer"
     return checkpoints.make(tmp_path_factory.mktemp(request.param.replace(" ", "-")), mask=mask, **changes)
 
 
 @pytest.mark.parametrize("mask", [False, True], ids=["without-mask", "with-mask"])
 def test_log_probabilities_are_those_of_plain_transformers_one_by_one(folder: Path, mask: bool) -> None:
     checkpoints.write_processor(folder, checkpoints.LETTERS, mask=mask)
-    expected = one_by_one(folder, waves(*LENGTHS))
+    expected = one_by_one(folder, waves(*lengths(folder)))
     assert float(expected[0].std()) > 0.3, "answers as flat as these would agree by themselves"
-    assert difference(load(folder)(heard(*LENGTHS)), expected) < 1e-4
-    assert difference(load_plain(folder)(heard(*LENGTHS)), expected) < 1e-4
+    assert difference(load(folder)(heard(*lengths(folder))), expected) < 1e-4
+    assert difference(load_plain(folder)(heard(*lengths(folder))), expected) < 1e-4
 
 
-def test_models_without_adapters_are_folded_on_a_cpu(folder: Path) -> None:
-    assert isinstance(load(folder), Forward if "adapter" in folder.name else CPUModel)
+def test_what_is_wav2vec2_s_network_is_folded_on_a_cpu(folder: Path) -> None:
+    assert isinstance(load(folder), Forward if any(kind in folder.name for kind in PLAIN) else CPUModel)
 
 
 def test_without_the_private_operators_the_answers_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,10 +119,10 @@ def test_bfloat16_is_near_float32_and_not_the_same(folder: Path) -> None:
 
 def test_a_padded_batch_gives_the_answers_of_one_by_one(folder: Path) -> None:
     batched = load_plain(folder)
-    # An adapter shortens time after the transformer: such models go one by one wherever they run.
-    batched.one_by_one = batched.config.add_adapter
-    expected = one_by_one(folder, waves(*LENGTHS, 8_000, seed=1))
-    assert difference(batched(heard(*LENGTHS, 8_000, seed=1)), expected) < 1e-4
+    # An adapter shortens time after the transformer, some hear the padding: such go one by one wherever they run.
+    batched.one_by_one = not batched.windowed or not checkpoint.read_architecture(folder).padded
+    expected = one_by_one(folder, waves(*lengths(folder), 8_000, seed=1))
+    assert difference(batched(heard(*lengths(folder), 8_000, seed=1)), expected) < 1e-4
 
 
 def test_on_a_cpu_an_answer_is_bitwise_the_same_whatever_its_neighbours(folder: Path) -> None:
@@ -134,3 +156,18 @@ def test_a_waveform_is_prepared_as_transformers_prepares_it(folder: Path) -> Non
     for wave in waves(401, 16_000, 12_345):
         expected = Wav2Vec2Processor.from_pretrained(folder)(wave, sampling_rate=16_000).input_values[0]
         assert np.array_equal(prepare(wave, checkpoint.read_features(folder)), expected)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, one in ARCHITECTURES.items() if not one.padded])
+def test_what_goes_one_by_one_would_hear_the_padding(kind: str, tmp_path: Path) -> None:
+    batched = load_plain(checkpoints.make(tmp_path / "m", model_type=kind, sharpness=100))
+    alone = batched(heard(*SQUEEZED))
+    batched.one_by_one = False
+    assert difference(batched(heard(*SQUEEZED)), alone) > 0.1
+
+
+@pytest.mark.parametrize("kind", ["sew", "sew-d"])
+def test_fewer_frames_than_are_heard_as_one_are_none(kind: str, tmp_path: Path) -> None:
+    model = load(checkpoints.make(tmp_path / "m", model_type=kind))
+    least = sample_count(2, model.config.conv_kernel, model.config.conv_stride)
+    assert [len(logs) for logs in model(heard(least - 1, least))] == [0, 2]

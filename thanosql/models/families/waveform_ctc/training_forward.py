@@ -1,4 +1,4 @@
-"""A Wav2Vec2ForCTC and waveforms in, the logits of each frame, to learn from, out.
+"""A CTC model and waveforms in, the logits of each frame, to learn from, out.
 
 Equal to transformers' own forward pass but for the padding: the convolutions never see any where a group norm would (its
 mean runs over time), and attention is told of it in a bool mask.
@@ -10,11 +10,23 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.families.wav2vec2.convolutions import frames
+from thanosql.models.families.waveform_ctc.convolutions import frames
+from thanosql.models.families.waveform_ctc.steps import base_of, contextualize, normalizes_over_time, project
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+
+def start_learning(model: Any) -> None:
+    """Put a model into training mode, all but its batch norms (Wav2Vec2-Conformer's): those keep the statistics that they
+    have learned, since a step's few utterances would give poor ones, and hear each other through them."""
+    import torch
+
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def encode(model: Any, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -24,10 +36,10 @@ def encode(model: Any, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """
     import torch
 
-    encoder = model.wav2vec2.feature_extractor
+    encoder = base_of(model).feature_extractor
     frozen = not any(parameter.requires_grad for parameter in encoder.parameters())
     with torch.no_grad() if frozen else nullcontext():
-        if model.config.feat_extract_norm == "group":
+        if normalizes_over_time(encoder):
             return [encoder(waveform[None])[0].T for waveform in waveforms]
         # With layer norms a frame depends on its own samples alone: what is padded behind it cannot reach it.
         padded = torch.nn.utils.rnn.pad_sequence(list(waveforms), batch_first=True)
@@ -78,27 +90,54 @@ def frame_logits(
     features: Sequence[torch.Tensor],
     hidden_frames: Sequence[np.ndarray] | None = None,
     hidden_channels: Sequence[np.ndarray] | None = None,
+    *,
+    padded: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 `(batch, frames, vocab)` of features `(frames, conv_dim[-1])` each, and their lengths `(batch,)`.
 
     `hidden_frames` (bool `(frames,)` each) and `hidden_channels` (bool `(hidden_size,)` each) are SpecAugment's masks.
+    Not `padded`, the transformer has one utterance after the other, as an architecture needs that hears the padding.
     """
     import torch
 
+    lengths = torch.tensor([len(feature) for feature in features], device=features[0].device)
+    if padded:
+        return _logits(model, features, hidden_frames, hidden_channels), lengths
+    alone = [
+        _logits(
+            model,
+            [feature],
+            None if hidden_frames is None else [hidden_frames[index]],
+            None if hidden_channels is None else [hidden_channels[index]],
+        )[0]
+        for index, feature in enumerate(features)
+    ]
+    return torch.nn.utils.rnn.pad_sequence(alone, batch_first=True), lengths
+
+
+def _logits(
+    model: Any,
+    features: Sequence[torch.Tensor],
+    hidden_frames: Sequence[np.ndarray] | None,
+    hidden_channels: Sequence[np.ndarray] | None,
+) -> torch.Tensor:
+    import torch
+
+    base = base_of(model)
     device = features[0].device
     lengths = torch.tensor([len(feature) for feature in features], device=device)
     padded = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
     present = torch.arange(padded.shape[1], device=device) < lengths[:, None]
-    hidden, _ = model.wav2vec2.feature_projection(padded)
+    hidden = project(base, padded)
     if hidden_frames is not None:
         mask = torch.zeros(present.shape, dtype=torch.bool)
         for index, hide in enumerate(hidden_frames):
             mask[index, : len(hide)] = torch.from_numpy(hide)
-        hidden = torch.where(mask.to(device)[..., None], model.wav2vec2.masked_spec_embed.to(hidden.dtype), hidden)
+        hidden = torch.where(mask.to(device)[..., None], base.masked_spec_embed.to(hidden.dtype), hidden)
     if hidden_channels is not None:
         channels = torch.stack([torch.from_numpy(hide) for hide in hidden_channels]).to(device)
         hidden = hidden.masked_fill(channels[:, None], 0.0)
     # Without padding no mask at all: attention takes its fastest way then.
-    attention = present if len({len(feature) for feature in features}) > 1 else None
-    hidden = model.wav2vec2.encoder(hidden, attention_mask=attention).last_hidden_state
-    return model.lm_head(model.dropout(hidden)).float(), lengths
+    hidden = contextualize(base, hidden, present if len({len(feature) for feature in features}) > 1 else None)
+    logits: torch.Tensor = model.lm_head(model.dropout(hidden)).float()
+    return logits

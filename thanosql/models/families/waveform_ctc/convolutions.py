@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def frames(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
+def frames(samples: int, kernels: Sequence[int], strides: Sequence[int], squeeze: int = 1) -> int:
     """How many frames a convolutional feature encoder makes of so many samples (0 when they are too few).
+
+    A transformer that hears `squeeze` frames as one (SEW) needs as many to hear anything.
 
     >>> frames(16_000, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
     49
     """
     for kernel, stride in zip(kernels, strides, strict=True):
         samples = (samples - kernel) // stride + 1 if samples >= kernel else 0
-    return samples
+    return samples if samples >= squeeze else 0
 
 
 def sample_count(frames: int, kernels: Sequence[int], strides: Sequence[int]) -> int:

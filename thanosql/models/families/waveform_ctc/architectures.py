@@ -1,0 +1,59 @@
+"""A `model_type` in; what the models of that type have of their own among those that hear raw waveforms, out.
+
+All are built alike: a convolutional feature encoder, a projection, a transformer, a linear CTC head. What differs is said
+here, and everything else in this folder serves them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from thanosql.errors import ThanoSQLModelError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A type of model, by the name that stands before ForCTC and Config in transformers.
+
+    `padded`: whether an utterance padded behind its end, with a mask, is answered as it is alone. Where it is not, since
+    convolutions or pooling in the transformer reach into the padding, utterances go one by one.
+    `folded`: whether its forward pass is Wav2Vec2's, as `cpu_model` has it written out.
+    """
+
+    name: str
+    padded: bool = False
+    folded: bool = False
+
+    @property
+    def model_class(self) -> str:
+        return f"{self.name}ForCTC"
+
+    @property
+    def config_class(self) -> str:
+        return f"{self.name}Config"
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "wav2vec2": Architecture("Wav2Vec2", padded=True, folded=True),
+    "hubert": Architecture("Hubert", padded=True, folded=True),
+    "wavlm": Architecture("WavLM", padded=True),
+    "data2vec-audio": Architecture("Data2VecAudio", folded=True),
+    "unispeech": Architecture("UniSpeech", padded=True, folded=True),
+    "unispeech-sat": Architecture("UniSpeechSat", padded=True, folded=True),
+    "sew": Architecture("SEW"),
+    "sew-d": Architecture("SEWD"),
+    "wav2vec2-conformer": Architecture("Wav2Vec2Conformer"),
+}
+
+
+def architecture_of(config: Mapping[str, Any], where: str) -> Architecture:
+    """What config.json says that the model is; `where` names it in the error. Raises ThanoSQLModelError for another type."""
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
+        raise ThanoSQLModelError(
+            f"{where} is no model that hears raw waveforms with a CTC head: its config.json says model_type {kind!r}.",
+            hint=f"Types that are: {', '.join(ARCHITECTURES)}.",
+        )
+    return ARCHITECTURES[kind]
