@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,22 @@ def test_a_killed_server_comes_back_in_the_same_session(home: Path) -> None:
         with pytest.raises(ThanoSQLConnectionError):
             session.execute("SELECT * FROM kept")
         assert session.execute("SELECT * FROM kept")["a"].tolist() == [1]
+
+
+def test_a_server_that_is_killed_while_it_starts_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch, launched = embedded.Server._launch, []
+
+    def killed_once(server: embedded.Server, *arguments: Any) -> bool:
+        launched.append(launch(server, *arguments))
+        if len(launched) == 1:
+            os.kill(server_of(home), signal.SIGKILL)
+            return False
+        return launched[-1]
+
+    monkeypatch.setattr(embedded.Server, "_launch", killed_once)
+    with Database(embedded.start(home / "postgres")) as database:
+        assert database.server_version >= 130_000
+    assert launched == [True, True]
 
 
 def test_a_number_that_another_process_has_now_is_not_believed(home: Path) -> None:

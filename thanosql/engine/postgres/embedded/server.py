@@ -107,11 +107,12 @@ class Server:
                 log.info("started PostgreSQL in %s", self.folder, extra={"folder": str(self.folder), "seconds": took})
             else:
                 words = self._last_words(said_before)
-                # Queries of a server that was killed end by themselves, within a second or so.
-                if "shared memory" in words and time.monotonic() < deadline:
+                # Queries of a server that was killed end by themselves, within a second or so; and one that is killed
+                # while it starts has no reason of its own to fail.
+                if ("shared memory" in words or not words) and time.monotonic() < deadline:
                     time.sleep(0.5)
                     continue
-                raise self._does_not_start(words)
+                raise self._does_not_start(words or "it was killed.")
 
     def stop(self) -> None:
         """Stop the server and wait until it has; nothing happens if it does not run."""
@@ -209,7 +210,7 @@ class Server:
                 if "invalid locale" not in done.stderr:
                     break
             if done.returncode != 0:
-                raise self._does_not_start(_words(done.stderr))
+                raise self._does_not_start(_words(done.stderr) or done.stderr.strip())
             with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
                 file.write(SETTINGS)
             draft.rename(self.folder)
@@ -280,10 +281,14 @@ def _environment() -> dict[str, str]:
 
 
 def _words(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|error|could not|parameter", line)]
+    # What a client was told is no reason: it may belong to the server that was here before.
+    told = re.compile("terminating connection|is starting up|is shutting down|recovery mode")
+    lines = (line.strip() for line in said.splitlines() if not told.search(line))
+    telling = [
+        line for line in lines if re.search(r"FATAL|PANIC|ERROR|error:|could not|parameter|Traceback|Error:", line)
+    ]
     # Of a settings file that holds errors, the line before the last says which.
-    return " ".join(re.sub(r"^[\d-]+ [\d:.]+ \S+ \[\d+\] +", "", line) for line in (telling or lines)[-2:])
+    return " ".join(re.sub(r"^[\d-]+ [\d:.]+ \S+ \[\d+\] +", "", line) for line in telling[-2:])
 
 
 def _remove(folder: Path) -> None:
