@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.executors.base import Progress
 from thanosql.engine.language.options import bind
+from thanosql.engine.language.scopes import with_replacements
 from thanosql.engine.language.syntax import (
     SQL,
     Bound,
@@ -52,7 +53,7 @@ class Environment:
     """What a statement is planned and run in: `statement` is its own text, `source` the whole that positions point into.
 
     `resources` closes when the statement is over, however it ends. `nested` has the temporary tables of the statements in
-    its query that have run, by where they stand.
+    its query that have run, by where they stand; `shared` what stands for WITH queries that have, from where to where.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class Environment:
     at_once: int | None = None  # rows that a result brings before it is used; None: all
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
+    shared: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:
@@ -119,15 +121,32 @@ class RowsPlan(Plan):
 
 
 @dataclass(frozen=True)
+class SharedWith:
+    """A WITH query that several read: run once, into a temporary table that stands in its place from `start` to `end`."""
+
+    name: str
+    start: int
+    end: int
+    rows: QueryPlan
+
+    def text(self, table: str) -> str:
+        """What stands in its place."""
+        names = ", ".join(quoted(column.name) for column in self.rows.columns)
+        return f"{quoted(self.name)}({names}) AS (SELECT * FROM {table})"
+
+
+@dataclass(frozen=True)
 class QueryPlan:
     """A query, or any other SQL, checked and not run.
 
-    `columns` are those that it will give, `nested` the plans of the statements in it by where they stand.
+    `columns` are those that it will give, `nested` the plans of the statements in it by where they stand; `shared` are the
+    WITH queries that those read, each behind the ones that it reads itself.
     """
 
     query: Query
     columns: tuple[Column, ...] = ()
     nested: tuple[tuple[int, RowsPlan], ...] = ()
+    shared: tuple[SharedWith, ...] = ()
 
     @property
     def plans(self) -> tuple[RowsPlan, ...]:
@@ -152,21 +171,27 @@ def materialize(plan: Plan, environment: Environment) -> str:
     raise NotImplementedError(f"{type(plan).__name__} cannot stand in a query")
 
 
-def plan_query(query: Query, environment: Environment) -> QueryPlan:
+def plan_query(query: Query, environment: Environment, *, doubled_names: bool = False) -> QueryPlan:
     """The plan of a query: the statements in it planned, its columns asked of the server. Nothing of it is run."""
     planned = plan_sql(query, environment)
-    return replace(planned, columns=environment.database.describe(render_empty(planned, environment)))
+    columns = environment.database.describe(render_empty(planned, environment), doubled_names=doubled_names)
+    return replace(planned, columns=columns)
 
 
 def plan_sql(query: Query, environment: Environment) -> QueryPlan:
     """The same of SQL that may be no query: its columns are not asked for."""
     nested: dict[int, RowsPlan] = {}
+    shared: dict[int, SharedWith] = {}
     for part in query.parts:
         # A WITH list may stand in several scopes; its nested statement is planned, and run, once.
         if isinstance(part, Nested) and part.start not in nested:
+            for entry in part.reads:
+                if entry.start not in shared:
+                    rows = plan_query(entry.query, environment, doubled_names=True)
+                    shared[entry.start] = SharedWith(entry.name, entry.start, entry.end, rows)
             inner = nested[part.start] = cast("RowsPlan", plan(in_scope(part), environment))
             inner.check_nested()
-    return QueryPlan(query, nested=tuple(nested.items()))
+    return QueryPlan(query, nested=tuple(nested.items()), shared=tuple(shared.values()))
 
 
 def in_scope(part: Nested) -> Statement:
@@ -179,7 +204,11 @@ def in_scope(part: Nested) -> Statement:
 
 
 def render(planned: QueryPlan, environment: Environment) -> SQL:
-    """A query as SQL for the database: parameters as values, nested statements run, as the temporary tables they filled."""
+    """A query as SQL for the database: parameters as values; nested statements run, as the temporary tables they filled; the
+    WITH queries that those read run once, as tables that all read."""
+    for shared in planned.shared:
+        if shared.start not in environment.shared:
+            environment.shared[shared.start] = shared.end, shared.text(_filled(shared, environment))
 
     def table(start: int, nested: RowsPlan) -> str:
         if start not in environment.nested:
@@ -188,6 +217,16 @@ def render(planned: QueryPlan, environment: Environment) -> SQL:
         return f"(SELECT * FROM {environment.nested[start]})"
 
     return _rendered(planned, environment, table)
+
+
+def _filled(shared: SharedWith, environment: Environment) -> str:
+    """A temporary table of a WITH query's rows; its quoted name."""
+    names = ", ".join(f"c{number}" for number in range(len(shared.rows.columns)))
+    rows = SQL.of("SELECT * FROM (", render(shared.rows, environment), f"\n) q({names})")
+    with environment.database.snapshot(rows) as snapshot:
+        name = snapshot.into_temporary()
+    environment.resources.callback(environment.database.drop_temporary, name)
+    return name
 
 
 def render_empty(planned: QueryPlan, environment: Environment) -> SQL:
@@ -208,7 +247,7 @@ def _rendered(planned: QueryPlan, environment: Environment, table: Callable[[int
     nested = dict(planned.nested)
 
     def pieces() -> Iterator[Text | Bound]:
-        for part in planned.query.parts:
+        for part in with_replacements(planned.query.parts, environment.shared):
             if isinstance(part, Text):
                 yield part
             elif isinstance(part, Parameter):

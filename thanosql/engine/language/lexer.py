@@ -198,8 +198,10 @@ class Scanner:
         yield from self._headed(parenthesis)
         if not self.text.startswith(")", self.at):
             raise unclosed(self.text, parenthesis)
+        self.findings.ends[parenthesis] = self.at
         for entry in self._names.recursive():
-            if mentions(self.text, parenthesis, self.at, entry.name):
+            hidden = any(one.name == entry.name and one.start > entry.start for one in visible)
+            if not hidden and mentions(self.text, parenthesis, self.at, entry.name):
                 raise Refusal(
                     f"A statement inside the recursive query '{entry.name}' cannot read '{entry.name}'.",
                     parenthesis,

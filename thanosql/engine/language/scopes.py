@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from thanosql.engine.language.syntax import Nested, Parameter, Query, Statement, Text, planned_in, query_of, with_part
+from thanosql.engine.language.syntax import (
+    Nested,
+    Parameter,
+    Query,
+    Statement,
+    Text,
+    WithEntry,
+    planned_in,
+    query_of,
+    with_part,
+)
 from thanosql.engine.language.terminals import SPACE, Refusal, skip_blank
-from thanosql.engine.language.with_names import WithQuery, mentions
+from thanosql.engine.language.with_names import WithQuery, names_in
 
 
 @dataclass(slots=True)
 class Findings:
     """What the lexer saw that the grammar does not: by offset of a parenthesis.
 
-    `scopes` has the WITH names that each nested statement sees, `outer` the parenthesis that closes one around a query.
+    `scopes` has the WITH names that each nested statement sees and `ends` where it ends, `outer` the parenthesis that
+    closes one around a query.
     """
 
     text: str
     scopes: dict[int, tuple[WithQuery, ...]] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
     outer: dict[int, int] = field(default_factory=dict)
 
 
@@ -38,14 +50,11 @@ def _settle(statement: Statement, findings: Findings, around: list[_Parts]) -> S
         return statement
     done = _Parts()
     around = [*around, done]
-    scopes: dict[tuple[int, ...], Query] = {}
     for part in query.parts:
         if isinstance(part, Nested):
-            visible = findings.scopes[part.start]
-            key = tuple(entry.start for entry in visible)
-            if key not in scopes:
-                scopes[key] = _scope(visible, around, findings.text, part.start)
-            part = Nested(_settle(part.statement, findings, around), scopes[key], part.start)
+            needed = _needed(findings, part.start, around)
+            scope, reads = _list(needed), tuple(_entry(one, needed) for one in _dependencies_first(needed))
+            part = Nested(_settle(part.statement, findings, around), scope, part.start, reads)
         done.add(part)
     return with_part(statement, query, Query(_without_parentheses(done, findings)))
 
@@ -96,25 +105,106 @@ def _stripped(parts: Sequence[Text | Parameter | Nested]) -> tuple[Text | Parame
     return tuple(part for part in kept if not isinstance(part, Text) or part.sql)
 
 
-def _scope(visible: Sequence[WithQuery], around: Sequence[_Parts], text: str, start: int) -> Query:
-    """WITH a AS (…), b AS (…): outer entries first, of two of one name the inner one."""
+def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[WithQuery]:
+    """The WITH queries that the nested statement at `start` reads, and those that they read, outer ones first."""
+    visible = findings.scopes[start]
+    if not visible:
+        return []
+    text = findings.text
     nearest = {entry.name: entry for entry in visible}
-    kept = [entry for entry in visible if nearest[entry.name] is entry]
-    for entry in visible:
-        if nearest[entry.name] is entry:
+    waiting = [nearest[name] for name in names_in(text, start, findings.ends[start]) & nearest.keys()]
+    found: list[WithQuery] = []
+    while waiting:
+        entry = waiting.pop()
+        if entry in found:
             continue
-        for other in kept:
-            if entry.start < other.start and mentions(text, other.parenthesis, other.end, entry.name):
-                raise Refusal(
-                    f"Two WITH queries around this statement are named '{entry.name}', and both are needed.",
-                    start,
-                    1,
-                    "Rename one of them.",
-                )
-    parts: list[Text | Parameter | Nested] = []
-    for entry in kept:
+        if any(other.name == entry.name for other in found):
+            raise Refusal(
+                f"Two WITH queries around this statement are named '{entry.name}', and both are needed.",
+                start,
+                1,
+                "Rename one of them.",
+            )
+        found.append(entry)
+        meant = (_meant(name, entry, visible) for name in entry.mentioned(text) & nearest.keys())
+        entry.reads = tuple(other for other in meant if other is not None)
+        waiting.extend(entry.reads)
         if entry.parts is None:
             entry.parts = around[entry.level].between(entry.start, entry.end)
-        parts.append(Text(", " if parts else f"WITH {'RECURSIVE ' if any(e.recursive for e in kept) else ''}"))
+    return [entry for entry in visible if entry in found]
+
+
+def _meant(name: str, where: WithQuery, visible: Sequence[WithQuery]) -> WithQuery | None:
+    """The WITH query that a name means inside another: the last one before it, or any of its own WITH RECURSIVE."""
+    own_list = [one for one in visible if one.recursive and (one.level, one.depth) == (where.level, where.depth)]
+    for one in (*reversed(own_list if where.recursive else ()), *reversed(visible)):
+        if one.name == name and one is not where and (one.start < where.start or one in own_list):
+            return one
+    return None
+
+
+def _list(entries: Sequence[WithQuery]) -> Query:
+    """WITH a AS (…), b AS (…)"""
+    parts: list[Text | Parameter | Nested] = []
+    for entry in entries:
+        assert entry.parts is not None
+        parts.append(Text(", " if parts else f"WITH {'RECURSIVE ' if any(e.recursive for e in entries) else ''}"))
         parts.extend(entry.parts)
     return Query(tuple(parts))
+
+
+def _dependencies_first(entries: Sequence[WithQuery]) -> list[WithQuery]:
+    """The WITH queries, each behind those that it reads; they may stand behind it in a WITH RECURSIVE."""
+    ordered: list[WithQuery] = []
+
+    def take(entry: WithQuery, above: tuple[WithQuery, ...]) -> None:
+        if entry in ordered or entry in above:
+            return
+        for read in entry.reads:
+            take(read, (*above, entry))
+        ordered.append(entry)
+
+    for entry in entries:
+        take(entry, ())
+    return ordered
+
+
+def _entry(entry: WithQuery, needed: Sequence[WithQuery]) -> WithEntry:
+    """A WITH query with a query for its rows: itself behind what it reads."""
+    read: set[int] = set()
+
+    def collect(one: WithQuery) -> None:
+        if one.start not in read:
+            read.add(one.start)
+            for other in one.reads:
+                collect(other)
+
+    collect(entry)
+    listed = _list([one for one in needed if one.start in read])
+    name = entry.name.replace('"', '""')
+    return WithEntry(entry.name, Query((*listed.parts, Text(f'\nSELECT * FROM "{name}"'))), entry.start, entry.end)
+
+
+def with_replacements(
+    parts: Sequence[Text | Parameter | Nested], replacements: Mapping[int, tuple[int, str]]
+) -> Iterator[Text | Parameter | Nested]:
+    """Parts of a source with stretches of it replaced: by where one begins, where it ends, and what stands in its place."""
+    if not replacements:
+        yield from parts
+        return
+    left_out_to = 0  # the stretch that is left out ends here
+    for part in parts:
+        if part.start is None or not isinstance(part, Text):
+            if part.start is None or part.start >= left_out_to:
+                yield part
+            continue
+        at, end = max(part.start, left_out_to), part.start + len(part.sql)
+        while at < end:
+            begin = min((one for one in replacements if at <= one < end), default=end)
+            if at < begin:
+                yield Text(part.sql[at - part.start : begin - part.start], at)
+            if begin == end:
+                break
+            left_out_to, text = replacements[begin]
+            yield Text(text, begin)
+            at = left_out_to

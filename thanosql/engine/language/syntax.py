@@ -91,15 +91,27 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class WithEntry:
+    """One query of a WITH list, from `start` to `end` in the source; `query` gives its rows, by itself."""
+
+    name: str
+    query: Query
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """A statement in parentheses where a sub-select stands, the parentheses included.
 
-    `scope` is the WITH list that its query sees, as SQL ready to stand before it (empty when there is none).
+    `scope` is the WITH list that its query reads, as SQL ready to stand before it (empty when there is none); `reads` has
+    the queries of that list one by one, each behind those that it reads itself.
     """
 
     statement: Statement
     scope: Query
     start: int = field(default=0, compare=False)
+    reads: tuple[WithEntry, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

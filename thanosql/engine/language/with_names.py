@@ -17,7 +17,7 @@ class WithQuery:
     """`name [(columns)] AS […] (…)`: one entry of a WITH list, from `start` to `end`.
 
     `level` counts the statements around it, `depth` the parentheses around its WITH: where those close, it is out of
-    sight. `parts` is its text as it stands in the query, filled in where it is needed.
+    sight. `parts` is its text as it stands in the query, filled in where it is needed; `reads` are others of its list.
     """
 
     name: str
@@ -28,6 +28,14 @@ class WithQuery:
     depth: int
     end: int = 0
     parts: tuple[Text | Parameter | Nested, ...] | None = field(default=None, repr=False)
+    reads: tuple[WithQuery, ...] = field(default=(), repr=False)
+    _mentioned: frozenset[str] | None = field(default=None, repr=False)
+
+    def mentioned(self, text: str) -> frozenset[str]:
+        """The names that stand in its query, as PostgreSQL compares them."""
+        if self._mentioned is None:
+            self._mentioned = names_in(text, self.parenthesis, self.end)
+        return self._mentioned
 
 
 class WithNames:
@@ -136,3 +144,13 @@ def mentions(text: str, start: int, end: int, name: str) -> bool:
             return True
         start = word.end
     return False
+
+
+def names_in(text: str, start: int, end: int) -> frozenset[str]:
+    """The words and quoted names between two offsets, as PostgreSQL compares names."""
+    found = set()
+    while (word := lexeme(text, start)).kind and word.start < end:
+        if word.kind in ("WORD", "QUOTED"):
+            found.add(_folded(word))
+        start = word.end
+    return frozenset(found)

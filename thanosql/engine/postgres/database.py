@@ -80,11 +80,11 @@ class Database:
                     raise refused.cause from refused.cause.__cause__
                 return CursorSnapshot(self._connection, query, refused.cause)
 
-    def describe(self, query: SQL) -> tuple[Column, ...]:
-        """The columns that a query would give; it is not run. Raises what PostgreSQL refuses it for."""
+    def describe(self, query: SQL, *, doubled_names: bool = False) -> tuple[Column, ...]:
+        """The columns that a query would give; it is not run. Raises what PostgreSQL refuses it for; see `describe`."""
         with self._connection.turn:
             close_unwanted(self._connection)
-            return describe(self._connection, query)
+            return describe(self._connection, query, doubled_names=doubled_names)
 
     def target(self, table: str) -> Target:
         """The table of this name, or the place for it, as a replacement would find it now; see `target.find`."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 SAVEPOINT = "thanosql_description"
 
 
-def describe(connection: Connection, query: SQL) -> tuple[Column, ...]:
+def describe(connection: Connection, query: SQL, *, doubled_names: bool = False) -> tuple[Column, ...]:
     """The query's columns, their types without length or precision. Raises what PostgreSQL refuses the query for:
-    unknown names, rights that are missing, columns that cannot stand in a table.
+    unknown names, rights that are missing, columns that cannot stand in a table (two of one name, unless `doubled_names`).
 
     A cursor is declared and none of its rows is fetched: no function of the query is called.
     """
@@ -28,7 +28,8 @@ def describe(connection: Connection, query: SQL) -> tuple[Column, ...]:
         with explained(connection, query):
             connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT * FROM (", query, "\n) q")
             fields = connection.execute(f"FETCH FORWARD 0 FROM {cursor}").fields or ()
-            refuse_doubled_names([name for name, _ in fields])
+            if not doubled_names:
+                refuse_doubled_names([name for name, _ in fields])
             columns = _columns(connection, fields)
     finally:
         # Nothing was changed: whatever happened, the transaction is as it was before.
