@@ -89,7 +89,7 @@ def _source(names: list[str]) -> st.SearchStrategy[str]:
     modulo = st.integers(1, 4)
     plain = st.builds("SELECT n, audio_path FROM {} WHERE n % {} = 0".format, tables, modulo)
     joined = st.builds(
-        "SELECT l.n, r.audio_path FROM {} l JOIN {} r USING (n) ORDER BY 1 LIMIT 9".format, tables, tables
+        "SELECT l.n, r.audio_path FROM {} l JOIN {} r USING (n) ORDER BY 1, 2 LIMIT 9".format, tables, tables
     )
     both = st.builds("SELECT n, audio_path FROM {} UNION ALL SELECT n + 1, audio_path FROM {}".format, tables, tables)
     heard = st.builds(
