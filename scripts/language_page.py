@@ -97,10 +97,10 @@ def language() -> Iterator[str]:
     yield (
         "The query of a nested statement sees the WITH names that are in sight where it stands: those of the lists "
         "around it, inner ones first, and of its own list those before it. A name is compared as PostgreSQL folds it. "
-        "The list is put before the nested query as text: a WITH query that is read inside and outside of the statement "
-        "is evaluated in each, so that one with `random()` may differ. A statement in the recursive part of a `WITH "
-        "RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the list belongs into its "
-        "query."
+        "A WITH query that a nested statement reads runs once, into a temporary table that all who name it read: one "
+        "with `random()` gives the same rows inside and outside of the statement. A statement in the recursive part of "
+        "a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the list belongs into "
+        "its query."
     )
     yield (
         "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"
