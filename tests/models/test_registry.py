@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,9 +13,11 @@ import pytest
 from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import registry
+from thanosql.models import checkpoint_files, registry
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
+from thanosql.models.model_cache import ModelCache
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.store import Store
 
 
@@ -87,19 +90,59 @@ def test_a_string_is_a_folder_or_a_hub_id(store: Store, settings: Settings, tmp_
     assert registry.resolve(str(tmp_path / "mine"), True, store, settings).key != before.key
 
 
-def test_a_new_name_is_checked_before_anything_is_trained(store: Store) -> None:
+def test_a_new_name_is_checked_before_anything_is_trained(store: Store, settings: Settings) -> None:
     save(store, "digits")
     with pytest.raises(ThanoSQLModelError, match="exists already"):
-        registry.check_new_name("digits", store, overwrite=False)
-    registry.check_new_name("digits", store, overwrite=True)
+        registry.check_new_name("digits", store, settings, overwrite=False)
+    registry.check_new_name("digits", store, settings, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["Wav2Vec2En", "ours"])
+def test_a_bases_name_is_no_name_for_a_new_model(store: Store, settings: Settings, name: str) -> None:
+    settings = replace(settings, base_models={"ours": "Wav2Vec2Tiny"})
+    with pytest.raises(ThanoSQLModelError, match=f"{name} is the name of a base"):
+        registry.check_new_name(name, store, settings, overwrite=True)
+    save(store, name)  # as GET does
+    registry.check_new_name(name, store, settings, overwrite=True)
+
+
+def test_a_model_that_is_replaced_while_it_is_resolved_is_looked_for_once_more(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        save(store, "digits", overwrite=True)
+    look = checkpoint_files.model_type
+
+    def replaced(folder: Path) -> str:
+        monkeypatch.setattr(checkpoint_files, "model_type", look)
+        for _ in range(3):  # the version that was found goes: three are kept
+            save(store, "digits", overwrite=True)
+        return look(folder)
+
+    monkeypatch.setattr(checkpoint_files, "model_type", replaced)
+    assert registry.resolve("digits", False, store, settings).version == 6
+
+
+def test_a_model_that_is_dropped_while_it_is_used_is_said_to_be_gone(store: Store, settings: Settings) -> None:
+    save(store, "digits")
+    model = registry.resolve("digits", False, store, settings)
+    store.drop("digits")
+    for read in (
+        registry.normalizer,
+        registry.facts,
+        lambda found: ModelCache().recognizer(found, TranscribeOptions()),
+    ):
+        with pytest.raises(ThanoSQLModelError, match="another statement has replaced or dropped it"):
+            read(model)
 
 
 def test_to_resolve_and_to_open_the_family_imports_neither_torch_nor_transformers(tmp_path: Path) -> None:
     code = f"""
 import sys
+from dataclasses import replace
 from pathlib import Path
 from thanosql.config import Settings
-from thanosql.models import registry
+from thanosql.models import checkpoint_files, registry
 from thanosql.models.store import Store
 home = Path({str(tmp_path)!r})
 found = registry.resolve("Wav2Vec2En", False, Store(home / "models"), Settings(home=home, audio_roots=()))

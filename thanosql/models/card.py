@@ -87,6 +87,13 @@ def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable
     }
 
 
+def figures(card: Mapping[str, Any]) -> tuple[int | None, float | None, float | None, str | None]:
+    """What a list of models shows of a card: rows, hours of audio, the last evaluation's WER, when it was made."""
+    last = (card.get("evaluations") or [{}])[-1].get("wer")
+    wer = float(last) if isinstance(last, int | float) else None
+    return card.get("rows"), card.get("audio_hours"), wer, card.get("created")
+
+
 def imported_card(
     name: str, family: str, base: str, checkpoint: str, revision: str | None, statement: str
 ) -> dict[str, Any]:

@@ -39,16 +39,17 @@ class ModelCache:
     def recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
         device = str(choose_device(options.device))
-        folder = checkpoint_files.open(model.checkpoint).folder
-        name = model.checkpoint if model.version is None else model.name
-        key = _Key(name, registry.model_type(model), checkpoint_files.state(folder), device, options.precision)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        for other in [other for other in self._kept if other.model == name and other.files != key.files]:
-            del self._kept[other]
-        # The folder, not the name: what is loaded is what the key was made of.
-        recognizer = registry.family_of(model).load(str(folder), options)
+        with registry.reading(model):
+            folder = checkpoint_files.open(model.checkpoint).folder
+            name = model.checkpoint if model.version is None else model.name
+            key = _Key(name, registry.model_type(model), checkpoint_files.state(folder), device, options.precision)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            for other in [other for other in self._kept if other.model == name and other.files != key.files]:
+                del self._kept[other]
+            # The folder, not the name: what is loaded is what the key was made of.
+            recognizer = registry.family_of(model).load(str(folder), options)
         self._kept[key] = recognizer
         while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self.limit_bytes:
             self._kept.popitem(last=False)

@@ -25,7 +25,8 @@ DRAFT = ".draft-"
 _TEXT, _NUMBER = (str,), (int, float)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "family", "base", "statement", "created", "fingerprint", "hardware"), _TEXT),
-    **dict.fromkeys(("rows", "audio_hours"), _NUMBER),
+    "rows": (int,),
+    "audio_hours": _NUMBER,
     **dict.fromkeys(("from", "options", "versions", "vocabulary", "report"), (dict,)),
     "evaluations": (list,),
 }
@@ -38,7 +39,7 @@ class ModelFolder:
     path: Path
 
     def exists(self) -> bool:
-        return (self.path / CURRENT).is_file()
+        return os.path.lexists(self.path / CURRENT)  # damaged, it is there to be dropped
 
     def state(self) -> object:
         """What differs whenever the name has come to stand for something else; None where it stands for nothing."""
@@ -126,15 +127,26 @@ class ModelFolder:
         newest = self.versions()[-keep:]
         with suppress(OSError, ValueError):
             newest.append(self.current())
-        gone = [self.path / str(version) for version in self.numbers() if version not in newest]
-        for path in (*gone, *self.drafts()):
+        for version in self.numbers():
+            if version not in newest:
+                self._remove(version)
+        for path in self.drafts():
             shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove the model: first its name, in one step, so that what a kill leaves behind is swept. Raises OSError."""
         (self.path / CURRENT).unlink()
         sync(self.path)
+        for version in self.numbers():
+            self._remove(version)
         shutil.rmtree(self.path)
+
+    def _remove(self, version: int) -> None:
+        """Take a version away in one step: who is reading it finds it whole or not at all, never half of its files."""
+        gone = self.path / f"{DRAFT}gone-{version}"
+        shutil.rmtree(gone, ignore_errors=True)
+        (self.path / str(version)).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def drafts(self) -> list[Path]:
         return [path for path in self.path.iterdir() if path.name.startswith(DRAFT)]

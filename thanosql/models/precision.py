@@ -94,6 +94,8 @@ def _cpu_flags() -> frozenset[str]:
 def _last_check(card: Mapping[str, Any], device: str) -> Check | None:
     for record in reversed(card.get("evaluations") or ()):
         found = record.get("bfloat16")
-        if found and found.get("device") == device:
-            return Check(found["words"], found["differing"], device)
+        if isinstance(found, dict) and found.get("device") == device:
+            words, differing = found.get("words"), found.get("differing")
+            if isinstance(words, int) and isinstance(differing, int):
+                return Check(words, differing, device)
     return None

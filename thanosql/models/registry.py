@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
@@ -18,8 +20,6 @@ from thanosql.models.bases import BASES
 from thanosql.models.model import Model
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from thanosql.config import Settings
     from thanosql.models.base import CTCRecognizer, Facts, Family, Recognizer, TrainableFamily
     from thanosql.models.store import Store
@@ -37,6 +37,8 @@ FAMILIES = {  # by model_type
     "sew-d": WAVEFORM_CTC,
     "wav2vec2-conformer": WAVEFORM_CTC,
 }
+
+LOOKS = 20  # at a model that is replaced again and again while it is looked at
 
 # What a statement needs, and what is said of a model without it.
 NEEDS = {
@@ -60,17 +62,34 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
                 hint=f"The model is named without quotes: USING {text}.",
             )
         return _literal(text)
-    if store.exists(text):
-        stored = store.get(text)
-        key = f"{stored.folder}@{stored.version}@{stored.card.get('created', '')}"
-        checkpoint, base = str(stored.folder), str(stored.card.get("base", ""))
-        return Model(text, checkpoint, _model_type(checkpoint), base, stored.version, stored.card, key)
+    if (stored := _stored(text, store)) is not None:
+        return stored
     if text in BASES or text in settings.base_models:
         checkpoint = checkpoint_of(text, settings)
         declared = next((base.family for base in BASES.values() if base.checkpoint == checkpoint), "")
         return Model(text, checkpoint, _model_type(checkpoint, declared), text, key=_key(checkpoint))
     known = {*BASES, *settings.base_models, *store.names()}
     raise ThanoSQLModelError(f"There is no model or base {shortened(text)}.", hint=did_you_mean(text[:100], known))
+
+
+def _stored(name: str, store: Store) -> Model | None:
+    """A model of the store, as it is at one moment: where it is replaced meanwhile it is looked for once more."""
+    for _ in range(LOOKS):
+        if not store.exists(name):
+            return None
+        state = store.home(name).state()
+        try:
+            stored = store.get(name)
+            kind = _checked(checkpoint_files.model_type(stored.folder), name)
+        except ThanoSQLModelError as error:
+            fault = error
+        else:
+            key = f"{stored.folder}@{stored.version}@{stored.card.get('created', '')}"
+            base = str(stored.card.get("base", ""))
+            return Model(name, str(stored.folder), kind, base, stored.version, stored.card, key)
+        if store.home(name).state() == state:
+            break
+    raise fault
 
 
 def checkpoint_of(name: str, settings: Settings) -> str:
@@ -85,21 +104,53 @@ def train_defaults(model: Model) -> Mapping[str, Any]:
     return base.train_defaults if base else {}
 
 
-def check_new_name(name: str, store: Store, *, overwrite: bool) -> None:
-    """Refuse, before anything is trained, a name that a model cannot be saved under."""
+def check_new_name(name: str, store: Store, settings: Settings, *, overwrite: bool) -> None:
+    """Refuse, before anything is trained or copied, a name that a model cannot be saved under. Raises ThanoSQLModelError.
+
+    A base's name is one: whatever names the base would mean the new model from then on. GET gives a base that name.
+    """
     store.check_new_name(name, overwrite=overwrite)
+    if (name in BASES or name in settings.base_models) and not store.exists(name):
+        raise ThanoSQLModelError(
+            f"{name} is the name of a base model, which statements would no longer find.", hint="Choose another name."
+        )
+
+
+@contextmanager
+def reading(model: Model) -> Iterator[None]:
+    """What is read of a model within: where it has been replaced or dropped meanwhile, that is said, and nothing else.
+
+    Raises ThanoSQLModelError.
+    """
+    try:
+        yield
+    except (ThanoSQLModelError, FileNotFoundError) as error:
+        _refuse_gone(model, error)
+        raise
+    _refuse_gone(model)  # some of what is not there has a default
+
+
+def _refuse_gone(model: Model, cause: Exception | None = None) -> None:
+    if model.version is not None and not Path(model.checkpoint).is_dir():
+        raise ThanoSQLModelError(
+            f"There is no model {model.name} of version {model.version} any more: another statement has replaced or "
+            "dropped it.",
+            hint="Run the statement again.",
+        ) from cause
 
 
 def normalizer(model: Model) -> Normalizer:
     """What is done to texts before the model is measured against them."""
-    return family_of(model).normalizer(model.checkpoint)
+    with reading(model):
+        return family_of(model).normalizer(model.checkpoint)
 
 
 def facts(model: Model) -> Facts | None:
     """What can be said of a model without loading it; None when its files are not on this machine."""
     if not model.family and checkpoint_files.local_or_cached(model.checkpoint) is None:
         return None
-    return family_of(model).facts(model.checkpoint)
+    with reading(model):
+        return family_of(model).facts(model.checkpoint)
 
 
 def import_checkpoint(checkpoint: str, folder: Path) -> tuple[str, str | None]:

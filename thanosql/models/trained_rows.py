@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.json_file import read_text
+
 if TYPE_CHECKING:
     from thanosql.models.model import Model
 
@@ -28,13 +31,19 @@ def write_trained_rows(folder: Path, rows: Iterable[str]) -> None:
 
 
 def trained_rows(model: Model) -> frozenset[str]:
-    """Fingerprints of the rows that a model was trained on; empty for a base, whose rows are not known."""
+    """Fingerprints of the rows that a model was trained on; empty for a base, whose rows are not known.
+
+    Raises ThanoSQLModelError when the file that names them cannot be read.
+    """
     if model.card is None:
         return frozenset()
+    path = Path(model.checkpoint) / TRAINED_ROWS
     try:
-        return frozenset((Path(model.checkpoint) / TRAINED_ROWS).read_text(encoding="ascii").split())
+        return frozenset(read_text(path).split())
     except FileNotFoundError:
         return frozenset()
+    except (OSError, ValueError) as error:
+        raise ThanoSQLModelError(f"The model {model.name} is damaged: {path}: {error}") from error
 
 
 def fingerprint(rows: Iterable[str]) -> str:

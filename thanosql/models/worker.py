@@ -155,4 +155,6 @@ def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancell
     """Train as a task says, with the family of its model."""
     from thanosql.models import registry
 
-    return registry.trainable_family_of(task.model, "BUILD").train(task, progress, cancellation)
+    with registry.reading(task.model):
+        family = registry.trainable_family_of(task.model, "BUILD")
+    return family.train(task, progress, cancellation)

@@ -218,3 +218,73 @@ def test_print_audio_gives_the_rows_and_names_the_audio(numbers: Session) -> Non
         numbers.execute("PRINT AUDIO OPTIONS (audio_col='nope') AS SELECT * FROM librispeech_test")
     with pytest.raises(ThanoSQLDataError, match="is of type integer"):
         numbers.execute("PRINT AUDIO AS SELECT 1 AS audio_path")
+
+
+def unfinished(session: Session, name: str) -> None:
+    """What a training that was killed leaves."""
+    import torch
+
+    from thanosql.models.training.resume import SavedState
+
+    SavedState(session.store.training_state(name), {}).save({"step": 3, "steps": 9}, {"a": torch.zeros(1)})
+
+
+def test_a_damaged_model_hides_no_other_and_its_row_says_what_is_wrong(session: Session, folder: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        session.execute(f"UPLOAD MODEL {name} FROM :folder", {"folder": str(folder)})
+    (session.store.folder / "a" / "CURRENT").write_text("nonsense")
+    (session.store.get("b").folder / "thanosql.json").write_text("[1]")
+    card = session.store.get("c").folder / "thanosql.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "evaluations": [1, {"wer": "x"}], "rows": "y"}))
+    listed = session.execute("SELECT * FROM (LIST MODEL) m ORDER BY name").set_index("name")
+    assert list(listed.index) == ["a", "b", "c", "d"]
+    assert listed.status["a"].startswith("The model a is damaged")
+    assert "thanosql.json holds no object" in listed.status["b"]
+    assert list(listed.status[["c", "d"]]) == ["ready", "ready"]
+    assert list(listed.version[["c", "d"]]) == [1, 1]
+    assert ("model", "name") in described(session, "c")
+    versions = session.execute("LIST MODEL VERSIONS c")
+    assert list(versions.version) == [1]
+
+
+def test_unfinished_trainings_are_listed_and_dropped(session: Session, folder: Path) -> None:
+    session.execute("UPLOAD MODEL both FROM :folder", {"folder": str(folder)})
+    unfinished(session, "both")
+    unfinished(session, "alone")
+    damaged = session.store.training_state("damaged")
+    damaged.mkdir()
+    (damaged / "state.safetensors").write_bytes(b"nothing")
+    listed = session.execute("LIST MODEL").set_index("name")
+    assert listed.status["both"] == "ready; unfinished training, 3 of 9 steps"
+    assert listed.status["alone"] == "unfinished training, 3 of 9 steps"
+    assert "is damaged" in listed.status["damaged"]
+    assert pd.isna(listed.version["alone"])
+    for name in ("both", "alone", "damaged"):
+        result = session.run(f"DROP MODEL {name}")
+        assert result.status == f"DROP MODEL {name}"
+        assert f"unfinished training of {name} was removed" in result.note
+    assert session.execute("LIST MODEL").empty
+    with pytest.raises(ThanoSQLModelError, match="There is no model alone"):
+        session.execute("DROP MODEL alone")
+
+
+@pytest.mark.parametrize("numbers", [{}, {"step": "x", "steps": 9}, {"step": 1}, []])
+def test_a_checkpoint_of_another_version_is_damage(session: Session, numbers: object) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    state = session.store.training_state("other")
+    state.mkdir(parents=True)
+    header = {"x": "y"} if numbers == {} else {"numbers": json.dumps(numbers), "identity": "{}"}
+    save_file({"a": torch.zeros(1)}, state / "state.safetensors", metadata=header)
+    (status,) = session.execute("LIST MODEL").status
+    assert "is damaged" in status
+    assert "resume=False" not in status, "the hint is for the statement that meets it"
+
+
+def test_a_model_does_not_take_a_bases_name(session: Session, folder: Path) -> None:
+    with pytest.raises(ThanoSQLModelError, match="Wav2Vec2Tiny is the name of a base") as raised:
+        session.execute("UPLOAD MODEL Wav2Vec2Tiny OPTIONS (overwrite=True) FROM :folder", {"folder": str(folder)})
+    assert raised.value.position is not None
+    with pytest.raises(ThanoSQLModelError, match="Wav2Vec2Ko is the name of a base"):
+        session.execute("BUILD MODEL Wav2Vec2Ko USING Wav2Vec2Tiny AS SELECT 'a' AS audio_path, 'b' AS text")

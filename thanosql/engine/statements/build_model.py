@@ -155,7 +155,7 @@ def bind_training(
     checked_executor(options, environment)
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
-        registry.check_new_name(name.text, environment.store, overwrite=options.replaces)
+        registry.check_new_name(name.text, environment.store, environment.settings, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
     planned, audio = plan_rows(query, options.audio_col, environment)
     text = find_column(planned.columns, options.text_col, "text_col")

@@ -141,7 +141,7 @@ def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
     for name, value in _mapping(card.get("vocabulary")):
         yield "vocabulary", name, value
     report = dict(_mapping(card.get("report")))
-    history, curve = (report.pop(name, None) or () for name in ("history", "curve"))
+    history, curve = (_list(report.pop(name, None)) for name in ("history", "curve"))
     for name, value in report.items():
         yield "report", name, value
     for number, epoch in enumerate(history, start=1):
@@ -149,8 +149,14 @@ def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
         yield "history", f"epoch {said.pop('epoch', number)}", said
     for number, evaluation in enumerate(card.get("evaluations") or (), start=1):
         yield "evaluations", str(number), evaluation
-    for step, loss, rate in curve:
-        yield "steps", f"step {step}", {"loss": loss, "learning_rate": rate}
+    for point in curve:
+        if isinstance(point, list) and len(point) == 3:
+            step, loss, rate = point
+            yield "steps", f"step {step}", {"loss": loss, "learning_rate": rate}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Iterator[tuple[str, Any]]:

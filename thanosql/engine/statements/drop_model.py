@@ -1,4 +1,4 @@
-"""DROP MODEL and DELETE MODEL: a name in, the model gone, and with it what an interrupted training of it left.
+"""DROP MODEL and DELETE MODEL: a name in, the model gone, and with it the unfinished training run of that name.
 
 DROP MODEL IF EXISTS my_model
 """
@@ -20,7 +20,8 @@ class DropModel(Statement):
     syntax = StatementSyntax(
         ("DROP MODEL [IF EXISTS] name", "DELETE MODEL name"),
         names={"name": "model"},
-        gives="A status. The two words mean the same; `IF EXISTS` makes an absent model no error.",
+        gives="A status. The model goes with all its versions, and with an unfinished training run of that name. The two "
+        "words mean the same; `IF EXISTS` makes an absent model no error.",
     )
 
     name: Word
@@ -41,18 +42,21 @@ class DropPlan(Plan):
 def plan_drop(statement: DropModel, environment: Environment) -> DropPlan:
     from thanosql.models.bases import BASES
 
-    name = statement.name.text
-    if not statement.if_exists and not environment.store.exists(name):
+    name, store = statement.name.text, environment.store
+    if not statement.if_exists and not store.exists(name) and name not in store.unfinished():
         with located(environment, statement.name.start, len(name)):
             if name in BASES:
                 raise ThanoSQLModelError(f"{name} is a base model, which cannot be dropped.")
-            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, environment.store.names()))
+            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, store.names()))
     return DropPlan(name)
 
 
 @run.register
 def run_drop(plan: DropPlan, environment: Environment) -> Result:
+    unfinished = plan.name in environment.store.unfinished()
     # Another process may have dropped it since the plan was made: that is what was wanted.
-    if environment.store.drop(plan.name, if_exists=True):
-        return Result(status=f"DROP MODEL {plan.name}")
-    return Result(status="DROP MODEL", note=f"there was no model {plan.name}")
+    dropped = environment.store.drop(plan.name, if_exists=True)
+    notes = [] if dropped else [f"there was no model {plan.name}"]
+    if unfinished:
+        notes.append(f"the unfinished training of {plan.name} was removed")
+    return Result(status=f"DROP MODEL {plan.name}" if dropped or unfinished else "DROP MODEL", note="; ".join(notes))

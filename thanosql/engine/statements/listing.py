@@ -9,15 +9,22 @@ LIST PREDICTIONS        the saved predictions of interrupted statements
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.statements.rows import temporary_rows
+from thanosql.engine.statements.rows import frame_of_rows, temporary_rows
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.card import figures
+from thanosql.models.training.resume import interrupted
+
+if TYPE_CHECKING:
+    from thanosql.models.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +34,10 @@ class List(Statement):
         nests=True,
         also=("MODELS", "TABLES", "DATASETS", "PREDICTION"),
         view="whole",
-        gives="A table. `LIST MODEL` gives the models of the store with the WER of their last evaluation; `LIST TABLE` the "
-        "tables of the database; `LIST THANOSQL MODEL` the base models; `LIST THANOSQL DATASET` the tutorial data sets; "
-        "`LIST PREDICTIONS` the saved predictions of interrupted statements. The plural words mean the same.",
+        gives="A table. `LIST MODEL` gives the models of the store with the WER of their last evaluation and their `status` "
+        "('ready', an unfinished training of that name, what is damaged); `LIST TABLE` the tables of the database; `LIST "
+        "THANOSQL MODEL` the base models; `LIST THANOSQL DATASET` the tutorial data sets; `LIST PREDICTIONS` the saved "
+        "predictions of interrupted statements. The plural words mean the same.",
     )
 
     what: str
@@ -51,10 +59,8 @@ def plan_list(statement: List, environment: Environment) -> ListPlan:
 
 @run.register
 def run_list(plan: ListPlan, environment: Environment) -> Result:
-    import pandas as pd
-
     rows = KINDS[plan.what](environment)
-    return Result(status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=[column.name for column in plan.columns]))
+    return Result(status=f"LIST {len(rows)}", rows=frame_of_rows(plan.columns, rows))
 
 
 @materialize.register
@@ -68,22 +74,29 @@ Rows = list[tuple[object, ...]]
 
 
 def _models(environment: Environment) -> Rows:
-    rows: Rows = []
-    for name in environment.store.names():
-        model = environment.store.get(name)
-        evaluations = model.card.get("evaluations") or [{}]
-        rows.append(
-            (
-                name,
-                model.card.get("base"),
-                model.version,
-                model.card.get("rows"),
-                model.card.get("audio_hours"),
-                evaluations[-1].get("wer"),
-                model.card.get("created"),
-            )
-        )
-    return rows
+    """A row for each name that has a model, an unfinished training, or both; a damaged model hides no other."""
+    names = sorted({*environment.store.names(), *environment.store.unfinished()})
+    return [row for name in names for row in _model(name, environment.store)]
+
+
+def _model(name: str, store: Store) -> Iterator[tuple[object, ...]]:
+    facts: tuple[object, ...] = (None,) * 6
+    status = []
+    if store.exists(name):
+        try:
+            model = store.get(name)
+            facts = (model.card.get("base"), model.version, *figures(model.card))
+            status.append("ready")
+        except ThanoSQLModelError as error:
+            if store.exists(name):  # and not dropped meanwhile
+                status.append(error.message)
+    try:
+        if (run := interrupted(store.training_state(name))) is not None:
+            status.append(f"unfinished training, {run.step:,} of {run.steps:,} steps")
+    except ThanoSQLModelError as error:
+        status.append(error.message)
+    if status:
+        yield (name, *facts, "; ".join(status))
 
 
 def _tables(environment: Environment) -> Rows:
@@ -129,7 +142,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "MODEL": _columns(
-        "name text, base text, version bigint, rows bigint, hours double precision, wer double precision, created text"
+        "name text, base text, version bigint, rows bigint, hours double precision, wer double precision, created text, "
+        "status text"
     ),
     "TABLE": _columns("schema text, table text, kind text, rows bigint, bytes bigint, comment text"),
     "THANOSQL MODEL": _columns("name text, checkpoint text, megabytes double precision, language text"),

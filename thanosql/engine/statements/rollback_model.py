@@ -14,8 +14,9 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, RowsPlan, located, materialize, plan
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.statements.rows import temporary_rows
+from thanosql.engine.statements.rows import frame_of_rows, temporary_rows
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models.card import figures
 
 VERSION_COLUMNS = (
     Column("version", "bigint"),
@@ -85,7 +86,7 @@ def plan_rollback(statement: RollbackModel, environment: Environment) -> Rollbac
             wanted = "no version before it" if version is None else f"no other version {version}"
             raise ThanoSQLModelError(
                 f"The model {name} is at version {current}, and there is {wanted}.",
-                hint=f"SavedPredictions are: {listed}.",
+                hint=f"The versions that are kept: {listed}.",
             )
     return RollbackPlan(name, current, version)
 
@@ -107,27 +108,16 @@ def plan_versions(statement: ListVersions, environment: Environment) -> Versions
 
 @run.register
 def run_versions(plan: VersionsPlan, environment: Environment) -> Result:
-    import pandas as pd
-
     current = environment.store.get(plan.name).version
     rows: list[tuple[object, ...]] = []
     for version in environment.store.versions(plan.name):
-        card = environment.store.get(plan.name, version).card
-        evaluations = card.get("evaluations") or [{}]
-        rows.append(
-            (
-                version,
-                version == current,
-                card.get("rows"),
-                card.get("audio_hours"),
-                evaluations[-1].get("wer"),
-                card.get("created"),
-                card.get("statement"),
-            )
-        )
-    return Result(
-        status=f"LIST {len(rows)}", rows=pd.DataFrame(rows, columns=[column.name for column in VERSION_COLUMNS])
-    )
+        try:
+            card = environment.store.get(plan.name, version).card
+        except ThanoSQLModelError as error:
+            rows.append((version, version == current, None, None, None, None, error.message))
+            continue
+        rows.append((version, version == current, *figures(card), card.get("statement")))
+    return Result(status=f"LIST {len(rows)}", rows=frame_of_rows(VERSION_COLUMNS, rows))
 
 
 @materialize.register

@@ -46,9 +46,13 @@ class UploadPlan(Plan):
 
 @plan.register
 def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
+    from thanosql.models import registry
+
     (options,) = environment.bind("UPLOAD MODEL", statement.options, UploadOptions)
     with located(environment, statement.name.start, len(statement.name.text)):
-        environment.store.check_new_name(statement.name.text, overwrite=options.overwrite)
+        registry.check_new_name(
+            statement.name.text, environment.store, environment.settings, overwrite=options.overwrite
+        )
     folder = find(statement.path, environment)
     if not (folder / "config.json").is_file():
         what = "has no config.json" if folder.is_dir() else "is a file"

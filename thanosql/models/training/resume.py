@@ -69,7 +69,7 @@ class SavedState:
         header = _header(self.folder)
         if header is None:
             return None
-        was = json.loads(header["identity"])
+        was = header.identity
         changed = [
             f"{name} ({was.get(name, 'none')} then, {self.identity.get(name, 'none')} now)"
             for name in sorted(was.keys() | self.identity.keys())
@@ -80,7 +80,7 @@ class SavedState:
                 "The training that was interrupted cannot be gone on with, since these changed: " + "; ".join(changed),
                 hint="Run the statement as it was, or start anew with resume=False.",
             )
-        return json.loads(header["numbers"]), load_file(self.folder / FILE)
+        return header.numbers, load_file(self.folder / FILE)
 
     def same(self) -> Interrupted | None:
         """The run that was interrupted, if it was this one; None for another's state, a damaged one, and none."""
@@ -100,21 +100,34 @@ def interrupted(folder: Path) -> Interrupted | None:
     header = _header(folder)
     if header is None:
         return None
-    numbers = json.loads(header["numbers"])
-    return Interrupted(numbers["step"], numbers["steps"], json.loads(header["identity"]))
+    return Interrupted(header.numbers["step"], header.numbers["steps"], header.identity)
 
 
-def _header(folder: Path) -> dict[str, str] | None:
+@dataclass(frozen=True)
+class _Header:
+    numbers: dict[str, Any]
+    identity: dict[str, str]
+
+
+def _header(folder: Path) -> _Header | None:
     from safetensors import SafetensorError, safe_open
 
+    path = folder / FILE
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(f"{path.name} is no regular file")
         # Read as numpy's: as torch's, the file would be opened a second time, and the run may have removed it by then.
-        with safe_open(folder / FILE, "np") as file:
-            header: dict[str, str] = file.metadata()
+        with safe_open(path, "np") as file:
+            said = file.metadata() or {}
+        header = _Header(json.loads(said["numbers"]), json.loads(said["identity"]))
+        if not all(isinstance(header.numbers[name], int) for name in ("step", "steps")):
+            raise ValueError("its steps are no numbers")
+        dict(header.identity)
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ThanoSQLModelError(
-            f"The state of the interrupted training in {folder} is damaged: {error}", hint="Start anew: resume=False."
+            f"The checkpoint of the unfinished training in {folder} is damaged: {error}",
+            hint="Begin anew: OPTIONS (resume=False).",
         ) from error
     return header
