@@ -27,6 +27,7 @@ SMALL = (
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "tokenizer.json",
     "normalizer.json",
 )
 TIMEOUT = 10.0  # seconds, for the question which files there are

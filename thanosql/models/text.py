@@ -74,6 +74,9 @@ class Normalizer:
     def for_vocabulary(cls, vocabulary: Vocabulary) -> Normalizer:
         """The normalizer that a vocabulary asks for: its case, its punctuation, jamo where it has jamo."""
         letters = "".join(vocabulary.characters)
+        if vocabulary.phones:  # sounds are written in signs of their own, some of which are punctuation elsewhere
+            composed = letters == unicodedata.normalize("NFC", letters)
+            return cls(form="NFC" if composed else "NFD", case="keep", punctuation="keep")
         upper = any(letter.isupper() for letter in letters)
         lower = any(letter.islower() for letter in letters)
         conjoining = any("\u1100" <= letter <= "\u11ff" for letter in letters)

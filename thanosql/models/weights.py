@@ -5,6 +5,7 @@ What lies in the folder is read without trust: a pickle goes through torch's wei
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from thanosql.models.json_file import read_json
 if TYPE_CHECKING:
     import torch
 
+LARGEST_HEADER = 100 << 20  # bytes, as safetensors has it
+
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """All tensors of a folder, on the CPU, under the names that its files have for them.
@@ -23,12 +26,40 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     Raises ThanoSQLModelError for what is missing, damaged, or no weights.
     """
     found: dict[str, torch.Tensor] = {}
-    for path in _files(folder):
+    for path in weight_files(folder):
         found.update(_tensors(path))
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a folder, from the headers of its safetensors: no weight is read, torch is not needed.
+
+    Empty where the weights are a pickle, which says nothing before it is read. Raises ThanoSQLModelError as `read_weights`.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for path in weight_files(folder):
+        if path.suffix == ".safetensors":
+            found.update(_shapes(path))
+    return found
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    # The safetensors format: 8 bytes of length, then JSON.
+    if path.exists() and not path.is_file():
+        raise ThanoSQLModelError(f"{path} cannot be read: it is no regular file.")
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LARGEST_HEADER)))
+        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+        if any(type(size) is not int or size < 0 for shape in shapes.values() for size in shape):
+            raise ValueError("a weight has a size that is no number")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ThanoSQLModelError(f"{path} is damaged: {str(error)[:200]}") from error
+    return shapes
+
+
+def weight_files(folder: Path) -> Iterator[Path]:
+    """The files that hold the weights which are loaded; there may be more in the folder, in other formats."""
     for name in hub.WEIGHTS:
         path = folder / name
         if not path.is_file():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.models import checkpoints
 from tests.models.in_memory import task, train
@@ -227,6 +228,10 @@ def test_an_interrupt_passes_through_and_leaves_no_thread_and_no_model(base: Pat
 def test_a_base_that_was_only_pretrained_is_refused_in_plain_words(base: Path, tmp_path: Path) -> None:
     bare = Path(shutil.copytree(base, tmp_path / "bare"))
     (bare / "vocab.json").unlink()
+    weights = {
+        name: value for name, value in load_file(bare / "model.safetensors").items() if not name.startswith("lm_head")
+    }
+    save_file(weights, bare / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ThanoSQLModelError, match="pretrained"):
         run(bare, tmp_path / "model")
 
@@ -277,9 +282,9 @@ def test_a_row_of_ten_minutes_among_short_ones_makes_no_forward_pass_longer(
     passes: list[float] = []
     logits: Callable[..., Any] = training_forward.frame_logits
 
-    def padded(model: Any, features: Any, *masks: Any) -> Any:
+    def padded(model: Any, features: Any, *masks: Any, **how: Any) -> Any:
         passes.append(len(features) * max(map(len, features)) / 50)
-        return logits(model, features, *masks)
+        return logits(model, features, *masks, **how)
 
     monkeypatch.setattr(training_forward, "frame_logits", padded)
     rows = [

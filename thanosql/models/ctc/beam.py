@@ -89,7 +89,7 @@ class _Beam:
         self.guidance = guidance
         self.width = width
         self.margin = margin
-        self.delimiter = vocabulary.ids.get(vocabulary.delimiter, -1)
+        self.delimiter = -1 if vocabulary.delimiter is None else vocabulary.ids.get(vocabulary.delimiter, -1)
         root = _Prefix(None, -1, guidance.start())
         root.blank = 0.0
         root.held = True

@@ -113,7 +113,7 @@ class _Greedy:
         transcript = greedy(log_probabilities, self.vocabulary)
         if self.level == "none" or len(log_probabilities) == 0:
             return TimedTranscript(transcript.text, transcript.confidence)
-        path = log_probabilities.argmax(axis=-1)
+        path = self.vocabulary.joined(log_probabilities.argmax(axis=-1))
         spans = alignment.spans(log_probabilities, path, self.vocabulary.blank)
         words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds)
         return TimedTranscript(transcript.text, transcript.confidence, words)

@@ -36,6 +36,7 @@ def greedy_path(best: np.ndarray, certainty: np.ndarray, vocabulary: Vocabulary)
 
     if len(best) == 0:
         return Transcript("", 0.0)
+    best = vocabulary.joined(best)
     starts = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
     ids = best[starts]
     logs = np.maximum.reduceat(certainty, starts)[ids != vocabulary.blank].tolist()

@@ -165,7 +165,7 @@ class FrameRecognizer:
     def _assess(self, logs: torch.Tensor, reference: str, decoder: Decoder | None) -> Assessment:
         if decoder is None:
             transcript = greedy(logs.numpy(), self.vocabulary)
-            best = (number for number, _ in groupby(logs.argmax(-1).tolist()))
+            best = (number for number, _ in groupby(map(self.vocabulary.first_number, logs.argmax(-1).tolist())))
             words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
             loss = _ctc_loss(logs, words, self.vocabulary.blank)
         else:

@@ -79,7 +79,7 @@ def confidence(spans: Sequence[Span], log_probabilities: np.ndarray, blank: int)
 
 
 def _words(spans: Iterable[Span], vocabulary: Vocabulary) -> Iterator[list[Span]]:
-    delimiter = vocabulary.ids.get(vocabulary.delimiter)
+    delimiter = None if vocabulary.delimiter is None else vocabulary.ids.get(vocabulary.delimiter)
     word: list[Span] = []
     for span in spans:
         if span.label != delimiter:

@@ -14,15 +14,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
+from thanosql.models.ctc.tokenizer_files import (
+    SPECIAL_FILE,
+    TOKENIZER_FILE,
+    VOCABULARY_FILE,
+    read_tokens,
+    vocabulary_folder,
+)
 from thanosql.models.json_file import read_json
 
-VOCABULARY_FILE = "vocab.json"
-TOKENIZER_FILE = "tokenizer_config.json"
-SPECIAL_FILE = "special_tokens_map.json"
+if TYPE_CHECKING:
+    import numpy as np
+
+PHONE_CLASS = "Wav2Vec2PhonemeCTCTokenizer"
+# As transformers cleans up, in its order.
+_CLEANED = (
+    *((f" {sign}", sign) for sign in ".?!,"),
+    (" ' ", "'"),
+    *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
+)
 LARGEST = 1 << 24  # tokens
 
 
@@ -30,17 +44,20 @@ LARGEST = 1 << 24  # tokens
 class Vocabulary:
     """The tokens of a model, by their id, and the parts some of them play.
 
-    `pad` is the blank, `delimiter` stands between words; `bos`, `eos`, `unk` may be absent from `tokens` (a tokenizer
-    may name tokens that its model never learned).
+    `pad` is the blank, `delimiter` stands between words where they are divided; `bos`, `eos`, `unk` may be absent from
+    `tokens` (a tokenizer may name tokens that its model never learned).
     """
 
     tokens: tuple[str, ...]
     pad: str = "<pad>"
-    delimiter: str = "|"
+    delimiter: str | None = "|"
     unk: str = "<unk>"
     bos: str | None = "<s>"
     eos: str | None = "</s>"
     lower_case: bool = False  # Hugging Face's do_lower_case: text is raised on the way in and lowered on the way out
+    space: str = " "  # what the delimiter is in a text: Hugging Face's replace_word_delimiter_char
+    phones: bool = False  # tokens are sounds, one space between them, and the delimiter is not heard
+    clean_up: bool = False  # Hugging Face's clean_up_tokenization_spaces: "it ' s" is written "it's"
 
     def __post_init__(self) -> None:
         if self.pad not in self.ids:
@@ -68,13 +85,16 @@ class Vocabulary:
     def characters(self) -> frozenset[str]:
         """What a text may consist of, the space included where words are divided; longer tokens stand as they are."""
         letters = {token for token in self.tokens if token not in self.special and token != self.delimiter}
-        return frozenset(letters | ({" "} if self.delimiter in self.ids else set()))
+        divided = self.delimiter in self.ids and not self.phones
+        return frozenset(letters | ({" "} if divided else set()))
 
     @cached_property
     def in_letters(self) -> bool:
         """Whether Korean is spelled in single letters (ㅎㅏㄴ): vowels are among the tokens, and no syllable is."""
         letters = "".join(self.characters)
-        return any(vowel in letters for vowel in hangul.VOWELS) and not hangul.holds_syllables(letters)
+        return (
+            not self.phones and any(vowel in letters for vowel in hangul.VOWELS) and not hangul.holds_syllables(letters)
+        )
 
     @cached_property
     def _pieces(self) -> re.Pattern[str]:
@@ -83,7 +103,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a normalized text. A character that the vocabulary lacks raises KeyError: ask `missing` first."""
-        return [self.ids[self.delimiter if piece == " " else piece] for piece in self._split(text)]
+        return [self.ids[self.delimiter or "" if piece == " " else piece] for piece in self._split(text)]
 
     def missing(self, text: str) -> str:
         """The characters of a normalized text that the vocabulary lacks, each once, in their order.
@@ -91,10 +111,14 @@ class Vocabulary:
         >>> Vocabulary(("<pad>", "|", "A", "B")).missing("AB? B?C")
         '?C'
         """
-        return "".join(dict.fromkeys(piece for piece in self._split(text) if piece not in self.characters))
+        return (" " if self.phones else "").join(self.missing_pieces(text))
+
+    def missing_pieces(self, text: str) -> list[str]:
+        """The same in a list: characters, or of phones those that stand between spaces."""
+        return list(dict.fromkeys(piece for piece in self._split(text) if piece not in self.characters))
 
     def _split(self, text: str) -> list[str]:
-        return self._pieces.findall(text.upper() if self.lower_case else text)
+        return text.split() if self.phones else self._pieces.findall(text.upper() if self.lower_case else text)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the best token of each frame.
@@ -102,49 +126,75 @@ class Vocabulary:
         >>> Vocabulary(("<pad>", "|", "A", "B")).decode([2, 2, 0, 2, 1, 1, 3, 0])
         'AA B'
         """
-        return self.spell(number for number, _ in groupby(ids))
+        return self.spell(number for number, _ in groupby(ids, key=self.first_number))
+
+    def first_number(self, number: int) -> int:
+        """The number of a token that several stand for, as the numbers that no token has all stand for the unknown one.
+
+        What is repeated is a token, not a number.
+        """
+        return self.ids[self.tokens[number]] if number < len(self.tokens) else number
+
+    def joined(self, path: np.ndarray) -> np.ndarray:
+        """Numbers `(frames,)`, each the first of its token: what is equal is then the same sign."""
+        import numpy as np
+
+        if len(self.ids) == len(self.tokens):
+            return path
+        first: np.ndarray = np.array([self.ids[token] for token in self.tokens])[path]
+        return first
 
     def spell(self, ids: Iterable[int]) -> str:
         """The text of ids whose repeats are joined already."""
         tokens = [self.tokens[number] if number < len(self.tokens) else self.unk for number in ids]
-        text = "".join(" " if token == self.delimiter else token for token in tokens if token != self.pad).strip()
-        text = text.lower() if self.lower_case else text
+        if self.phones:
+            return self._cleaned(" ".join(token for token in tokens if token not in (self.pad, self.delimiter)).strip())
+        text = "".join(
+            self.space if token == self.delimiter else token for token in tokens if token != self.pad
+        ).strip()
+        text = self._cleaned(text.lower() if self.lower_case else text)
         if text.isascii():
             return text
         # Jamo, conjoining or single, come back as the syllables that people write.
         return unicodedata.normalize("NFC", hangul.syllables(text) if self.in_letters else text)
 
+    def _cleaned(self, text: str) -> str:
+        for spaced, plain in _CLEANED if self.clean_up else ():
+            text = text.replace(spaced, plain)
+        return text
+
     def words(self, ids: Iterable[int]) -> list[int]:
         """Ids without blanks as a text has them: one delimiter between words, none at the ends."""
-        delimiter = self.ids.get(self.delimiter)
+        delimiter = None if self.delimiter is None else self.ids.get(self.delimiter)
         groups = [(is_break, list(run)) for is_break, run in groupby(ids, key=lambda number: number == delimiter)]
         inner = groups[1 if groups and groups[0][0] else 0 : len(groups) - 1 if groups and groups[-1][0] else None]
         return [number for is_break, run in inner for number in (run[:1] if is_break else run)]
 
     @classmethod
     def read(cls, folder: Path, size: int | None = None) -> Vocabulary:
-        """The vocabulary of a Hugging Face folder, cut to the `size` of the model's head where one is given.
+        """The vocabulary of a Hugging Face folder, of the `size` of the model's head where one is given.
 
         Raises ThanoSQLModelError when the files are missing or damaged.
         """
-        settings = _settings(folder)
-        content = read_json(folder / VOCABULARY_FILE)
-        language = settings.get("target_lang")
-        if language is not None and isinstance(content.get(language), dict):
-            content = content[language]
-        if not content or not all(isinstance(number, int) and number >= 0 for number in content.values()):
-            raise ThanoSQLModelError(f"{folder / VOCABULARY_FILE} is damaged: it must map each token to its number.")
-        numbers = {number: token for token, number in content.items()}
+        found = read_tokens(folder)
+        numbers, settings = found.by_number, found.settings
+        if max(numbers) >= LARGEST:
+            raise ThanoSQLModelError(f"The vocabulary in {folder} is damaged: it has a token number {max(numbers):,}.")
         named = {name: _token(settings.get(f"{key}_token", default)) for name, key, default in _PARTS}
         unk = named["unk"] or "<unk>"
+        phones = settings.get("tokenizer_class") == PHONE_CLASS
+        space = settings.get("replace_word_delimiter_char", " ")
         return cls(
             tokens=tuple(numbers.get(number, unk) for number in range(size or max(numbers) + 1)),
             pad=named["pad"] or "<pad>",
-            delimiter=named["delimiter"] or "|",
+            delimiter=_token(settings.get("word_delimiter_token")) if phones else named["delimiter"],
             unk=unk,
             bos=named["bos"],
             eos=named["eos"],
             lower_case=bool(settings.get("do_lower_case", False)),
+            space=space if isinstance(space, str) else " ",
+            phones=phones,
+            clean_up=bool(settings.get("clean_up_tokenization_spaces", False)),
         )
 
     def write(self, folder: Path) -> None:
@@ -156,10 +206,12 @@ class Vocabulary:
             "pad_token": self.pad,
         }
         settings = {
-            "tokenizer_class": "Wav2Vec2CTCTokenizer",
+            "tokenizer_class": PHONE_CLASS if self.phones else "Wav2Vec2CTCTokenizer",
             "do_lower_case": self.lower_case,
             "word_delimiter_token": self.delimiter,
-            "replace_word_delimiter_char": " ",
+            "replace_word_delimiter_char": self.space,
+            **({"do_phonemize": False, "phone_delimiter_token": " "} if self.phones else {}),
+            **({"clean_up_tokenization_spaces": True} if self.clean_up else {}),
             **named,
         }
         for name, content in ((VOCABULARY_FILE, self.ids), (TOKENIZER_FILE, settings), (SPECIAL_FILE, named)):
@@ -176,14 +228,6 @@ _PARTS = (
 )
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in (SPECIAL_FILE, TOKENIZER_FILE):
-        if (folder / name).is_file():
-            found.update(read_json(folder / name))
-    return found
-
-
 def _token(value: Any) -> str | None:
     return value.get("content") if isinstance(value, dict) else value
 
@@ -197,3 +241,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     if size is not None and (type(size) is not int or not 0 < size <= LARGEST):
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: vocab_size is {str(size)[:40]}.")
     return Vocabulary.read(folder, size)
+
+
+def has_vocabulary(folder: Path) -> bool:
+    """Whether a checkpoint's folder, or that of the training it is a step of, has a vocabulary."""
+    return vocabulary_folder(folder) is not None

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.text import Normalizer
+from thanosql.models.weights import tensor_shapes
 
 if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
@@ -36,8 +37,13 @@ def spelling(folder: Path, texts: Iterable[str], options: TrainOptions) -> Spell
     `<unk>`, `|` between words, and the texts' characters, sorted. Neither takes up the sign between words as a letter.
     Raises ThanoSQLModelError for a base without a vocabulary, unless one is made.
     """
-    has_one = (folder / VOCABULARY_FILE).is_file()
+    has_one = has_vocabulary(folder)
     if not has_one and options.vocabulary != "rebuild":
+        if any(name.startswith("lm_head.") for name in tensor_shapes(folder)):
+            raise ThanoSQLModelError(
+                f"{folder.name} has a trained head, and no vocabulary that says what it hears.",
+                hint="Put its own vocab.json and tokenizer_config.json into the folder.",
+            )
         raise ThanoSQLModelError(
             f"{folder.name} is a pretrained model without a vocabulary.",
             hint="Have one made from the texts, vocabulary='rebuild', or name a model with a CTC head.",
@@ -48,10 +54,14 @@ def spelling(folder: Path, texts: Iterable[str], options: TrainOptions) -> Spell
         return _rebuilt(base, normalizer, texts)
     if options.vocabulary == "keep":
         return Spelling(base, normalizer)
-    missing = {letter for text in texts for letter in base.missing(normalizer.normalize(text))}
-    added = tuple(sorted(missing - {base.delimiter}))
-    tokens = (*base.tokens, *(base.delimiter if letter == " " else letter for letter in added))
-    return Spelling(replace(base, tokens=tokens), normalizer, added)
+    missing = {letter for text in texts for letter in base.missing_pieces(normalizer.normalize(text))}
+    added = tuple(sorted(missing - {base.delimiter or ""}))
+    # Where a text is divided and the vocabulary is not, it gets the sign between words as well.
+    delimiter = base.delimiter or "|"
+    tokens = (*base.tokens, *(delimiter if letter == " " else letter for letter in added))
+    return Spelling(
+        replace(base, tokens=tokens, delimiter=delimiter if " " in added else base.delimiter), normalizer, added
+    )
 
 
 def folded(normalizer: Normalizer, options: TrainOptions) -> Normalizer:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
+from thanosql.models.ctc.tokenizer_files import vocabulary_folder
+from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc import head
 from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
 from thanosql.models.families.waveform_ctc.imports import transformers
+from thanosql.models.families.waveform_ctc.sizes import check_sizes
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-from thanosql.models.weights import read_weights
+from thanosql.models.weights import read_weights, tensor_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +48,7 @@ def read_config(folder: Path) -> Any:
     """The configuration, as transformers has it. Raises ThanoSQLModelError when it is missing, damaged, or another family's."""
     content = read_json(folder / "config.json")
     architecture = architecture_of(content, str(folder))
+    check_sizes(content, tensor_shapes(folder), folder)
     try:
         config = getattr(transformers(), architecture.config_class).from_dict(content)
     except Exception as error:  # transformers validates with whatever exception its field checks raise
@@ -57,27 +60,37 @@ def read_config(folder: Path) -> Any:
 
 def read_features(folder: Path) -> Features:
     """How the folder's model wants its audio. Raises ThanoSQLModelError when it wants another sampling rate."""
-    if (folder / "preprocessor_config.json").is_file():
-        content = read_json(folder / "preprocessor_config.json")
-    elif (folder / "processor_config.json").is_file():
-        content = read_json(folder / "processor_config.json").get("feature_extractor") or {}
-    else:
-        content = {}
+    path = next((path for path in _feature_files(folder) if path.is_file()), None)
+    content = read_json(path) if path else {}
+    if path is not None and path.name == "processor_config.json":
+        content = content.get("feature_extractor") or {}
+    padding = content.get("padding_value", 0.0) if isinstance(content, dict) else None
+    if not isinstance(padding, (int, float)):
+        raise ThanoSQLModelError(f"{path} is damaged: it must say how the audio is prepared.")
     rate = content.get("sampling_rate", SAMPLING_RATE)
     if rate != SAMPLING_RATE:
         raise ThanoSQLModelError(f"{folder} wants audio at {rate} Hz; this family hears {SAMPLING_RATE} Hz.")
     return Features(
         do_normalize=bool(content.get("do_normalize", True)),
         return_attention_mask=bool(content.get("return_attention_mask", False)),
-        padding_value=float(content.get("padding_value", 0.0)),
+        padding_value=float(padding),
     )
 
 
-def load_model(folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None) -> Any:
+def _feature_files(folder: Path) -> tuple[Path, ...]:
+    # Of a step of a Trainer, what is not beside its weights stands where its vocabulary is.
+    places = dict.fromkeys((folder, vocabulary_folder(folder) or folder))
+    return tuple(place / name for place in places for name in ("preprocessor_config.json", "processor_config.json"))
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None, new_head: bool = False
+) -> Any:
     """The model, in evaluation mode, its weights in `dtype` (float32).
 
     With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
-    Without, a folder that has no head is refused.
+    With `new_head`, one that was only pretrained and has a vocabulary gets a head for that. Without either, a folder that has
+    no head is refused. A trained head is kept, or refused where nothing says what its rows stand for.
     Raises ThanoSQLModelError for whatever is missing or does not fit.
     """
     import torch
@@ -88,15 +101,18 @@ def load_model(folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vo
     model_class = getattr(transformers(), architecture.model_class)
     prefix = f"{model_class.base_model_prefix}."
     weights = {name: value.to(dtype) for name, value in _weights(folder, prefix).items()}
+    old = read_vocabulary(folder) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
+    if vocabulary is None and new_head and head.WEIGHT not in weights:
+        vocabulary = old
     if vocabulary is not None:
-        old = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
+        _check_head(weights, old, folder)
         weights.update(head.fitted(weights, config, old, vocabulary))
         config.vocab_size = len(vocabulary.tokens)
         config.pad_token_id = vocabulary.blank
         config.bos_token_id, config.eos_token_id = (
             None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
         )
-    elif "lm_head.weight" not in weights:
+    elif head.WEIGHT not in weights:
         made = [str(name) for name in config.architectures or [] if str(name).startswith(architecture.name)]
         what = f" ({made[0][:80]})" if made else ""
         raise ThanoSQLModelError(
@@ -147,6 +163,17 @@ def save(folder: Path, model: Any, vocabulary: Vocabulary, normalizer: Normalize
         normalizer.write(folder)
     except (OSError, SafetensorError) as error:
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
+
+
+def _check_head(weights: dict[str, torch.Tensor], old: Vocabulary | None, folder: Path) -> None:
+    """Refuse to put a new head in the place of a trained one of which nobody knows what it hears."""
+    rows = len(weights[head.WEIGHT]) if head.WEIGHT in weights else 0
+    if rows and (old is None or len(old.tokens) != rows):
+        known = "its vocabulary is not there" if old is None else f"its vocabulary has {len(old.tokens):,}"
+        raise ThanoSQLModelError(
+            f"{folder} has a trained head of {rows:,} tokens, and {known}: a new head would throw away what it has learned.",
+            hint="Put its own vocab.json and tokenizer_config.json into the folder, or start from the pretrained model.",
+        )
 
 
 def _fill_what_is_computed(model: Any) -> None:

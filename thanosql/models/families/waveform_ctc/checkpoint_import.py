@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files, hub
+from thanosql.models.ctc.tokenizer_files import vocabulary_folder
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families.waveform_ctc import checkpoint as checkpoints
 from thanosql.models.json_file import read_json
@@ -26,14 +27,23 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     normalizer = Normalizer.read(source.folder, vocabulary)
     features = checkpoints.read_features(source.folder)
     model = checkpoints.load_model(source.folder)
+    damaged = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
+    if damaged:
+        raise ThanoSQLModelError(
+            f"{source.folder} is damaged: weights are no numbers (NaN or infinite) in {', '.join(damaged[:3])}.",
+            hint="Fetch it again, or take the checkpoint of an earlier step.",
+        )
     if not any((source.folder / name).is_file() for name in ("model.safetensors", INDEX)):
         checkpoints.save(folder, model, vocabulary, normalizer, features)
         return
+    # Of a step of a Trainer, what is not beside its weights stands where its vocabulary is.
+    places = (source.folder, vocabulary_folder(source.folder) or source.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (*hub.SMALL, *_weights(source.folder)):
-            if (source.folder / name).is_file():
-                shutil.copyfile(source.folder / name, folder / name)
+            found = next((place / name for place in places if (place / name).is_file()), None)
+            if found is not None:
+                shutil.copyfile(found, folder / name)
         normalizer.write(folder)
     except OSError as error:
         raise ThanoSQLModelError(f"The model cannot be copied from {source.folder}: {error}") from error

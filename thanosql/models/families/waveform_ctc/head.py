@@ -45,7 +45,9 @@ def fitted(
 
 def _known(old: Vocabulary, vocabulary: Vocabulary) -> dict[int, int]:
     """The tokens' numbers, and those that they have in the old vocabulary, of those that it has."""
-    parts = {vocabulary.pad: old.pad, vocabulary.delimiter: old.delimiter, vocabulary.unk: old.unk}
+    parts = {vocabulary.pad: old.pad, vocabulary.unk: old.unk}
+    if vocabulary.delimiter is not None and old.delimiter is not None:
+        parts[vocabulary.delimiter] = old.delimiter
     found = {}
     for number, token in enumerate(vocabulary.tokens):
         forms = (parts.get(token, token), token.upper(), token.lower())

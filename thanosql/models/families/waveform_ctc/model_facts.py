@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.vocabulary import VOCABULARY_FILE, Vocabulary, read_vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc.convolutions import frames
+from thanosql.models.families.waveform_ctc.sizes import check_sizes
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.training.vocabulary_builder import spelling
+from thanosql.models.weights import tensor_shapes, weight_files
 
 if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
@@ -83,18 +85,14 @@ class WaveformFacts:
 def facts(folder: Path) -> WaveformFacts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
     config = read_json(folder / "config.json")
-    # Files alone: a FIFO of that name would be waited for without end.
-    safe, other = (
-        sorted(path for path in folder.glob(pattern) if path.is_file())
-        for pattern in ("*.safetensors", "pytorch_model*.bin")
-    )
-    sizes = [_safetensors(path) for path in safe]
-    weights = sum(path.stat().st_size for path in (*safe, *other))
-    vocabulary = read_vocabulary(folder) if (folder / VOCABULARY_FILE).is_file() else None
+    shapes = tensor_shapes(folder)
+    check_sizes(config, shapes, folder)
+    weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
+    vocabulary = read_vocabulary(folder) if has_vocabulary(folder) else None
     try:
         return WaveformFacts(
             folder=folder,
-            parameters=sum(sizes) or weights // 4,
+            parameters=sum(map(prod, shapes.values())) or weights // 4,
             weight_bytes=weights,
             layers=int(config.get("num_hidden_layers", 12)),
             hidden=int(config.get("hidden_size", 768)),
@@ -121,20 +119,3 @@ def spelled(folder: Path, texts: Iterable[str], options: TrainOptions) -> Wavefo
         normalizer=spelt.normalizer,
         base_vocabulary=known.vocabulary if made else None,
     )
-
-
-def _safetensors(path: Path) -> int:
-    """Parameters in a file, from its header (the safetensors format: 8 bytes of length, then JSON)."""
-    try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 100 << 20)))
-        return sum(_product(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ThanoSQLModelError(f"{path} is damaged: {error}") from error
-
-
-def _product(shape: list[int]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result

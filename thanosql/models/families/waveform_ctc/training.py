@@ -60,7 +60,7 @@ class WaveformCheckpoint:
 
         Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
         """
-        model = checkpoint.load_model(self.folder, vocabulary=vocabulary)
+        model = checkpoint.load_model(self.folder, vocabulary=vocabulary, new_head=True)
         if has_adapter(model.config):
             raise ThanoSQLModelError(
                 f"{self.folder} has adapter layers behind its encoder: training cannot start from it."

@@ -1,0 +1,110 @@
+"""A checkpoint's folder in; its tokens by their numbers, and what its tokenizer's files say of them, out.
+
+All the layouts in which transformers leaves a CTC tokenizer: vocab.json, of one language or of several, with the tokens that
+were added behind it, or tokenizer.json alone; beside the weights, or above a Trainer's checkpoint-500.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thanosql.errors import ThanoSQLModelError, did_you_mean
+from thanosql.models.json_file import read_json
+
+VOCABULARY_FILE = "vocab.json"
+FAST_FILE = "tokenizer.json"
+TOKENIZER_FILE = "tokenizer_config.json"
+SPECIAL_FILE = "special_tokens_map.json"
+ADDED_FILE = "added_tokens.json"
+_STEP = re.compile(r"checkpoint-\d+")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """`by_number` may have gaps; `settings` are those of tokenizer_config.json, over those of special_tokens_map.json."""
+
+    by_number: Mapping[int, str]
+    settings: Mapping[str, Any]
+
+
+def vocabulary_folder(folder: Path) -> Path | None:
+    """Where a checkpoint's vocabulary lies: beside it, or above the checkpoint of a Trainer's step; None where it has none."""
+    places = (folder, folder.absolute().parent) if _STEP.fullmatch(folder.absolute().name) else (folder,)
+    for place in places:
+        if any((place / name).is_file() for name in (VOCABULARY_FILE, FAST_FILE)):
+            return place
+    return None
+
+
+def read_tokens(folder: Path) -> Tokens:
+    """What the files say. Raises ThanoSQLModelError when they are missing or damaged, or of languages of which none is set."""
+    place = vocabulary_folder(folder) or folder
+    settings: dict[str, Any] = {}
+    for name in (SPECIAL_FILE, TOKENIZER_FILE):
+        if (place / name).is_file():
+            settings.update(read_json(place / name))
+    if not (place / VOCABULARY_FILE).is_file() and (place / FAST_FILE).is_file():
+        return _fast(place / FAST_FILE, settings)
+    path = place / VOCABULARY_FILE
+    content = read_json(path)
+    if content and all(isinstance(part, dict) for part in content.values()):
+        content = _of_language(content, settings.get("target_lang"), path)
+    numbers = _numbers(content, path)
+    added = read_json(place / ADDED_FILE) if (place / ADDED_FILE).is_file() else {}
+    for number, text in _numbers(added, place / ADDED_FILE).items() if added else ():
+        numbers.setdefault(number, text)
+    decoder = settings.get("added_tokens_decoder")
+    for number, entry in decoder.items() if isinstance(decoder, dict) else ():
+        token = entry.get("content") if isinstance(entry, dict) else entry
+        if str(number).isdecimal() and isinstance(token, str):
+            numbers.setdefault(int(number), token)
+    return Tokens(numbers, settings)
+
+
+def _of_language(content: dict[str, Any], language: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(language, str):
+        raise ThanoSQLModelError(
+            f"{path} holds the vocabularies of {len(content):,} languages, and its tokenizer names none of them.",
+            hint=f"Set target_lang in {TOKENIZER_FILE} to one of them: {', '.join(list(content)[:20])}.",
+        )
+    if language not in content:
+        raise ThanoSQLModelError(
+            f"{path} has no vocabulary of the language {language[:40]!r}.", hint=did_you_mean(language[:40], content)
+        )
+    found: dict[str, Any] = content[language]
+    return found
+
+
+def _numbers(content: Mapping[str, Any], path: Path) -> dict[int, str]:
+    if not content or not all(type(number) is int and number >= 0 for number in content.values()):
+        raise ThanoSQLModelError(f"{path} is damaged: it must map each token to its number.")
+    try:
+        "".join(content).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ThanoSQLModelError(f"{path} is damaged: a token is half a character ({error.reason}).") from error
+    return {number: token for token, number in content.items()}
+
+
+def _fast(path: Path, settings: dict[str, Any]) -> Tokens:
+    """The tokens of a tokenizer.json: of its model, in whichever of its forms, and those that were added."""
+    content = read_json(path)
+    model, decoder = content.get("model"), content.get("decoder")
+    listed = model.get("vocab") if isinstance(model, dict) else None
+    try:
+        vocabulary = {piece: number for number, (piece, _) in enumerate(listed)} if isinstance(listed, list) else listed
+        numbers = _numbers(vocabulary or {}, path)
+        for entry in content.get("added_tokens") or ():
+            numbers.setdefault(int(entry["id"]), str(entry["content"]))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ThanoSQLModelError(f"{path} is damaged: it must list its tokens.") from error
+    if isinstance(decoder, dict) and decoder.get("type") == "CTC":
+        settings.setdefault("pad_token", decoder.get("pad_token"))
+        settings.setdefault("word_delimiter_token", decoder.get("word_delimiter_token"))
+        settings.setdefault("clean_up_tokenization_spaces", decoder.get("cleanup", False))
+    if isinstance(model, dict) and isinstance(model.get("unk_token"), str):
+        settings.setdefault("unk_token", model["unk_token"])
+    return Tokens(numbers, settings)
