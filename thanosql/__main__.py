@@ -104,7 +104,7 @@ def _source(options: argparse.Namespace) -> str:
     return str(options.file.read_text(encoding="utf-8"))
 
 
-def _run(session: Session, source: str, options: argparse.Namespace) -> int:
+def _run(session: Session, source: str, options: argparse.Namespace, *, interactive: bool = False) -> int:
     from thanosql.notebook.progress import ProgressBar
     from thanosql.notebook.status import beginning
 
@@ -114,7 +114,7 @@ def _run(session: Session, source: str, options: argparse.Namespace) -> int:
             bar.leave("")
             show(result, options.format, options.quiet, options.limit)
 
-        session.run(source, dict(options.params), progress=bar.update, each=each)
+        session.run(source, dict(options.params), interactive=interactive, progress=bar.update, each=each)
     return 0
 
 
@@ -133,7 +133,7 @@ def _prompt(session: Session, options: argparse.Namespace) -> int:
 
     def run(source: str) -> None:
         try:
-            _run(session, source, options)
+            _run(session, source, options, interactive=True)
         except ThanoSQLError as error:
             _say(error)
         except KeyboardInterrupt as stop:

@@ -137,6 +137,7 @@ class ThanoSQL(Magics):
                     ChainMap(dict(given.values), shell.user_ns),
                     fetch=given.fetch and self.fetch,
                     at_once=self.at_once if given.variable is None else None,
+                    interactive=True,
                     progress=bar.update,
                     each=each,
                 )

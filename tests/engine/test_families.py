@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 
 from tests.models import checkpoints
 from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio import read
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.registry import FAMILIES
@@ -93,3 +96,27 @@ def test_long_recordings_go_in_windows(kind: str, tmp_path: Path) -> None:
 
 def test_the_registry_knows_every_architecture() -> None:
     assert [kind for kind, module in FAMILIES.items() if module.endswith("waveform_ctc")] == list(ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("ALIGN USING {} AS {}", "ALIGN"),
+        ("EVALUATE USING {} AS {}", "EVALUATE"),
+        ("PREDICT USING {} OPTIONS (decoder='beam') AS {}", "decoder='beam'"),
+        ("PREDICT USING {} OPTIONS (timestamps='word') AS {}", "timestamps"),
+        ("PREDICT USING {} OPTIONS (words_table='w') AS {}", "words_table"),
+    ],
+)
+def test_what_needs_ctc_is_refused_before_any_work(
+    statement: str, what: str, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = ModuleType("tests_listener")
+    package.capabilities = frozenset()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tests_listener", package)
+    monkeypatch.setitem(FAMILIES, "listener", "tests_listener")
+    (tmp_path / "config.json").write_text('{"model_type": "listener"}')
+    query = "SELECT 'nowhere.wav' AS audio_path, 'a' AS text"
+    for before in ("", "EXPLAIN ", "CHECK "):
+        with pytest.raises(ThanoSQLModelError, match=rf"^{what} needs a CTC model; .* is a listener model"):
+            session.execute(before + statement.format(f"'{tmp_path}'", query))

@@ -66,6 +66,7 @@ class Environment:
     progress: Callable[[Progress], None] = lambda _: None
     cancellation: Cancellation = field(default_factory=Cancellation)
     fetch: bool = True
+    interactive: bool = False  # a person waits: at the prompt, in a notebook's cell
     at_once: int | None = None  # rows that a result brings before it is used; None: all
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)

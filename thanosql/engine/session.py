@@ -73,12 +73,14 @@ class Session:
         *,
         fetch: bool = True,
         at_once: int | None = None,
+        interactive: bool = False,
         progress: Callable[[Progress], None] | None = None,
         each: Callable[[Result], None] | None = None,
     ) -> Result:
         """As `execute`, with the whole Result; `each` is called with every statement's own as it comes.
 
-        More rows than `at_once` stay in the database until the DataFrame that stands for them is used.
+        More rows than `at_once` stay in the database until the DataFrame that stands for them is used. `interactive` says
+        that a person is waiting: an unfinished training of the same statement is resumed, where a script gets an error.
         """
         from thanosql.engine.dispatcher import Result
         from thanosql.engine.parser import parse_with_texts
@@ -93,7 +95,7 @@ class Session:
             statements = parse_with_texts(sql)
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
-                    result = self._run_one(statement, text, sql, params or {}, fetch, at_once, progress)
+                    result = self._run_one(statement, text, sql, params or {}, fetch, at_once, interactive, progress)
                 except ThanoSQLError as error:
                     if len(statements) > 1:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
@@ -125,6 +127,7 @@ class Session:
         params: Mapping[str, Any],
         fetch: bool,
         at_once: int | None,
+        interactive: bool,
         progress: Callable[[Progress], None] | None,
     ) -> Result:
         from thanosql.engine import dispatcher, planner
@@ -143,7 +146,7 @@ class Session:
             cancellation.check()
             with ExitStack() as resources:
                 environment = self._environment(text, source, params, fetch, resources)
-                environment.at_once = at_once
+                environment.at_once, environment.interactive = at_once, interactive
                 environment.progress, environment.cancellation = report, cancellation
                 result = dispatcher.run(planner.plan(statement, environment), environment)
             _log(statement, begun, "done")

@@ -146,8 +146,8 @@ class TrainOptions:
     )
     resume: bool | None = option(
         None,
-        "True goes on where the same statement was interrupted, False begins anew; NULL refuses, with the offer, where "
-        "there is something to go on with",
+        "True resumes the unfinished run of the same statement, False begins anew; NULL resumes it in a notebook and at the "
+        "prompt, and is an error elsewhere if there is one",
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
 

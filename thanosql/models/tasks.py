@@ -101,8 +101,9 @@ class TranscribeTask:
 class TrainTask:
     """Utterances in, a Hugging Face folder in `folder` and a TrainingReport out.
 
-    `validation` are the utterances that the best epoch is chosen by, where `options` do not hold a share out. In `state` an
-    interrupted run leaves what it resumes from.
+    `validation` are the utterances that the best epoch is chosen by, where `options` do not hold a share out. `state` is the
+    checkpoint folder of an unfinished run; with `resumes` such a run of the same statement is resumed where the options
+    say nothing of it.
     """
 
     model: Model
@@ -112,3 +113,4 @@ class TrainTask:
     audio: AudioAccess
     folder: Path
     state: Path | None = None
+    resumes: bool = False

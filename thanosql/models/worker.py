@@ -26,11 +26,15 @@ DIGEST_BYTES = 12
 
 
 class Worker:
-    """Opens the model of a task when the first row needs it. `models` are those that this process has loaded already."""
+    """Opens the model of a task when the first row needs it. `models` are those that this process has loaded already;
+    `cancellation` is looked at between the forward passes of a batch, which raise Cancelled."""
 
-    def __init__(self, task: TranscribeTask, models: ModelCache | None = None) -> None:
+    def __init__(
+        self, task: TranscribeTask, models: ModelCache | None = None, cancellation: Cancellation | None = None
+    ) -> None:
         self.task = task
         self._models = models
+        self._cancellation = cancellation
 
     def work(self, rows: Sequence[AudioRow]) -> tuple[Outcome, ...]:
         """The rows' outcomes, read and recognized one batch after the other."""
@@ -103,14 +107,15 @@ class Worker:
         )
 
     def _transcripts(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
-        return self.recognizer.transcribe(waveforms, self.task.options)
+        return self.recognizer.transcribe(waveforms, self.task.options, self._cancellation)
 
     def _timed(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         return [self.decoder(logs) for logs in self._log_probabilities(waveforms)]
 
     def _assessments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         decoder = None if self.task.decode.decoder == "greedy" else self.decoder
-        return self._ctc.assess(waveforms, [row.text or "" for row in rows], self.task.options, decoder)
+        texts = [row.text or "" for row in rows]
+        return self._ctc.assess(waveforms, texts, self.task.options, decoder, self._cancellation)
 
     def _alignments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         from thanosql.models.ctc import decoder
@@ -130,7 +135,10 @@ class Worker:
     def _log_probabilities(self, waveforms: list[Waveform]) -> Iterator[Any]:
         options = self.task.options
         for logs in self._ctc.log_probabilities(
-            waveforms, batch_size=options.batch_size, window_seconds=options.window_seconds
+            waveforms,
+            batch_size=options.batch_size,
+            window_seconds=options.window_seconds,
+            cancellation=self._cancellation,
         ):
             yield logs.numpy()
 

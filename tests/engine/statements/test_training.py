@@ -251,6 +251,48 @@ def test_one_seed_gives_one_model_to_the_last_bit(session: Session) -> None:
     assert not same(weights(session, "first"), weights(session, "other"))
 
 
+def test_in_a_notebook_and_at_the_prompt_the_same_statement_is_resumed(session: Session) -> None:
+    build = BUILD.format("taken_up", "", FEW)
+    session.execute(BUILD.format("unbroken", "", FEW))
+
+    def stop(step: Any) -> None:
+        if "training" in step.what and step.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.run(build, progress=stop, interactive=True)
+    result = session.run(build, interactive=True)
+    assert (
+        "Resumed the unfinished training of this statement after 2 of 3 steps; resume=False begins anew." in result.note
+    )
+    assert same(weights(session, "taken_up"), weights(session, "unbroken"))
+    # Another statement of that name begins anew, as it does in a script.
+    other = BUILD.format("taken_up", ", overwrite=True, seed=7", FEW)
+    with pytest.raises(KeyboardInterrupt):
+        session.run(other, progress=stop, interactive=True)
+    assert "Resumed" not in session.run(other.replace("seed=7", "seed=8"), interactive=True).note
+
+
+def test_other_audio_of_the_same_names_and_lengths_is_not_resumed_on(session: Session, tmp_path: Path) -> None:
+    names = session.execute(FEW).audio_path
+    for number, name in enumerate(names[:6]):
+        shutil.copy(session.settings.workspace / name, tmp_path / f"{number}.flac")
+    rows = ", ".join(f"('{tmp_path}/{number}.flac', 'one')" for number in range(6))
+    build = BUILD.format("swapped", "{}", f"SELECT * FROM (VALUES {rows}) v(audio_path, text)")
+
+    def stop(step: Any) -> None:
+        if "training" in step.what and step.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.run(build.format(""), progress=stop)
+    content, rate = soundfile.read(tmp_path / "0.flac")
+    soundfile.write(tmp_path / "0.flac", content[::-1], rate)
+    with pytest.raises(ThanoSQLModelError, match=r"since these changed: audio files \("):
+        session.execute(build.format(", resume=True"))
+    session.execute(build.format(""))  # it is another run, which begins anew
+
+
 def test_an_interrupt_says_how_to_go_on_and_the_same_statement_offers_it(session: Session) -> None:
     build = BUILD.format("cut", "", FEW)
     session.execute(BUILD.format("whole", "", FEW))
@@ -264,7 +306,7 @@ def test_an_interrupt_says_how_to_go_on_and_the_same_statement_offers_it(session
     assert not session.store.exists("cut")
     with pytest.raises(ThanoSQLModelError, match="2 of its 3 steps") as caught:
         session.execute(build)
-    assert "resume=True" in str(caught.value)
+    assert "Write OPTIONS (max_epochs=1, batch_size=4, resume=True) to resume it" in str(caught.value)
     with pytest.raises(ThanoSQLModelError, match="learning_rate") as caught:
         session.execute(build.replace("batch_size=4", "batch_size=4, learning_rate=0.5, resume=True"))
     assert "0.002 then, 0.5 now" in str(caught.value)

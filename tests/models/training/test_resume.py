@@ -243,7 +243,7 @@ def test_the_report_counts_the_seconds_before_an_interrupt_as_well(base: Path, t
 
 def test_a_state_that_cannot_be_written_is_an_error_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "state" / (resume.FILE + ".draft") / "in the way").mkdir(parents=True)
-    with pytest.raises(ThanoSQLModelError, match="cannot be kept in"):
+    with pytest.raises(ThanoSQLModelError, match="cannot be written to"):
         resume.SavedState(tmp_path / "state", {}).save({}, {"a": torch.zeros(2)})
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.models import checkpoints
 from tests.models.in_memory import task, train
-from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError, ThanoSQLResourceError
 from thanosql.models.audio import AudioError
 from thanosql.models.families.waveform_ctc.checkpoint import load_model
 from thanosql.models.options import TrainOptions
@@ -241,7 +241,7 @@ def test_memory_that_does_not_suffice_is_an_error_with_its_cure(base: Path, tmp_
         torch.empty(1 << 50)
         return whistle("TEA")
 
-    with pytest.raises(ThanoSQLModelError, match="memory does not suffice") as caught:
+    with pytest.raises(ThanoSQLResourceError, match="memory does not suffice") as caught:
         run(base, tmp_path / "model", read=read)
     assert "max_seconds below 30" in str(caught.value)
 

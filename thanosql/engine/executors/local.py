@@ -37,7 +37,7 @@ class LocalExecutor:
     def transcribe(
         self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
     ) -> Iterator[tuple[Outcome, ...]]:
-        worker = Worker(task, self._models)
+        worker = Worker(task, self._models, cancellation)
         threads = FETCHERS if task.audio.remote is not None else DECODERS if task.output is Output.AUDIO else READERS
         with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
             try:

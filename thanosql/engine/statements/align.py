@@ -138,8 +138,12 @@ class _Aligned:
 
 @bind_statement.register
 def bind_align(statement: Align, environment: Environment) -> BoundStatement:
+    from thanosql.models import registry
+    from thanosql.models.base import Capability
+
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("ALIGN", statement.options, AlignOptions, TranscribeOptions)
+    registry.require(model, Capability.CTC, "ALIGN")
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "ALIGN with a table")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation.model_comparison import ModelComparison, compare_models
+from thanosql.engine.language.resuming import resuming_options
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import SQL, ModelReference, Option, Query, Statement, Text, Word
 from thanosql.engine.planner import (
@@ -36,6 +37,7 @@ from thanosql.models.options import TrainOptions, option
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
 from thanosql.models.tasks import TrainTask
 from thanosql.models.trained_rows import row_fingerprints, trained_rows, write_trained_rows
+from thanosql.models.training.resume import UnfinishedRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +89,7 @@ class TrainPlan(Plan):
     about: BoundStatement
     name: str
     rival: Model | None = None
+    resuming: str = "OPTIONS (resume=True)"  # what the statement's OPTIONS are once they say that
 
     @property
     def statement(self) -> str:
@@ -135,7 +138,8 @@ def bind_build(statement: BuildModel, environment: Environment) -> BoundStatemen
 
 @plan.register
 def plan_build(statement: BuildModel, environment: Environment) -> TrainPlan:
-    return TrainPlan(bind_build(statement, environment), statement.name.text)
+    resuming = resuming_options(statement.options, environment.source)
+    return TrainPlan(bind_build(statement, environment), statement.name.text, resuming=resuming)
 
 
 def bind_training(
@@ -201,6 +205,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             audio=rows.access,
             folder=draft.folder,
             state=state,
+            resumes=environment.interactive,
         )
         report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
         skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
@@ -270,14 +275,18 @@ def _compared(
 
 @contextmanager
 def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
-    """An interrupt says that the training so far is saved, and how to resume it."""
+    """An interrupt, and a statement that was interrupted before, say how to resume it."""
     try:
         yield
+    except UnfinishedRun as error:
+        error.hint = f"Write {plan.resuming} to resume it, or resume=False to begin anew."
+        raise
     except KeyboardInterrupt as stop:
         if not state.is_dir():
             raise
         raise KeyboardInterrupt(
-            f"The training of {plan.name} is saved up to its last step: run the same statement with resume=True to continue."
+            f"The training of {plan.name} is saved up to its last step: run the same statement with "
+            f"{plan.resuming} to resume it."
         ) from stop
 
 

@@ -152,8 +152,12 @@ class _Rows:
 
 @bind_statement.register
 def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStatement:
+    from thanosql.models import registry
+    from thanosql.models.base import Capability
+
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("EVALUATE", statement.options, EvaluateOptions, TranscribeOptions)
+    registry.require(model, Capability.CTC, "EVALUATE")
     checked_executor(options, environment)
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")

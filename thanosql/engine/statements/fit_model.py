@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from thanosql.engine.language.resuming import resuming_options
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, plan, resolve_model
@@ -57,12 +58,12 @@ def bind_fit(statement: FitModel, environment: Environment) -> BoundStatement:
 @plan.register
 def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
     about = bind_fit(statement, environment)
-    name = statement.name.text
+    name, resuming = statement.name.text, resuming_options(statement.options, environment.source)
     if not about.options.overwrite_if_better:
-        return TrainPlan(about, name)
+        return TrainPlan(about, name, resuming=resuming)
     if about.options.valid_query is None:
         raise ThanoSQLOptionError(
             "overwrite_if_better needs rows to judge by.", hint="Name them: valid_query='SELECT …'."
         )
     rival = resolve_model(ModelReference(name), environment) if environment.store.exists(name) else None
-    return TrainPlan(about, name, rival)
+    return TrainPlan(about, name, rival, resuming)

@@ -165,8 +165,13 @@ class _Predicted:
 
 @bind_statement.register
 def bind_predict(statement: Predict, environment: Environment) -> BoundStatement:
+    from thanosql.models import registry
+    from thanosql.models.base import Capability
+
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("PREDICT", statement.options, PredictOptions, TranscribeOptions)
+    if needing := _needing_ctc(options):
+        registry.require(model, Capability.CTC, needing)
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
@@ -286,6 +291,13 @@ def _predictions(
             yield outcome.row, *[None] * (len(_columns(options)) - 1), value.reason
         else:
             raise transcription.unreadable(outcome.row, audio.name, value)
+
+
+def _needing_ctc(options: PredictOptions) -> str:
+    """The option that needs probabilities of frames; empty where there is none."""
+    if options.decoder != "greedy":
+        return f"decoder='{options.decoder}'"
+    return "" if _is_plain(options) else "words_table" if options.timestamps == "none" else "timestamps"
 
 
 def _is_plain(options: PredictOptions) -> bool:

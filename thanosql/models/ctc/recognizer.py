@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import torch
 
-from thanosql.errors import ThanoSQLModelError
+from thanosql.errors import ThanoSQLModelError, ThanoSQLResourceError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.greedy import best_tokens, greedy, greedy_path
 from thanosql.models.ctc.vocabulary import Vocabulary
@@ -111,7 +111,7 @@ class FrameRecognizer:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of each waveform, in their order.
 
         A frame stands for `frame_seconds`, the first for the samples from 0 on. Audio longer than a window goes in
-        overlapping windows, joined in the middle of each overlap. Raises ThanoSQLModelError when memory does not
+        overlapping windows, joined in the middle of each overlap. Raises ThanoSQLResourceError when memory does not
         suffice for one window alone, and when the model gives no numbers.
         """
         found = self._frames(waveforms, batch_size, window_seconds, lambda logs: logs, cancellation)
@@ -195,7 +195,7 @@ class FrameRecognizer:
             if not _is_out_of_memory(error):
                 raise ThanoSQLModelError(f"The model failed on {seconds:.1f} s of audio: {error}") from error
             if len(waveforms) == 1:
-                raise ThanoSQLModelError(
+                raise ThanoSQLResourceError(
                     f"Memory does not suffice for {seconds:.1f} s of audio at once.",
                     hint="Set window_seconds lower, or choose a smaller model.",
                 ) from error

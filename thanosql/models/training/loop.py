@@ -270,8 +270,8 @@ class Run:
         }
         self.saved.save(numbers, tensors)
 
-    def go_on_from(self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-        """Take up the state that an earlier run kept: the next step is the one that it would have taken."""
+    def resume_from(self, numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        """Resume from the checkpoint of an unfinished run: the next step is the one that it would have taken."""
         import torch
 
         with torch.no_grad():

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 FILE = "state.safetensors"
 
 
+class UnfinishedRun(ThanoSQLModelError):
+    """The same statement was interrupted before, and does not say whether it is to be resumed."""
+
+
 @dataclass(frozen=True)
 class Interrupted:
     """A run that was cut off: optimizer steps done, of how many, and what it was a run of (`identity`)."""
@@ -57,7 +61,9 @@ class SavedState:
             os.replace(draft, self.folder / FILE)
             sync(self.folder)
         except (OSError, SafetensorError) as error:
-            raise ThanoSQLModelError(f"The state of the training cannot be kept in {self.folder}: {error}") from error
+            raise ThanoSQLModelError(
+                f"The checkpoint of the training cannot be written to {self.folder}: {error}"
+            ) from error
 
     def load(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
         """The numbers and tensors last saved, None where there are none.
@@ -77,8 +83,8 @@ class SavedState:
         ]
         if changed:
             raise ThanoSQLModelError(
-                "The training that was interrupted cannot be gone on with, since these changed: " + "; ".join(changed),
-                hint="Run the statement as it was, or start anew with resume=False.",
+                "The unfinished training cannot be resumed, since these changed: " + "; ".join(changed),
+                hint="Run the statement as it was, or begin anew with resume=False.",
             )
         return header.numbers, load_file(self.folder / FILE)
 
@@ -96,7 +102,7 @@ class SavedState:
 
 
 def interrupted(folder: Path) -> Interrupted | None:
-    """What a state folder holds; None where nothing is to be gone on with."""
+    """The unfinished run of a checkpoint folder; None where there is none."""
     header = _header(folder)
     if header is None:
         return None

@@ -15,7 +15,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.errors import ThanoSQLOptionError, ThanoSQLResourceError
+from thanosql.models.audio import AudioError
 from thanosql.models.checkpoint_files import CARD_FILE
 from thanosql.models.devices import choose_device, exact_float32
 from thanosql.models.digest import digest, file_digest
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
     from thanosql.models.tasks import TrainTask
@@ -50,13 +52,14 @@ def train(
     """Train from `base` and leave a Hugging Face folder in `task.folder`. `progress` hears of every step.
 
     With rows to validate on, `task.validation` or a share of the others by `valid_split`, the epoch with the best WER
-    is kept, otherwise the last. In the folder `task.state` the run keeps what it resumes from when it is killed and then
+    is kept, otherwise the last. The folder `task.state` takes the run's checkpoint, from which it is resumed when it is
     called again with `resume`; the folder is the caller's to remove, once the model is safe where it belongs.
 
     Raises ThanoSQLDataError for texts outside the vocabulary, audio that cannot be read, and when no row can be learned
-    from; ThanoSQLModelError for a base that cannot be trained, a loss that is not finite, memory that does not suffice,
-    and a state of other rows or options; ThanoSQLOptionError for options that contradict each other; Cancelled, with
-    the state kept, after the step in which it was asked for.
+    from; ThanoSQLModelError for a base that cannot be trained, a loss that is not finite, and a
+    checkpoint of other rows or options; ThanoSQLResourceError for memory that does not suffice; ThanoSQLOptionError for
+    options that contradict each other; UnfinishedRun; Cancelled, with the checkpoint saved, after the step in which it
+    was asked for.
     """
     started = time.perf_counter()
     options = task.options
@@ -77,10 +80,13 @@ def train(
         )
     device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
-    identity = _identity(base.folder, options, examples, held_out)
+    identity = _identity(base.folder, options, examples, held_out, task.audio)
     saved = None if task.state is None else resume.SavedState(task.state, identity)
-    if saved is not None:
-        _offer(saved, options)
+    unfinished = saved.same() if saved is not None and options.resume is None else None
+    if unfinished is not None and not task.resumes:
+        raise _unfinished(unfinished)
+    if unfinished is not None:
+        options = replace(options, resume=True)
     varied = augmentation_config.chosen(options.augment)
     with ExitStack() as stack:
         stack.enter_context(_own_randomness(device))
@@ -109,7 +115,7 @@ def train(
         run = Run(
             model, examples, waveforms, options, vocabulary.blank, device, kept=kept, validator=validator, saved=saved
         )
-        warnings = _take_up(run, options)
+        warnings = _take_up(run, options, unfinished)
         run.train(progress, cancellation)
         if validator is None:
             known = examples[:SANITY_ROWS]
@@ -139,7 +145,9 @@ def train(
     )
 
 
-def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any]) -> dict[str, str]:
+def _identity(
+    base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any], access: AudioAccess
+) -> dict[str, str]:
     """What makes a run the run it is, each in a few characters, so that a change can be named."""
     # A card is no part of the model: it grows with every evaluation.
     weights = [
@@ -155,6 +163,7 @@ def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_o
     audio = [example.audio for example in (*examples, *held_out)]
     return {
         "rows": f"{len(rows):,}, {digest([*rows, *audio])}",
+        "audio files": digest(_fingerprint(one, access) for one in audio),
         "base": digest([(path.name, file_digest(path)) for path in weights]),
         **named,
         "package thanosql": __version__,
@@ -162,17 +171,23 @@ def _identity(base: Path, options: TrainOptions, examples: Sequence[Any], held_o
     }
 
 
-def _offer(saved: resume.SavedState, options: TrainOptions) -> None:
-    """Where the same statement was interrupted and says nothing of it, offer to go on, rather than throw work away."""
-    found = saved.same() if options.resume is None else None
-    if found is not None:
-        raise ThanoSQLModelError(
-            f"The same statement was interrupted before: {found.step:,} of its {found.steps:,} steps are done.",
-            hint="Go on from there with resume=True, or begin anew with resume=False.",
-        )
+def _unfinished(found: resume.Interrupted) -> resume.UnfinishedRun:
+    """Rather than throw work away where a statement says nothing of it, it is refused with the offer."""
+    return resume.UnfinishedRun(
+        f"The same statement was interrupted before: {found.step:,} of its {found.steps:,} steps are done.",
+        hint="Resume it with resume=True, or begin anew with resume=False.",
+    )
 
 
-def _take_up(run: Run, options: TrainOptions) -> list[str]:
+def _fingerprint(audio: str | bytes, access: AudioAccess) -> bytes:
+    """What changes with the audio, though its name and its length stay: nothing is decoded for it."""
+    try:
+        return access.fingerprint(audio)
+    except AudioError:  # that is said where it is read
+        return b""
+
+
+def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | None) -> list[str]:
     if run.saved is None:
         return []
     if not options.resume:
@@ -180,9 +195,14 @@ def _take_up(run: Run, options: TrainOptions) -> list[str]:
         return []
     found = run.saved.load()
     if found is None:
-        return ["There was no interrupted training to go on with: this one began anew."]
-    run.go_on_from(*found)
-    return []
+        return ["There was no unfinished training to resume: this one began anew."]
+    run.resume_from(*found)
+    if unfinished is None:
+        return []
+    return [
+        f"Resumed the unfinished training of this statement after {unfinished.step:,} of {unfinished.steps:,} steps; "
+        "resume=False begins anew."
+    ]
 
 
 def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
@@ -222,7 +242,7 @@ def _memory(options: TrainOptions) -> Iterator[None]:
         # torch has an exception of its own for a GPU's memory alone.
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "DefaultCPUAllocator" not in str(error):
             raise
-        raise ThanoSQLModelError(
+        raise ThanoSQLResourceError(
             "The memory does not suffice for one forward and backward pass.",
             hint=f"Choose a max_seconds below {options.max_seconds:g}: the same steps are computed in smaller parts.",
         ) from error

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError, ThanoSQLResourceError
 from thanosql.models.ctc.recognizer import _batches
 from thanosql.models.families import waveform_ctc
 from thanosql.models.options import TrainOptions, TranscribeOptions
@@ -100,7 +100,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(folder: Path, caplog: pytest
     recognizer.forward = Small()  # type: ignore[assignment]
     assert recognizer.transcribe(waveforms, OPTIONS) == expected
     assert "Out of memory with 5 utterances at once; going on with 2" in caplog.text
-    with pytest.raises(ThanoSQLModelError, match=r"Memory does not suffice for 0\.6 s"):
+    with pytest.raises(ThanoSQLResourceError, match=r"Memory does not suffice for 0\.6 s"):
         recognizer.transcribe(waves(10_000), OPTIONS)
 
 
