@@ -187,11 +187,13 @@ def test_a_query_of_words_makes_the_language_model(session: Session) -> None:
             for text in predict(session, options, query).predict_result
             for word in text.split()
         )
-        for options in ("decoder='beam'", guided)
+        for options in ("decoder='beam'", guided, f"{guided}, lm_closed=True")
     ]
-    # A word that is not in the list costs as much as its rarest one: what was heard clearly may still stand.
+    # A word that is not in the list costs as much as its rarest one: what was heard clearly may still stand, unless the
+    # list is closed.
     assert unknown[1] <= unknown[0] / 3
     assert unknown[0] >= 6
+    assert unknown[2] == 0
 
 
 def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
@@ -213,6 +215,7 @@ def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
     ("options", "said"),
     [
         ("hotwords=['one']", "'hotwords' guides a beam"),
+        ("decoder='beam', lm_closed=True", "lm_closed needs a list of words"),
         ("lm_query='SELECT 1'", "'lm_query' guides a beam"),
         ("decoder='beam', lm='a', lm_query='b'", "given both"),
         ("decoder='beam', hotwords=['50%']", "cannot hear the hot word '50%'"),

@@ -67,7 +67,7 @@ class DecodeOptions:
         "'greedy' takes the best token of each frame; 'beam' the likeliest text, guided by lm and hotwords",
         choices=("greedy", "beam"),
     )
-    beam_width: int = option(100, "beginnings of texts that decoder='beam' keeps after each frame", low=1, high=10_000)
+    beam_width: int = option(100, "prefixes that decoder='beam' keeps per frame", low=1, high=10_000)
     hotwords: list[str] = option([], "words or phrases to listen for, with decoder='beam'")
     hotword_weight: float = option(
         10.0,
@@ -78,6 +78,9 @@ class DecodeOptions:
     lm: str | None = option(None, "a language model in ARPA format (or KenLM's binary) for decoder='beam': its path")
     lm_query: str | None = option(
         None, "a query for texts (and how often each counts) that a language model is made of, for decoder='beam'"
+    )
+    lm_closed: bool = option(
+        False, "transcripts hold no words but those of the language model and of hotwords, with decoder='beam'"
     )
     lm_weight: float = option(0.5, "the language model's part in the beam: 0 is none", low=0, high=100)
     word_bonus: float = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby, product
 
 import numpy as np
@@ -111,6 +112,46 @@ def test_a_word_list_mends_a_slip_of_spelling() -> None:
     model = NGram.of_texts([("THREE", 1), ("ONE", 1), ("TWO", 1)])
     guidance = ShallowFusion(model, {word: word for word in model.words})
     assert search(logs, LETTERS, guidance)[0].text == "THREE ONE"
+
+
+CLOSED = {"THREE": "three", "ONE": "one", "TWO": "two"}
+
+
+def closed(hot_words: Sequence[str] = ()) -> ShallowFusion:
+    model = NGram.of_texts([(word, 1) for word in CLOSED.values()])
+    return ShallowFusion(model, CLOSED, hot_words, closed=True)
+
+
+@pytest.mark.parametrize("said", ["THRES ONE", "XXXX", "ONEX", "TW", "ONE TW", "THREEONE TWO", "A"])
+def test_a_closed_list_of_words_lets_no_other_word_be_heard(said: str) -> None:
+    for width in (1, 3, 100):
+        for found in search(spoken(said), LETTERS, closed(), width=width):
+            assert set(found.text.split()) <= CLOSED.keys()
+            assert LETTERS.spell(found.labels).split() == found.text.split()
+            assert math.isfinite(found.log_probability)
+
+
+def test_noise_is_words_of_the_closed_list_too() -> None:
+    draws = np.random.default_rng(0)
+    for _ in range(20):
+        logs = log_probabilities(int(draws.integers(1 << 30)), 40, len(LETTERS.tokens), scale=3)
+        texts = [found.text for found in search(logs, LETTERS, closed(["FOUR FIVE"]), width=20)]
+        assert {word for text in texts for word in text.split()} <= {*CLOSED, "FOUR", "FIVE"}
+
+
+def test_a_closed_list_mends_what_an_open_one_lets_stand() -> None:
+    logs = spoken("THRES ONE")
+    opened = ShallowFusion(NGram.of_texts([(word, 1) for word in CLOSED.values()]), CLOSED)
+    assert "THRES" in search(logs, LETTERS, opened)[0].text
+    assert search(logs, LETTERS, closed())[0].text.split()[-1] == "ONE"
+    assert search(spoken("ONE TWO THREE"), LETTERS, closed())[0].text == "ONE TWO THREE"
+
+
+def test_hot_words_are_words_of_a_closed_list() -> None:
+    logs = spoken("ONE REFUND")
+    assert search(logs, LETTERS, closed(["REFUND"]))[0].text == "ONE REFUND"
+    assert "REFUND" not in search(logs, LETTERS, closed())[0].text
+    assert search(logs, LETTERS, ShallowFusion(hot_words=["REFUND"], closed=True))[0].text == "REFUND"
 
 
 def test_pairs_choose_between_words_that_sound_alike() -> None:

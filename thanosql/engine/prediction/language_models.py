@@ -25,6 +25,10 @@ def refuse_idle_guidance(options: DecodeOptions) -> None:
     guiding = [name for name in ("hotwords", "lm", "lm_query") if getattr(options, name)]
     if guiding and options.decoder != "beam":
         raise ThanoSQLOptionError(f"The option '{guiding[0]}' guides a beam.", hint="Add decoder='beam'.")
+    if options.lm_closed and not guiding:
+        raise ThanoSQLOptionError(
+            "lm_closed needs a list of words.", hint="Name a language model (lm, lm_query), or hotwords."
+        )
     if options.lm is not None and options.lm_query is not None:
         raise ThanoSQLOptionError("lm and lm_query are given both.", hint="Keep one of them.")
 

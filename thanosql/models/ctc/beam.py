@@ -46,13 +46,17 @@ def search(
     """The texts of the last beam, the best first; natural log-probabilities `(frames, vocab)`.
 
     `width` is how many prefixes are kept after each frame; `min_log` and `margin` of minus and plus infinity prune
-    nothing. Spellings of one text that differ in word breaks at its ends or behind one another are added up.
+    nothing, as it is with guidance whose list of words is closed. Spellings of one text that differ in word breaks at its
+    ends or behind one another are added up.
 
     >>> logs = np.log([[0.4, 0.6], [0.6, 0.4]])
     >>> [(found.text, round(math.exp(found.log_probability), 2)) for found in search(logs, Vocabulary(("<pad>", "A")))]
     [('A', 0.76), ('', 0.24)]
     """
-    beam = _Beam(vocabulary, guidance or ShallowFusion(), width, margin)
+    guidance = guidance or ShallowFusion()
+    if guidance.closed:  # what is heard clearly may be in no word of the list: the next best is looked for among all
+        min_log, margin = NEVER, math.inf
+    beam = _Beam(vocabulary, guidance, width, margin)
     for frame in np.asarray(log_probabilities, dtype=np.float64):
         followed = np.flatnonzero(frame >= min(min_log, float(frame.max())))
         beam.advance([(label, value) for label, value in zip(followed.tolist(), frame[followed].tolist())])
@@ -63,13 +67,14 @@ class _Prefix:
     """The labels from the root of a tree to here; `blank` and `label` are the log-probabilities of being here behind a
     blank and behind the last label, `next_…` those of the coming frame."""
 
-    __slots__ = ("after", "blank", "held", "label", "last", "next_blank", "next_label", "parent", "state")
+    __slots__ = ("after", "blank", "held", "label", "last", "next_blank", "next_label", "parent", "refused", "state")
 
     def __init__(self, parent: _Prefix | None, last: int, state: State) -> None:
         self.parent = parent
         self.last = last
         self.state = state
         self.after: dict[int, _Prefix] = {}
+        self.refused: set[int] = set()  # labels that lead to no word of a closed list
         self.blank = self.label = self.next_blank = self.next_label = NEVER
         self.held = False
 
@@ -111,17 +116,24 @@ class _Beam:
                     prefix.next_label = _add(prefix.next_label, prefix.label + log)
                     reached[prefix] = None
                     before = prefix.blank
-                if before > NEVER:
+                if before > NEVER and label not in prefix.refused:
                     longer = prefix.after.get(label) or self._longer(prefix, label)
+                    if longer is None:
+                        prefix.refused.add(label)
+                        continue
                     longer.next_label = _add(longer.next_label, before + log)
                     reached[longer] = None
         self._settle(reached)
 
-    def _longer(self, prefix: _Prefix, label: int) -> _Prefix:
+    def _longer(self, prefix: _Prefix, label: int) -> _Prefix | None:
         if label == self.delimiter:
+            if not self.guidance.may_end(prefix.state):
+                return None
             state = self.guidance.divide(prefix.state)
         else:
             state = self.guidance.letter(prefix.state, self.vocabulary.tokens[label])
+            if not self.guidance.may_grow(state):
+                return None
         longer = prefix.after[label] = _Prefix(prefix, label, state)
         return longer
 
@@ -146,10 +158,18 @@ class _Beam:
 
     def hypotheses(self) -> list[Hypothesis]:
         found: dict[str, list[tuple[float, _Prefix]]] = {}
-        for prefix in self.prefixes:
-            text = " ".join(self.vocabulary.spell(prefix.labels).split())
-            found.setdefault(text, []).append((_add(prefix.blank, prefix.label), prefix))
+        whole = [prefix for prefix in self.prefixes if self.guidance.may_end(prefix.state)]
+        for prefix in whole or self.prefixes:
+            said = prefix if whole else self._whole_words(prefix)
+            text = " ".join(self.vocabulary.spell(said.labels).split())
+            found.setdefault(text, []).append((_add(prefix.blank, prefix.label), said))
         return sorted(self._merged(found), key=lambda hypothesis: -hypothesis.score)
+
+    def _whole_words(self, prefix: _Prefix) -> _Prefix:
+        """The prefix without its unfinished word, where the audio ends within a word of a closed list."""
+        while prefix.parent is not None and not self.guidance.may_end(prefix.state):
+            prefix = prefix.parent
+        return prefix
 
     def _merged(self, found: dict[str, list[tuple[float, _Prefix]]]) -> Iterator[Hypothesis]:
         for text, spellings in found.items():

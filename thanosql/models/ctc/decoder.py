@@ -46,17 +46,26 @@ def decoder(
     """What makes a hearing of log-probabilities `(frames, vocab)`; `level` is that of its words, 'none' for no words.
 
     `normalize` gives a text in the letters of the vocabulary: it is done to hot words and to the words of the language
-    model. Raises ThanoSQLOptionError for hot words that the vocabulary cannot spell.
+    model. Raises ThanoSQLOptionError for hot words that the vocabulary cannot spell, and for `lm_closed`
+    without any words.
     """
     if options.decoder == "greedy":
         return _Greedy(vocabulary, level, frame_seconds)
+    words = _spellings(model.words, vocabulary, normalize) if model is not None else {}
+    phrases = hot_words(options.hotwords, vocabulary, normalize)
+    if options.lm_closed and not words and not phrases:
+        raise ThanoSQLOptionError(
+            "lm_closed needs a list of words, and the language model has none that the model can spell.",
+            hint="A file in ARPA format has one, and so has lm_query.",
+        )
     guidance = ShallowFusion(
         model,
-        _spellings(model.words, vocabulary, normalize) if model is not None else {},
-        hot_words(options.hotwords, vocabulary, normalize),
+        words,
+        phrases,
         weight=options.lm_weight,
         word_bonus=options.word_bonus,
         hot_weight=options.hotword_weight,
+        closed=options.lm_closed,
     )
     return _Beam(vocabulary, level, frame_seconds, guidance, options.beam_width)
 

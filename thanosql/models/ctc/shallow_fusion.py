@@ -45,7 +45,8 @@ class ShallowFusion:
     """What a beam is guided by; all texts in the letters of the model's vocabulary.
 
     words: the vocabulary's spelling of each word that the language model knows, and the model's own. `hot_words` are
-    words or phrases; each earns `hot_weight` (natural logarithm) when it is there as a whole.
+    words or phrases; each earns `hot_weight` (natural logarithm) when it is there as a whole. `closed` says that a text has
+    no other words than these.
     """
 
     def __init__(
@@ -57,22 +58,32 @@ class ShallowFusion:
         weight: float = 0.5,
         word_bonus: float = 1.5,
         hot_weight: float = 10.0,
+        closed: bool = False,
     ) -> None:
         self.model = model
         self.words = dict(words or {})
         self.weight = weight
         self.word_bonus = word_bonus
         self.hot_weight = hot_weight
+        self.closed = closed
         self.root = _Node(0)
         phrases = [" ".join(phrase.split()) for phrase in hot_words]
         for phrase in phrases:
             self._plant(phrase)
         self._hot_parts = {part for phrase in phrases for part in phrase.split()}
-        known = [*self.words, *self._hot_parts] if self.words else []
-        self._beginnings = {word[:length] for word in known for length in range(1, len(word) + 1)}
+        self._known = {*self.words, *self._hot_parts} if self.words or closed else set()
+        self._beginnings = {word[:length] for word in self._known for length in range(1, len(word) + 1)}
 
     def start(self) -> State:
         return State(context=self.model.start() if self.model else None)
+
+    def may_grow(self, state: State) -> bool:
+        """Whether the unfinished word can become one that a text may have."""
+        return not self.closed or not state.word or state.word in self._beginnings
+
+    def may_end(self, state: State) -> bool:
+        """Whether the unfinished word is one that a text may have."""
+        return not self.closed or not state.word or state.word in self._known
 
     def letter(self, state: State, letter: str) -> State:
         """The state with one more letter of the word."""
@@ -91,7 +102,7 @@ class ShallowFusion:
         if self.model is not None:
             log, context = self.model.score(context, self.words.get(state.word, state.word))
             earned += self.weight * log + self.word_bonus
-            if self.words and state.word not in self.words and state.word not in self._hot_parts:
+            if self.words and state.word not in self._known:
                 earned -= UNKNOWN_COST
         earned += self.hot_weight * sum(node.full for node in state.hot)
         hot = tuple(node.after[" "] for node in state.hot if " " in node.after)
