@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLModelError
+from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLModelError, ThanoSQLResourceError
 from thanosql.models.store import Store
 
 
@@ -122,18 +122,67 @@ with Store(Path({str(store.folder)!r})).writing("mine", overwrite=True) as draft
     assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "2", "CURRENT"]
 
 
+FULL = """
+import shutil, sys
+from pathlib import Path
+from thanosql.errors import ThanoSQLResourceError
+from thanosql.models.store import Store
+disk = Path(sys.argv[1])
+store, outcomes = Store(disk / "models", keep_versions=1), []
+def save(note):
+    with store.writing("m", overwrite=True) as draft:
+        try:
+            (draft.folder / "config.json").write_text("{}" + " " * 8192)
+        except OSError as error:
+            raise ThanoSQLResourceError(str(error)) from error
+        draft.commit({"note": note, "more": "x" * 20000})
+save("old")
+for pages in range(0, 40):
+    blocks = shutil.disk_usage(disk).free // 4096 - pages
+    with open(disk / "ballast", "wb") as ballast:
+        ballast.write(b"x" * 4096 * max(0, blocks))
+    try:
+        save("new")
+        outcomes.append("saved")
+    except ThanoSQLResourceError as error:
+        outcomes.append("card" if "cannot be written" in str(error) else "files")
+        assert "No space left" in str(error), error
+    note = Store(disk / "models").get("m").card["note"]
+    assert note == ("new" if outcomes[-1] == "saved" else "old"), (pages, note)
+    assert Store(disk / "models").names() == ["m"]
+    (disk / "ballast").unlink()
+    save("old")
+print(*dict.fromkeys(outcomes))
+"""
+
+
+def test_a_disk_that_fills_at_any_moment_of_a_commit_leaves_the_old_version(tmp_path: Path) -> None:
+    """On a small disk of its own, filled but for so many pages that one more step of the commit finds room each time."""
+    script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, str(tmp_path), sys.executable, "-c", FULL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("no disk can be mounted here")
+    assert done.stdout.split() == ["files", "card", "saved"], done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("step", ["rename", "replace", "fsync"])
-def test_a_full_disk_at_any_step_of_the_commit_leaves_the_old_version(
+def test_a_disk_that_fails_at_any_step_of_the_commit_leaves_the_old_version(
     store: Store, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(store, "mine", "old")
 
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(5, "Input/output error")  # what no disk here can be made to do
 
     with monkeypatch.context() as patch:
         patch.setattr(os if step != "rename" else Path, step, fail)
-        with pytest.raises(ThanoSQLModelError, match="No space left"):
+        with pytest.raises(ThanoSQLResourceError, match="Input/output error"):
             save(store, "mine", "new", overwrite=True)
     assert store.get("mine").card["note"] == "old"
     assert save(store, "mine", "newer", overwrite=True) > 1

@@ -24,7 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from thanosql import private
-from thanosql.errors import ThanoSQLInternalError, ThanoSQLModelError, did_you_mean
+from thanosql.errors import (
+    ThanoSQLError,
+    ThanoSQLInternalError,
+    ThanoSQLModelError,
+    ThanoSQLResourceError,
+    did_you_mean,
+)
 from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 from thanosql.models.model_folder import DRAFT, ModelFolder
 
@@ -168,10 +174,10 @@ class Store:
 
     def sweep(self) -> None:
         """Remove the drafts that killed statements left, of every name that nobody is writing; raises nothing."""
-        with suppress(OSError, ThanoSQLModelError):
+        with suppress(OSError, ThanoSQLError):
             left = {draft.parent.name for draft in self.folder.glob(f"*/{DRAFT}*")}
             for name in left.intersection(self._entries()):
-                with suppress(OSError, ThanoSQLModelError), self._writing(name, lock_timeout=0):
+                with suppress(OSError, ThanoSQLError), self._writing(name, lock_timeout=0):
                     home = self.home(name)
                     for draft in home.drafts():
                         shutil.rmtree(draft, ignore_errors=True)
@@ -190,7 +196,8 @@ class Store:
         """Remove a model with all its versions, and the checkpoint of an unfinished training run of that name; whether
         there was a model.
 
-        Raises ThanoSQLModelError where there is neither, unless `if_exists`, and where something cannot be removed.
+        Raises ThanoSQLModelError where there is neither, unless `if_exists`, ThanoSQLResourceError where something cannot
+        be removed.
         """
         if not self.exists(name) and name not in self.unfinished():
             if if_exists:
@@ -204,13 +211,13 @@ class Store:
                 if name in self.unfinished():
                     shutil.rmtree(self.training_state(name))
             except OSError as error:
-                raise ThanoSQLModelError(f"The model {name} cannot be removed: {error}") from error
+                raise ThanoSQLResourceError(f"The model {name} cannot be removed: {error}") from error
         return there
 
     def record_evaluation(self, name: str, version: int, record: Mapping[str, Any]) -> None:
         """Add an evaluation to the card of a version; nothing happens when the version is gone by now.
 
-        Raises ThanoSQLModelError when the card is damaged or cannot be written.
+        Raises ThanoSQLModelError when the card is damaged, ThanoSQLResourceError when it cannot be written.
         """
         home = self.home(name)
         with self._writing(name, lock=f"{name}.card"):
@@ -270,5 +277,8 @@ def _entries(folder: Path) -> list[str]:
         raise ThanoSQLModelError(f"The store of models {folder} cannot be read: {error}") from error
 
 
-def _cannot_write(name: str, error: Exception) -> ThanoSQLModelError:
-    return ThanoSQLModelError(f"The model {name} cannot be written: {error}")
+def _cannot_write(name: str, error: Exception) -> ThanoSQLError:
+    said = f"The model {name} cannot be written: {error}"
+    if isinstance(error, OSError):  # the disk's, or the system's
+        return ThanoSQLResourceError(said, hint="What was there is as it was.")
+    return ThanoSQLModelError(said, hint=f"DROP MODEL {name} removes it.")
