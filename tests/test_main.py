@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +108,24 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
     assert "nonsense" in printed.err
     assert "result_col" in printed.out
     assert "still here" in printed.out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_sigterm_ends_a_statement_as_ctrl_c_does_and_leaves_the_table(postgres_url: str) -> None:
+    assert main(["CREATE TABLE kept AS SELECT 1 AS n"]) == 0
+    script = "BEGIN; DELETE FROM kept; SELECT 'begun' AS said; SELECT pg_sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "thanosql", "--format", "csv", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "begun" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "Interrupted." in said
+    assert "Traceback" not in said
+    assert main(["DELETE FROM kept WHERE n = 1; DROP TABLE kept"]) == 0

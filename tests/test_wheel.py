@@ -36,7 +36,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["git", "-C", str(ROOT), "checkout-index", "--all", f"--prefix={source}/"], check=True)
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
     subprocess.run([*build, str(source)], check=True)
-    (wheel,) = folder.glob("thanosql-*.whl")
+    (wheel,) = folder.glob("thanosql_speech-*.whl")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
     site = Path(
@@ -72,9 +72,9 @@ def test_the_wheel_runs_the_demos_statements(installed: Path, database_url: str,
 
 def test_the_wheel_is_typed_and_licensed(installed: Path) -> None:
     program = (
-        "import importlib.metadata as m, importlib.resources as r; f = [str(x) for x in m.files('thanosql')]; "
+        "import importlib.metadata as m, importlib.resources as r; f = [str(x) for x in m.files('thanosql-speech')]; "
         "print(any(x.endswith('py.typed') for x in f), any(x.endswith('LICENSE') for x in f), "
-        "any(x.endswith('grammar.lark') for x in f), m.metadata('thanosql')['License-Expression'], "
+        "any(x.endswith('grammar.lark') for x in f), m.metadata('thanosql-speech')['License-Expression'], "
         "any(x.startswith('tests') for x in f))"
     )
     done = subprocess.run([installed, "-c", program], capture_output=True, text=True, check=True, cwd=installed.parent)

@@ -5,15 +5,18 @@
     python -m thanosql doctor
     echo "LIST MODEL" | python -m thanosql
 
-Exit status: 0 done, 1 a statement failed or the doctor found an error, 2 the command line is wrong, 130 interrupted.
+Exit status: 0 done, 1 a statement failed or the doctor found an error, 2 the command line is wrong, 130 interrupted, 143 asked
+to end by SIGTERM.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.statement == "doctor":
         return _examine(options)
     try:
-        with thanosql.connect(options.database, home=options.home) as session:
+        with _terminable(), thanosql.connect(options.database, home=options.home) as session:
             if options.statement is None and options.file is None and sys.stdin.isatty():
                 return _prompt(session, options)
             return _run(session, _source(options), options)
     except ThanoSQLError as error:
         _say(error)
         return 1
+    except Terminated as stop:
+        print(f"{INTERRUPTED} {stop}".strip(), file=sys.stderr)
+        return 143
     except KeyboardInterrupt as stop:
         print(f"{INTERRUPTED} {stop}".strip(), file=sys.stderr)
         return 130
@@ -53,6 +59,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, UnicodeDecodeError) as error:
         print(f"{options.file}: {error}", file=sys.stderr)
         return 2
+
+
+class Terminated(KeyboardInterrupt):
+    """Ended as Ctrl-C ends it, by SIGTERM."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, which schedulers and containers send before they kill, ends a statement as Ctrl-C does: with the place that
+    a training resumes at, and with tables and models as they were."""
+    terminated = False
+
+    def terminate(number: int, frame: Any) -> None:
+        nonlocal terminated
+        terminated = True
+        signal.default_int_handler(number, frame)
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not in the main thread, which alone hears signals
+        yield
+        return
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if terminated:
+            raise Terminated(str(stop)) from stop
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,8 +3,7 @@ one."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL
@@ -55,16 +54,6 @@ def lost(error: BaseException) -> ThanoSQLConnectionError:
         f"The connection to the database was lost: {said}",
         hint="The next statement connects anew. Settings, temporary tables and an open transaction are gone.",
     )
-
-
-@contextlib.contextmanager
-def with_what_is_saved(saved: Callable[[], str]) -> Iterator[None]:
-    """Say in the error for a lost connection what is saved all the same and how to go on, as `saved` gives it then."""
-    try:
-        yield
-    except ThanoSQLConnectionError as error:
-        error.hint = "\n".join(part for part in (saved(), error.hint) if part)
-        raise
 
 
 def unreachable(error: BaseException, where: Any) -> ThanoSQLConnectionError:
