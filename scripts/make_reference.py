@@ -30,8 +30,11 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import STATEMENTS, Statement, rule_of
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.postgres import frames
+from thanosql.models.base import Capability
 from thanosql.models.bases import ASSETS, BASES
+from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.options import TrainOptions
+from thanosql.models.registry import FAMILIES, family
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Made by scripts/make_reference.py from the code. Change the code, then run it again. -->"
@@ -61,6 +64,7 @@ def pages() -> dict[str, str]:
         "errors.md": _joined(_errors()),
         "settings.md": _joined(_settings()),
         "types.md": _joined(_types()),
+        "models.md": _joined(_models()),
         **drawn,
     }
 
@@ -155,6 +159,46 @@ def _types() -> Iterator[str]:
     yield (
         "NumPy and pandas scalars are taken as parameters; `NaT` and `NA` become NULL. Two columns of one name are refused "
         "with the words to write instead."
+    )
+
+
+# What each type was trained as, and where to look for one: what only a person can say.
+NAMES = {
+    "wav2vec2": "Wav2Vec2, XLS-R, MMS",
+    "hubert": "HuBERT",
+    "wavlm": "WavLM",
+    "data2vec-audio": "Data2VecAudio",
+    "unispeech": "UniSpeech",
+    "unispeech-sat": "UniSpeechSat",
+    "sew": "SEW",
+    "sew-d": "SEW-D",
+    "wav2vec2-conformer": "Wav2Vec2-Conformer",
+    "parakeet_ctc": "Parakeet CTC",
+    "wav2vec2-bert": "Wav2Vec2-BERT",
+}
+
+
+def _models() -> Iterator[str]:
+    yield "# Types of models"
+    yield (
+        "The `model_type` in a checkpoint's config.json decides what it is. A type that is not here is refused with what it "
+        "is and what would do."
+    )
+    rows = []
+    for kind in FAMILIES:
+        able = family(kind).capabilities
+        ctc, training = ("yes" if one in able else "no" for one in (Capability.CTC, Capability.TRAINING))
+        alike = ARCHITECTURES.get(kind)
+        folded = "its own" if alike and alike.folded else "transformers'"
+        batched = "padded together" if alike and alike.padded else "one by one"
+        rows.append(f"| {NAMES[kind]} | `{kind}` | {ctc} | {training} | {folded} | {batched} |")
+    yield (
+        "| models | `model_type` | PREDICT, EVALUATE, ALIGN | BUILD, FIT | forward pass on a CPU | utterances on a GPU |\n"
+        "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+    )
+    yield (
+        "Every type takes UPLOAD, EXPLAIN, CHECK, DESCRIBE, timestamps, long recordings and beams; hot words and language "
+        "models need a vocabulary of letters, which Parakeet's pieces of words are not."
     )
 
 

@@ -36,6 +36,8 @@ BASES: Mapping[str, Base] = {
     for base in (
         Base("Wav2Vec2En", "facebook/wav2vec2-base-960h", 378, "English"),
         Base("Wav2Vec2Ko", "kresnik/wav2vec2-large-xlsr-korean", 1270, "Korean"),
+        Base("HubertEn", "facebook/hubert-large-ls960-ft", 1262, "English", family="hubert"),
+        Base("ParakeetEn", "nvidia/parakeet-ctc-0.6b", 2436, "English", family="parakeet_ctc"),
         Base(
             "Wav2Vec2Tiny",
             str(ASSETS / "Wav2Vec2Tiny"),

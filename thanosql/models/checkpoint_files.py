@@ -5,6 +5,7 @@ What is true of any checkpoint in Hugging Face's layout; neither torch nor trans
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from thanosql.models.json_file import read_json
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "thanosql.json"  # beside the files of a model of the store; no part of the model
+INDEX_FILE = "model.safetensors.index.json"
+SAFETENSORS = ("model.safetensors", INDEX_FILE)
 LONGEST = 4096  # characters of a folder's name or a hub id that are looked at
 
 
@@ -83,6 +86,27 @@ def model_type(folder: Path) -> str:
     if not isinstance(kind, str) or not kind:
         raise ThanoSQLModelError(f"{folder / CONFIG_FILE} names no model_type: what the model is cannot be told.")
     return kind
+
+
+def copy(source: Path, folder: Path, *beside: Path) -> None:
+    """Copy the files that a model in safetensors is made of into `folder`, those that `source` lacks from `beside` it.
+
+    Raises ThanoSQLModelError when they cannot be read or written.
+    """
+    names = list(hub.SMALL)
+    if (source / SAFETENSORS[0]).is_file():
+        names.append(SAFETENSORS[0])
+    else:
+        shards = read_json(source / INDEX_FILE)["weight_map"]
+        names += [INDEX_FILE, *sorted({Path(shard).name for shard in shards.values()})]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            found = next((place / name for place in (source, *beside) if (place / name).is_file()), None)
+            if found is not None:
+                shutil.copyfile(found, folder / name)
+    except OSError as error:
+        raise ThanoSQLModelError(f"The model cannot be copied from {source}: {error}") from error
 
 
 def state(folder: Path) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from thanosql.models.text import Normalizer
 
 WAVEFORM_CTC = "thanosql.models.families.waveform_ctc"
+LOG_MEL_CTC = "thanosql.models.families.log_mel_ctc"
 FAMILIES = {  # by model_type
     "wav2vec2": WAVEFORM_CTC,
     "hubert": WAVEFORM_CTC,
@@ -36,6 +37,8 @@ FAMILIES = {  # by model_type
     "sew": WAVEFORM_CTC,
     "sew-d": WAVEFORM_CTC,
     "wav2vec2-conformer": WAVEFORM_CTC,
+    "parakeet_ctc": LOG_MEL_CTC,
+    "wav2vec2-bert": LOG_MEL_CTC,
 }
 
 LOOKS = 20  # at a model that is replaced again and again while it is looked at

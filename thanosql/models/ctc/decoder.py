@@ -51,6 +51,11 @@ def decoder(
     """
     if options.decoder == "greedy":
         return _Greedy(vocabulary, level, frame_seconds)
+    if vocabulary.pieces and (model is not None or options.hotwords):
+        raise ThanoSQLOptionError(
+            "lm and hotwords guide models that spell words in letters; this one hears pieces of words.",
+            hint="Leave them out, or take a model with a vocabulary of letters.",
+        )
     words = _spellings(model.words, vocabulary, normalize) if model is not None else {}
     phrases = hot_words(options.hotwords, vocabulary, normalize)
     if options.lm_closed and not words and not phrases:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.alignment import Span
-from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.ctc.vocabulary import WORD, Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +82,9 @@ def _words(spans: Iterable[Span], vocabulary: Vocabulary) -> Iterator[list[Span]
     delimiter = None if vocabulary.delimiter is None else vocabulary.ids.get(vocabulary.delimiter)
     word: list[Span] = []
     for span in spans:
+        if vocabulary.pieces and word and vocabulary.tokens[span.label].startswith(WORD):
+            yield word
+            word = []
         if span.label != delimiter:
             word.append(span)
         elif word:

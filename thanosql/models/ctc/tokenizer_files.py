@@ -29,6 +29,7 @@ class Tokens:
 
     by_number: Mapping[int, str]
     settings: Mapping[str, Any]
+    pieces: bool = False  # of SentencePiece: a word's first begins with ▁
 
 
 def vocabulary_folder(folder: Path) -> Path | None:
@@ -107,4 +108,4 @@ def _fast(path: Path, settings: dict[str, Any]) -> Tokens:
         settings.setdefault("clean_up_tokenization_spaces", decoder.get("cleanup", False))
     if isinstance(model, dict) and isinstance(model.get("unk_token"), str):
         settings.setdefault("unk_token", model["unk_token"])
-    return Tokens(numbers, settings)
+    return Tokens(numbers, settings, any(token.startswith("▁") for token in numbers.values()))

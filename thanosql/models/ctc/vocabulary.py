@@ -30,6 +30,7 @@ from thanosql.models.json_file import read_json
 if TYPE_CHECKING:
     import numpy as np
 
+WORD = "▁"  # at the beginning of a word, in the pieces of SentencePiece
 PHONE_CLASS = "Wav2Vec2PhonemeCTCTokenizer"
 # As transformers cleans up, in its order.
 _CLEANED = (
@@ -57,6 +58,7 @@ class Vocabulary:
     lower_case: bool = False  # Hugging Face's do_lower_case: text is raised on the way in and lowered on the way out
     space: str = " "  # what the delimiter is in a text: Hugging Face's replace_word_delimiter_char
     phones: bool = False  # tokens are sounds, one space between them, and the delimiter is not heard
+    pieces: bool = False  # tokens are parts of words (SentencePiece); with ▁ a word's first begins
     clean_up: bool = False  # Hugging Face's clean_up_tokenization_spaces: "it ' s" is written "it's"
 
     def __post_init__(self) -> None:
@@ -85,6 +87,8 @@ class Vocabulary:
     def characters(self) -> frozenset[str]:
         """What a text may consist of, the space included where words are divided; longer tokens stand as they are."""
         letters = {token for token in self.tokens if token not in self.special and token != self.delimiter}
+        if self.pieces:  # what one of them spells, so that a text's letters can be asked for; ▁ is the space
+            return frozenset(letters | {letter for token in letters for letter in token.replace(WORD, " ")})
         divided = self.delimiter in self.ids and not self.phones
         return frozenset(letters | ({" "} if divided else set()))
 
@@ -98,7 +102,9 @@ class Vocabulary:
 
     @cached_property
     def _pieces(self) -> re.Pattern[str]:
-        long = sorted((token for token in self.characters if len(token) > 1), key=len, reverse=True)
+        long = sorted(
+            (token for token in self.tokens if len(token) > 1 and token not in self.special), key=len, reverse=True
+        )
         return re.compile("|".join([*map(re.escape, long), "(?s:.)"]))
 
     def encode(self, text: str) -> list[int]:
@@ -115,9 +121,12 @@ class Vocabulary:
 
     def missing_pieces(self, text: str) -> list[str]:
         """The same in a list: characters, or of phones those that stand between spaces."""
-        return list(dict.fromkeys(piece for piece in self._split(text) if piece not in self.characters))
+        known = self.ids if self.pieces else self.characters
+        return list(dict.fromkeys(piece.replace(WORD, " ") for piece in self._split(text) if piece not in known))
 
     def _split(self, text: str) -> list[str]:
+        if self.pieces:  # the longest that fit, from the left: one spelling of the several that a text has
+            return self._pieces.findall(WORD + text.replace(" ", WORD)) if text else []
         return text.split() if self.phones else self._pieces.findall(text.upper() if self.lower_case else text)
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -147,6 +156,8 @@ class Vocabulary:
     def spell(self, ids: Iterable[int]) -> str:
         """The text of ids whose repeats are joined already."""
         tokens = [self.tokens[number] if number < len(self.tokens) else self.unk for number in ids]
+        if self.pieces:
+            return "".join(token for token in tokens if token != self.pad).replace(WORD, " ").strip()
         if self.phones:
             return self._cleaned(" ".join(token for token in tokens if token not in (self.pad, self.delimiter)).strip())
         text = "".join(
@@ -194,6 +205,7 @@ class Vocabulary:
             lower_case=bool(settings.get("do_lower_case", False)),
             space=space if isinstance(space, str) else " ",
             phones=phones,
+            pieces=found.pieces,
             clean_up=bool(settings.get("clean_up_tokenization_spaces", False)),
         )
 

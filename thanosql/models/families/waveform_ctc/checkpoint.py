@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc.tokenizer_files import vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc import head
 from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
 from thanosql.models.families.waveform_ctc.imports import transformers
-from thanosql.models.families.waveform_ctc.sizes import check_sizes
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.weights import read_weights, tensor_shapes

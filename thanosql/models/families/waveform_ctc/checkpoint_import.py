@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import checkpoint_files, hub
+from thanosql.models import checkpoint_files
 from thanosql.models.ctc.tokenizer_files import vocabulary_folder
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families.waveform_ctc import checkpoint as checkpoints
-from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-
-INDEX = "model.safetensors.index.json"
 
 
 def import_checkpoint(checkpoint: str, folder: Path) -> None:
@@ -33,24 +29,12 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
             f"{source.folder} is damaged: weights are no numbers (NaN or infinite) in {', '.join(damaged[:3])}.",
             hint="Fetch it again, or take the checkpoint of an earlier step.",
         )
-    if not any((source.folder / name).is_file() for name in ("model.safetensors", INDEX)):
+    if not any((source.folder / name).is_file() for name in checkpoint_files.SAFETENSORS):
         checkpoints.save(folder, model, vocabulary, normalizer, features)
         return
     # Of a step of a Trainer, what is not beside its weights stands where its vocabulary is.
-    places = (source.folder, vocabulary_folder(source.folder) or source.folder)
+    checkpoint_files.copy(source.folder, folder, vocabulary_folder(source.folder) or source.folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (*hub.SMALL, *_weights(source.folder)):
-            found = next((place / name for place in places if (place / name).is_file()), None)
-            if found is not None:
-                shutil.copyfile(found, folder / name)
         normalizer.write(folder)
     except OSError as error:
-        raise ThanoSQLModelError(f"The model cannot be copied from {source.folder}: {error}") from error
-
-
-def _weights(folder: Path) -> list[str]:
-    if (folder / "model.safetensors").is_file():
-        return ["model.safetensors"]
-    shards = read_json(folder / INDEX)["weight_map"]
-    return [INDEX, *sorted({Path(shard).name for shard in shards.values()})]
+        raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc.convolutions import frames
-from thanosql.models.families.waveform_ctc.sizes import check_sizes
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.training.vocabulary_builder import spelling

@@ -1,0 +1,66 @@
+"""A checkpoint's files in, what can be said of the model without loading it out: no torch, no download."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.config_sizes import check_sizes
+from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
+from thanosql.models.families.log_mel_ctc.geometry import HOP, Geometry, encoder, geometry
+from thanosql.models.json_file import read_json
+from thanosql.models.text import Normalizer
+from thanosql.models.weights import tensor_shapes, weight_files
+
+CHANNELS = 256  # of Parakeet's first convolutions, which are the widest of either
+
+
+@dataclass(frozen=True)
+class LogMelFacts:
+    """`parameters` and `weight_bytes` are those of the weights on the disk."""
+
+    folder: Path
+    parameters: int
+    weight_bytes: int
+    layers: int
+    hidden: int
+    vocabulary: Vocabulary | None
+    normalizer: Normalizer | None
+    geometry: Geometry
+    base_vocabulary: Vocabulary | None = None
+    encoder_share: float = 0.0  # there is no feature encoder that could be frozen
+
+    @property
+    def features_per_second(self) -> float:
+        """Numbers that the first convolution, the widest layer, makes of a second of audio: 80 mel bands and more."""
+        return CHANNELS * 40 * SAMPLING_RATE / HOP / 2
+
+    @property
+    def flops_per_second(self) -> float:
+        """Floating-point operations of a forward pass over one second: two a weight and frame."""
+        return 2 * self.parameters * SAMPLING_RATE / self.geometry.step
+
+    def frames(self, samples: int) -> int:
+        """How many frames the encoder makes of so many samples."""
+        return self.geometry.frames(samples)
+
+
+def facts(folder: Path) -> LogMelFacts:
+    """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
+    config = read_json(folder / "config.json")
+    shapes = tensor_shapes(folder)
+    check_sizes({**config, **encoder(config)}, shapes, folder)
+    vocabulary = read_vocabulary(folder)
+    weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
+    return LogMelFacts(
+        folder=folder,
+        parameters=sum(map(prod, shapes.values())) or weights // 4,
+        weight_bytes=weights,
+        layers=int(encoder(config).get("num_hidden_layers", 24)),
+        hidden=int(encoder(config).get("hidden_size", 1024)),
+        vocabulary=vocabulary,
+        normalizer=Normalizer.read(folder, vocabulary),
+        geometry=geometry(config, folder),
+    )
