@@ -155,7 +155,7 @@ class TrainableFamily(Family, Protocol):
     def prepare(self, checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
         """Check the texts (row number, text) against the vocabulary that is trained, before anything is trained."""
 
-    def spelled(self, checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Facts:
+    def facts_for_training(self, checkpoint: str, texts: Iterable[str], options: TrainOptions) -> Facts:
         """The facts of a checkpoint, with the vocabulary and normalizer that training on the texts would give it."""
 
     def train(

@@ -25,7 +25,7 @@ def option(
 
     The type is the field's annotation (`int`, `float`, `bool`, `str`, `list[str]`, or one of them `| None`). `low` and
     `high` are inclusive unless `exclusive_low`; `kind` is 'column' or 'table' where a bare name is meant;
-    `changes_result=False` says that a kept prediction stays valid when this option changes.
+    `changes_result=False` says that a cached prediction stays valid when this option changes.
     """
     metadata = {
         "help": help,
@@ -54,13 +54,13 @@ class TranscribeOptions:
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
     window_seconds: float = option(
-        30.0, "audio longer than this is heard in overlapping windows of this length", low=2.0, high=3600.0
+        30.0, "audio longer than this is transcribed in overlapping windows of this length", low=2.0, high=3600.0
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions:
-    """How what a model heard becomes text; PREDICT takes them."""
+    """How log-probabilities become text; PREDICT and EVALUATE take them."""
 
     decoder: str = option(
         "greedy",
@@ -120,7 +120,7 @@ class TrainOptions:
     )
     normalizer: str = option(
         "auto",
-        "how texts are folded before they are learned: 'auto' as the base has it (its case, its punctuation), 'lower' "
+        "how texts are normalized before training: 'auto' as the base has it (its case, its punctuation), 'lower' "
         "and 'upper' in that case, 'none' as they are written",
         choices=("auto", "lower", "upper", "none"),
     )
@@ -133,16 +133,19 @@ class TrainOptions:
     )
     gradient_accumulation: int = option(1, "batches of batch_size in one optimizer step", low=1, high=1024)
     valid_split: float = option(
-        0.0, "share of the rows held out; the epoch with the best WER on them is kept", low=0.0, high=0.5
+        0.0,
+        "share of the rows for the validation set; the model of the epoch with the best WER on it is saved",
+        low=0.0,
+        high=0.5,
     )
     valid_group: str | None = option(
         None,
-        "the column whose values (speakers, say) stand on one side of valid_split only",
+        "a column (the speaker, say): rows with one value are all in the training set or all in the validation set",
         kind="column",
     )
     early_stopping: int = option(
         0,
-        "epochs without a better WER on the held-out rows, or a lower loss where it is equal, before training ends; 0 is "
+        "epochs without a better WER on the validation set, or a lower loss where it is equal, before training ends; 0 is "
         "never",
         low=0,
         high=10_000,
@@ -159,6 +162,6 @@ class TrainOptions:
             raise ThanoSQLOptionError("augment cannot be 'none' and more.", hint="Name the parts, or say False.")
         if self.valid_group is not None and not self.valid_split:
             raise ThanoSQLOptionError(
-                "valid_group says which rows stay together, and valid_split how many are held out.",
+                "valid_group says which rows stay together, and valid_split how many are for validation.",
                 hint="Say valid_split=0.1 as well, for one.",
             )

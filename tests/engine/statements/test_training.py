@@ -120,10 +120,10 @@ def test_damaged_audio_of_the_rows_to_validate_on_is_found_before_the_first_step
 def test_rows_that_are_validated_on_and_learned_from_are_counted_in_a_warning(session: Session) -> None:
     valid = "SELECT * FROM train ORDER BY audio_path OFFSET 10 LIMIT 6"
     result = session.run(BUILD.format("leaky", f", valid_query='{valid}'", FEW))
-    assert "2 of the 6 rows of valid_query are learned from as well" in result.note
-    assert any("learned from as well" in warning for warning in card(session, "leaky")["report"]["warnings"])
+    assert "2 of the 6 rows of valid_query are training rows as well" in result.note
+    assert any("training rows as well" in warning for warning in card(session, "leaky")["report"]["warnings"])
     apart = valid.replace("OFFSET 10", "OFFSET 12")
-    assert "learned from as well" not in session.run(BUILD.format("tight", f", valid_query='{apart}'", FEW)).note
+    assert "training rows as well" not in session.run(BUILD.format("tight", f", valid_query='{apart}'", FEW)).note
 
 
 def test_no_speaker_stands_on_both_sides_and_the_card_says_who_was_held_out(session: Session) -> None:

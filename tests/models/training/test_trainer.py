@@ -204,7 +204,7 @@ def test_a_run_that_fell_silent_after_an_epoch_that_spoke_is_not_called_blank() 
     assert "blank" in trainer._doubts(run, OPTIONS, 1.0)[0]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("share", "rows"), [(0.0, "rows it learned from"), (0.3, "held-out rows")])
+@pytest.mark.parametrize(("share", "rows"), [(0.0, "training rows"), (0.3, "validation set")])
 def test_a_run_that_ends_no_better_than_silence_says_so_with_the_likely_cause(
     base: Path, tmp_path: Path, share: float, rows: str
 ) -> None:

@@ -19,7 +19,7 @@ from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 from thanosql.models.text import Normalizer
 from thanosql.models.training.seeding import generator
-from thanosql.models.training.vocabulary_builder import Spelling, spelling
+from thanosql.models.training.vocabulary_builder import TrainingVocabulary, training_vocabulary
 
 LEARNING = replace(OPTIONS, max_epochs=20, learning_rate=1e-2, batch_size=8, augment=False)
 HISS = np.random.default_rng(0).uniform(-1, 1, int(0.2 * 16_000)).astype(np.float32)
@@ -40,12 +40,12 @@ def fluent(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def spelt(base: Path, texts: list[str], vocabulary: str = "keep", normalizer: str = "auto") -> Spelling:
-    return spelling(base, texts, TrainOptions(vocabulary=vocabulary, normalizer=normalizer))
+def spelt(base: Path, texts: list[str], vocabulary: str = "keep", normalizer: str = "auto") -> TrainingVocabulary:
+    return training_vocabulary(base, texts, TrainOptions(vocabulary=vocabulary, normalizer=normalizer))
 
 
 def test_a_kept_vocabulary_is_the_bases_whatever_the_texts_hold(base: Path) -> None:
-    assert spelt(base, CYRILLIC) == Spelling(read_vocabulary(base), Normalizer(case="upper", keep="'"))
+    assert spelt(base, CYRILLIC) == TrainingVocabulary(read_vocabulary(base), Normalizer(case="upper", keep="'"))
 
 
 def test_an_extended_vocabulary_has_the_bases_tokens_and_the_new_characters_behind_them_sorted(base: Path) -> None:

@@ -79,7 +79,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     for checked in (texts if strict else [], [utterance.text for utterance in validation]):
         family.prepare(about.model.checkpoint, enumerate(checked, start=1), how)
     groups = _groups(about, snapshot) if how.valid_group is not None else None
-    known = family.spelled(about.model.checkpoint, spoken, how)
+    known = family.facts_for_training(about.model.checkpoint, spoken, how)
     executor = environment.executor(about.options.executor)
     inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
     found = findings(inspected, known, frozenset(), environment, probed.seconds)

@@ -177,11 +177,11 @@ def bind_training(
 def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
     if options.valid_query is not None and train.valid_split:
         raise ThanoSQLOptionError(
-            "valid_query and valid_split both say which rows are held out.", hint="Keep one of them."
+            "valid_query and valid_split both say what the validation set is.", hint="Keep one of them."
         )
     if train.early_stopping and options.valid_query is None and not train.valid_split:
         raise ThanoSQLOptionError(
-            "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
+            "early_stopping needs a validation set.", hint="Set some rows aside: valid_split=0.1, for one."
         )
 
 
@@ -294,7 +294,7 @@ def _leaks(learned: Sequence[TrainingUtterance], held_out: Sequence[TrainingUtte
     audio = {utterance.audio for utterance in learned}
     if both := sum(utterance.audio in audio for utterance in held_out):
         yield (
-            f"{both:,} of the {len(held_out):,} rows of valid_query are learned from as well: the WER on them says too "
+            f"{both:,} of the {len(held_out):,} rows of valid_query are training rows as well: the WER on them says too "
             "much of new audio."
         )
 

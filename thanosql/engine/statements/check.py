@@ -104,4 +104,4 @@ def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:
     assert about.text is not None
     texts = references(snapshot, about.text, required=False)
     family = registry.trainable_family_of(about.model, about.kind)
-    return family.spelled(about.model.checkpoint, texts, about.how)
+    return family.facts_for_training(about.model.checkpoint, texts, about.how)

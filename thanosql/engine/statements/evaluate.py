@@ -372,7 +372,7 @@ def _said(check: Check | None, model: Model) -> Iterator[str]:
         return
     yield f"{check}; these figures are those of float32."
     if model.version is None:
-        yield f"{model.name} is not a model of the store: the check is not kept, and precision='auto' stays float32."
+        yield f"{model.name} is not a model of the store: the check is not saved, and precision='auto' stays float32."
     elif check.words < precision.ENOUGH_WORDS:
         yield f"precision='auto' stays float32: {precision.ENOUGH_WORDS:,} words are needed."
     elif not check.passes:

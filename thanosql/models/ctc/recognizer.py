@@ -208,7 +208,7 @@ class FrameRecognizer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         middle = len(waveforms) // 2
-        log.warning("Out of memory with %d utterances at once; going on with %d.", len(waveforms), middle)
+        log.warning("Out of memory with %d utterances at once; continuing with %d.", len(waveforms), middle)
         return self._forward(waveforms[:middle]) + self._forward(waveforms[middle:])
 
 

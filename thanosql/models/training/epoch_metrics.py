@@ -29,7 +29,7 @@ class Tally:
 
 @dataclass
 class Best:
-    """The best epoch so far by the WER of the held-out rows, and its weights; `waited` epochs have been no better."""
+    """The best epoch so far by the WER on the validation set, and its weights; `waited` epochs have been no better."""
 
     epoch: int = 0
     score: tuple[float, float] = (math.inf, math.inf)  # WER, and the loss where that is equal

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from thanosql.models.training.validation import Validator
 
 CLIP = 1.0  # largest norm of a step's gradient
-SAVE_EVERY = 60.0  # seconds of training between two states kept
+SAVE_EVERY = 60.0  # seconds of training between two checkpoints
 SAVE_SHARE = 0.05  # of the time, at most, goes into keeping states
 
 
@@ -47,7 +47,7 @@ class Step:
 
 
 class Run:
-    """A model while it learns. `validator` chooses the best epoch, `saved` keeps what a killed run goes on from."""
+    """A model while it learns. `validator` chooses the best epoch, `saved` is where the run's checkpoints go."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Run:
     def train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         """All steps from `done` on, in order; where there is a validator, the model ends with the best epoch's weights.
 
-        An interrupt keeps the state of the last step.
+        An interrupt saves a checkpoint of the last step.
         """
         import torch
 

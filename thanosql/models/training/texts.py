@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.training.vocabulary_builder import spelling
+from thanosql.models.training.vocabulary_builder import training_vocabulary
 
 if TYPE_CHECKING:
     from thanosql.models.ctc.vocabulary import Vocabulary
@@ -23,11 +23,11 @@ def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOption
     they would be learned as unknown; ThanoSQLModelError when the checkpoint has no vocabulary and none is made.
     """
     numbered = list(texts)
-    spelt = spelling(folder, (text for _, text in numbered), options)
+    built = training_vocabulary(folder, (text for _, text in numbered), options)
     rows: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
     for row, text in numbered:
-        if missing := spelt.vocabulary.missing(spelt.normalizer.normalize(text)):
+        if missing := built.vocabulary.missing(built.normalizer.normalize(text)):
             rows.append({"row": row, "text": repr(_shortened(text)), "characters": repr(_shortened(missing))})
             counts.update(missing)
     if rows:
@@ -35,7 +35,7 @@ def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOption
         raise ThanoSQLDataError(
             f"{len(rows):,} texts hold characters that the model's vocabulary lacks: {shown}",
             rows=rows,
-            hint=_cure(counts, spelt.vocabulary, options),
+            hint=_cure(counts, built.vocabulary, options),
         )
 
 

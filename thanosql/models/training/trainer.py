@@ -26,7 +26,7 @@ from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
 from thanosql.models.training.validation import Validator, hold_out
-from thanosql.models.training.vocabulary_builder import spelling
+from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
@@ -64,19 +64,19 @@ def train(
     started = time.perf_counter()
     options = task.options
     texts = (utterance.text for utterance in (*task.utterances, *task.validation))
-    spelt = spelling(base.folder, texts, options)
-    vocabulary = spelt.vocabulary
-    examples, skipped = select(task.utterances, vocabulary, spelt.normalizer, base, options)
+    built = training_vocabulary(base.folder, texts, options)
+    vocabulary = built.vocabulary
+    examples, skipped = select(task.utterances, vocabulary, built.normalizer, base, options)
     if task.validation:
-        held_out, more = select(task.validation, vocabulary, spelt.normalizer, base, options)
-        skipped += [{**row, "reason": f"of the held-out rows: {row['reason']}"} for row in more]
+        held_out, more = select(task.validation, vocabulary, built.normalizer, base, options)
+        skipped += [{**row, "reason": f"of the validation set: {row['reason']}"} for row in more]
     else:
         examples, held_out = hold_out(
             examples, options.valid_split, options.seed, grouped=options.valid_group is not None
         )
     if options.early_stopping and not held_out:
         raise ThanoSQLOptionError(
-            "early_stopping needs rows to validate on.", hint="Hold some out: valid_split=0.1, for one."
+            "early_stopping needs a validation set.", hint="Set some rows aside: valid_split=0.1, for one."
         )
     device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
@@ -123,7 +123,7 @@ def train(
             wer = validator.validate(run.model, device, cancellation).wer
         else:
             wer = run.best.score[0]
-    base.save(run.model, task.folder, vocabulary, spelt.normalizer)
+    base.save(run.model, task.folder, vocabulary, built.normalizer)
     return TrainingReport(
         steps=run.done,
         epochs=len(run.history),
@@ -138,7 +138,7 @@ def train(
         best_epoch=run.best.epoch or None,
         valid_utterances=len(held_out),
         valid_groups=tuple(sorted({row.group for row in held_out})) if options.valid_group else (),
-        added=() if options.vocabulary == "keep" else spelt.added,
+        added=() if options.vocabulary == "keep" else built.added,
         precision=options.precision,
         curve=run.curve.whole(),
         identity=identity,
@@ -206,15 +206,15 @@ def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | N
 
 
 def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
-    """What the user should know about the outcome; `wer` is that of the held-out rows, or of some it learned from."""
+    """What the user should know about the outcome; `wer` is that of the validation set, or of some training rows."""
     # Of a run that fell silent, the best epoch may speak.
     if not run.spoken and wer >= 1:
         return [
-            "Every frame of the last epoch was heard as blank: the model transcribes nothing yet. The likely cause is "
+            "Every frame of the last epoch was decoded as blank: the model transcribes nothing yet. The likely cause is "
             f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
         ]
     if wer >= 1:
-        rows = "held-out rows" if run.best.epoch else "rows it learned from"
+        rows = "validation set" if run.best.epoch else "training rows"
         return [
             f"The WER on the {rows} is {wer:.2f}, no better than silence. The likely cause is texts that do not "
             f"belong to their audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "

@@ -22,7 +22,7 @@ PLAIN = Normalizer(case="lower", keep="'")  # where no base says how texts are f
 
 
 @dataclass(frozen=True)
-class Spelling:
+class TrainingVocabulary:
     """`added` are the characters of the vocabulary that the base's own has not, sorted; all of them where it has none."""
 
     vocabulary: Vocabulary
@@ -30,7 +30,7 @@ class Spelling:
     added: tuple[str, ...] = ()
 
 
-def spelling(folder: Path, texts: Iterable[str], options: TrainOptions) -> Spelling:
+def training_vocabulary(folder: Path, texts: Iterable[str], options: TrainOptions) -> TrainingVocabulary:
     """What `options.vocabulary` and `options.normalizer` make of a base and the texts.
 
     'extend' puts new characters behind the base's tokens, which keep their numbers. 'rebuild' is the blank (`<pad>`),
@@ -53,13 +53,13 @@ def spelling(folder: Path, texts: Iterable[str], options: TrainOptions) -> Spell
     if base is None or options.vocabulary == "rebuild":
         return _rebuilt(base, normalizer, texts)
     if options.vocabulary == "keep":
-        return Spelling(base, normalizer)
+        return TrainingVocabulary(base, normalizer)
     missing = {letter for text in texts for letter in base.missing_pieces(normalizer.normalize(text))}
     added = tuple(sorted(missing - {base.delimiter or ""}))
     # Where a text is divided and the vocabulary is not, it gets the sign between words as well.
     delimiter = base.delimiter or "|"
     tokens = (*base.tokens, *(delimiter if letter == " " else letter for letter in added))
-    return Spelling(
+    return TrainingVocabulary(
         replace(base, tokens=tokens, delimiter=delimiter if " " in added else base.delimiter), normalizer, added
     )
 
@@ -73,10 +73,10 @@ def folded(normalizer: Normalizer, options: TrainOptions) -> Normalizer:
     return replace(normalizer, case="keep", punctuation="keep") if options.normalizer == "none" else normalizer
 
 
-def _rebuilt(base: Vocabulary | None, normalizer: Normalizer, texts: Iterable[str]) -> Spelling:
+def _rebuilt(base: Vocabulary | None, normalizer: Normalizer, texts: Iterable[str]) -> TrainingVocabulary:
     letters = sorted({letter for text in texts for letter in normalizer.normalize(text)} - {" ", "|"})
     vocabulary = Vocabulary(("<pad>", "<unk>", "|", *letters), bos=None, eos=None)
     # An apostrophe that the model never learns must not stand in the texts that it is given later.
     normalizer = replace(normalizer, keep="".join(sign for sign in normalizer.keep if sign in letters))
     known = base.characters if base is not None else frozenset[str]()
-    return Spelling(vocabulary, normalizer, tuple(letter for letter in letters if letter not in known))
+    return TrainingVocabulary(vocabulary, normalizer, tuple(letter for letter in letters if letter not in known))

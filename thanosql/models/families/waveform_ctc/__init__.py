@@ -49,12 +49,12 @@ def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOpt
     checks.prepare(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
-def spelled(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
+def facts_for_training(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of a checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
     from thanosql.models import checkpoint_files
     from thanosql.models.families.waveform_ctc import model_facts
 
-    return model_facts.spelled(checkpoint_files.open(checkpoint).folder, texts, options)
+    return model_facts.facts_for_training(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
 def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:

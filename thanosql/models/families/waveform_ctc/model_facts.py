@@ -15,7 +15,7 @@ from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_voca
 from thanosql.models.families.waveform_ctc.convolutions import frames
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-from thanosql.models.training.vocabulary_builder import spelling
+from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def facts(folder: Path) -> WaveformFacts:
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
 
 
-def spelled(folder: Path, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
+def facts_for_training(folder: Path, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
     known = facts(folder)
-    spelt = spelling(folder, texts, options)
+    built = training_vocabulary(folder, texts, options)
     made = options.vocabulary != "keep"
     return replace(
         known,
-        vocabulary=spelt.vocabulary,
-        normalizer=spelt.normalizer,
+        vocabulary=built.vocabulary,
+        normalizer=built.normalizer,
         base_vocabulary=known.vocabulary if made else None,
     )
