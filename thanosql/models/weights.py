@@ -39,11 +39,12 @@ def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for path in weight_files(folder):
         if path.suffix == ".safetensors":
-            found.update(_shapes(path))
+            found.update(file_shapes(path))
     return found
 
 
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The same of one file in safetensors."""
     # The safetensors format: 8 bytes of length, then JSON.
     if path.exists() and not path.is_file():
         raise ThanoSQLModelError(f"{path} cannot be read: it is no regular file.")
@@ -56,6 +57,11 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ThanoSQLModelError(f"{path} is damaged: {str(error)[:200]}") from error
     return shapes
+
+
+def read_file(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of one file. Raises ThanoSQLModelError as `read_weights`."""
+    return _tensors(path)
 
 
 def weight_files(folder: Path) -> Iterator[Path]:

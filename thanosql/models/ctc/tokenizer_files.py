@@ -21,6 +21,7 @@ TOKENIZER_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
 ADDED_FILE = "added_tokens.json"
 _STEP = re.compile(r"checkpoint-\d+")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Tokens:
 
     by_number: Mapping[int, str]
     settings: Mapping[str, Any]
+    language: str | None = None  # where there are vocabularies of several
     pieces: bool = False  # of SentencePiece: a word's first begins with ▁
 
 
@@ -52,7 +54,8 @@ def read_tokens(folder: Path) -> Tokens:
         return _fast(place / FAST_FILE, settings)
     path = place / VOCABULARY_FILE
     content = read_json(path)
-    if content and all(isinstance(part, dict) for part in content.values()):
+    several = bool(content) and all(isinstance(part, dict) for part in content.values())
+    if several:
         content = _of_language(content, settings.get("target_lang"), path)
     numbers = _numbers(content, path)
     added = read_json(place / ADDED_FILE) if (place / ADDED_FILE).is_file() else {}
@@ -63,7 +66,18 @@ def read_tokens(folder: Path) -> Tokens:
         token = entry.get("content") if isinstance(entry, dict) else entry
         if str(number).isdecimal() and isinstance(token, str):
             numbers.setdefault(int(number), token)
-    return Tokens(numbers, settings)
+    return Tokens(numbers, settings, settings["target_lang"] if several else None)
+
+
+def adapter_file(folder: Path) -> Path | None:
+    """The weights of the language that a tokenizer is set to (MMS): its adapters and its head; None where there are none."""
+    place = vocabulary_folder(folder) or folder
+    language = read_json(place / TOKENIZER_FILE).get("target_lang") if (place / TOKENIZER_FILE).is_file() else None
+    # It becomes a part of a file's name, and comes from anyone.
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        return None
+    path = folder / f"adapter.{language}.safetensors"
+    return path if path.is_file() else None
 
 
 def _of_language(content: dict[str, Any], language: Any, path: Path) -> dict[str, Any]:
@@ -108,4 +122,4 @@ def _fast(path: Path, settings: dict[str, Any]) -> Tokens:
         settings.setdefault("clean_up_tokenization_spaces", decoder.get("cleanup", False))
     if isinstance(model, dict) and isinstance(model.get("unk_token"), str):
         settings.setdefault("unk_token", model["unk_token"])
-    return Tokens(numbers, settings, any(token.startswith("▁") for token in numbers.values()))
+    return Tokens(numbers, settings, pieces=any(token.startswith("▁") for token in numbers.values()))

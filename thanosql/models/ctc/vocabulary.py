@@ -22,10 +22,12 @@ from thanosql.models.ctc.tokenizer_files import (
     SPECIAL_FILE,
     TOKENIZER_FILE,
     VOCABULARY_FILE,
+    adapter_file,
     read_tokens,
     vocabulary_folder,
 )
 from thanosql.models.json_file import read_json
+from thanosql.models.weights import file_shapes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,6 +254,16 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     size = read_json(folder / "config.json").get("vocab_size")
     if size is not None and (type(size) is not int or not 0 < size <= LARGEST):
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: vocab_size is {str(size)[:40]}.")
+    adapter = adapter_file(folder)
+    if adapter is not None:  # the head of the language stands there
+        shape = file_shapes(adapter).get("lm_head.weight")
+        return Vocabulary.read(folder, shape[0] if shape and shape[0] <= LARGEST else size)
+    found = read_tokens(folder)
+    if found.language is not None and size is not None and max(found.by_number) + 1 != size:
+        raise ThanoSQLModelError(
+            f"{folder} is set to the language {found.language!r}, whose vocabulary does not fit the head in its weights.",
+            hint=f"Put adapter.{found.language}.safetensors into the folder, from where the model comes from.",
+        )
     return Vocabulary.read(folder, size)
 
 

@@ -329,3 +329,56 @@ def test_sizes_that_no_model_has_are_refused_before_anything_is_made(tmp_path: P
     ):
         with pytest.raises(ThanoSQLModelError, match=r"config\.json"):
             ask()
+
+
+TURKISH = ["<pad>", "<s>", "</s>", "<unk>", "|", *"aeinrlıkdmyutsbozgşçhvcpfğjöü"]
+
+
+def turkish(tmp: Path, *, adapter: bool = True) -> Path:
+    """facebook/mms-1b-all set to Turkish: English weights, and beside them the adapters and the head of Turkish."""
+    from safetensors.torch import save_file
+    from transformers import Wav2Vec2ForCTC
+
+    folder = checkpoints.make(tmp / "m", **checkpoints.LARGE, adapter_attn_dim=8)
+    vocabulary(folder, {"eng": numbered(LETTERS), "tur": numbered(TURKISH)})
+    change(folder, "tokenizer_config.json", target_lang="tur")
+    model = Wav2Vec2ForCTC.from_pretrained(folder)
+    generator = torch.Generator().manual_seed(4)
+    model.lm_head = torch.nn.Linear(48, len(TURKISH))
+    weights = {
+        name: torch.randn(value.shape, generator=generator).contiguous()
+        for name, value in model._get_adapters().items()
+    }
+    if adapter:
+        save_file(weights, folder / "adapter.tur.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_the_adapters_and_head_of_the_language_that_is_set_are_read(tmp_path: Path) -> None:
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+
+    folder = turkish(tmp_path)
+    model = Wav2Vec2ForCTC.from_pretrained(folder, target_lang="tur", ignore_mismatched_sizes=True).eval()
+    tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
+    expected = []
+    for wave in waves():
+        heard = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
+        with torch.inference_mode():
+            expected += tokenizer.batch_decode(model(torch.from_numpy(heard)[None]).logits.argmax(-1))
+    assert len(set(expected)) > 8
+    assert ours(folder) == expected
+    waveform_ctc.import_checkpoint(str(folder), tmp_path / "taken")
+    assert ours(tmp_path / "taken") == expected
+    rows = [TrainingUtterance(row, f"{row}.wav", "on", 0.6) for row in (1, 2)]
+    options = TrainOptions(batch_size=2, max_epochs=1, learning_rate=1e-3, device="cpu")
+    train(task(folder, rows, options, tmp_path / "built", lambda audio: waves()[2]))
+    assert ours(tmp_path / "built") == theirs(tmp_path / "built")
+
+
+def test_a_language_whose_weights_are_not_there_is_refused_and_never_heard_as_another(tmp_path: Path) -> None:
+    folder = turkish(tmp_path, adapter=False)
+    assert len(TURKISH) > len(LETTERS)
+    for tokens in (TURKISH, TURKISH[:20]):
+        vocabulary(folder, {"eng": numbered(LETTERS), "tur": numbered(tokens)})
+        with pytest.raises(ThanoSQLModelError, match=r"set to the language 'tur'.*\nPut adapter\.tur\.safetensors"):
+            ours(folder)

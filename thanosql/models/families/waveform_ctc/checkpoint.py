@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
-from thanosql.models.ctc.tokenizer_files import vocabulary_folder
+from thanosql.models.ctc.tokenizer_files import adapter_file, vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc import head
 from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
 from thanosql.models.families.waveform_ctc.imports import transformers
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-from thanosql.models.weights import read_weights, tensor_shapes
+from thanosql.models.weights import read_file, read_weights, tensor_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -101,6 +101,8 @@ def load_model(
     model_class = getattr(transformers(), architecture.model_class)
     prefix = f"{model_class.base_model_prefix}."
     weights = {name: value.to(dtype) for name, value in _weights(folder, prefix).items()}
+    if head.WEIGHT in weights and adapter_file(folder) is not None:
+        config.vocab_size = len(weights[head.WEIGHT])
     old = read_vocabulary(folder) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
     if vocabulary is None and new_head and head.WEIGHT not in weights:
         vocabulary = old
@@ -186,6 +188,9 @@ def _fill_what_is_computed(model: Any) -> None:
 def _weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
     """All tensors of a folder under the names of the CTC model, whose encoder's begin with `prefix`."""
     found = read_weights(folder)
+    adapter = adapter_file(folder)
+    if adapter is not None:
+        found.update(read_file(adapter))
     # The encoder alone (a Wav2Vec2Model saved as such) lacks the prefix that it has inside a CTC model.
     prefix = "" if any(name.startswith(prefix) for name in found) else prefix
     renamed = {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
-from thanosql.models.ctc.tokenizer_files import vocabulary_folder
+from thanosql.models.ctc.tokenizer_files import adapter_file, vocabulary_folder
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families.waveform_ctc import checkpoint as checkpoints
 from thanosql.models.text import Normalizer
@@ -35,6 +36,9 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     # Of a step of a Trainer, what is not beside its weights stands where its vocabulary is.
     checkpoint_files.copy(source.folder, folder, vocabulary_folder(source.folder) or source.folder)
     try:
+        adapter = adapter_file(source.folder)
+        if adapter is not None:
+            shutil.copyfile(adapter, folder / adapter.name)
         normalizer.write(folder)
     except OSError as error:
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
