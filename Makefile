@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # The address of an index with torch's CPU builds, where the usual one has builds for CUDA only: make TORCH_INDEX=…
 TORCH_INDEX ?=
 
-.PHONY: help setup demo test check lint format bench docs notebooks browser lab clean
+.PHONY: help setup demo test check lint format bench docs notebooks ray browser lab clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -37,6 +37,13 @@ notebooks: $(VENV)/.browser  ## every notebook from top to bottom, each in an em
 browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and times are left in screenshots/
 	scripts/install_chromium.sh
 	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
+
+$(VENV)/.ray: $(VENV)/.installed
+	$(PIP) -e '.[ray]'
+	@touch $@
+
+ray: $(VENV)/.ray  ## the Ray executor against a cluster on this machine: equality and faults
+	$(BIN)/python -m pytest tests/ray --durations=0
 
 lab: setup  ## JupyterLab with the notebooks, and the colours of their cells (as root: make lab JUPYTER=--allow-root)
 	$(PIP) -e '.[notebook]'

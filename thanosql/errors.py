@@ -11,7 +11,7 @@
     ├── ThanoSQLCancelledError    a statement that Session.cancel stopped
     └── ThanoSQLInternalError     a defect of ours
 
-Foreign exceptions are translated at four doors only (parser, database, audio, a family's files), always `raise … from`.
+Foreign exceptions are translated at five doors only (parser, database, audio, a family's files, Ray), always `raise … from`.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
 
 DIGEST_BYTES = 12
+TOLERANCE = 1.01  # of a batch's seconds: durations come rounded
+
+Read = tuple[AudioRow, "Waveform | AudioFacts | Failure"]
 
 
 class Worker:
@@ -38,7 +41,11 @@ class Worker:
 
     def work(self, rows: Sequence[AudioRow]) -> tuple[Outcome, ...]:
         """The rows' outcomes, read and recognized one batch after the other."""
-        return self.outcomes([(row, self.read(row)) for row in rows])
+        return self.in_parts([(row, self.read(row)) for row in rows])
+
+    def in_parts(self, read: Sequence[Read]) -> tuple[Outcome, ...]:
+        """The outcomes of a batch that was read, in its order, in parts where it is longer than was thought."""
+        return tuple(outcome for part in parts(read, self.task.batch_seconds) for outcome in self.outcomes(part))
 
     def read(self, row: AudioRow) -> Waveform | Failure | AudioFacts:
         """A row's waveform, float32 `(samples,)` at 16,000 Hz; what is wrong with its audio is a Failure.
@@ -149,6 +156,20 @@ _OUTPUTS: dict[Output, Callable[[Worker, Sequence[AudioRow], list[Any]], Sequenc
     Output.ASSESSMENT: Worker._assessments,
     Output.ALIGNMENT: Worker._alignments,
 }
+
+
+def parts(batch: Sequence[Read], most_seconds: float) -> Iterator[list[Read]]:
+    """A batch in parts of at most so much audio: what was not known beforehand may be longer than was thought."""
+    part: list[Read] = []
+    filled = 0.0
+    for row, read in batch:
+        seconds = 0.0 if isinstance(read, Failure | AudioFacts) else len(read) / SAMPLING_RATE
+        if part and filled + seconds > TOLERANCE * most_seconds:
+            yield part
+            part, filled = [], 0.0
+        part.append((row, read))
+        filled += seconds
+    yield part
 
 
 def audio_facts(waveform: Any) -> AudioFacts:

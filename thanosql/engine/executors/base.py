@@ -8,6 +8,7 @@ it in EXECUTORS.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
 
-# What stands before the first ':' of the setting → the module and class that it is.
-EXECUTORS: dict[str, str] = {"local": "thanosql.engine.executors.local:LocalExecutor"}
+# What stands before the first ':' or '?' of the setting → the module and class that it is.
+EXECUTORS: dict[str, str] = {
+    "local": "thanosql.engine.executors.local:LocalExecutor",
+    "ray": "thanosql.engine.executors.ray:RayExecutor",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +63,7 @@ class Executor(Protocol):
 
 def check_name(name: str, option: str = "executor") -> str:
     """The executor's name, if there is one. Raises ThanoSQLOptionError with the names there are."""
-    kind = name.partition(":")[0]
+    kind = _kind(name)
     if kind not in EXECUTORS:
         raise ThanoSQLOptionError(
             f"There is no executor '{name[:80]}' ({option}).", hint=did_you_mean(kind[:80], EXECUTORS)
@@ -70,6 +74,10 @@ def check_name(name: str, option: str = "executor") -> str:
 def open_executor(name: str, models: ModelCache, registered: Mapping[str, str] = EXECUTORS) -> Executor:
     """The executor of that name ('local', 'ray', 'ray://host:10001'); `models` are those loaded in this process."""
     check_name(name)
-    module, _, kind = registered[name.partition(":")[0]].partition(":")
+    module, _, kind = registered[_kind(name)].partition(":")
     made = getattr(importlib.import_module(module), kind)
     return cast("Executor", made(name, models))
+
+
+def _kind(name: str) -> str:
+    return re.split("[:?]", name, maxsplit=1)[0]

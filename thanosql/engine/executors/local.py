@@ -8,9 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output
-from thanosql.models.worker import Worker
+from thanosql.models.worker import Read, Worker, parts
 
 if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
@@ -23,9 +22,6 @@ READERS = 2  # threads that decode while a model runs; the model has the cores
 DECODERS = 4  # threads where decoding is all there is to do
 FETCHERS = 8  # threads that wait for other machines
 BATCHES_AHEAD = 3
-TOLERANCE = 1.01  # of a batch's seconds: durations come rounded
-
-Read = tuple[AudioRow, "Waveform | AudioFacts | Failure"]
 
 
 class LocalExecutor:
@@ -43,7 +39,7 @@ class LocalExecutor:
             try:
                 for batch in _read_ahead(iter(batches), pool, worker):
                     cancellation.check()
-                    for group in _groups(batch, task.batch_seconds):
+                    for group in parts(batch, task.batch_seconds):
                         yield worker.outcomes(group)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -69,17 +65,3 @@ def _read_ahead(
         if not waiting:
             return
         yield [(row, future.result()) for row, future in waiting.popleft()]
-
-
-def _groups(batch: list[Read], most_seconds: float) -> Iterator[list[Read]]:
-    """A batch in parts of at most so much audio: what was not known beforehand may be longer than was thought."""
-    group: list[Read] = []
-    filled = 0.0
-    for row, read in batch:
-        seconds = 0.0 if isinstance(read, Failure | AudioFacts) else len(read) / SAMPLING_RATE
-        if group and filled + seconds > TOLERANCE * most_seconds:
-            yield group
-            group, filled = [], 0.0
-        group.append((row, read))
-        filled += seconds
-    yield group

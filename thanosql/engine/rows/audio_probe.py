@@ -39,7 +39,9 @@ class AudioOptions:
         changes_result=False,
     )
     executor: str | None = option(
-        None, "where the audio is worked on: 'local' is this process; NULL: the setting executor", changes_result=False
+        None,
+        "where the audio is worked on: 'local' is this process, 'ray' or 'ray://host:10001' a cluster; NULL: the setting",
+        changes_result=False,
     )
 
 

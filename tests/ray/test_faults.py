@@ -1,0 +1,182 @@
+"""A worker, a node or the driver dies, a file kills its worker, a statement is cancelled: no row is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.ray.access import Harmful
+from thanosql.engine.executors import ray as ray_executor
+from thanosql.engine.executors.ray_worker import FileNeed, receive
+from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.models.cancellation import Cancellation, Cancelled
+from thanosql.models.model_cache import ModelCache
+from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def executor(ray: Any) -> Iterator[ray_executor.RayExecutor]:
+    made = ray_executor.RayExecutor("ray?workers=2&cpus=1", ModelCache())
+    yield made
+    made.close()
+
+
+def _files(folder: Path, *names: str) -> list[AudioRow]:
+    """Wav files of those names, each of another length from 0.1 s."""
+    rows = []
+    for number, name in enumerate(names, start=1):
+        soundfile.write(folder / f"{name}.wav", np.zeros(1600 + number, np.int16), 16000)
+        rows.append(AudioRow(number, str(folder / f"{name}.wav"), 0.1))
+    return rows
+
+
+def _work(
+    executor: ray_executor.RayExecutor, rows: Sequence[AudioRow], cancellation: Cancellation | None = None, **harm: Any
+) -> Iterator[Outcome]:
+    task = TranscribeTask(output=Output.AUDIO, audio=Harmful(roots=(), **harm))
+    batches = [tuple(rows[first : first + 3]) for first in range(0, len(rows), 3)]
+    for group in executor.transcribe(task, batches, cancellation or Cancellation()):
+        yield from group
+
+
+def _lengths(outcomes: Sequence[Outcome]) -> dict[int, Any]:
+    """Row → samples or Failure; every row once."""
+    assert len({outcome.row for outcome in outcomes}) == len(outcomes)
+    return {o.row: o.value.samples if isinstance(o.value, AudioFacts) else o.value for o in outcomes}
+
+
+@pytest.mark.parametrize("names", [["poison"], ["a", "b", "poison", "c", "d", "e", "f", "g"]], ids=["alone", "among"])
+def test_a_file_that_kills_its_worker_twice_is_that_rows_failure(
+    executor: ray_executor.RayExecutor, tmp_path: Path, names: list[str]
+) -> None:
+    found = _lengths(list(_work(executor, _files(tmp_path, *names))))
+    deadly = names.index("poison") + 1
+    assert isinstance(found.pop(deadly), Failure)
+    assert found == {row: 1600 + row for row in range(1, len(names) + 1) if row != deadly}
+
+
+def test_rows_of_a_worker_that_died_go_to_another(executor: ray_executor.RayExecutor, tmp_path: Path) -> None:
+    found = _lengths(list(_work(executor, _files(tmp_path, *"abcd", "once", *"efghi"))))
+    assert (tmp_path / "once.mark").exists()
+    assert found == {row: 1600 + row for row in range(1, 11)}
+
+
+def test_rows_of_a_node_that_died_go_to_another(cluster: Any, ray: Any, tmp_path: Path) -> None:
+    node = cluster.add_node(num_cpus=2)
+    executor = ray_executor.RayExecutor("ray?workers=4&cpus=1", ModelCache())
+    try:
+        rows = _files(tmp_path, *(f"f{number}" for number in range(60)))
+        outcomes = []
+        for outcome in _work(executor, rows, seconds=0.2):
+            outcomes.append(outcome)
+            (pool,) = executor._pools.values()
+            there = {member.facts.node for member in pool.members if member.facts}
+            if node is not None and node.node_id in there:
+                cluster.remove_node(node, allow_graceful=False)
+                node = None
+        assert node is None
+        assert _lengths(outcomes) == {row.row: 1600 + row.row for row in rows}
+    finally:
+        executor.close()
+        if node is not None:
+            cluster.remove_node(node)
+
+
+def _free_cpus(ray: Any, cpus: float, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if ray.available_resources().get("CPU", 0) == cpus:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_cancelling_ends_what_runs_and_frees_it(executor: ray_executor.RayExecutor, ray: Any, tmp_path: Path) -> None:
+    cancellation, asked = Cancellation(), []
+
+    def cancel() -> None:
+        asked.append(time.monotonic())
+        cancellation.cancel("stopped")
+
+    rows = _files(tmp_path, *"abcdefgh")
+    list(_work(executor, rows[:2]))  # the workers run
+    threading.Timer(1.0, cancel).start()
+    with pytest.raises(Cancelled, match="stopped"):
+        list(_work(executor, rows, cancellation, seconds=600.0))
+    assert _free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
+
+
+def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path: Path) -> None:
+    _files(tmp_path, "a")
+    script = (
+        "from thanosql.engine.executors.ray import RayExecutor; from thanosql.models.model_cache import ModelCache\n"
+        "from tests.ray.test_faults import _work, AudioRow\n"
+        f"rows = [AudioRow(n, {str(tmp_path / 'a.wav')!r}, 0.1) for n in range(1, 1000)]\n"
+        "for outcome in _work(RayExecutor('ray?workers=1', ModelCache()), rows, seconds=0.2): print('at work', flush=True)"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "RAY_ADDRESS": cluster.address, "PYTHONPATH": str(ROOT)},
+    )
+    with driver:
+        assert driver.stdout is not None
+        assert b"at work" in driver.stdout.readline()
+        assert not _free_cpus(ray, 2, 0.5)
+        driver.kill()
+    assert _free_cpus(ray, 2, 30)
+
+
+def test_audio_that_only_the_driver_sees_is_sent(
+    executor: ray_executor.RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = _files(tmp_path, *"abcde")
+    assert _lengths(list(_work(executor, rows, only=os.getpid()))) == {row.row: 1600 + row.row for row in rows}
+    monkeypatch.setattr(ray_executor, "SENT_BYTES", 1000)
+    with pytest.raises(ThanoSQLDataError, match=r"Only this machine has .*a\.wav[\s\S]*shared folder"):
+        list(_work(executor, rows, only=os.getpid()))
+
+
+def test_files_that_a_worker_does_not_see_come_through_the_store(
+    executor: ray_executor.RayExecutor, ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = tmp_path / "model"
+    (model / "part").mkdir(parents=True)
+    (model / "weights").write_bytes(bytes(range(256)) * 1000)
+    (model / "part" / "words").write_text("a b")
+    need = FileNeed.of(model)
+    content = {name: ray.get(ref) for name, ref in ray_executor.Driver(ray).stored(need).items()}
+    folder = receive(need, content)
+    assert (folder / "weights").read_bytes() == (model / "weights").read_bytes()
+    assert (folder / "part" / "words").read_text() == "a b"
+    assert receive(need, content) == folder
+    (model / "weights").write_bytes(b"another version")
+    assert FileNeed.of(model) != need
+
+
+@pytest.mark.parametrize("name", ["ray?workers=0", "ray?workers=3-2", "ray?worker=2", "ray?cpus=-1", "ray?gpus=x"])
+def test_a_name_that_is_not_understood_is_refused(name: str) -> None:
+    with pytest.raises(ThanoSQLOptionError, match=r"executor='ray\?"):
+        ray_executor.RayExecutor(name, ModelCache())
+
+
+def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(
+        ThanoSQLOptionError, match=r"needs Ray, which is not installed[\s\S]*pip install 'thanosql-speech\[ray\]'"
+    ):
+        ray_executor.RayExecutor("ray", ModelCache())

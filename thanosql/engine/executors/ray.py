@@ -1,0 +1,188 @@
+"""Batches of audio in, outcomes out: in the workers of a Ray cluster, on this machine or others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.executors import ray_cluster
+from thanosql.engine.executors.ray_pool import Pool, PoolRun, Share
+from thanosql.engine.executors.ray_worker import FileNeed, Preparation, sizes
+from thanosql.errors import ThanoSQLDataError
+from thanosql.models import checkpoint_files
+from thanosql.models.audio import AudioError
+from thanosql.models.audio.references import is_remote
+
+if TYPE_CHECKING:
+    from thanosql.engine.executors.ray_pool import Rows
+    from thanosql.engine.executors.ray_worker import WorkerFacts
+    from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.cancellation import Cancellation
+    from thanosql.models.model_cache import ModelCache
+    from thanosql.models.results import TrainingProgress, TrainingReport
+    from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
+
+IDLE_SECONDS = 60.0  # after which a cluster has its workers back
+SENT_BYTES = 32 * 2**20  # of one audio file that only this machine has
+PATHS = 16  # of the first batch, which tell whether a worker sees the audio
+
+
+class RayExecutor:
+    """An executor (`base.Executor`) over a Ray cluster. It connects when there are rows; its workers stay for a minute."""
+
+    def __init__(self, name: str, models: ModelCache) -> None:
+        self._cluster = ray_cluster.Cluster.named(name)
+        ray_cluster.module()
+        self._ray: Any = None
+        self._pools: dict[Share, Pool] = {}
+        self._numbers = count()
+        self._turn = threading.RLock()  # against the timer, which ends idle workers
+        self._idle: threading.Timer | None = None
+        self._driver: Driver | None = None
+
+    def transcribe(
+        self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
+    ) -> Iterator[tuple[Outcome, ...]]:
+        stream = iter(batches)
+        for first in stream:
+            if first:
+                break
+            yield ()  # what the cache has takes no cluster
+        else:
+            return
+        with self._turn:
+            self._stop_timer()
+            ray = self._connected()
+            task = _anywhere(task)
+            if self._driver is None:
+                self._driver = Driver(ray)
+            paths = tuple(row.audio for row in first if isinstance(row.audio, str) and not is_remote(row.audio))[:PATHS]
+            needs = _needs(task)
+            self._driver.take_up(task.audio, paths, needs)
+            share = self._share(task)
+            pool = self._pools.setdefault(share, Pool(ray, share))
+            wanted = Preparation(next(self._numbers), task, needs, paths)
+            try:
+                yield from PoolRun(pool, wanted, self._driver).outcomes(chain([first], stream), cancellation)
+            finally:
+                self._idle = threading.Timer(IDLE_SECONDS, self._end_workers)
+                self._idle.daemon = True
+                self._idle.start()
+
+    def train(
+        self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
+    ) -> TrainingReport:
+        from thanosql.models.worker import train
+
+        return train(task, progress, cancellation)
+
+    def close(self) -> None:
+        """End the workers, and the connection where it is the last one's."""
+        with self._turn:
+            self._stop_timer()
+            self._end_workers()
+            self._driver = None
+            if self._ray is not None:
+                self._ray = None
+                ray_cluster.disconnect()
+
+    def _connected(self) -> Any:
+        if self._ray is None:
+            self._ray = ray_cluster.connect(self._cluster)
+        return self._ray
+
+    def _share(self, task: TranscribeTask) -> Share:
+        """What a worker of this task takes: a GPU where the cluster has some and a model is to run, else a CPU."""
+        there = self._ray.cluster_resources()
+        cpus, gpus = self._cluster.cpus, self._cluster.gpus
+        if gpus is None:
+            gpus = 1.0 if task.model is not None and task.options.device != "cpu" and there.get("GPU", 0) else 0.0
+        cpus = 1.0 if cpus is None else cpus
+        most = self._cluster.most
+        if most is None:
+            rooms = [there.get(kind, 0) // each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
+            most = max(1, int(min(rooms, default=1)))
+        return Share(cpus, gpus, most)
+
+    def _end_workers(self) -> None:
+        with self._turn:
+            while self._pools:
+                self._pools.popitem()[1].close()
+
+    def _stop_timer(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+
+class Driver:
+    """What the workers get from this machine (`ray_pool.Source`)."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._stored: dict[FileNeed, Mapping[str, Any]] = {}
+
+    def take_up(self, audio: AudioAccess, paths: tuple[str, ...], needs: tuple[FileNeed, ...]) -> None:
+        """A new task; files of other versions leave the store."""
+        self._audio = audio
+        self._sizes = sizes(audio, paths)
+        self._stored = {need: stored for need, stored in self._stored.items() if need in needs}
+
+    def sent(self, rows: Rows, facts: WorkerFacts) -> Rows:
+        if facts.sizes == self._sizes:
+            return rows
+        return tuple(replace(row, audio=self._content(row.audio)) for row in rows)
+
+    def stored(self, need: FileNeed) -> Mapping[str, Any]:
+        import numpy as np
+
+        if need not in self._stored:
+            place = Path(need.path)
+            files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
+            root = place.parent if place.is_file() else place
+            self._stored[need] = {
+                str(file.relative_to(root)): self._ray.put(np.fromfile(file, np.uint8)) for file in files
+            }
+        return self._stored[need]
+
+    def _content(self, audio: str | bytes) -> str | bytes:
+        """The bytes of a file of this machine; what is not here is left for the worker to say."""
+        if not isinstance(audio, str) or is_remote(audio):
+            return audio
+        try:
+            file = self._audio.locate(audio)
+            size = file.stat().st_size
+        except (AudioError, OSError):
+            return audio
+        if size > SENT_BYTES:
+            raise ThanoSQLDataError(
+                f"Only this machine has {audio}, and it is too large to be sent to the workers of the Ray cluster: "
+                f"{size / 2**20:.0f} MB, {SENT_BYTES / 2**20:.0f} at most.",
+                hint="Put the audio where all of them see it: a shared folder, or a store (s3://…) with allow_remote=True.",
+            )
+        return file.read_bytes()
+
+
+def _anywhere(task: TranscribeTask) -> TranscribeTask:
+    """The task with nothing left that depends on the working folder, or on the number of a GPU."""
+    task = replace(task, audio=replace(task.audio, roots=tuple(root.absolute() for root in task.audio.roots)))
+    if isinstance(task.language_model, Path):
+        task = replace(task, language_model=task.language_model.absolute())
+    if task.model is not None and (folder := checkpoint_files.local_or_cached(task.model.checkpoint)) is not None:
+        task = replace(task, model=replace(task.model, checkpoint=str(folder.absolute())))
+    if task.options.device.startswith("cuda:"):
+        task = replace(task, options=replace(task.options, device="cuda"))
+    return task
+
+
+def _needs(task: TranscribeTask) -> tuple[FileNeed, ...]:
+    needs = []
+    if task.model is not None and Path(task.model.checkpoint).is_dir():
+        needs.append(FileNeed.of(Path(task.model.checkpoint)))
+    if isinstance(task.language_model, Path):
+        needs.append(FileNeed.of(task.language_model))
+    return tuple(needs)
