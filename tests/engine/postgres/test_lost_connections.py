@@ -12,7 +12,6 @@ import pytest
 from tests.engine.databases import Peer, said
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot
 from thanosql.engine.postgres.database import Column, Database
-from thanosql.engine.postgres.error_translation import with_what_is_saved
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 NUMBERS = said("SELECT i FROM generate_series(1, 3) i")
@@ -108,19 +107,6 @@ def test_closing_a_session_that_has_gone_does_not_raise(database: Database, peer
     end(database, peer)
     database.close()
     database.close()
-
-
-def test_what_is_lost_says_what_is_saved_and_how_to_go_on(database: Database, peer: Peer) -> None:
-    assert database.server_version
-    end(database, peer)
-    with (
-        pytest.raises(ThanoSQLConnectionError) as caught,
-        with_what_is_saved(lambda: "The model m is saved. Run EVALUATE again."),
-    ):
-        database.run(NUMBERS)
-    assert "was lost" in caught.value.message
-    assert "The model m is saved. Run EVALUATE again." in str(caught.value)
-    assert "connects anew" in str(caught.value)
 
 
 def test_a_transaction_that_is_lost_keeps_the_first_error(database: Database, peer: Peer) -> None:

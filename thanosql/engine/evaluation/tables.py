@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.evaluation.figures import Evaluation
@@ -12,9 +13,7 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.models.metrics import character_confusions, confusions
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-
-    from thanosql.engine.postgres.database import Database, Replacement
+    from thanosql.engine.postgres.database import Database, Replacement, Snapshot
 
 COLUMNS = (
     Column("reference", "text"),
@@ -43,6 +42,27 @@ CONFUSIONS = (
     Column("hypothesis", "text"),
     Column("count", "bigint"),
 )
+
+
+def write(
+    snapshot: Snapshot | None,
+    table: str | None,
+    confusions_table: str | None,
+    evaluation: Evaluation,
+    database: Database,
+) -> None:
+    """Put a row an utterance in the place of `table` and a row a confusion in that of `confusions_table`: both or neither,
+    in one transaction. `snapshot` has the query's rows; `table` needs it."""
+    changes = []
+    with ExitStack() as resources:
+        if table is not None:
+            assert snapshot is not None
+            snapshot.write(COLUMNS if evaluation.other is None else COMPARED_COLUMNS, utterance_rows(evaluation))
+            changes.append(snapshot.replacing(snapshot.check_target(table)))
+        if confusions_table is not None:
+            changes.append(confusions_replacement(database, confusions_table, evaluation, resources))
+        if changes:
+            database.replace(*changes)
 
 
 def utterance_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:

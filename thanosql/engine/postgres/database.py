@@ -13,10 +13,10 @@ from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_t
 from thanosql.engine.postgres.description import describe
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, quoted
-from thanosql.engine.postgres.query_errors import means_no_temporary_tables
+from thanosql.engine.postgres.query_errors import CreationRefused, means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
 from thanosql.engine.postgres.server_cursor import close_unwanted, hold_if_many
-from thanosql.engine.postgres.snapshot import CreationRefused, Snapshot
+from thanosql.engine.postgres.snapshot import Snapshot
 from thanosql.engine.postgres.target import Target, find
 from thanosql.engine.postgres.turn import Turn
 

@@ -36,6 +36,14 @@ DOUBLED = (
 )
 
 
+class CreationRefused(Exception):
+    """The temporary table could not be made for want of a right, the query's or the table's; `cause` says it."""
+
+    def __init__(self, cause: ThanoSQLDatabaseError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 @contextlib.contextmanager
 def explained(connection: Connection, query: SQL) -> Iterator[None]:
     """Add the cure to what PostgreSQL says of a query that stands where only a sub-select may."""

@@ -2,9 +2,8 @@
 a table.
 
 The query runs once, in a READ ONLY transaction, into a temporary table of this session, so that its types stay
-PostgreSQL's
-own, nothing it reads can be changed by it, and a table may be replaced by a statement that reads it. It is inserted by
-INSERT … SELECT, which PostgreSQL plans serially.
+PostgreSQL's own, nothing it reads can be changed by it, and a table may be replaced by a statement that reads it. It is
+inserted by INSERT … SELECT, which PostgreSQL plans serially.
 """
 
 from __future__ import annotations
@@ -15,27 +14,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres import replacement
+from thanosql.engine.postgres.columns import columns_of, find_column
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long, type_of
-from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, explained
-from thanosql.engine.postgres.target import AlteredMeanwhile, Target, find, state_of, written_meanwhile
-from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError, did_you_mean
+from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long
+from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, CreationRefused, explained
+from thanosql.engine.postgres.target import AlteredMeanwhile, Target, find, refuse_if_gone, state_of
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK_BYTES = 32 << 20  # of bytea in one chunk of a stream
 SAVEPOINT = "thanosql_snapshot"
-
-
-class CreationRefused(Exception):
-    """The temporary table could not be made for want of a right, the query's or the table's; `cause` says it."""
-
-    def __init__(self, cause: ThanoSQLDatabaseError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
 
 
 class Snapshot:
@@ -207,18 +199,9 @@ class Snapshot:
                 self._connection.settle()
                 target, at_the_moment = find(self._connection, table), False
             if not at_the_moment and target.oid not in self._read:
-                self._refuse_if_gone(target)
+                refuse_if_gone(self._connection, target, self._read | self._read_before)
         self._targets[table] = target
         return target
-
-    def _refuse_if_gone(self, target: Target) -> None:
-        """Raise ThanoSQLDatabaseError if a table that the query read is no more: the target may stand in its place."""
-        ((gone,),) = self._connection.values(
-            "SELECT count(*) FROM unnest(%s::bigint[]) o WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = o)",
-            sorted(self._read | self._read_before),
-        )
-        if gone:
-            raise written_meanwhile(target)
 
     def _look_at(self, table: str) -> Target:
         """The target as it was at the query's moment, its rows as well if the query read them."""
@@ -315,27 +298,3 @@ class Snapshot:
                 self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {self._number} SET STATISTICS 1")
                 self._connection.execute(f"ANALYZE {table} ({self._number})")
                 self._indexed.add(table)
-
-
-def columns_of(connection: Connection, table: str) -> tuple[Column, ...]:
-    """The columns of a table (its name quoted), in order."""
-    found = connection.values(
-        f"SELECT attname::text, {type_of('atttypid', 'atttypmod')} FROM pg_attribute"
-        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        table,
-    )
-    return tuple(Column(name, type_name) for name, type_name in found)
-
-
-def find_column(columns: Sequence[Column], name: str, option: str) -> Column:
-    """The column of this name, as written and then folded to lower case; ThanoSQLDataError if there is none."""
-    by_name = {column.name: column for column in columns}
-    for spelling in (name, name.lower()):
-        if spelling in by_name:
-            return by_name[spelling]
-    listed = ", ".join(by_name) or "none"
-    close = did_you_mean(name, by_name)
-    hint = close if close and close.startswith("Did") else f"{option} = 'name' chooses one of them."
-    raise ThanoSQLDataError(
-        f"The query has no column '{name}' ({option}). Its columns: {listed}.", option=(option, name), hint=hint
-    )

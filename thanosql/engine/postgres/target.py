@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.connection import Connection
@@ -237,3 +238,14 @@ SELECT what FROM (
         AND NOT (d.classid = 'pg_class'::regclass AND d.objid = t.oid)
 ) found ORDER BY place, what
 """
+
+
+def refuse_if_gone(connection: Connection, target: Target, read: Iterable[int]) -> None:
+    """Raise ThanoSQLDatabaseError if a table that the query read (`read`: oids) is no more: the target may stand in its
+    place."""
+    ((gone,),) = connection.values(
+        "SELECT count(*) FROM unnest(%s::bigint[]) o WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = o)",
+        sorted(read),
+    )
+    if gone:
+        raise written_meanwhile(target)

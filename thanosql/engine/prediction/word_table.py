@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
+from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column, quoted, too_long
-from thanosql.engine.postgres.snapshot import find_column
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from thanosql.engine.planner import (
     refuse_open_transaction,
     resolve_model,
 )
+from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.postgres.snapshot import find_column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.opening import open_cache
 from thanosql.engine.prediction.word_table import (

@@ -28,7 +28,7 @@ from thanosql.engine.planner import (
     refuse_open_transaction,
     resolve_model,
 )
-from thanosql.engine.postgres.snapshot import find_column
+from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.rows.audio_probe import AudioOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set

@@ -8,15 +8,15 @@ jiwer.process_words(test["text"], hypotheses).wer                   # what it me
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import tables
 from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
+from thanosql.engine.evaluation.model_card import outcome_of, record_on_card
 from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer
+from thanosql.engine.evaluation.rows import RowsToEvaluate, worst_rows
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import (
@@ -28,17 +28,17 @@ from thanosql.engine.planner import (
     refuse_open_transaction,
     resolve_model,
 )
+from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.postgres.snapshot import find_column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
-from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows, refuse_empty
+from thanosql.engine.rows.audio_probe import ResumableOptions, access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.rows.references import references
 from thanosql.engine.statements.rows import temporary_rows
-from thanosql.errors import ThanoSQLDataError, ThanoSQLError
+from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import DecodeOptions, TranscribeOptions, option
@@ -49,13 +49,7 @@ from thanosql.models.trained_rows import row_fingerprints, trained_rows
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import PredictionCache
-    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.model import Model
-
-
-WORST_ROWS = 50  # that a notebook can show
-
-AudioStream = Callable[[], Iterator[tuple[int, "str | bytes | None"]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +127,6 @@ class EvaluatePlan(RowsPlan):
         refuse_tables_inside("EVALUATE", self.about.target or self.confusions)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of the query, read: `audio` gives them as often as it is asked. `snapshot` is None once it is closed."""
-
-    snapshot: Snapshot | None
-    audio: AudioStream
-    access: AudioAccess
-    probed: ProbedRows
-    references: list[str]
-    fingerprints: list[str]
-    figures: EvaluationRows
-
-    @property
-    def count(self) -> int:
-        return len(self.references)
-
-
 @bind_statement.register
 def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStatement:
     from thanosql.models import registry
@@ -195,7 +172,10 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     trained = rows.figures.trained
     counted = [index for index in range(rows.count) if not (options.exclude_trained and trained[index])]
     if not counted:
-        raise _all_trained(about.model.name)
+        raise ThanoSQLDataError(
+            f"The model {about.model.name} was trained on every row of the query.",
+            hint="Evaluate on rows that it has not seen, or leave exclude_trained out.",
+        )
     evaluation = Evaluation(
         about.model.name,
         rows.figures,
@@ -206,14 +186,17 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         plan.against.name if plan.against is not None else None,
         other,
     )
-    worst = _worst(rows, evaluation)  # before a replacement: the query may have read the table that is replaced
+    worst = worst_rows(
+        evaluation, rows.audio()
+    )  # before a replacement: the query may have read the table that is replaced
     frame = evaluation.comparison() if other is not None else evaluation.figures()
     with transcription.resumable(cache):
-        _write_tables(plan, rows, evaluation, environment)
+        tables.write(rows.snapshot, options.table_name, options.confusions_table, evaluation, environment.database)
     notes = [transcription.summary(len(counted), evaluation.audio_seconds, seconds)]
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
-    notes += _said(check, about.model)
-    notes += _recorded(about.model, evaluation, (rows.fingerprints[index] for index in counted), check, environment)
+    notes += outcome_of(check, about.model)
+    counted_rows = (rows.fingerprints[index] for index in counted)
+    notes += record_on_card(about.model, evaluation, counted_rows, check, environment)
     return Result(
         status=f"EVALUATE {len(counted)}",
         rows=frame,
@@ -235,7 +218,7 @@ def _how(plan: EvaluatePlan) -> TranscribeOptions:
     return plan.about.how
 
 
-def _read(plan: EvaluatePlan, environment: Environment) -> _Rows:
+def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     """Run the query and read all that is asked of its rows but the audio. Where no table is to be written and the rows hold
     references to audio, the snapshot is closed: what comes needs no connection."""
     about, options = plan.about, plan.options
@@ -267,11 +250,11 @@ def _read(plan: EvaluatePlan, environment: Environment) -> _Rows:
         if options.table_name is None:
             snapshot.close()
             kept = None
-    return _Rows(kept, audio, access, probed, texts, fingerprints, figures)
+    return RowsToEvaluate(kept, audio, access, probed, texts, fingerprints, figures)
 
 
 def _recognize(
-    plan: EvaluatePlan, rows: _Rows, model: Model, environment: Environment, auto: str = "float32"
+    plan: EvaluatePlan, rows: RowsToEvaluate, model: Model, environment: Environment, auto: str = "float32"
 ) -> tuple[list[RecognizedRow], PredictionCache[Any] | None]:
     """What a model hears in every row, and the cache of it. By default both sides are in the model's letters: a case is no
     error of its own. `auto` is what precision='auto' is.
@@ -307,82 +290,11 @@ def _recognize(
     return [found[row] for row in range(1, rows.count + 1)], cache
 
 
-def _write_tables(plan: EvaluatePlan, rows: _Rows, evaluation: Evaluation, environment: Environment) -> None:
-    """Both tables or neither, in one transaction."""
-    options = plan.options
-    changes = []
-    with ExitStack() as resources:
-        if options.table_name is not None:
-            assert rows.snapshot is not None
-            columns = tables.COLUMNS if evaluation.other is None else tables.COMPARED_COLUMNS
-            rows.snapshot.write(columns, tables.utterance_rows(evaluation))
-            changes.append(rows.snapshot.replacing(rows.snapshot.check_target(options.table_name)))
-        if options.confusions_table is not None:
-            changes.append(
-                tables.confusions_replacement(environment.database, options.confusions_table, evaluation, resources)
-            )
-        if changes:
-            environment.database.replace(*changes)
-
-
-def _recorded(
-    model: Model, evaluation: Evaluation, rows: Iterator[str], check: Check | None, environment: Environment
-) -> Iterator[str]:
-    """Put the evaluation on the model's card. The result is complete by now: what goes wrong here is said beside it."""
-    from thanosql.models.card import evaluation_record
-
-    if model.version is None:
-        return
-    record = evaluation_record(environment.statement, evaluation.total_row(), rows)
-    try:
-        environment.store.record_evaluation(
-            model.name, model.version, record | (precision.as_record(check) if check is not None else {})
-        )
-    except ThanoSQLError as error:
-        yield f"The evaluation is not on the model's card: {error.message}"
-
-
-def _worst(rows: _Rows, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The utterances with the most errors, for a notebook to show; ones without errors where there are no others."""
-    errors = {evaluation.counted[place] + 1: score.errors for place, score in enumerate(evaluation.scores)}
-    chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])
-    audio = {row: value for row, value in rows.audio() if row in chosen}
-    return [
-        {
-            "row": row,
-            "audio": audio[row],
-            "reference": evaluation.recognized[row - 1].reference,
-            "hypothesis": evaluation.recognized[row - 1].hypothesis,
-            "errors": errors[row],
-        }
-        for row in sorted(chosen)
-    ]
-
-
-def _check(plan: EvaluatePlan, rows: _Rows, recognized: list[RecognizedRow], environment: Environment) -> Check:
+def _check(
+    plan: EvaluatePlan, rows: RowsToEvaluate, recognized: list[RecognizedRow], environment: Environment
+) -> Check:
     """How many of the words that were heard differ in bfloat16; a row that stands there twice counts once."""
     rounded, _ = _recognize(plan, rows, plan.about.model, environment, "bfloat16")
     once = {fingerprint: index for index, fingerprint in enumerate(rows.fingerprints)}.values()
     exact, changed = ([found[index].assessment.transcript.text for index in once] for found in (recognized, rounded))
     return precision.compared(exact, changed, expected_device(_how(plan).device).partition(":")[0])
-
-
-def _said(check: Check | None, model: Model) -> Iterator[str]:
-    if check is None:
-        return
-    yield f"{check}; these figures are those of float32."
-    if model.version is None:
-        yield f"{model.name} is not a model of the store: the check is not saved, and precision='auto' stays float32."
-    elif check.words < precision.ENOUGH_WORDS:
-        yield f"precision='auto' stays float32: {precision.ENOUGH_WORDS:,} words are needed."
-    elif not check.passes:
-        yield f"precision='auto' stays float32: at most {precision.MOST_DIFFERING:.1%} may differ."
-    else:
-        yield "precision='auto' is bfloat16 from now on where the hardware has matrix units for it."
-
-
-def _all_trained(name: str) -> ThanoSQLDataError:
-    return ThanoSQLDataError(
-        f"The model {name} was trained on every row of the query.",
-        hint="Evaluate on rows that it has not seen, or leave exclude_trained out.",
-    )
