@@ -87,7 +87,7 @@ _VALUE = re.compile(r"""(?<!\w)'[^'\n]*+'(?!\w)|(?<!\w)"[^"\n]*+"(?!\w)|\S++""")
 def shortened(text: str) -> str:
     """A message with the middle of every value left out that is longer than 200 characters.
 
-    >>> shortened(f"There is no model '{'a' * 1000}'.").replace("a", "")
+    >>> shortened(f"There is no model '{'x' * 1000}'.").replace("x", "")
     "There is no model '… (1,002 characters) …'."
     """
     if len(text) <= LONGEST_VALUE:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from thanosql.models import precision
-from thanosql.models.precision import Check, choose, compared, kept
+from thanosql.models.precision import Check, as_record, choose, compared
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def units(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def card(*checks: Check) -> dict[str, Any]:
-    return {"evaluations": [{"wer": 0.1}, *map(kept, checks), {"wer": 0.2}]}
+    return {"evaluations": [{"wer": 0.1}, *map(as_record, checks), {"wer": 0.2}]}
 
 
 @pytest.mark.usefixtures("units")
@@ -46,7 +46,7 @@ def test_the_last_check_on_the_same_kind_of_device_counts() -> None:
 def test_without_a_card_or_a_check_auto_is_float32_and_says_why() -> None:
     assert choose(None, "cpu") == (
         "float32",
-        "it is not a model of the store, and has no card that a check could be kept on",
+        "it is not a model of the store, and has no card to write a check on",
     )
     assert choose({}, "cpu") == ("float32", "its card holds no check: EVALUATE with precision='auto' makes one")
 

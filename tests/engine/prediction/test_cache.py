@@ -38,7 +38,7 @@ class Counting:
     def __init__(self, log: Path, calls: int | None = None) -> None:
         self.log, self.calls = log, calls
 
-    def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+    def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions, *rest: Any) -> list[Transcript]:
         said = [f"{float(np.median(waveform)):.3f}" for waveform in waveforms]
         with self.log.open("a") as file:
             file.writelines(f"{text}\n" for text in said)
@@ -151,9 +151,11 @@ def test_a_target_that_others_wrote_to_is_refused_and_the_predictions_stay(
     with thanosql.connect(database_url, home=calls.settings.home) as other:
 
         class Meanwhile(Counting):
-            def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+            def transcribe(
+                self, waveforms: list[np.ndarray], options: TranscribeOptions, *rest: Any
+            ) -> list[Transcript]:
                 other.execute("INSERT INTO heard VALUES (61, '1.wav')")
-                return super().transcribe(waveforms, options)
+                return super().transcribe(waveforms, options, *rest)
 
         calls.__dict__["loaded"] = Loaded(Meanwhile(log))
         with pytest.raises(ThanoSQLDatabaseError, match="Another session wrote to the table"):
@@ -184,13 +186,13 @@ def test_a_lost_connection_loses_nothing_that_was_recognized(
     calls: Session, database_url: str, log: Path, peer: Peer
 ) -> None:
     class Losing(Counting):
-        def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+        def transcribe(self, waveforms: list[np.ndarray], options: TranscribeOptions, *rest: Any) -> list[Transcript]:
             if sum(times_heard(self.log).values()) == 20:
                 peer(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE application_name = 'thanosql' AND datname = current_database()"
                 )
-            return super().transcribe(waveforms, options)
+            return super().transcribe(waveforms, options, *rest)
 
     calls.__dict__["loaded"] = Loaded(Losing(log))
     with pytest.raises(ThanoSQLConnectionError):
