@@ -76,9 +76,21 @@ class RayExecutor:
     def train(
         self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
     ) -> TrainingReport:
-        from thanosql.models.worker import train
+        from thanosql.engine.executors.ray_training import train
 
-        return train(task, progress, cancellation)
+        with self._turn:
+            self._stop_timer()
+            self._end_workers()  # they would hold what the training needs
+            ray = self._connected()
+            folder = checkpoint_files.local_or_cached(task.model.checkpoint)
+            task = replace(
+                task,
+                audio=_absolute(task.audio),
+                model=task.model if folder is None else replace(task.model, checkpoint=str(folder.absolute())),
+                folder=task.folder.absolute(),
+                state=None if task.state is None else task.state.absolute(),
+            )
+            return train(ray, self._training_share(task), task, progress, cancellation)
 
     def close(self) -> None:
         """End the workers, and the connection where it is the last one's."""
@@ -107,6 +119,16 @@ class RayExecutor:
             rooms = [there.get(kind, 0) // each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
             most = max(1, int(min(rooms, default=1)))
         return Share(cpus, gpus, most)
+
+    def _training_share(self, task: TrainTask) -> tuple[float, float]:
+        """The CPUs and GPUs of a training: one GPU and a CPU, or all CPUs of the largest machine."""
+        cpus, gpus = self._cluster.cpus, self._cluster.gpus
+        if gpus is None:
+            gpus = 1.0 if task.options.device != "cpu" and self._ray.cluster_resources().get("GPU", 0) else 0.0
+        if cpus is None:
+            machines = [node["Resources"].get("CPU", 0.0) for node in self._ray.nodes() if node["Alive"]]
+            cpus = 1.0 if gpus else max(machines, default=1.0)
+        return cpus, gpus
 
     def _end_workers(self) -> None:
         with self._turn:
@@ -169,7 +191,7 @@ class Driver:
 
 def _anywhere(task: TranscribeTask) -> TranscribeTask:
     """The task with nothing left that depends on the working folder, or on the number of a GPU."""
-    task = replace(task, audio=replace(task.audio, roots=tuple(root.absolute() for root in task.audio.roots)))
+    task = replace(task, audio=_absolute(task.audio))
     if isinstance(task.language_model, Path):
         task = replace(task, language_model=task.language_model.absolute())
     if task.model is not None and (folder := checkpoint_files.local_or_cached(task.model.checkpoint)) is not None:
@@ -177,6 +199,10 @@ def _anywhere(task: TranscribeTask) -> TranscribeTask:
     if task.options.device.startswith("cuda:"):
         task = replace(task, options=replace(task.options, device="cuda"))
     return task
+
+
+def _absolute(audio: AudioAccess) -> AudioAccess:
+    return replace(audio, roots=tuple(root.absolute() for root in audio.roots))
 
 
 def _needs(task: TranscribeTask) -> tuple[FileNeed, ...]:
