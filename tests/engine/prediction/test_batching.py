@@ -183,10 +183,8 @@ def test_a_stop_that_was_asked_for_comes_between_two_batches(executor: LocalExec
     assert len(found) == 4
 
 
-def test_only_an_audio_error_is_a_rows_own(tmp_path: Any) -> None:
+def test_only_an_audio_error_is_a_rows_own() -> None:
     worker = Worker(task())
-    assert worker.read(AudioRow(1, str(tmp_path / "nowhere.wav"), 1.0)) == Failure(
-        f"no such file: {tmp_path / 'nowhere.wav'}"
-    )
+    assert worker.read(AudioRow(1, "/nowhere.wav", 1.0)) == Failure("no such file: /nowhere.wav")
     with pytest.raises(AudioError):
-        worker.task.audio.read(str(tmp_path / "nowhere.wav"))
+        worker.task.audio.read("/nowhere.wav")
