@@ -31,7 +31,7 @@ def damaged(seconds: float, reason: str) -> AudioError:
     return AudioError(f"damaged: decoding fails after {seconds:.2f} s ({reason})")
 
 
-def shown_path(path: str, most: int = 80) -> str:
+def shown_path(path: str, most: int = 160) -> str:
     """A path as a message shows it: what cannot be seen is escaped, and what is long is cut in its middle.
 
     >>> print(shown_path("a.wav\\r"), shown_path("a.wav "), shown_path("x" * 100 + ".wav", 20))
