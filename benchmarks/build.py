@@ -42,7 +42,8 @@ from thanosql.models import audio, metrics
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.bases import ASSETS, BASES
 from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
-from thanosql.models.families.waveform_ctc import checkpoint, recognizer
+from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc import checkpoint
 from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.text import Normalizer
 
@@ -251,7 +252,7 @@ def spoken_numbers(part: str) -> list[tuple[np.ndarray, str]]:
 
 
 def wer(folder: Path, rows: Rows) -> float:
-    heard = recognizer.load(str(folder), TranscribeOptions()).transcribe(
+    heard = waveform_ctc.load(str(folder), TranscribeOptions()).transcribe(
         [waveform for waveform, _ in rows], TranscribeOptions()
     )
     return float(metrics.score([text for _, text in rows], [one.text for one in heard]).wer)

@@ -55,7 +55,9 @@ class Stub:
     def recognizer(self, *_: object) -> Any:
         return self
 
-    def transcribe(self, waveforms: Sequence[np.ndarray], options: TranscribeOptions) -> list[Transcript]:
+    def transcribe(
+        self, waveforms: Sequence[np.ndarray], options: TranscribeOptions, cancellation: object = None
+    ) -> list[Transcript]:
         return [Transcript("seven three one four", 0.5)] * len(waveforms)
 
 

@@ -38,9 +38,9 @@ from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
 from thanosql.models import audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.base import Facts
 from thanosql.models.datasets import DATASETS
 from thanosql.models.families import waveform_ctc
+from thanosql.models.families.waveform_ctc.model_facts import WaveformFacts
 from thanosql.models.families.waveform_ctc.products import Product
 from thanosql.models.options import TranscribeOptions
 
@@ -241,7 +241,7 @@ def differing_words(heard: dict[str, list[str]]) -> int:
     return sum(score.errors for score in score_each(heard["ours float32"], heard["ours bfloat16"]))
 
 
-def limit_seconds(facts: Facts, dtype: torch.dtype, waveforms: Sequence[np.ndarray]) -> float:
+def limit_seconds(facts: WaveformFacts, dtype: torch.dtype, waveforms: Sequence[np.ndarray]) -> float:
     """Seconds of the model's matrix products alone over all utterances, each at its mean length's own shape."""
     count = len(waveforms)
     samples = round(sum(map(len, waveforms)) / count)
