@@ -206,7 +206,7 @@ def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, float], dict[s
 
 
 def report(
-    seconds: dict[str, float], heard: dict[str, list[str]], facts: Facts, waveforms: Sequence[np.ndarray]
+    seconds: dict[str, float], heard: dict[str, list[str]], facts: WaveformFacts, waveforms: Sequence[np.ndarray]
 ) -> None:
     audio_seconds = sum(map(len, waveforms)) / SAMPLING_RATE
     for precision, (best, usual, share) in GOALS.items():

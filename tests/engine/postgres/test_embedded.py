@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 import thanosql
@@ -104,10 +105,15 @@ def test_a_folder_made_before_by_the_wheels_own_python_is_taken_over(home: Path)
 
 
 def test_a_killed_server_comes_back_in_the_same_session(home: Path) -> None:
+
     with thanosql.connect(home=home) as session:
         session.execute("CREATE TABLE kept AS SELECT 1 AS a")
+        processes = psutil.Process(server_of(home)).children(recursive=True)
         os.kill(server_of(home), signal.SIGKILL)
-        # The kill may be seen before the statement is sent, or by it; the next one works in either case.
+        # The process that serves the session may outlive the server by a moment, and answers until it ends.
+        _, alive = psutil.wait_procs(processes, timeout=30)
+        assert not alive
+        # That is seen before the statement is sent, or by it; the next one works in either case.
         with contextlib.suppress(ThanoSQLConnectionError):
             session.execute("SELECT * FROM kept")
         assert session.execute("SELECT * FROM kept")["a"].tolist() == [1]
@@ -139,7 +145,6 @@ def test_a_number_that_another_process_has_now_is_not_believed(home: Path) -> No
 
 
 def test_a_server_whose_watcher_was_killed_is_watched_again(home: Path) -> None:
-    import psutil  # type: ignore[import-untyped]
 
     embedded.start(home / "postgres")
     watcher = psutil.Process(server_of(home)).parent()
