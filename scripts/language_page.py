@@ -7,16 +7,16 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from thanosql.engine import parser
-from thanosql.engine.language import grammar, lexer, terminals
+from thanosql.engine.language import grammar, limits, terminals
 from thanosql.engine.language.statement_syntax import CLAUSES
 from thanosql.engine.language.vocabulary import vocabulary
 
 LIMITS = (
-    ("statements in statements", lexer.MAX_NESTED),
-    ("parentheses and brackets open at once in SQL", lexer.MAX_PARENTHESES),
-    ("parentheses and lists open at once in a head", lexer.MAX_LISTS),
-    ("words, values and signs of a head; a stretch of strings and numbers in a list is one", lexer.MAX_HEAD),
-    ("WITH queries that a nested statement sees", lexer.MAX_WITH),
+    ("statements in statements", limits.MAX_NESTED),
+    ("parentheses and brackets open at once in SQL", limits.MAX_PARENTHESES),
+    ("parentheses and lists open at once in a head", limits.MAX_LISTS),
+    ("words, values and signs of a head; a stretch of strings and numbers in a list is one", limits.MAX_HEAD),
+    ("WITH queries that a nested statement sees", limits.MAX_WITH),
     ("characters of a model's name", parser.MAX_NAME),
     ("characters of a number", terminals.MAX_DIGITS),
 )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from thanosql.engine import session as sessions
+from thanosql import default_session as sessions
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from tests.shells import interactive_shell
-from thanosql.engine import session as sessions
+from thanosql import default_session as sessions
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLOptionError
 
 

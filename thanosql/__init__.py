@@ -69,7 +69,7 @@ def execute(sql: str, params: Mapping[str, Any] | None = None) -> Any:
     `params` are the values of the `:name` parameters; they reach PostgreSQL through the driver, never as SQL.
     Raises a `ThanoSQLError`; `thanosql.errors` draws their tree.
     """
-    from thanosql.engine.session import default_session
+    from thanosql.default_session import default_session
 
     return default_session().execute(sql, params)
 

@@ -88,7 +88,7 @@ class ThanoSQL(Magics):
         %thanosql PREDICT?   help on a statement (LIST?, BUILD MODEL? …), an option or a base model
         %config ThanoSQL     the settings
         """
-        from thanosql.engine.session import default_session
+        from thanosql.default_session import default_session
         from thanosql.notebook import arguments
 
         if arguments.gives_token(line):
@@ -190,7 +190,8 @@ class ThanoSQL(Magics):
 
 
 def _connect(url: str) -> Session:
-    from thanosql.engine.session import Session, use
+    from thanosql.default_session import use
+    from thanosql.engine.session import Session
     from thanosql.notebook.status import describe
 
     session = Session(url)

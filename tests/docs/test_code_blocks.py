@@ -22,8 +22,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
 from tests.shells import interactive_shell
 from thanosql import config, errors
+from thanosql import default_session as sessions
 from thanosql.__main__ import _parser
-from thanosql.engine import session as sessions
 from thanosql.engine.parser import parse_script, parse_with_texts
 from thanosql.engine.session import Session
 from thanosql.models.bases import ASSETS

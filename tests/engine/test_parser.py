@@ -12,7 +12,7 @@ from importlib import resources
 import pytest
 
 from thanosql.engine.language import mistakes
-from thanosql.engine.language.lexer import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
+from thanosql.engine.language.limits import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
 from thanosql.engine.language.syntax import ModelReference, Option, Parameter, Query, Text, Word, walk
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.parser import _lark, parse, parse_script, stopped

@@ -16,7 +16,8 @@ import pytest
 
 import thanosql
 from tests.engine.databases import Peer
-from thanosql.engine.session import Session, use
+from thanosql.default_session import use
+from thanosql.engine.session import Session
 from thanosql.engine.stopping import Interrupted
 from thanosql.errors import (
     ThanoSQLCancelledError,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -283,8 +282,6 @@ _living: weakref.WeakSet[Session] = weakref.WeakSet()
 
 def _in_a_child() -> None:
     """After a fork: no statement runs here, and torch's threads are the parent's."""
-    global _default_lock
-    _default_lock = threading.Lock()
     for session in list(_living):
         session._running = None
         session.__dict__.pop("loaded", None)
@@ -293,24 +290,3 @@ def _in_a_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_a_child)
-
-_default: Session | None = None
-_default_lock = threading.Lock()
-
-
-def default_session() -> Session:
-    """The session that `thanosql.execute` and the magics use, made when first asked for."""
-    global _default
-    with _default_lock:
-        if _default is None:
-            _default = Session()
-        return _default
-
-
-def use(session: Session) -> None:
-    """Make `session` the default one and close the one before it."""
-    global _default
-    with _default_lock:
-        before, _default = _default, session
-    if before is not None and before is not session:
-        before.close()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN_TYPES = (
     ("pandas", "DataFrame"),
     ("pandas.core.frame", "DataFrame"),
-    ("thanosql.engine.statements.build_model", "ModelReport"),
+    ("thanosql.models.model_report", "ModelReport"),
 )
 HELP_LINE = re.compile(r"^(\s*%thanosql\s+)([A-Za-z_][\w ]*?)\s*\?{1,2}\s*$")
 

@@ -33,7 +33,7 @@ def thanosql_matcher(context: CompletionContext) -> SimpleMatcherResult:
         text, cursor = lines[context.cursor_line][match.end() :], len(before) - match.end()
     else:
         return nothing
-    from thanosql.engine.session import default_session
+    from thanosql.default_session import default_session
     from thanosql.notebook.completion import complete
 
     found = complete(text, cursor, default_session(), _variables())

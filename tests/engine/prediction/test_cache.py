@@ -19,9 +19,9 @@ from tests.engine.databases import Peer
 from tests.models.recordings import wav
 from thanosql import ThanoSQLConnectionError, ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLModelError
 from thanosql.engine.language.options import describe
-from thanosql.engine.prediction import cache, cache_key
+from thanosql.engine.prediction import cache_file, cache_key
+from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.session import Session
-from thanosql.engine.statements.predict import PredictOptions
 from thanosql.models.ctc.decoder import TimedTranscript
 from thanosql.models.ctc.timestamps import Timed
 from thanosql.models.model import Model
@@ -119,7 +119,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     killed = run_apart(database_url, home, log, sql, calls=at)
     assert killed.returncode == -signal.SIGKILL
     assert sum(times_heard(log).values()) == 4 * at
-    (before,) = cache.saved_predictions(home) or [None]
+    (before,) = cache_file.saved_predictions(home) or [None]
     saved = 0 if before is None else before.utterances
     assert (4 * at - saved) * SECONDS <= save_seconds
     assert calls.execute("SELECT to_regclass('heard') IS NULL AS none").none[0]
@@ -132,7 +132,7 @@ def test_after_a_kill_only_unsaved_utterances_are_recognized_again(
     assert sum(times == 2 for times in counted.values()) == 4 * at - saved
     heard = calls.execute("SELECT id, predict_result FROM heard ORDER BY id")
     assert list(heard.predict_result.astype(float).round(2)) == [number / 100 for number in range(1, 61)]
-    assert cache.saved_predictions(home) == []
+    assert cache_file.saved_predictions(home) == []
 
 
 def test_one_reference_in_many_rows_is_recognized_once_in_the_whole_statement(calls: Session, log: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_nested_predict_is_kept_until_the_whole_statement_is_done(calls: Sessi
     assert calls.execute("SELECT utterances FROM (LIST PREDICTIONS) p").utterances[0] == 60
     calls.execute(nested, {"n": 59})
     assert set(times_heard(log).values()) == {1}
-    assert cache.saved_predictions(calls.settings.home) == []
+    assert cache_file.saved_predictions(calls.settings.home) == []
 
 
 def fail(session: Session, options: str = "", query: str = "SELECT * FROM calls") -> None:
@@ -264,16 +264,16 @@ def test_a_statement_takes_only_its_own_with_it(calls: Session, log: Path) -> No
     fail(calls)
     calls.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls WHERE id = 1")
     assert sum(times_heard(log).values()) == 60  # the other's prediction did for it
-    assert [one.utterances for one in cache.saved_predictions(calls.settings.home)] == [60]
+    assert [one.utterances for one in cache_file.saved_predictions(calls.settings.home)] == [60]
 
 
 def test_nothing_is_kept_where_nothing_is_to_be(calls: Session) -> None:
     fail(calls, ", save_seconds=NULL")
-    assert cache.saved_predictions(calls.settings.home) == []
+    assert cache_file.saved_predictions(calls.settings.home) == []
 
 
 def test_a_damaged_file_stops_no_statement_and_is_said(calls: Session) -> None:
-    (calls.settings.home / cache.FILE).write_bytes(b"no database" * 1000)
+    (calls.settings.home / cache_file.FILE).write_bytes(b"no database" * 1000)
     result = calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls LIMIT 3")
     assert len(result.value) == 3
     assert "the prediction cache cannot be used" in result.note

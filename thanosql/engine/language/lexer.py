@@ -15,6 +15,7 @@ from lark import Token
 from thanosql.engine.language import terminals
 from thanosql.engine.language.foreign_characters import INVISIBLE
 from thanosql.engine.language.head_tokens import head_token, list_of_literals
+from thanosql.engine.language.limits import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
 from thanosql.engine.language.lookaround import is_operand, made_by, refuse_home, separates, word_before
 from thanosql.engine.language.openings import (
     behind_query,
@@ -28,12 +29,6 @@ from thanosql.engine.language.syntax import Parameter, Text
 from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.language.with_names import WithNames, mentions
-
-MAX_NESTED = 50  # statements in statements
-MAX_PARENTHESES = 1_000  # open at once in SQL, brackets included
-MAX_LISTS = 20  # open at once in a statement's head, parentheses included
-MAX_HEAD = 5_000  # words, values and signs of a statement's head
-MAX_WITH = 100  # WITH queries that a nested statement sees
 
 
 class Scanner:

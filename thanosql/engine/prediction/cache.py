@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from thanosql import private
+from thanosql.engine.prediction.cache_file import connect, remove, transaction
 from thanosql.engine.prediction.cache_key import digest, packed, unpacked
-from thanosql.errors import ThanoSQLError
 from thanosql.models.audio import AudioError
 
 if TYPE_CHECKING:
@@ -30,33 +28,10 @@ if TYPE_CHECKING:
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.model import Model
 
-FILE = "predictions.sqlite"
-WAIT_SECONDS = 30.0  # for another process that is writing; it does so for milliseconds
 MARKS_REMEMBERED = 8192  # of references that stand in several rows
-SHRINK_PAGES = 1000  # of 4 kB, that an emptied file may go on taking
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS statements (
-    id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, model TEXT NOT NULL, version INTEGER,
-    statement TEXT NOT NULL, begun TEXT NOT NULL, saved TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS predictions (
-    key BLOB PRIMARY KEY, statement INTEGER NOT NULL, seconds REAL NOT NULL, outcome TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-
-class SavedPredictions(NamedTuple):
-    """What the cache holds of one statement: utterances, and their audio in seconds; times are UTC, ISO 8601."""
-
-    model: str
-    version: int | None
-    utterances: int
-    seconds: float
-    begun: str
-    saved: str
-    statement: str
 
 
 class PredictionCache(Generic[T]):
@@ -90,7 +65,7 @@ class PredictionCache(Generic[T]):
         self._connection: sqlite3.Connection | None = None
         with self._enduring():
             private.home(path.parent)
-            self._connection = _connected(path)
+            self._connection = connect(path)
             ((self.before,),) = self._connection.execute(
                 "SELECT count(*) FROM predictions WHERE statement = (SELECT id FROM statements WHERE fingerprint = ?)",
                 (self._statement,),
@@ -140,7 +115,7 @@ class PredictionCache(Generic[T]):
         if self._connection is None or not self._pending:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._enduring(), _transaction(self._connection):
+        with self._enduring(), transaction(self._connection):
             ((number,),) = self._connection.execute(
                 "INSERT INTO statements (fingerprint, model, version, statement, begun, saved) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (fingerprint) DO UPDATE SET saved = excluded.saved RETURNING id",
@@ -161,7 +136,7 @@ class PredictionCache(Generic[T]):
         self._pending.clear()
         if self._connection is not None:
             with self._enduring():
-                _drop(self._connection, "fingerprint = ?", self._statement)
+                remove(self._connection, "fingerprint = ?", self._statement)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -203,104 +178,3 @@ class PredictionCache(Generic[T]):
                 with suppress(sqlite3.Error):
                     self._connection.close()
                 self._connection = None
-
-
-def saved_predictions(home: Path) -> list[SavedPredictions]:
-    """What the cache of a home holds, statements in the order in which they began. Raises ThanoSQLError."""
-    if not (home / FILE).is_file():
-        return []
-    with _explained(home / FILE), closing(_opened_to_read(home / FILE)) as connection:
-        rows = connection.execute(
-            "SELECT model, version, count(p.key), coalesce(sum(seconds), 0.0), begun, saved, s.statement"
-            " FROM statements s LEFT JOIN predictions p ON p.statement = s.id GROUP BY s.id ORDER BY s.id"
-        ).fetchall()
-    return [SavedPredictions(*row) for row in rows]
-
-
-def drop(home: Path, model: str | None = None) -> int:
-    """Let go of all that is kept under a home, or what one model predicted; utterances let go of.
-
-    A file that is damaged is removed. Raises ThanoSQLError.
-    """
-    path = home / FILE
-    if not path.is_file():
-        return 0
-    try:
-        with closing(_connected(path)) as connection:
-            return _drop(connection, "model = ?", model) if model is not None else _drop(connection, "true")
-    except sqlite3.OperationalError as error:
-        raise _cannot(path, error) from error
-    except sqlite3.DatabaseError as error:
-        if model is not None:
-            raise _cannot(path, error) from error
-        for end in ("", "-wal", "-shm"):
-            path.with_name(path.name + end).unlink(missing_ok=True)
-        return 0
-
-
-def _opened_to_read(path: Path) -> sqlite3.Connection:
-    try:
-        return _connected(path)
-    except (sqlite3.OperationalError, OSError):
-        if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-            raise
-    # Where nothing can be written, SQLite cannot keep readers and writers apart, and need not.
-    quoted = urllib.parse.quote(str(path))
-    return sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    # A statement may be taken up by another thread than began it; never by two at once.
-    private.file(path)  # the files that SQLite puts beside it take its rights
-    connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a power cut loses nothing that was saved
-        connection.execute("PRAGMA cache_size = -16000")
-        connection.executescript(TABLES)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _drop(connection: sqlite3.Connection, which: str, *values: object) -> int:
-    with _transaction(connection):
-        ((there,),) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM statements WHERE {which})", values)
-        if not there:
-            return 0
-        ((others,),) = connection.execute(f"SELECT EXISTS (SELECT 1 FROM statements WHERE NOT ({which}))", values)
-        # Without WHERE, SQLite lets go of the whole table without going through it.
-        where = f" WHERE statement IN (SELECT id FROM statements WHERE {which})" if others else ""
-        count = connection.execute(f"DELETE FROM predictions{where}", values if others else ()).rowcount
-        connection.execute(f"DELETE FROM statements WHERE {which}", values)
-    ((free,),) = connection.execute("PRAGMA freelist_count")
-    if free > SHRINK_PAGES and not others:
-        with suppress(sqlite3.OperationalError):  # somebody reads: the next one will do it
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return int(count)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _cannot(path, error) from error
-
-
-def _cannot(path: Path, error: Exception) -> ThanoSQLError:
-    return ThanoSQLError(f"The prediction cache {path} cannot be read: {error}.", hint="DROP PREDICTIONS removes them.")

@@ -29,7 +29,8 @@ def open_cache(
     is complete takes its predictions along, what is not leaves them saved. None where nothing is to be saved."""
     if save_seconds is None:
         return None
-    from thanosql.engine.prediction.cache import FILE, PredictionCache
+    from thanosql.engine.prediction.cache import PredictionCache
+    from thanosql.engine.prediction.cache_file import FILE
     from thanosql.models.ctc.decoder import TimedTranscript
 
     assert task.model is not None

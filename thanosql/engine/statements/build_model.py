@@ -8,11 +8,11 @@ Trainer(model=Wav2Vec2ForCTC.from_pretrained("facebook/wav2vec2-base-960h"), …
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation.model_comparison import ModelComparison, compare_models
@@ -33,15 +33,14 @@ from thanosql.engine.rows.audio_probe import AudioOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
+from thanosql.models.model_report import ModelReport, leaks, model_report, skipped_rows
 from thanosql.models.options import TrainOptions, option
-from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
+from thanosql.models.results import TrainingProgress
 from thanosql.models.tasks import TrainTask
 from thanosql.models.trained_rows import row_fingerprints, trained_rows, write_trained_rows
 from thanosql.models.training.resume import UnfinishedRun
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from thanosql.engine.executors.base import Executor
     from thanosql.models.model import Model
 
@@ -103,32 +102,6 @@ class TrainPlan(Plan):
     def train(self) -> TrainOptions:
         assert isinstance(self.about.how, TrainOptions)
         return self.about.how
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelReport:
-    """What BUILD and FIT did, a field a column: `loss` is the last epoch's mean CTC loss, `folder` opens in transformers."""
-
-    model: str
-    version: int
-    base: str
-    utterances: int
-    skipped: int
-    hours: float
-    steps: int
-    epochs: int
-    loss: float
-    seconds: float
-    folder: str
-
-    def frame(self) -> pd.DataFrame:
-        """The report as a table of one row."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(self)])
-
-    def _repr_html_(self) -> str:
-        return str(self.frame().to_html(index=False, escape=True))
 
 
 @bind_statement.register
@@ -209,8 +182,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         )
         report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
         skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
-        leaks = _leaks(rows.utterances, rows.validation)
-        report = replace(report, skipped=tuple(skipped), warnings=(*leaks, *report.warnings))
+        warned = (*leaks(rows.utterances, rows.validation), *report.warnings)
+        report = replace(report, skipped=tuple(skipped), warnings=warned)
         fingerprints = row_fingerprints((utterance.audio, utterance.text) for utterance in rows.utterances)
         numbers = frozenset(report.learned)
         known = (row for row, utterance in zip(fingerprints, rows.utterances, strict=True) if utterance.row in numbers)
@@ -230,7 +203,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         )
         model = draft.commit(card, current=better)
     shutil.rmtree(state, ignore_errors=True)
-    said = [_skipped(report.skipped)] if report.skipped else []
+    said = [skipped_rows(report.skipped)] if report.skipped else []
     said.extend(rows.remarks())
     if report.added:
         said.append(f"Learned as new characters: {' '.join(report.added)}")
@@ -240,7 +213,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         said.append(f"Version {model.version} {became}: {compared}.")
     return Result(
         status=f"{plan.statement} {plan.name}",
-        report=_model_report(plan, report, model.version, str(model.folder)),
+        report=model_report(plan.name, plan.about.model.name, report, model.version, str(model.folder)),
         note="\n".join(said),
     )
 
@@ -288,33 +261,3 @@ def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
             f"The training of {plan.name} is saved up to its last step: run the same statement with "
             f"{plan.resuming} to resume it."
         ) from stop
-
-
-def _leaks(learned: Sequence[TrainingUtterance], held_out: Sequence[TrainingUtterance]) -> Iterator[str]:
-    audio = {utterance.audio for utterance in learned}
-    if both := sum(utterance.audio in audio for utterance in held_out):
-        yield (
-            f"{both:,} of the {len(held_out):,} rows of valid_query are training rows as well: the WER on them says too "
-            "much of new audio."
-        )
-
-
-def _skipped(rows: Sequence[Mapping[str, Any]]) -> str:
-    shown = "; ".join(f"row {row['row']}: {row['reason']}" for row in rows[:3])
-    return f"{len(rows):,} rows were left out: {shown}{' …' if len(rows) > 3 else ''}"
-
-
-def _model_report(plan: TrainPlan, report: TrainingReport, version: int, folder: str) -> ModelReport:
-    return ModelReport(
-        model=plan.name,
-        version=version,
-        base=plan.about.model.name,
-        utterances=report.utterances,
-        skipped=len(report.skipped),
-        hours=report.audio_hours,
-        steps=report.steps,
-        epochs=report.epochs,
-        loss=report.loss,
-        seconds=report.seconds,
-        folder=folder,
-    )

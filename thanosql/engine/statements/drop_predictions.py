@@ -12,7 +12,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
-from thanosql.engine.prediction import cache
+from thanosql.engine.prediction import cache_file
 from thanosql.errors import ThanoSQLModelError, did_you_mean
 
 
@@ -38,7 +38,7 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
     if statement.model is None:
         return DropPredictionsPlan(None)
     name = statement.model.text
-    known = {one.model for one in cache.saved_predictions(environment.settings.home)}
+    known = {one.model for one in cache_file.saved_predictions(environment.settings.home)}
     if name not in known and not environment.store.exists(name):
         with located(environment, statement.model.start, len(name)):
             raise ThanoSQLModelError(f"There are no saved predictions of {name}.", hint=did_you_mean(name, known))
@@ -47,4 +47,4 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
 
 @run.register
 def run_drop_predictions(plan: DropPredictionsPlan, environment: Environment) -> Result:
-    return Result(status=f"DROP PREDICTIONS {cache.drop(environment.settings.home, plan.model)}")
+    return Result(status=f"DROP PREDICTIONS {cache_file.drop(environment.settings.home, plan.model)}")

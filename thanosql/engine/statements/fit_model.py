@@ -14,8 +14,9 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, plan, resolve_model
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
-from thanosql.engine.statements.build_model import BuildOptions, ModelReport, TrainPlan, bind_training
+from thanosql.engine.statements.build_model import BuildOptions, TrainPlan, bind_training
 from thanosql.errors import ThanoSQLOptionError
+from thanosql.models.model_report import ModelReport
 from thanosql.models.options import TrainOptions, option
 
 

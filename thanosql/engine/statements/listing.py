@@ -121,7 +121,7 @@ def _datasets(environment: Environment) -> Rows:
 
 
 def _predictions(environment: Environment) -> Rows:
-    from thanosql.engine.prediction.cache import saved_predictions
+    from thanosql.engine.prediction.cache_file import saved_predictions
 
     return [tuple(one) for one in saved_predictions(environment.settings.home)]
 

@@ -31,8 +31,8 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.prediction.word_table import (
-    LEVELS,
     WordsTable,
     plan_words,
     put_in_place,
@@ -41,7 +41,7 @@ from thanosql.engine.prediction.word_table import (
     replaced_columns,
     words_json,
 )
-from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows
+from thanosql.engine.rows.audio_probe import ProbedRows, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
     bind_statement,
@@ -50,14 +50,12 @@ from thanosql.engine.rows.bound_statement import (
     settled,
     written,
 )
-from thanosql.models.options import DecodeOptions, TranscribeOptions, option
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import PredictionCache
-
-TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,57 +76,6 @@ class Predict(Statement):
     query: Query
 
 
-@dataclass(frozen=True, kw_only=True)
-class PredictOptions(ResumableOptions, DecodeOptions):
-    audio_col: str = option(
-        "audio_path", "the column with the audio: a path, or the file's bytes", kind="column", changes_result=False
-    )
-    result_col: str = option(
-        "predict_result",
-        "the column that takes the transcript; one of that name in the query is replaced, in its place",
-        kind="column",
-        changes_result=False,
-    )
-    table_name: str | None = option(
-        None, "the table that the result replaces, in one step", kind="table", changes_result=False
-    )
-    on_error: str = option(
-        "raise",
-        "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
-        "column named as result_col with _error behind it",
-        choices=("raise", "null"),
-        changes_result=False,
-    )
-    timestamps: str = option(
-        "none",
-        "a jsonb column named as result_col with _words behind it: a list of word, start and end (seconds) and "
-        "confidence, for words, characters or segments between pauses",
-        choices=("none", *LEVELS),
-    )
-    confidence: bool = option(
-        False,
-        "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1",
-        changes_result=False,
-    )
-    words_table: str | None = option(
-        None,
-        "the table that takes a row for each word; brings timestamps='word' where they are 'none'",
-        kind="table",
-        changes_result=False,
-    )
-    row_key: str | None = option(
-        None,
-        "the column that stands beside each word in words_table; audio_col where it is NULL",
-        kind="column",
-        changes_result=False,
-    )
-
-    @property
-    def level(self) -> str:
-        """What is timed."""
-        return "word" if self.timestamps == "none" and self.words_table is not None else self.timestamps
-
-
 @dataclass(frozen=True)
 class PredictPlan(RowsPlan):
     """`about` is the statement with its names, options and columns checked; `words` the table of its words."""
@@ -145,7 +92,7 @@ class PredictPlan(RowsPlan):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return replaced_columns(self.about.query.columns, _columns(self.options))
+        return replaced_columns(self.about.query.columns, self.options.columns)
 
     def check_nested(self) -> None:
         refuse_tables_inside("PREDICT", self.about.target, self.words)
@@ -170,14 +117,14 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
 
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("PREDICT", statement.options, PredictOptions, TranscribeOptions)
-    if needing := _needing_ctc(options):
+    if needing := options.needs_ctc:
         registry.require(model, Capability.CTC, needing)
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
     query, audio = plan_rows(statement.query, options.audio_col, environment)
-    refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
+    refuse_taken(query.columns, [column.name for column in options.columns[1:]])
     target = environment.database.target(options.table_name) if options.table_name is not None else None
     return BoundStatement("PREDICT", model, options, transcribe, query, audio, None, target, written(target))
 
@@ -237,7 +184,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     if strict:
         probed.refuse(about.audio.name)
     task = TranscribeTask(
-        output=Output.TRANSCRIPT if _is_plain(options) else Output.TIMED_TRANSCRIPT,
+        output=Output.TRANSCRIPT if options.plain else Output.TIMED_TRANSCRIPT,
         audio=access,
         model=about.model,
         options=plan.transcribe,
@@ -248,23 +195,10 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     cache = open_cache(task, about, options.save_seconds, environment)
     started = time.perf_counter()
     with transcription.resumable(cache):
-        snapshot.write(_columns(options), _predictions(plan, task, snapshot, probed, cache, environment))
+        snapshot.write(options.columns, _predictions(plan, task, snapshot, probed, cache, environment))
         if cache is not None:
             cache.save()
     return _Predicted(snapshot, probed.total_seconds, time.perf_counter() - started, cache, target, words)
-
-
-def _columns(options: PredictOptions) -> list[Column]:
-    """The columns that are written: the transcript, and what else was asked for."""
-    wanted = {
-        "_words": options.level != "none",
-        "_confidence": options.confidence,
-        "_error": options.on_error == "null",
-    }
-    return [
-        Column(options.result_col, "text"),
-        *(Column(f"{options.result_col}{end}", TYPES[end]) for end, is_wanted in wanted.items() if is_wanted),
-    ]
 
 
 def _predictions(
@@ -288,17 +222,6 @@ def _predictions(
                 found.append(value.confidence)
             yield (outcome.row, *found) if options.on_error == "raise" else (outcome.row, *found, None)
         elif options.on_error == "null":
-            yield outcome.row, *[None] * (len(_columns(options)) - 1), value.reason
+            yield outcome.row, *[None] * (len(options.columns) - 1), value.reason
         else:
             raise transcription.unreadable(outcome.row, audio.name, value)
-
-
-def _needing_ctc(options: PredictOptions) -> str:
-    """The option that needs probabilities of frames; empty where there is none."""
-    if options.decoder != "greedy":
-        return f"decoder='{options.decoder}'"
-    return "" if _is_plain(options) else "words_table" if options.timestamps == "none" else "timestamps"
-
-
-def _is_plain(options: PredictOptions) -> bool:
-    return options.decoder == "greedy" and options.level == "none"

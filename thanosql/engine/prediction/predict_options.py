@@ -1,0 +1,88 @@
+"""The options of PREDICT, and the columns that they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thanosql.engine.postgres.naming import Column
+from thanosql.engine.prediction.word_table import LEVELS
+from thanosql.engine.rows.audio_probe import ResumableOptions
+from thanosql.models.options import DecodeOptions, option
+
+TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(ResumableOptions, DecodeOptions):
+    audio_col: str = option(
+        "audio_path", "the column with the audio: a path, or the file's bytes", kind="column", changes_result=False
+    )
+    result_col: str = option(
+        "predict_result",
+        "the column that takes the transcript; one of that name in the query is replaced, in its place",
+        kind="column",
+        changes_result=False,
+    )
+    table_name: str | None = option(
+        None, "the table that the result replaces, in one step", kind="table", changes_result=False
+    )
+    on_error: str = option(
+        "raise",
+        "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
+        "column named as result_col with _error behind it",
+        choices=("raise", "null"),
+        changes_result=False,
+    )
+    timestamps: str = option(
+        "none",
+        "a jsonb column named as result_col with _words behind it: a list of word, start and end (seconds) and "
+        "confidence, for words, characters or segments between pauses",
+        choices=("none", *LEVELS),
+    )
+    confidence: bool = option(
+        False,
+        "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1",
+        changes_result=False,
+    )
+    words_table: str | None = option(
+        None,
+        "the table that takes a row for each word; brings timestamps='word' where they are 'none'",
+        kind="table",
+        changes_result=False,
+    )
+    row_key: str | None = option(
+        None,
+        "the column that stands beside each word in words_table; audio_col where it is NULL",
+        kind="column",
+        changes_result=False,
+    )
+
+    @property
+    def level(self) -> str:
+        """What is timed."""
+        return "word" if self.timestamps == "none" and self.words_table is not None else self.timestamps
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that are written: the transcript, and what else was asked for."""
+        wanted = {
+            "_words": self.level != "none",
+            "_confidence": self.confidence,
+            "_error": self.on_error == "null",
+        }
+        return [
+            Column(self.result_col, "text"),
+            *(Column(f"{self.result_col}{end}", TYPES[end]) for end, is_wanted in wanted.items() if is_wanted),
+        ]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the transcript alone is asked for, from greedy decoding."""
+        return self.decoder == "greedy" and self.level == "none"
+
+    @property
+    def needs_ctc(self) -> str:
+        """The option that needs probabilities of frames; empty where there is none."""
+        if self.decoder != "greedy":
+            return f"decoder='{self.decoder}'"
+        return "" if self.plain else "words_table" if self.timestamps == "none" else "timestamps"
