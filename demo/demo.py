@@ -1,4 +1,8 @@
-"""Runs demo.sql, shows every statement and what it gives, and asserts what the README says of it."""
+"""Runs demo.sql, shows every statement and what it gives, and asserts what the README says of it.
+
+It has a home of its own, the folder `demo` of the usual one, and in a database that the settings name a schema of its own:
+no model and no table of anybody's is touched. Interrupted and run again, it resumes the training that was interrupted.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,27 @@ import time
 from pathlib import Path
 
 import thanosql
+from thanosql import config
 from thanosql.__main__ import show
 from thanosql.engine.parser import parse_with_texts
 from thanosql.notebook.progress import ProgressBar
 
 MAX_WER = 0.10  # on voices and random seeds that no training data holds
+SCRIPT = Path(__file__).parent / "demo.sql"
+SCHEMA = "thanosql_demo"
 
 
 def main() -> int:
+    settings = config.load()
     started = time.perf_counter()
     word_error_rates = []
-    with thanosql.connect() as session:
-        for _, statement in parse_with_texts((Path(__file__).parent / "demo.sql").read_text(encoding="utf-8")):
-            print(f"\n{statement};\n")
+    with thanosql.connect(home=settings.home / "demo") as session:
+        if settings.database_url:
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}; SET search_path TO {SCHEMA}")
+        for _, statement in parse_with_texts(SCRIPT.read_text(encoding="utf-8")):
+            print(f"\n{statement};\n", flush=True)
             with ProgressBar() as bar:
-                result = session.run(statement, progress=bar.update)
+                result = session.run(statement, interactive=True, progress=bar.update)
             show(result)
             if result.status.startswith("EVALUATE"):
                 word_error_rates.append(float(result.value.wer.iloc[0]))
@@ -35,4 +45,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt as stop:
+        print(f"\nInterrupted. {stop}".rstrip(), file=sys.stderr)
+        print("Run the demo again: it begins from the top, and a training goes on where it was.", file=sys.stderr)
+        sys.exit(130)

@@ -259,7 +259,7 @@ def test_in_a_notebook_and_at_the_prompt_the_same_statement_is_resumed(session: 
         if "training" in step.what and step.done == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="run the same statement again to resume it"):
         session.run(build, progress=stop, interactive=True)
     result = session.run(build, interactive=True)
     assert (

@@ -168,7 +168,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     executor = environment.executor(plan.options.executor)
     with (
         environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
-        _said_how_to_go_on(plan, state),
+        _said_how_to_go_on(plan, state, interactive=environment.interactive),
     ):
         task = TrainTask(
             model=plan.about.model,
@@ -247,7 +247,7 @@ def _compared(
 
 
 @contextmanager
-def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
+def _said_how_to_go_on(plan: TrainPlan, state: Path, *, interactive: bool) -> Iterator[None]:
     """An interrupt, and a statement that was interrupted before, say how to resume it."""
     try:
         yield
@@ -257,7 +257,7 @@ def _said_how_to_go_on(plan: TrainPlan, state: Path) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if not state.is_dir():
             raise
+        again = "again" if interactive else f"with {plan.resuming}"
         raise KeyboardInterrupt(
-            f"The training of {plan.name} is saved up to its last step: run the same statement with "
-            f"{plan.resuming} to resume it."
+            f"The training of {plan.name} is saved up to its last step: run the same statement {again} to resume it."
         ) from stop
