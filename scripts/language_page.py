@@ -116,6 +116,15 @@ def language() -> Iterator[str]:
         "Tables and models are put in their places in one step.",
     )
     yield "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
+    yield (
+        "A query and the statements in it read the database at **one moment**: steps 3 and 4 are one REPEATABLE READ "
+        "transaction, so a row that another session changes or deletes while a model computes is the same in every part. "
+        "Two cases differ. SQL that changes or locks rows (`INSERT`, `UPDATE`, `DELETE`, `MERGE`, `FOR UPDATE`) runs after the "
+        "statements in it, as it must see rows that others have changed meanwhile. Inside `BEGIN`, the isolation level of "
+        "the transaction holds: with READ COMMITTED each part has a moment of its own, and a note says so. Until such a "
+        "query is over, the tables that it reads cannot be altered or dropped, and `VACUUM` keeps the rows that it may "
+        "still see: write the result of long work into a table first, and query that."
+    )
     yield f"{_listed(ours.prefixes)} load no model and change nothing; they stand before {_listed(ours.planned)}."
 
 

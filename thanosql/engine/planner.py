@@ -260,8 +260,11 @@ def _rendered(planned: QueryPlan, environment: Environment, table: Callable[[int
 
 
 def open_snapshot(planned: QueryPlan, environment: Environment) -> Snapshot:
-    """The query's rows, kept on the server until the snapshot is closed; the statements in the query are run first."""
-    return environment.database.snapshot(render(planned, environment))
+    """The query's rows, kept on the server until the snapshot is closed; the statements in the query are run first, and
+    see the database as the query sees it."""
+    if not planned.nested:
+        return environment.database.snapshot(render(planned, environment))
+    return environment.database.snapshot_at_one_moment(lambda: render(planned, environment))
 
 
 def resolve_model(reference: ModelReference, environment: Environment) -> Model:

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from tests.engine.databases import Peer, said
+from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.database import Column, Database, Snapshot
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLOptionError
 
@@ -200,15 +201,23 @@ def test_a_query_that_reads_the_target_through_a_function_has_read_it(database: 
         )
 
 
-def test_a_target_that_a_nested_statement_read_is_refused_with_the_cure(database: Database, calls: Peer) -> None:
-    with database.snapshot(said("SELECT * FROM s.calls")) as nested:
-        result = nested.into_temporary()
-    with (
-        database.snapshot(said(f"SELECT * FROM {result}")) as snapshot,
-        pytest.raises(ThanoSQLDatabaseError, match=r"nested one reads it(.|\n)*table of its own first"),
-    ):
-        snapshot.check_target("s.calls")
-    assert predict(database, f"SELECT * FROM {result}", "s.heard") == 100
+@pytest.mark.parametrize("late", [False, True])
+def test_a_target_that_a_nested_statement_read_is_one_that_the_query_read(
+    database: Database, calls: Peer, late: bool
+) -> None:
+    def query() -> SQL:
+        with database.snapshot(said("SELECT * FROM s.calls WHERE id < 5")) as nested:
+            return said(f"SELECT * FROM {nested.into_temporary()}")
+
+    with database.snapshot_at_one_moment(query) as snapshot:
+        target = snapshot.check_target("s.calls")
+        if late:
+            calls("INSERT INTO s.calls VALUES (0, 'late')")
+            with pytest.raises(ThanoSQLDatabaseError, match="no row is lost"):
+                snapshot.replace(target)
+        else:
+            assert snapshot.replace(target) == 4
+    assert calls("SELECT count(*) FROM s.calls") == [(101 if late else 4,)]
 
 
 def test_a_target_that_the_query_did_not_read_is_replaced_whatever_was_written(database: Database, calls: Peer) -> None:

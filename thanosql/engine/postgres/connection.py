@@ -64,10 +64,9 @@ class Connection:
         self._copying: Future[None] | None = None
         self._moment: object | None = None
         self._same_moment = False
+        self.in_one_moment = False
         self._arrays: dict[int, bool] = {}
         self.unwanted: list[str] = []  # cursors that nobody will ask any more
-        # A temporary result's oid: those of the tables that it was read from.
-        self.read_by: dict[int, frozenset[int]] = {}
 
     @property
     def open(self) -> bool:

@@ -13,6 +13,7 @@ from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_t
 from thanosql.engine.postgres.description import describe
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, quoted
+from thanosql.engine.postgres.one_moment import one_moment
 from thanosql.engine.postgres.query_errors import CreationRefused, means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
 from thanosql.engine.postgres.server_cursor import close_unwanted, hold_if_many
@@ -79,6 +80,14 @@ class Database:
                 if not means_no_temporary_tables(self._connection, refused.cause):
                     raise refused.cause from refused.cause.__cause__
                 return CursorSnapshot(self._connection, query, refused.cause)
+
+    def snapshot_at_one_moment(self, rendered: Callable[[], SQL]) -> Snapshot:
+        """The same of a query that is known once others have run: all of them see the database at one moment."""
+        with one_moment(self._connection) as began:
+            snapshot = self.snapshot(rendered())
+            if began:
+                self._connection.leave_open(snapshot)
+            return snapshot
 
     def describe(self, query: SQL, *, doubled_names: bool = False) -> tuple[Column, ...]:
         """The columns that a query would give; it is not run. Raises what PostgreSQL refuses it for; see `describe`."""

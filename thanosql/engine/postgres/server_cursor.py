@@ -14,6 +14,7 @@ from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.connection import Answer, Connection
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import fresh
+from thanosql.engine.postgres.one_moment import step
 from thanosql.engine.postgres.query_errors import first_word
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
@@ -70,10 +71,11 @@ def hold(connection: Connection, *query: str | SQL) -> ServerCursor:
 def hold_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCursor | None:
     """The rows of a user's query, if PostgreSQL expects more of them than `at_once`; None where it is to be run as
     written."""
-    if first_word(query) not in QUERIES or connection.in_transaction:
+    if first_word(query) not in QUERIES or (connection.in_transaction and not connection.in_one_moment):
         return None
     try:
-        ((plan,),) = connection.execute("EXPLAIN (FORMAT JSON) ", query).rows
+        with step(connection):
+            ((plan,),) = connection.execute("EXPLAIN (FORMAT JSON) ", query).rows
     except ThanoSQLDatabaseError:
         return None  # it will say the same when it is run
     if plan[0]["Plan"]["Plan Rows"] <= at_once:
@@ -81,7 +83,7 @@ def hold_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCurs
     cursor = fresh("held")
     declared = False
     try:
-        with connection.transaction():
+        with step(connection):
             _declare(connection, cursor, query)
             declared = True
     except ThanoSQLDatabaseError as error:

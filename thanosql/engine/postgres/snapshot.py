@@ -45,7 +45,6 @@ class Snapshot:
         self._written: dict[tuple[Column, ...], str] = {}
         self._indexed: set[str] = set()
         self._read: frozenset[int] = frozenset()  # oids
-        self._read_before: frozenset[int] = frozenset()  # by the statements nested in the query, earlier
         self._targets: dict[str, Target] = {}
         inside = connection.in_transaction
         connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -78,7 +77,7 @@ class Snapshot:
         run("SET TRANSACTION READ ONLY")
         with explained(self._connection, query):
             self.rows = run(f"INSERT INTO {self._table} SELECT q.*, row_number() OVER () FROM (", query, "\n) q").count
-        # What a query reads, through views and functions too, it has locked.
+        # What a query reads, through views and functions too, it has locked; and what statements in it have read.
         locked = self._connection.values(
             "SELECT relation::bigint, current_setting('idle_session_timeout', true) FROM pg_locks"
             " WHERE locktype = 'relation' AND pid = pg_backend_pid()"
@@ -86,7 +85,6 @@ class Snapshot:
         )
         self._read = frozenset(oid for oid, _ in locked)
         self._stay_awake(*{timeout for _, timeout in locked})
-        self._read_before = frozenset().union(*(self._connection.read_by.get(oid, ()) for oid in self._read))
 
     def _stay_awake(self, timeout: str | None) -> None:
         """Nothing is asked of the server while a model computes: that is no reason to end the session meanwhile."""
@@ -175,8 +173,6 @@ class Snapshot:
         self._index(*self._tables)
         table = quoted("pg_temp", fresh("result"))
         self._connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {self._picked()} {self._joined()}")
-        ((oid,),) = self._connection.values("SELECT %s::regclass::oid::bigint", table)
-        self._connection.read_by[oid] = self._read | self._read_before
         return table
 
     def check_target(self, table: str) -> Target:
@@ -199,7 +195,7 @@ class Snapshot:
                 self._connection.settle()
                 target, at_the_moment = find(self._connection, table), False
             if not at_the_moment and target.oid not in self._read:
-                refuse_if_gone(self._connection, target, self._read | self._read_before)
+                refuse_if_gone(self._connection, target, self._read)
         self._targets[table] = target
         return target
 
@@ -207,13 +203,6 @@ class Snapshot:
         """The target as it was at the query's moment, its rows as well if the query read them."""
         with self._connection.same_moment():
             target = find(self._connection, table)
-            if target.oid in self._read_before:
-                # What it was when the nested statement read it is not known any more.
-                raise ThanoSQLDatabaseError(
-                    f"The table {target} cannot be replaced by a statement in which a nested one reads it.",
-                    sqlstate="0A000",
-                    hint="Write the nested statement's result into a table of its own first, and read that.",
-                )
             if target.oid in self._read:
                 if not self._connection.is_at_the_moment_of(self):
                     raise ThanoSQLInternalError(

@@ -6,14 +6,24 @@ SELECT speaker, count(*) FROM (PREDICT USING m AS SELECT * FROM calls) p GROUP B
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.language.terminals import lexeme
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan, plan_sql, render, render_empty
+from thanosql.engine.postgres.one_moment import one_moment, only_reads, repeats_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
 from thanosql.engine.statements.explain import explain_nested
 from thanosql.errors import ThanoSQLSyntaxError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IN_TRANSACTION = (
+    "The statements in the query, and the query itself, have each read the database at a moment of their own, as this "
+    "transaction is READ COMMITTED; BEGIN ISOLATION LEVEL REPEATABLE READ gives them one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +50,32 @@ def plan_plain_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
 
 @run.register
 def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
-    sql = render_empty(plan.query, environment) if plan.explains else render(plan.query, environment)
-    answer = environment.database.run(sql, environment.at_once)
-    if isinstance(answer, str):
-        return Result(status=answer)
+    database = environment.database
     if plan.explains:
-        return explain_nested(answer, plan.query, environment)
+        explained = database.run(render_empty(plan.query, environment), environment.at_once)
+        assert not isinstance(explained, str)
+        return explain_nested(explained, plan.query, environment)
+    answer, note = _run(plan.query, environment) if plan.query.nested else (_answer(plan.query, environment), "")
+    if isinstance(answer, str):
+        return Result(status=answer, note=note)
     held = server_cursor_of(answer)
-    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer)
+    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer, note=note)
+
+
+def _run(query: QueryPlan, environment: Environment) -> tuple[pd.DataFrame | str, str]:
+    """The answer of SQL with statements in it, at the moment at which they read the database where that can be: what
+    changes rows is run after them, as it must see rows that were changed meanwhile; and a note."""
+    connection = environment.database.connection
+    reads = only_reads(render_empty(query, environment))
+    with one_moment(connection) as began:
+        render(query, environment)  # runs the statements in it
+        if reads:
+            return _answer(query, environment), "" if began or repeats_reads(connection) else IN_TRANSACTION
+    return _answer(query, environment), ""
+
+
+def _answer(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
+    return environment.database.run(render(query, environment), environment.at_once)
 
 
 def _explains(query: Query, environment: Environment) -> bool:

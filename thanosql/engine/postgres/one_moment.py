@@ -1,0 +1,96 @@
+"""A connection in; a transaction in which several queries see the database as it was at one moment, out.
+
+A query with statements of ours in it is several queries to PostgreSQL, minutes apart: without this, a row that another
+session deletes meanwhile would be recognized and then missing from the join. The price is PostgreSQL's own for a long
+query: until it is over, what it reads cannot be altered or dropped, and VACUUM leaves what it may still see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from thanosql.engine.language.syntax import SQL
+from thanosql.engine.language.terminals import SPACE, lexeme
+from thanosql.engine.postgres.connection import Connection
+from thanosql.engine.postgres.query_errors import first_word
+
+STEP = "thanosql_step"
+READS = {"select", "with", "values", "table", "create"}  # what one moment is for begins with
+CHANGES = {"INSERT", "UPDATE", "DELETE", "MERGE", "SHARE"}
+_CHANGES = re.compile("|".join(CHANGES), re.IGNORECASE)
+
+# A large table is else read from where another scan of it stopped, and its rows come in another order. While a model
+# computes nothing is asked of the server, which is no reason to end the transaction.
+UNHURRIED = (
+    "SELECT set_config(name, CASE name WHEN 'synchronize_seqscans' THEN 'off' ELSE '0' END, true) FROM pg_settings"
+    " WHERE name IN ('synchronize_seqscans', 'idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
+
+
+@contextmanager
+def one_moment(connection: Connection) -> Iterator[bool]:
+    """What is asked for within sees the database as it was when the first of it was asked: one REPEATABLE READ transaction,
+    which ends with COMMIT, or goes on where `leave_open` was called. False within a transaction of the user's, which is
+    what it is, and within another such moment.
+    """
+    with connection.turn:
+        if connection.in_transaction:
+            yield False
+            return
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        connection.in_one_moment = True
+        try:
+            connection.values(UNHURRIED)
+            yield True
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+        except BaseException:
+            connection.roll_back()
+            raise
+        finally:
+            connection.in_one_moment = False
+
+
+@contextmanager
+def step(connection: Connection) -> Iterator[None]:
+    """All or nothing; within `one_moment` a part of its transaction, which does not fail with it."""
+    if not connection.in_one_moment:
+        with connection.transaction():
+            yield
+        return
+    connection.execute(f"SAVEPOINT {STEP}")
+    try:
+        yield
+    except BaseException:
+        connection.roll_back(STEP)
+        raise
+    connection.execute(f"RELEASE SAVEPOINT {STEP}")
+
+
+def repeats_reads(connection: Connection) -> bool:
+    """Whether the user's transaction sees the database at one moment."""
+    ((level,),) = connection.values("SHOW transaction_isolation")
+    return level in ("repeatable read", "serializable")
+
+
+def only_reads(query: SQL) -> bool:
+    """Whether a statement with others in it changes and locks no row that is there, as far as its words tell.
+
+    What changes a row must see the row as it is by then: in one moment with what ran for an hour before it, it would fail
+    for every row that another session has changed meanwhile.
+
+    >>> only_reads(SQL.of("SELECT 'update' FROM t")), only_reads(SQL.of("WITH d AS (DELETE FROM t RETURNING *) TABLE d"))
+    (True, False)
+    """
+    plain = query.plain
+    if first_word(query) not in READS and not plain.lstrip(SPACE).startswith("("):
+        return False
+    at = 0
+    while _CHANGES.search(plain, at):
+        word = lexeme(plain, at)
+        if word.upper in CHANGES or not word.kind:
+            return not word.kind
+        at = word.end
+    return True
