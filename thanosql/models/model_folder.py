@@ -19,12 +19,13 @@ from thanosql import private
 from thanosql.models.checkpoint_files import CARD_FILE
 from thanosql.models.durability import sync
 from thanosql.models.json_file import read_text
+from thanosql.models.model_content import digest_folder
 
 CURRENT = "CURRENT"
 DRAFT = ".draft-"
 _TEXT, _NUMBER = (str,), (int, float)
 _TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("name", "family", "base", "statement", "created", "fingerprint", "hardware"), _TEXT),
+    **dict.fromkeys(("name", "family", "base", "statement", "created", "content", "fingerprint", "hardware"), _TEXT),
     "rows": (int,),
     "audio_hours": _NUMBER,
     **dict.fromkeys(("from", "options", "versions", "vocabulary", "report"), (dict,)),
@@ -104,6 +105,8 @@ class ModelFolder:
         """
         version = max(self.numbers(), default=0) + 1
         card = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **card, "name": name, "version": version}
+        # Versions of a model that is dropped and built again are counted anew: this tells them apart.
+        card["content"] = digest_folder(draft)
         (draft / CARD_FILE).write_text(_json(card), encoding="utf-8")
         private.tree(draft)
         for path in (*draft.rglob("*"), draft):

@@ -87,7 +87,8 @@ def _stored(name: str, store: Store) -> Model | None:
         except ThanoSQLModelError as error:
             fault = error
         else:
-            key = f"{stored.folder}@{stored.version}@{stored.card.get('created', '')}"
+            # A version of an older ThanoSQL has no content on its card.
+            key = f"{stored.folder}@{stored.version}@{stored.card.get('content') or stored.card.get('created', '')}"
             base = str(stored.card.get("base", ""))
             return Model(name, str(stored.folder), kind, base, stored.version, stored.card, key)
         if store.home(name).state() == state:
