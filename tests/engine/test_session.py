@@ -17,6 +17,7 @@ import pytest
 import thanosql
 from tests.engine.databases import Peer
 from thanosql.default_session import use
+from thanosql.engine.planner import Environment
 from thanosql.engine.session import Session
 from thanosql.engine.stopping import Interrupted
 from thanosql.errors import (
@@ -203,6 +204,42 @@ def test_an_interrupt_says_which_statement_it_ended(session: Session, peer: Peer
     if "first" in sql:
         assert peer("SELECT to_regclass('first')") == [("first",)]
     peer("DROP TABLE IF EXISTS first")
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("", "Its tables and models were saved before."),
+        ("SELECT 1; ", "statement 2 of 2, whose tables and models were saved"),
+    ],
+)
+def test_an_interrupt_behind_the_last_step_says_that_all_is_saved(
+    session: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch, before: str, said: str
+) -> None:
+    replace = session.database.replace
+
+    def replace_and_be_interrupted(*changes: Any) -> list[int]:
+        replaced = replace(*changes)
+        monkeypatch.setattr(Environment, "__setattr__", interrupted_at("saved"))
+        return replaced
+
+    def interrupted_at(name: str) -> Any:
+        def assign(environment: Environment, attribute: str, value: Any) -> None:
+            object.__setattr__(environment, attribute, value)
+            if attribute == name and value:
+                monkeypatch.undo()
+                raise KeyboardInterrupt
+
+        return assign
+
+    monkeypatch.setattr(session.database, "replace", replace_and_be_interrupted)
+    with pytest.raises(Interrupted, match=said):
+        session.execute(
+            before + "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='heard', on_error='null') AS "
+            "SELECT 'nowhere.wav' AS audio_path"
+        )
+    assert peer("SELECT count(*) FROM heard") == [(1,)]
+    peer("DROP TABLE heard")
 
 
 def answer(queue: Any, session: Session, sql: str) -> None:

@@ -68,6 +68,7 @@ class Environment:
     fetch: bool = True
     interactive: bool = False  # a person waits: at the prompt, in a notebook's cell
     at_once: int | None = None  # rows that a result brings before it is used; None: all
+    saved: bool = False  # tables or a model of the statement are in their places
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
     shared: dict[int, tuple[int, str]] = field(default_factory=dict)

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from thanosql import config
+from thanosql.engine import stopping
 from thanosql.engine.postgres.turn import Turn
-from thanosql.engine.stopping import CANCELLED, CLOSED, QUERY_CANCELED, Interrupted, left_by_interrupt, stopped
 from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
 
@@ -100,7 +100,11 @@ class Session:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
                     raise
                 except KeyboardInterrupt as stop:
-                    raise Interrupted(f"{left_by_interrupt(number, len(statements))} {stop}".strip()) from stop
+                    saved = isinstance(stop, stopping.StoppedWhenSaved)
+                    left = stopping.left_by_interrupt(number, len(statements), saved=saved)
+                    raise stopping.Interrupted(f"{left} {stop}".strip()) from stop
+                        f"{stopping.left_by_interrupt(number, len(statements), saved=isinstance(stop, stopping.StoppedWhenSaved))} {stop}".strip()
+                    ) from stop
                 if each is not None:
                     each(result)
         return result
@@ -141,6 +145,7 @@ class Session:
                 progress(how_far)
 
         begun = time.monotonic()
+        environment: Environment | None = None
         try:
             cancellation.check()
             with ExitStack() as resources:
@@ -152,10 +157,10 @@ class Session:
             return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
         except ThanoSQLError as error:
             if cancellation.requested:
-                if getattr(error, "sqlstate", QUERY_CANCELED) != QUERY_CANCELED:
+                if getattr(error, "sqlstate", stopping.QUERY_CANCELED) != stopping.QUERY_CANCELED:
                     raise  # it had failed before
                 _log(statement, begun, "stopped")
-                raise stopped(cancellation, None) from error
+                raise stopping.stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             connection = opened.connection if opened is not None else None
             suggestions.suggest(error, statement, text, source, connection, self._models)
@@ -164,7 +169,9 @@ class Session:
         except KeyboardInterrupt as stop:
             _log(statement, begun, "stopped")
             if cancellation.requested:
-                raise stopped(cancellation, str(stop)) from stop
+                raise stopping.stopped(cancellation, str(stop)) from stop
+            if environment is not None and environment.saved:
+                raise stopping.StoppedWhenSaved(str(stop)) from stop
             raise
         except Exception as error:
             raised = as_error(error)
@@ -235,7 +242,7 @@ class Session:
 
         Where it ran a ThanoSQLCancelledError is raised, and tables and models are as they were.
         """
-        self._stop(CANCELLED)
+        self._stop(stopping.CANCELLED)
 
     def _stop(self, reason: str) -> None:
         running = self._running
@@ -249,9 +256,9 @@ class Session:
 
         Where it ran a ThanoSQLConnectionError is raised.
         """
-        self._stop(CLOSED)
+        self._stop(stopping.CLOSED)
         while not self._turn.take(0.1):
-            self._stop(CLOSED)  # the first word may have come before what it was to stop
+            self._stop(stopping.CLOSED)  # the first word may have come before what it was to stop
         try:
             if "database" in self.__dict__:
                 self.__dict__.pop("database").close()

@@ -14,12 +14,17 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a statement: what stays done, and how to go on, in one sentence each."""
 
 
-def left_by_interrupt(number: int, total: int) -> str:
-    """What an interrupt of this statement leaves behind."""
+class StoppedWhenSaved(KeyboardInterrupt):
+    """Ctrl-C in a statement whose tables and models were complete and in their places."""
+
+
+def left_by_interrupt(number: int, total: int, *, saved: bool) -> str:
+    """What an interrupt of this statement leaves behind; `saved` says that its tables and models were complete by then."""
     if total == 1:
-        return "Tables and models are as they were."
+        return "Its tables and models were saved before." if saved else "Tables and models are as they were."
     before = "" if number == 1 else " The one before it stays done." if number == 2 else " Those before it stay done."
-    return f"It was statement {number} of {total}, which left tables and models as they were.{before}"
+    left = "whose tables and models were saved before" if saved else "which left tables and models as they were"
+    return f"It was statement {number} of {total}, {left}.{before}"
 
 
 def stopped(cancellation: Cancellation, said: str | None) -> ThanoSQLError:

@@ -50,9 +50,9 @@ def write(
     confusions_table: str | None,
     evaluation: Evaluation,
     database: Database,
-) -> None:
+) -> bool:
     """Put a row an utterance in the place of `table` and a row a confusion in that of `confusions_table`: both or neither,
-    in one transaction. `snapshot` has the query's rows; `table` needs it."""
+    in one transaction; whether there was one. `snapshot` has the query's rows; `table` needs it."""
     changes = []
     with ExitStack() as resources:
         if table is not None:
@@ -63,6 +63,7 @@ def write(
             changes.append(confusions_replacement(database, confusions_table, evaluation, resources))
         if changes:
             database.replace(*changes)
+    return bool(changes)
 
 
 def utterance_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:

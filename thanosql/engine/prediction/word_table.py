@@ -60,6 +60,7 @@ def put_in_place(snapshot: Snapshot, target: Target | None, words: WordsTable | 
         said.append(f"; in table {target}")
     if changes:
         environment.database.replace(*changes)
+        environment.saved = True
     return "".join(said)
 
 

@@ -202,6 +202,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             environment.statement,
         )
         model = draft.commit(card, current=better)
+        environment.saved = True
     shutil.rmtree(state, ignore_errors=True)
     said = [skipped_rows(report.skipped)] if report.skipped else []
     said.extend(rows.remarks())

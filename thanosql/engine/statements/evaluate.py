@@ -186,12 +186,12 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         plan.against.name if plan.against is not None else None,
         other,
     )
-    worst = worst_rows(
-        evaluation, rows.audio()
-    )  # before a replacement: the query may have read the table that is replaced
+    # Before a replacement: the query may have read the table that is replaced.
+    worst = worst_rows(evaluation, rows.audio())
     frame = evaluation.comparison() if other is not None else evaluation.figures()
     with transcription.resumable(cache):
-        tables.write(rows.snapshot, options.table_name, options.confusions_table, evaluation, environment.database)
+        named = options.table_name, options.confusions_table
+        environment.saved = tables.write(rows.snapshot, *named, evaluation, environment.database)
     notes = [transcription.summary(len(counted), evaluation.audio_seconds, seconds)]
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     notes += outcome_of(check, about.model)

@@ -129,4 +129,5 @@ def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
         family, revision = registry.import_checkpoint(plan.checkpoint, draft.folder)
         card = imported_card(plan.name, family, plan.base, plan.checkpoint, revision, environment.statement)
         model = draft.commit(card)
+        environment.saved = True
     return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

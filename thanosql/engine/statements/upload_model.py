@@ -71,4 +71,5 @@ def run_upload(plan: UploadPlan, environment: Environment) -> Result:
         family, _ = registry.import_checkpoint(str(plan.folder), draft.folder)
         card = imported_card(plan.name, family, plan.name, str(plan.folder), None, environment.statement)
         model = draft.commit(card)
+        environment.saved = True
     return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")
