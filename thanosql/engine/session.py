@@ -103,8 +103,6 @@ class Session:
                     saved = isinstance(stop, stopping.StoppedWhenSaved)
                     left = stopping.left_by_interrupt(number, len(statements), saved=saved)
                     raise stopping.Interrupted(f"{left} {stop}".strip()) from stop
-                        f"{stopping.left_by_interrupt(number, len(statements), saved=isinstance(stop, stopping.StoppedWhenSaved))} {stop}".strip()
-                    ) from stop
                 if each is not None:
                     each(result)
         return result
