@@ -286,6 +286,11 @@ def test_a_result_that_stays_in_the_database_is_told_and_not_fetched(shell: Any)
         ("%thanosql batch_size?", "from 1 to 4096"),
         ("%thanosql PREDCT?", "Did you mean PREDICT?"),
         ("%thanosql?", "--with NAME=VALUE"),
+        ("%thanosql help", "any other SQL, as PostgreSQL has it"),
+        ("%thanosql help batch_size", "from 1 to 4096"),
+        ("%%thanosql\nhelp;", "any other SQL, as PostgreSQL has it"),
+        ("%%thanosql\n?", "any other SQL, as PostgreSQL has it"),
+        ("%%thanosql\n\\h PREDICT", "result_col='predict_result'"),
     ],
 )
 def test_a_question_mark_explains(shell: Any, asked: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +298,17 @@ def test_a_question_mark_explains(shell: Any, asked: str, said: str, monkeypatch
     result, shown = run(shell, asked)
     assert result.success
     assert said in shown
+
+
+@pytest.mark.parametrize("written", ["'{who}'", "'{{who}}'", "'%{who}%'"])
+def test_a_variable_in_braces_in_a_text_is_pointed_out(shell: Any, written: str) -> None:
+    run(shell, "who = 'seven'")
+    result, shown = run(shell, f"%thanosql SELECT 1 AS one WHERE 'seven' LIKE {written}")
+    assert len(result.result) == 0
+    assert "a parameter is written :who, without quotes" in shown
+    for meant in ("'{nobody}'", "'{\"who\": 1}'", "'{who}'::text[]"):
+        _, shown = run(shell, f"%thanosql SELECT {meant}")
+        assert "a parameter is written" not in shown
 
 
 def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:

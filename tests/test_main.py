@@ -57,6 +57,14 @@ def test_parameters_are_typed_as_they_are_written(capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out) == [{"n": 6, "s": "5x"}]
 
 
+@pytest.mark.parametrize(
+    "asked", [["help"], ["?"], ["help", "PREDICT"], ["help PREDICT"], ["PREDICT?"], [r"\h", "predict"]]
+)
+def test_help_is_asked_for_as_people_do(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(asked) == 0
+    assert "PREDICT USING model [OPTIONS (…)] AS query" in capsys.readouterr().out
+
+
 def test_a_failed_statement_is_one_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["SELECT * FROM no_such_table"]) == 1
     error = capsys.readouterr().err
@@ -101,12 +109,15 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
-        keys.send_text("SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\nSELECT 'still here' AS b;\nexit\n")
+        keys.send_text(
+            "SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\n\\d\nSELECT 'still here' AS b;\nexit\n"
+        )
         assert main([]) == 0
     printed = capsys.readouterr()
     assert "two lines" in printed.out
     assert "nonsense" in printed.err
     assert "result_col" in printed.out
+    assert "Tables are listed by a statement: LIST TABLE" in printed.err
     assert "still here" in printed.out
 
 

@@ -3,6 +3,7 @@
     python -m thanosql "SELECT 1"
     python -m thanosql --file demo/demo.sql --format csv
     python -m thanosql doctor
+    python -m thanosql help PREDICT
     echo "LIST MODEL" | python -m thanosql
 
 Exit status: 0 done, 1 a statement failed or the doctor found an error, 2 the command line is wrong, 130 interrupted, 143 asked
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import thanosql
 from thanosql.errors import ThanoSQLError
+from thanosql.notebook.arguments import asked_for, value_of
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
@@ -34,11 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line says; the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    options.statement = " ".join(options.statement) or None
     if options.statement and options.file:
         parser.error("give a statement or --file, not both")
     if options.statement == "doctor":
         return _examine(options)
     try:
+        if (asked := asked_for(options.statement or "")) is not None:
+            from thanosql.notebook.explanations import explain
+
+            print(explain(asked), flush=True)
+            return 0
         with _terminable(), thanosql.connect(options.database, home=options.home) as session:
             if options.statement is None and options.file is None and sys.stdin.isatty():
                 return _prompt(session, options)
@@ -96,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="thanosql", description="Speech recognition in SQL. Without a statement and on a terminal, a prompt."
     )
     parser.add_argument(
-        "statement", nargs="?", help="one or more statements, or doctor; without one they are read from --file"
+        "statement", nargs="*", help="one or more statements, or doctor, or help; without one they are read from --file"
     )
     parser.add_argument("-f", "--file", type=Path, help="a script; - is standard input")
     parser.add_argument("-d", "--database", help="postgresql://…; default: the configured or the embedded one")
@@ -118,8 +126,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    from thanosql.notebook.arguments import value_of
-
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")

@@ -113,6 +113,7 @@ class ThanoSQL(Magics):
         return self._run(session, given)
 
     def _run(self, session: Session, given: Arguments) -> Any:
+        from thanosql.notebook.arguments import unfilled
         from thanosql.notebook.ipython_integration import Status
         from thanosql.notebook.progress import ProgressBar
         from thanosql.notebook.status import beginning
@@ -120,6 +121,9 @@ class ThanoSQL(Magics):
 
         shell: Any = self.shell
         quiet = given.quiet or self.quiet
+        names = ChainMap(dict(given.values), shell.user_ns)
+        if said_of_braces := unfilled(given.sql, names):
+            print(said_of_braces)
         pending: list[tuple[Result, str]] = []
         began = time.monotonic()
 
@@ -134,7 +138,7 @@ class ThanoSQL(Magics):
             with ProgressBar(quiet=quiet, first=beginning(session)) as bar:
                 session.run(
                     given.sql,
-                    ChainMap(dict(given.values), shell.user_ns),
+                    names,
                     fetch=given.fetch and self.fetch,
                     at_once=self.at_once if given.variable is None else None,
                     interactive=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*<<(?=\s|$)")
 _WORD = re.compile(r"\S+")
 _TOKEN = re.compile(r"\s*API_TOKEN\s*=", re.IGNORECASE)
 _ASKED = re.compile(r"\s*(?:\?\s*)?([A-Za-z_]\w*(?:\s+\w+){0,2})\s*\?{0,2}\s*;?\s*", re.ASCII)
+_HELP = re.compile(r"(?:help|man|[\\.](?:help|h|\?)|\?)(?:\s+(\w+(?:\s+\w+){0,2}))?\s*\??", re.IGNORECASE | re.ASCII)
+_BRACES = re.compile(r"'[^'\n]*?(\{+\s*([A-Za-z_]\w*)\s*\}+)[^'\n]*'(?!\s*::)")
 _ALONE_TEXT = """
 begin commit rollback end abort analyze vacuum checkpoint show
 """
@@ -60,7 +62,13 @@ def read(line: str, cell: str | None, settings: Settings) -> Arguments:
         rest = rest[word.end() :].lstrip()
         if variable := _VARIABLE.match(rest):
             given, rest = replace(given, variable=_named(variable[1], line)), rest[variable.end() :].lstrip()
-    elif word and rest.isidentifier() and rest.lower() not in _ALONE and not (cell or "").strip():
+    elif (
+        word
+        and rest.isidentifier()
+        and asked_for(rest) is None
+        and rest.lower() not in _ALONE
+        and not (cell or "").strip()
+    ):
         raise ThanoSQLConnectionError(
             f"'{rest}' is no statement, and the configuration's [connections] has no such name.",
             hint=did_you_mean(rest, connections) or "A connection is postgresql://user@host/database, or a name there.",
@@ -74,16 +82,32 @@ def gives_token(line: str) -> bool:
 
 
 def asked_for(sql: str) -> str | None:
-    """What `PREDICT?`, `? BUILD MODEL` or `max_epochs?` ask about; None where SQL is meant.
+    """What `PREDICT?`, `? BUILD MODEL` or `help max_epochs` ask about, "" for all there is; None where SQL is meant.
 
-    >>> asked_for("BUILD MODEL?"), asked_for("SELECT 1")
-    ('BUILD MODEL', None)
+    >>> asked_for("BUILD MODEL?"), asked_for("help PREDICT"), asked_for("?"), asked_for("SELECT 1")
+    ('BUILD MODEL', 'PREDICT', '', None)
     """
     stripped = sql.strip().rstrip(";").rstrip()
+    if (help_ := _HELP.fullmatch(stripped)) is not None:
+        return help_[1] or ""
     if not (stripped.startswith("?") or stripped.endswith("?")):
         return None
     asked = _ASKED.fullmatch(stripped)
     return asked[1] if asked else None
+
+
+def unfilled(sql: str, names: Container[object]) -> str:
+    """What to say of a text that holds one of `names` in braces: nothing fills it in, and nothing refuses it.
+
+    >>> unfilled("SELECT * FROM calls WHERE who = '{who}'", {"who"})
+    "'{who}' is text as it stands: a parameter is written :who, without quotes."
+    >>> unfilled("SELECT '{a}'::text[]", {"a"})
+    ''
+    """
+    for found in _BRACES.finditer(sql):
+        if found[2] in names:
+            return f"'{found[1]}' is text as it stands: a parameter is written :{found[2]}, without quotes."
+    return ""
 
 
 def value_of(text: str) -> Any:

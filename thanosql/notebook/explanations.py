@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def explain(asked: str) -> str:
     """Help on `PREDICT`, `BUILD MODEL`, `batch_size` or `Wav2Vec2En`; on what there is, where it is none of them."""
+    if not asked:
+        return _everything("PREDICT? says more of a statement, batch_size? of an option, Wav2Vec2En? of a base model.")
     words = asked.upper().split()
     if words and words[0] in vocabulary().firsts:
         return _statements(words)
@@ -26,9 +28,13 @@ def explain(asked: str) -> str:
         return option
     known = [*vocabulary().firsts, *_bases(), *_option_names()]
     closest = did_you_mean(asked, known) or ""
+    return _everything(f"There is no '{asked}' to explain. {closest if closest.startswith('Did') else ''}".rstrip())
+
+
+def _everything(opening: str) -> str:
     return "\n".join(
         (
-            f"There is no '{asked}' to explain. {closest if closest.startswith('Did') else ''}".rstrip(),
+            opening,
             "",
             "Statements:",
             *(f"  {vocabulary().shown(line)}" for syntax in vocabulary().syntaxes for line in syntax.lines),

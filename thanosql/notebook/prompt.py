@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from thanosql.engine.session import Session
 
 ENDS = ("exit", "quit", "\\q")
-WELCOME = "End a statement with ;  Tab completes, PREDICT? explains, Ctrl-D ends."
+COMMAND = re.compile(r"\\|\.[a-z]")  # psql's \d, SQLite's .tables
+WELCOME = "End a statement with ;  Tab completes, help and PREDICT? explain, Ctrl-D ends."
 
 
 def converse(session: Session, run: Callable[[str], None]) -> None:
@@ -72,16 +74,17 @@ class SessionCompleter(Completer):
 
 
 def is_complete(text: str) -> bool:
-    """Whether Enter runs a text: it ends with `;` that stands in no string, comment or bracket, or it asks or ends.
+    """Whether Enter runs a text: it ends with `;` that stands in no string, comment or bracket, or it asks or ends, or is a
+    command of another program's prompt, which has an answer too.
 
-    >>> is_complete("SELECT 1;"), is_complete("SELECT ';"), is_complete("SELECT 1"), is_complete("PREDICT?")
-    (True, False, False, True)
+    >>> [is_complete(text) for text in ("SELECT 1;", "SELECT ';", "SELECT 1", "PREDICT?", "\\\\d")]
+    [True, False, False, True, True]
     """
     from thanosql.engine.language.terminals import Refusal
     from thanosql.notebook.cursor_context import context_at
 
     stripped = text.strip()
-    if not stripped or asked_for(stripped) is not None or stripped.lower() in ENDS:
+    if not stripped or asked_for(stripped) is not None or stripped.lower() in ENDS or COMMAND.match(stripped):
         return True
     if not stripped.endswith(";"):
         return False

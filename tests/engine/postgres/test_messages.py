@@ -1,4 +1,4 @@
-"""tests/fixtures/messages.txt: what is said of each mistake, word for word and with its caret."""
+"""tests/fixtures/messages.txt and habits.txt: what is said of each mistake, word for word and with its caret."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from thanosql.engine.language import dialects
+from thanosql.engine.language.cures import COLUMN, SYNTAX
 from thanosql.engine.session import Session
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLError
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "messages.txt"
+FIXTURES = [Path(__file__).parents[2] / "fixtures" / name for name in ("messages.txt", "habits.txt")]
 
 
 def pairs() -> Iterator[tuple[str, str]]:
-    for part in FIXTURE.read_text(encoding="utf-8").split("\n\n")[1:]:
+    for part in (part for path in FIXTURES for part in path.read_text(encoding="utf-8").split("\n\n")[1:]):
         lines = part.rstrip("\n").split("\n")
         yield (
             "\n".join(line for line in lines if not line.startswith("! ")),
@@ -46,7 +47,7 @@ def test_a_mistake_is_said_as_the_fixture_has_it(session: Session, text: str, me
 
 
 def test_there_are_many() -> None:
-    assert len(PAIRS) >= 70
+    assert len(PAIRS) >= 150
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,8 @@ def test_there_are_many() -> None:
         "SELECT * FROM (SELECT 1 AS predict) t WHERE predict = 1",
         "SELECT jsonb '{\"a\": 1}' ? 'a'",
         "SELECT 7 % 4, @ -5",
+        "SELECT @n FROM (SELECT -1 AS n) t",
+        "SHOW search_path",
         "CREATE TEMP TABLE keeps (list tables_of, model int)",
         "SELECT (ARRAY[10, 20, 30])[:2], (ARRAY[1, 2])[2]",
         "CREATE TEMP TABLE wav2vec2tiny AS SELECT 1 AS a; SELECT * FROM Wav2Vec2Tiny",
@@ -112,6 +115,6 @@ def test_the_caret_counts_what_a_terminal_shows() -> None:
 
 def test_a_cure_is_for_what_postgresql_refused_alone() -> None:
     assert dialects.cure("SELECT * FROM `t`", "22012", ()) is None
-    assert dialects.cure("SELECT predict(x), nosuch FROM t", dialects.COLUMN, ()) is None
-    assert dialects.cure("SELECT x ? 'a' FRM t", dialects.SYNTAX, ()) is None
-    assert dialects.cure("SELECT " + "1," * 60_000 + "?", dialects.SYNTAX, ()) is None
+    assert dialects.cure("SELECT predict(x), nosuch FROM t", COLUMN, ()) is None
+    assert dialects.cure("SELECT x ? 'a' FRM t", SYNTAX, ()) is None
+    assert dialects.cure("SELECT " + "1," * 60_000 + "?", SYNTAX, ()) is None

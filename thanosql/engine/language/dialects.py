@@ -8,36 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from thanosql.engine.language import habits
+from thanosql.engine.language.cures import COLUMN, FILES, FUNCTION, PARAMETER, SCHEMA, STATES, SYNTAX, TABLE, Cure
 from thanosql.engine.language.foreign_characters import foreign_character
-from thanosql.engine.language.lookaround import is_operand
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 from thanosql.engine.language.vocabulary import vocabulary
 
-# What PostgreSQL answers: syntax, and no such table, column, function, setting, schema or parameter.
-SYNTAX, TABLE, COLUMN, FUNCTION, SETTING, SCHEMA, PARAMETER = "42601 42P01 42703 42883 42704 3F000 42P02".split()
-STATES = frozenset({SYNTAX, TABLE, COLUMN, FUNCTION, SETTING, SCHEMA, PARAMETER})
 LONGEST = 100_000  # characters of a statement that are looked at
 _SHOWN = 300  # characters of a statement that a cure repeats
 
 _QUERY = "SELECT audio_path FROM …"
 _TRANSCRIBES = f"SELECT * FROM (PREDICT USING model AS {_QUERY}) p"
-_FITS = "FIT MODEL name USING name AS SELECT audio_path, text FROM …"
-_MADE = "A model is made by a statement of its own:"
-_FURTHER = "A model is trained further by a statement of its own:"
-_BUILDS = "BUILD MODEL name USING base AS SELECT audio_path, text FROM …"
-# By the first words of a statement: BigQuery's and MindsDB's, MySQL's.
-_OPENINGS = {
-    r"CREATE (?:OR REPLACE )?(?:TEMP(?:ORARY)? )?(?:MODEL|PREDICTOR)\b.*": f"{_MADE} {_BUILDS}",
-    r"ALTER MODEL\b.*": f"{_FURTHER} {_FITS}",
-    r"(?:RETRAIN|FINETUNE) .*": f"{_FURTHER} {_FITS}",
-    r"SHOW (?:ML_?)?(?:MODELS|PREDICTORS)\b.*": "Models are listed otherwise: LIST MODEL",
-    r"SHOW (?:FULL )?TABLES\b.*": "Tables are listed otherwise: LIST TABLE",
-    r"SHOW (?:DATABASES|SCHEMAS)\b.*": "Schemas are listed otherwise: SELECT nspname FROM pg_namespace",
-    r"SHOW COLUMNS\b.*": "Columns are listed otherwise: SELECT column_name, data_type FROM information_schema.columns",
-    r"USE \w+": "A schema is chosen otherwise: SET search_path TO name",
-}
 # Functions that recognize speech elsewhere: BigQuery's ML.…, Snowflake's AI_TRANSCRIBE, Databricks' ai_query …
 _FUNCTIONS = {
     "EVALUATE": "SELECT * FROM (EVALUATE USING model AS SELECT audio_path, text FROM …) e",
@@ -57,14 +39,6 @@ _FUNCTIONS = {
 }
 
 
-class Cure(NamedTuple):
-    """What to do, in one sentence with the statement to write, and where; `start` is None where PostgreSQL knows better."""
-
-    hint: str
-    start: int | None = None
-    width: int = 1
-
-
 def cure(text: str, sqlstate: str, models: Collection[str], at: int | None = None) -> Cure | None:
     """What to write in the place of a statement that PostgreSQL refused; None for what is nobody's dialect.
 
@@ -81,6 +55,8 @@ def cure(text: str, sqlstate: str, models: Collection[str], at: int | None = Non
     for find, states in _FINDERS:
         if sqlstate in states and (found := find(text, pieces)) is not None:
             return found
+    if sqlstate == COLUMN and at is not None:
+        return habits.parameter_at(text, at) or habits.quoted_text(pieces, at)
     if sqlstate == SYNTAX:  # MindsDB joins a table with a model, without ON
         around = [word for before, word in pairwise(pieces) if before.upper == "JOIN"]
     return _model(pieces, around, models) if sqlstate in (SYNTAX, TABLE) else None
@@ -100,14 +76,6 @@ def _foreign(pieces: Sequence[Lexeme]) -> Cure | None:
     for piece in pieces:
         if piece.kind == "WORD" and (refusal := foreign_character(piece)) is not None:
             return Cure(f"{refusal.message} {refusal.hint}", refusal.start)
-    return None
-
-
-def _opening(_text: str, pieces: Sequence[Lexeme]) -> Cure | None:
-    said = " ".join(piece.text.upper() for piece in pieces[:6])
-    for pattern, hint in _OPENINGS.items():
-        if re.fullmatch(pattern, said):
-            return Cure(hint, pieces[0].start, pieces[min(2, len(pieces)) - 1].end - pieces[0].start)
     return None
 
 
@@ -165,23 +133,6 @@ def _function(_text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     return None
 
 
-def _placeholder(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
-    """`?`, `%s`, `%(name)s`, `$1` and `@name` of drivers and of other databases."""
-    for piece, following in zip(pieces, (*pieces[1:], Lexeme("", "", 0, 0)), strict=False):
-        sign, close = piece.text[:1], following.start == piece.end
-        written = (
-            sign == "?"
-            or (sign == "%" and close and (following.text == "s" or following.kind == "("))
-            or (sign in ("$", "@") and close and following.kind in ("WORD", "NUMBER"))
-        )
-        # Behind an operand all of these are operators.
-        if written and not is_operand(text, len(text[: piece.start].rstrip()) - 1):
-            return Cure(
-                "A parameter is written :name, and its value is given by name: params={'name': value}", piece.start
-            )
-    return None
-
-
 def _model(pieces: Sequence[Lexeme], around: Sequence[Lexeme], models: Collection[str]) -> Cure | None:
     """A model where a table stands."""
     known = {name.lower(): name for name in models}
@@ -197,9 +148,11 @@ def _model(pieces: Sequence[Lexeme], around: Sequence[Lexeme], models: Collectio
 
 
 _FINDERS: tuple[tuple[Callable[[str, Sequence[Lexeme]], Cure | None], frozenset[str]], ...] = (
-    (_opening, STATES),
+    (habits.servers_copy, FILES | {SYNTAX}),
+    (habits.opening, STATES - FILES),
     (_parenthesis, frozenset({SYNTAX})),
     (_function, frozenset({SYNTAX, FUNCTION, SCHEMA})),
     (_backtick, frozenset({SYNTAX})),
-    (_placeholder, frozenset({SYNTAX, PARAMETER})),
+    (habits.clause, frozenset({SYNTAX, FUNCTION})),
+    (habits.placeholder, frozenset({SYNTAX, PARAMETER})),
 )

@@ -13,6 +13,7 @@ from functools import cache
 from lark import Token
 from lark.exceptions import UnexpectedToken
 
+from thanosql.engine.language.habits import columns_of
 from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.malformed import EXAMPLES
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
@@ -134,6 +135,11 @@ def _copied(stop: _Stop) -> Refusal | None:
     sign, text = str(stop.token), stop.text
     if sign == "{":
         inside = text[stop.start : text.find("}", stop.start) + 1 or stop.start + 1][:LONGEST_SHOWN]
+        name = inside.strip("{} ")
+        if "PARAMETER" in stop.accepts and name.isidentifier():
+            return stop.refusal(
+                f"'{inside}' has braces, which nothing fills in here.", f"A parameter is written :{name}."
+            )
         return stop.refusal(
             f"'{inside}' has braces: they stand for one of several words, or for a value that a program fills in.",
             "Write the word without them.",
@@ -147,7 +153,7 @@ def _copied(stop: _Stop) -> Refusal | None:
         table = stop.token.upper() == "TABLE" and lexeme(text, stop.start + stop.width).text
         return stop.refusal(
             "DESCRIBE is for models.",
-            f"LIST TABLE lists tables; for the columns of one write SELECT * FROM {table or sign} LIMIT 0.",
+            f"The columns of a table are found by a query: {columns_of(table or sign)}.",
         )
     return None
 

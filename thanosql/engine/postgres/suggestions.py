@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from thanosql.engine.language import dialects
+from thanosql.engine.language.cures import STATES
 from thanosql.engine.language.options import declared_by
 from thanosql.engine.language.syntax import (
     Option,
@@ -74,7 +75,7 @@ def suggest(
 
 def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable[[], Collection[str]]) -> None:
     """What another dialect's words are here."""
-    if error.sqlstate not in dialects.STATES:
+    if error.sqlstate not in STATES:
         return
     at = error.position.offset(source) if error.position is not None else None
     begin = source.find(text)
