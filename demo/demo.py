@@ -6,6 +6,7 @@ no model and no table of anybody's is touched. Interrupted and run again, it res
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ def main() -> int:
             print(f"\n{statement};\n", flush=True)
             with ProgressBar() as bar:
                 result = session.run(statement, interactive=True, progress=bar.update)
-            show(result)
+            show(result, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0)
             if result.status.startswith("EVALUATE"):
                 word_error_rates.append(float(result.value.wer.iloc[0]))
     before, built, fitted = word_error_rates

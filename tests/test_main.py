@@ -36,6 +36,16 @@ def test_csv_and_json_hold_rows_alone_on_standard_output(capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": "한국"}]
 
 
+def test_a_table_has_the_width_asked_for_or_a_value_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    query = "SELECT repeat('word ', 40) AS a, 1 AS n FROM generate_series(1, 2)"
+    assert main(["--width", "40", query]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
+    assert main([query]) == 0  # not to a terminal: whole
+    assert "word " * 40 in capsys.readouterr().out
+    assert main(["--expanded", query]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("─ row 1 ─")
+
+
 def test_every_statement_of_a_script_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = tmp_path / "script.sql"
     script.write_text("SELECT 1 AS first;\n-- a comment\nSELECT 2 AS second;\n")
@@ -110,7 +120,7 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
     monkeypatch.setattr(sys, "stdin", Terminal())
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text(
-            "SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\n\\d\nSELECT 'still here' AS b;\nexit\n"
+            "SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\n\\d\n\\x\nSELECT 'still here' AS b;\nexit\n"
         )
         assert main([]) == 0
     printed = capsys.readouterr()
@@ -118,6 +128,7 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
     assert "nonsense" in printed.err
     assert "result_col" in printed.out
     assert "Tables are listed by a statement: LIST TABLE" in printed.err
+    assert "─ row 1 ─" in printed.out.partition("result_col")[2]
     assert "still here" in printed.out
 
 

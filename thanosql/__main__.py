@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -119,7 +120,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a value for :NAME; may be repeated",
     )
-    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="print N rows of a table; default: all")
+    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="print N rows; default: all")
+    parser.add_argument(
+        "--width", type=_count, metavar="N", help="columns of a table, 0 for whole values; default: the terminal's"
+    )
+    parser.add_argument("-x", "--expanded", action="store_true", help="a value a line, rows one below the other")
     parser.add_argument("-q", "--quiet", action="store_true", help="rows only: no notes, no progress")
     parser.add_argument("--version", action="version", version=f"thanosql {thanosql.__version__}")
     return parser
@@ -134,7 +139,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of rows")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
     return int(text)
 
 
@@ -154,10 +159,17 @@ def _run(session: Session, source: str, options: argparse.Namespace, *, interact
 
         def each(result: Result) -> None:
             bar.leave("")
-            show(result, options.format, options.quiet, options.limit)
+            show(result, options.format, options.quiet, options.limit, _width(options), options.expanded)
 
         session.run(source, dict(options.params), interactive=interactive, progress=bar.update, each=each)
     return 0
+
+
+def _width(options: argparse.Namespace) -> int:
+    """The columns that a table may take: those asked for, or the terminal's; 0 where it is read by something else."""
+    if options.width is not None:
+        return int(options.width)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def _examine(options: argparse.Namespace) -> int:
@@ -171,9 +183,13 @@ def _examine(options: argparse.Namespace) -> int:
 
 
 def _prompt(session: Session, options: argparse.Namespace) -> int:
-    from thanosql.notebook.prompt import converse
+    from thanosql.notebook.prompt import EXPAND, converse
 
     def run(source: str) -> None:
+        if source.rstrip(" ;") == EXPAND:
+            options.expanded = not options.expanded
+            print("A value a line." if options.expanded else "Rows as a table.")
+            return
         try:
             _run(session, source, options, interactive=True)
         except ThanoSQLError as error:
@@ -189,24 +205,25 @@ def _say(error: ThanoSQLError) -> None:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
 
 
-def show(result: Result, form: str = "table", quiet: bool = False, limit: int = 0) -> None:
-    """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, 0 for all."""
+def show(
+    result: Result, form: str = "table", quiet: bool = False, limit: int = 0, width: int = 0, expanded: bool = False
+) -> None:
+    """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, `width` columns of a
+    terminal (0: all, as wide as it comes), a value a line if `expanded`."""
+    from thanosql.notebook import formats
     from thanosql.notebook.views import as_text, frame_of
 
     frame = frame_of(result)
-    if frame is not None:
-        print(as_text(result, limit) if form == "table" else _formatted(frame, form))
-    elif not quiet:
-        print(result.status, file=sys.stderr if form != "table" else sys.stdout)
+    if frame is None:
+        if not quiet:
+            print(result.status, file=sys.stderr if form != "table" else sys.stdout)
+    elif form == "table":
+        print(as_text(result, limit, width=width, expanded=expanded))
+    else:
+        print(formats.as_csv(frame, limit) if form == "csv" else formats.as_json(frame, limit))
     if result.note and not quiet:
         print(result.note, file=sys.stderr if form != "table" else sys.stdout)
     sys.stdout.flush()
-
-
-def _formatted(frame: Any, form: str) -> str:
-    if form == "csv":
-        return str(frame.to_csv(index=False)).rstrip("\n")
-    return str(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import diff, views
 from thanosql.notebook.markup import element
 from thanosql.notebook.players import Players, playable
-from thanosql.notebook.tables import as_text
+from thanosql.notebook.terminal import as_text
 from thanosql.notebook.views import Showing, as_html
 
 ANYWHERE = AudioAccess(roots=())

@@ -9,7 +9,7 @@ from typing import Any
 from thanosql.notebook import curves
 from thanosql.notebook.evaluation import duration, figures
 from thanosql.notebook.markup import Html, element, join
-from thanosql.notebook.tables import plain
+from thanosql.notebook.values import plain
 
 CURVES = {"loss": False, "valid_loss": False, "valid_wer": True, "valid_cer": True}  # and whether it is a rate
 LABELS = {"valid_loss": "held-out loss", "valid_wer": "held-out WER", "valid_cer": "held-out CER"}

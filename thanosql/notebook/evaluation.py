@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.notebook import diff, tables
 from thanosql.notebook.markup import Html, element, join, visible
 from thanosql.notebook.players import Players
+from thanosql.notebook.values import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def by_group(rows: Sequence[Row], groups: Sequence[str]) -> Html:
     body = [
         element(
             "tr",
-            [element("td", tables.plain(row[name]), data_column=name, dir="auto") for name in groups],
+            [element("td", plain(row[name]), data_column=name, dir="auto") for name in groups],
             element("td", percent(row.get("wer")), class_="thanosql-number", data_column="WER"),
             element("td", _bar(row, top), aria_hidden="true"),
             element("td", percent(row.get("cer")), class_="thanosql-number", data_column="CER"),

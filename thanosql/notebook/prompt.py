@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ENDS = ("exit", "quit", "\\q")
 COMMAND = re.compile(r"\\|\.[a-z]")  # psql's \d, SQLite's .tables
+EXPAND = "\\x"  # psql's, for rows that are wider than the terminal
 WELCOME = "End a statement with ;  Tab completes, help and PREDICT? explain, Ctrl-D ends."
 
 

@@ -1,21 +1,18 @@
-"""A DataFrame in, a table out: HTML for a notebook, text for a terminal. Both say how many rows there are."""
+"""A DataFrame in, a table for a notebook out, which says how many rows there are."""
 
 from __future__ import annotations
 
-import datetime
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from thanosql.notebook.markup import Html, breakable, element, visible
+from thanosql.notebook.markup import Html, breakable, element
+from thanosql.notebook.values import is_null, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST = 2000  # characters of one value in a notebook
-LONGEST_LINE = 60  # columns of one value in a terminal
 NARROW = 3  # a table of so few columns stays one on a phone
 
 ROWS_IN_ALL = "rows in all"
@@ -35,7 +32,7 @@ def as_html(
     columns of our own that stand before the frame's."""
     drawn, before = cells or {}, first or {}
     names = [str(name) for name in frame.columns]
-    numeric = [_is_numeric(frame, position) and name not in drawn for position, name in enumerate(names)]
+    numeric = [is_numeric(frame, position) and name not in drawn for position, name in enumerate(names)]
     head = element(
         "tr",
         [element("th", name, scope="col") for name in before],
@@ -88,89 +85,24 @@ def counted(count: int, limit: int) -> str:
     return f"{said}, the first {limit} shown" if limit and count > limit else said
 
 
-def as_text(frame: pd.DataFrame, limit: int = 0, width: int = LONGEST_LINE) -> str:
-    """The table in aligned lines; wide letters (Hangul, kana) count as the two columns they take."""
-    from wcwidth import wcswidth
-
-    names = [_line(str(name), width) for name in frame.columns]
-    lines = [[_line(plain(value), width) for value in values] for values in rows(frame, limit)]
-    if not names:
-        return "(no columns)"
-    right = [_is_numeric(frame, position) for position in range(len(names))]
-    widths = [max(_width(line[column], wcswidth) for line in [names, *lines]) for column in range(len(names))]
-
-    def drawn(line: Sequence[str]) -> str:
-        cells = []
-        for value, size, is_right in zip(line, widths, right):
-            space = " " * (size - _width(value, wcswidth))
-            cells.append(space + value if is_right else value + space)
-        return "  ".join(cells).rstrip()
-
-    found = [drawn(names), "  ".join("─" * size for size in widths), *map(drawn, lines)]
-    if not len(frame) or (limit and length(frame) > limit):
-        found.append(f"({counted(length(frame), limit)})")
-    return "\n".join(found)
-
-
-def plain(value: Any) -> str:
-    """A value as one reads it.
-
-    >>> plain(0.123456), plain(None), plain(True), plain(b"RIFF"), plain(2.0), plain([{"word": "one"}, None])
-    ('0.1235', 'NULL', 'true', '4 bytes', '2.0', '[{"word": "one"}, null]')
-    """
-    if _is_null(value):
-        return "NULL"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"{len(value):,} bytes"
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, Decimal | str | datetime.date):
-        return str(value)
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
-        return str(bool(value)).lower()
-    if isinstance(value, float):
-        return f"{value:.4g}" if value and (abs(value) < 1e-3 or abs(value) >= 1e15) else _rounded(float(value))
-    return str(value)
-
-
-def _rounded(value: float) -> str:
-    short = f"{value:.4f}".rstrip("0")
-    return short + "0" if short.endswith(".") else short
-
-
 def _value(value: Any) -> Html:
-    if _is_null(value):
+    if is_null(value):
         return element("span", "NULL", class_="thanosql-null")
     shown = plain(value)
     return element("span", breakable(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"))
 
 
-def _is_null(value: Any) -> bool:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return type(value).__name__ in ("NAType", "NaTType")
-
-
-def _is_numeric(frame: pd.DataFrame, position: int) -> bool:
+def is_numeric(frame: pd.DataFrame, position: int) -> bool:
+    """Whether a column holds numbers."""
     kind = frame.dtypes.iloc[position]
     if kind.kind in "iuf":
         return True
     if kind.kind != "O" or not len(frame):
         return False
-    values = (value for value in frame.iloc[:50, position] if not _is_null(value))
+    values = (value for value in frame.iloc[:50, position] if not is_null(value))
     value = next(values, None)
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _class(number: bool) -> str | None:
     return "thanosql-number" if number else None
-
-
-def _line(value: str, width: int) -> str:
-    value = visible(" ".join(value.split("\n")).replace("\t", " "))
-    return value if len(value) <= width else value[: width - 1] + "…"
-
-
-def _width(value: str, measure: Callable[[str], int]) -> int:
-    size = measure(value)
-    return size if size >= 0 else len(value)

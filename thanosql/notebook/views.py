@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.statement_syntax import View
 from thanosql.models.audio.access import AudioAccess
-from thanosql.notebook import cards, evaluation, style, tables, transcripts
+from thanosql.notebook import cards, evaluation, style, tables, terminal, transcripts
 from thanosql.notebook.markup import Html, element
 from thanosql.notebook.players import Players
 
@@ -62,13 +62,13 @@ def known(result: Result, session: Session) -> Result:
     return dataclasses.replace(result, display={**more, **result.display})
 
 
-def as_text(result: Result, limit: int) -> str:
-    """The same where HTML is not shown: a terminal, a log, a diff of notebooks."""
+def as_text(result: Result, limit: int, *, width: int | None = None, expanded: bool = False) -> str:
+    """The same where HTML is not shown: a terminal, a log, a diff of notebooks; `terminal.as_text` says how wide."""
     frame = frame_of(result)
     if frame is None:
         return result.status
     worst = evaluation.worst_as_text(result.display.get("utterances", ()), limit or WORST)
-    return tables.as_text(frame, limit) + (f"\n\n{worst}" if worst else "")
+    return terminal.as_text(frame, limit, width=width, expanded=expanded) + (f"\n\n{worst}" if worst else "")
 
 
 def frame_of(result: Result) -> Any:
