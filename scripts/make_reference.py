@@ -133,10 +133,14 @@ def _settings() -> Iterator[str]:
         if name in KEYS
     )
     yield "## Base models"
-    yield "| name | checkpoint | size | language | trains with |\n| --- | --- | --- | --- | --- |\n" + "\n".join(
-        f"| `{base.name}` | {_checkpoint(base.checkpoint)} | {base.size} | {base.language} | "
-        f"{', '.join(f'{name} {value:g}' for name, value in base.train_defaults.items()) or 'the defaults'} |"
-        for base in BASES.values()
+    yield (
+        "| name | checkpoint | size | language | trains with | license |\n| --- | --- | --- | --- | --- | --- |\n"
+        + "\n".join(
+            f"| `{base.name}` | {_checkpoint(base.checkpoint)} | {base.size} | {base.language} | "
+            f"{', '.join(f'{name} {value:g}' for name, value in base.train_defaults.items()) or 'the defaults'} | "
+            f"{base.license or ''} |"
+            for base in BASES.values()
+        )
     )
     default = describe(TrainOptions)
     rate = next(option.default for option in default if option.name == "learning_rate")
@@ -189,12 +193,16 @@ def _models() -> Iterator[str]:
         able = family(kind).capabilities
         ctc, training = ("yes" if one in able else "no" for one in (Capability.CTC, Capability.TRAINING))
         alike = ARCHITECTURES.get(kind)
+        languages = (
+            "yes, of a checkpoint with adapters (MMS)" if Capability.ADAPTERS in able and kind == "wav2vec2" else "no"
+        )
         folded = "its own" if alike and alike.folded else "transformers'"
         batched = "padded together" if alike and alike.padded else "one by one"
-        rows.append(f"| {NAMES[kind]} | `{kind}` | {ctc} | {training} | {folded} | {batched} |")
+        rows.append(f"| {NAMES[kind]} | `{kind}` | {ctc} | {training} | {languages} | {folded} | {batched} |")
     yield (
-        "| models | `model_type` | PREDICT, EVALUATE, ALIGN | BUILD, FIT | forward pass on a CPU | utterances on a GPU |\n"
-        "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
+        "| models | `model_type` | PREDICT, EVALUATE, ALIGN | BUILD, FIT | `language=` | forward pass on a CPU "
+        "| utterances on a GPU |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows)
     )
     yield (
         "Every type takes UPLOAD, EXPLAIN, CHECK, DESCRIBE, timestamps, long recordings and beams; hot words and language "

@@ -90,7 +90,7 @@ def hub(settings: Settings) -> Iterator[Finding]:
         source = checkpoint_of(base.name, settings)
         if Path(source).is_relative_to(ASSETS):
             continue
-        if Path(source).is_dir() or (cache / f"models--{source.replace('/', '--')}").is_dir():
+        if Path(source).is_dir() or (cache / f"models--{source.partition('@')[0].replace('/', '--')}").is_dir():
             yield Finding("hub", "ok", f"{base.name} ({source}) is on this machine")
         elif HF_HUB_OFFLINE:
             yield Finding(

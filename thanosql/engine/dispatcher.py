@@ -15,8 +15,6 @@ from thanosql.engine.planner import Environment, Plan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.audio_columns import AudioColumns
-
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -29,7 +27,7 @@ class Result:
     rows: pd.DataFrame | None = None
     report: Any = None
     note: str = ""
-    audio: AudioColumns | None = None
+    audio_column: str | None = None
     view: View = ""
     display: dict[str, Any] = field(default_factory=dict)
 

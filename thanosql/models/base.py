@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.decoder import Decoder
+    from thanosql.models.ctc.languages import Languages
     from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.options import TrainOptions, TranscribeOptions
     from thanosql.models.results import Assessment, TrainingProgress, TrainingReport, Transcript
@@ -147,6 +148,20 @@ class Family(Protocol):
 
     def facts(self, checkpoint: str) -> Facts | None:
         """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
+
+
+class AdapterFamily(Family, Protocol):
+    """A family with Capability.ADAPTERS: some of its checkpoints have adapters of several languages.
+
+    Options name the language where a door takes options.
+    """
+
+    def languages(self, checkpoint: str) -> Languages | None:
+        """The languages of a checkpoint; None for one without adapters, and when its files are not on this machine."""
+
+    def normalizer(self, checkpoint: str, language: str | None = None) -> Normalizer: ...
+
+    def facts(self, checkpoint: str, language: str | None = None) -> Facts | None: ...
 
 
 class TrainableFamily(Family, Protocol):

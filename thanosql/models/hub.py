@@ -56,6 +56,27 @@ def fetch(identifier: str) -> Path:
     return _cached(name, revision) or _download(name, revision)
 
 
+def fetch_more(identifier: str, folder: Path, file: str) -> None:
+    """Bring one file more into the folder that `fetch` gave for a repository, at the same commit.
+
+    Raises ThanoSQLModelError when the repository has no such file, ThanoSQLConnectionError when the hub cannot be reached.
+    """
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    name, _, revision = identifier.partition("@")
+    if constants.HF_HUB_OFFLINE:
+        raise _unreachable(name, "the hub is switched off (HF_HUB_OFFLINE)", revision, file)
+    try:
+        hf_hub_download(name, file, revision=folder.name, etag_timeout=TIMEOUT)
+    except LocalEntryNotFoundError as error:
+        raise _unreachable(name, f"{type(error).__name__}: {error}".splitlines()[0][:300], revision, file) from error
+    except EntryNotFoundError as error:
+        raise ThanoSQLModelError(f"{name} on the hub has no file {file}.") from error
+    except Exception as error:  # httpx, OSError, and the hub's own: all say that the file did not come
+        raise _unreachable(name, f"{type(error).__name__}: {error}".splitlines()[0][:300], revision, file) from error
+
+
 def cached_folder(identifier: str) -> Path | None:
     """The folder of a repository that is in the hub's cache; None for one that is not, and for what is no id."""
     match = _ID.fullmatch(identifier)
@@ -89,7 +110,7 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
-        raise _unreachable(name, "the hub is switched off (HF_HUB_OFFLINE)")
+        raise _unreachable(name, "the hub is switched off (HF_HUB_OFFLINE)", revision)
     try:
         found = HfApi().model_info(name, revision=revision, timeout=TIMEOUT)
         files = {file.rfilename for file in found.siblings or ()}
@@ -110,18 +131,21 @@ def _download(name: str, revision: str | None) -> Path:
     except ThanoSQLModelError:
         raise
     except Exception as error:  # httpx, OSError, and the hub's own: all say that the files did not come
-        raise _unreachable(name, f"{type(error).__name__}: {error}".splitlines()[0][:300]) from error
+        raise _unreachable(name, f"{type(error).__name__}: {error}".splitlines()[0][:300], revision) from error
 
 
-def _unreachable(name: str, reason: str) -> ThanoSQLConnectionError:
-    base = next((base for base in BASES.values() if base.checkpoint == name), None)
-    size = f" ({base.size})" if base else ""
+def _unreachable(name: str, reason: str, revision: str | None, file: str = "") -> ThanoSQLConnectionError:
+    """What is wanted, how large it is, and how to get it: a whole model, or one `file` of a model that is here."""
+    base = next((base for base in BASES.values() if base.checkpoint.partition("@")[0] == name), None)
+    size = f" ({base.size})" if base and not file else ""
+    what = f"The file {file} of the model {name}" if file else f"The model {name}"
+    wanted = f"hf download {name}" + (f" {file}" if file else "") + (f" --revision {revision}" if revision else "")
     point = (
         f"or set THANOSQL_{base.name.upper()} (or [base_models] {base.name} in thanosql.toml) to a folder that holds it"
         if base
         else "or name a folder that holds it"
     )
     return ThanoSQLConnectionError(
-        f"The model {name}{size} is not in the hub's cache, and the hub cannot be reached: {reason}.",
-        hint=f"Get it once on a machine with a network: hf download {name}, and copy the cache (HF_HOME); {point}.",
+        f"{what}{size} is not in the hub's cache, and the hub cannot be reached: {reason}.",
+        hint=f"Get it once on a machine with a network: {wanted}, and copy the cache (HF_HOME); {point}.",
     )

@@ -11,7 +11,8 @@ from typing import Any
 class Model:
     """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
 
-    `family` is its model_type; empty for a hub id of which nothing is known yet.
+    `family` is its model_type; empty for a hub id of which nothing is known yet. `language` is the one that it is heard in,
+    of the `languages` (a number) that it has; None where it has only one.
     """
 
     name: str
@@ -21,3 +22,5 @@ class Model:
     version: int | None = None
     card: Mapping[str, Any] | None = None
     key: str = ""
+    language: str | None = None
+    languages: int = 0

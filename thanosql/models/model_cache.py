@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from thanosql.models import checkpoint_files, registry
+from thanosql.models.ctc import languages
 from thanosql.models.devices import choose_device
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class _Key(NamedTuple):
     model: str
     family: str
     files: str
+    language: str | None
     device: str
     precision: str
 
@@ -40,16 +43,23 @@ class ModelCache:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
         device = str(choose_device(options.device))
         with registry.reading(model):
-            folder = checkpoint_files.open(model.checkpoint).folder
+            folder = languages.open(model.checkpoint, model.language).folder
             name = model.checkpoint if model.version is None else model.name
-            key = _Key(name, registry.model_type(model), checkpoint_files.state(folder), device, options.precision)
+            key = _Key(
+                name,
+                registry.model_type(model),
+                checkpoint_files.state(folder),
+                model.language,
+                device,
+                options.precision,
+            )
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
             for other in [other for other in self._kept if other.model == name and other.files != key.files]:
                 del self._kept[other]
             # The folder, not the name: what is loaded is what the key was made of.
-            recognizer = registry.family_of(model).load(str(folder), options)
+            recognizer = registry.family_of(model).load(str(folder), replace(options, language=model.language))
         self._kept[key] = recognizer
         while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self.limit_bytes:
             self._kept.popitem(last=False)

@@ -18,15 +18,13 @@ def option(
     high: float | None = None,
     exclusive_low: bool = False,
     choices: Sequence[str] | None = None,
-    words: Sequence[str] = (),
     kind: str | None = None,
     changes_result: bool = True,
 ) -> Any:
     """Declare one option as a dataclass field: the one place that errors, completion, DESCRIBE and the reference read.
 
     The type is the field's annotation (`int`, `float`, `bool`, `str`, `list[str]`, or one of them `| None`). `low` and
-    `high` are inclusive unless `exclusive_low`; `words` may stand in a number's place, whose type is then `int | str`;
-    `kind` is 'column' or 'table' where a bare name is meant;
+    `high` are inclusive unless `exclusive_low`; `kind` is 'column' or 'table' where a bare name is meant;
     `changes_result=False` says that a cached prediction stays valid when this option changes.
     """
     metadata = {
@@ -35,7 +33,6 @@ def option(
         "high": high,
         "exclusive_low": exclusive_low,
         "choices": tuple(choices) if choices else None,
-        "words": tuple(words),
         "kind": kind,
         "changes_result": changes_result,
     }
@@ -58,6 +55,11 @@ class TranscribeOptions:
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
     window_seconds: float = option(
         30.0, "audio longer than this is transcribed in overlapping windows of this length", low=2.0, high=3600.0
+    )
+    language: str | None = option(
+        None,
+        "the language of a model that has adapters of several, as ISO 639-3 names it ('kor'); NULL is the one that the "
+        "model is set to",
     )
 
 
@@ -159,6 +161,11 @@ class TrainOptions:
         "prompt, and is an error elsewhere if there is one",
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
+    language: str | None = option(
+        None,
+        "the language of a model that has adapters of several, as ISO 639-3 names it ('kor'); NULL is the one that the "
+        "model is set to",
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.augment, list) and "none" in self.augment and len(self.augment) > 1:

@@ -21,7 +21,7 @@ from thanosql.models.model import Model
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
-    from thanosql.models.base import CTCRecognizer, Facts, Family, Recognizer, TrainableFamily
+    from thanosql.models.base import AdapterFamily, CTCRecognizer, Facts, Family, Recognizer, TrainableFamily
     from thanosql.models.store import Store
     from thanosql.models.text import Normalizer
 
@@ -146,6 +146,8 @@ def _refuse_gone(model: Model, cause: Exception | None = None) -> None:
 def normalizer(model: Model) -> Normalizer:
     """What is done to texts before the model is measured against them."""
     with reading(model):
+        if model.language is not None:
+            return adapter_family_of(model).normalizer(model.checkpoint, model.language)
         return family_of(model).normalizer(model.checkpoint)
 
 
@@ -154,6 +156,8 @@ def facts(model: Model) -> Facts | None:
     if not model.family and checkpoint_files.local_or_cached(model.checkpoint) is None:
         return None
     with reading(model):
+        if model.language is not None:
+            return adapter_family_of(model).facts(model.checkpoint, model.language)
         return family_of(model).facts(model.checkpoint)
 
 
@@ -190,6 +194,13 @@ def model_type(model: Model) -> str:
 def family_of(model: Model) -> Family:
     """The family of a model. Raises ThanoSQLModelError for one that is not known."""
     return family(model_type(model))
+
+
+def adapter_family_of(model: Model) -> AdapterFamily:
+    """The family of a model that has a language. Raises ThanoSQLModelError for one without adapters."""
+    kind = model_type(model)
+    _require(kind, model.name, Capability.ADAPTERS, "language")
+    return cast("AdapterFamily", family(kind))
 
 
 def trainable_family_of(model: Model, what: str) -> TrainableFamily:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from thanosql.models.audio.parts import Audio
-
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -33,14 +31,13 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingUtterance:
-    """One row to learn from: `row` is its 1-based number in the query, `audio` a path, the file's bytes, or a part of
-    either.
+    """One row to learn from: `row` is its 1-based number in the query, `audio` a path or the file's bytes.
 
     `group` is its value of `valid_group`.
     """
 
     row: int
-    audio: Audio
+    audio: str | bytes
     text: str
     seconds: float
     group: str = ""

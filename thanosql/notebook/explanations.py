@@ -104,6 +104,7 @@ def _base(asked: str) -> str | None:
         (
             f"{base.name}: a base model for {base.language}, {base.size}",
             f"checkpoint: {base.checkpoint}",
+            *([f"license: {base.license}"] if base.license is not None else []),
             f"BUILD MODEL my_model USING {base.name} AS SELECT audio_path, text FROM …",
             f"PREDICT USING {base.name} AS SELECT audio_path FROM …",
         )

@@ -16,7 +16,7 @@ LIST MODEL MODELS OPTIONS PREDICT PREDICTION PREDICTIONS PRINT ROLLBACK TABLE TA
 VERSION VERSIONS
 """
 KEYWORDS = frozenset(_KEYWORDS_TEXT.split())
-BASES = frozenset(("HubertEn", "ParakeetEn", "Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"))
+BASES = frozenset(("HubertEn", "MMS", "ParakeetEn", "Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"))
 # made: end
 
 

@@ -12,8 +12,6 @@ from thanosql.notebook.players import Players
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.audio_columns import AudioColumns
-
 MOST_WORDS = 200  # of one row with their times
 
 
@@ -22,7 +20,7 @@ def as_html(
     limit: int,
     players: Players,
     *,
-    audio: AudioColumns | None,
+    audio: str,
     transcript: str | None = None,
     confidence: Sequence[float | None] | None = None,
     waveform: bool = False,
@@ -30,7 +28,7 @@ def as_html(
     """The first `limit` rows: the player, the transcript, then the rest. `confidence` is by row, from 0 to 1."""
     names = [str(name) for name in frame.columns]
     ordered = ([transcript] if transcript in names else []) + [name for name in names if name != transcript]
-    values = [] if audio is None else audio.of_frame(frame.iloc[: limit or None])
+    values = list(frame[audio].iloc[: limit or None]) if audio in names else []
     cells: Mapping[str, tables.Cell] = {}
     if transcript in names:
         cells = {
@@ -42,7 +40,7 @@ def as_html(
         return players.player(values[row], f"row {row + 1}", waveform=waveform)
 
     return tables.as_html(
-        frame[ordered], limit, cells=cells, first={"▶" if "audio" in names else "audio": play} if values else {}
+        frame[ordered], limit, cells=cells, first={"audio" if audio != "audio" else "▶": play} if values else {}
     )
 
 

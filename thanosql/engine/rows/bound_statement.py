@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, QueryPlan, plan_query
+from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
+from thanosql.engine.rows.audio_probe import refuse_unfit
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions, TranscribeOptions
@@ -27,17 +28,18 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class BoundStatement:
     """`kind` is BUILD, FIT, PREDICT, EVALUATE or ALIGN; `options` are the statement's, `how` the family's; `writes` says
-    which model or table it would make, or replace."""
+    which model or table it would make, or replace; `against` is what EVALUATE compares the model with."""
 
     kind: str
     model: Model
     options: Any
     how: TrainOptions | TranscribeOptions
     query: QueryPlan
-    audio: AudioColumns
+    audio: Column
     text: Column | None = None
     target: Target | None = None
     writes: str = ""
+    against: Model | None = None
 
 
 @singledispatch
@@ -46,10 +48,12 @@ def bind_statement(statement: Statement, environment: Environment) -> BoundState
     raise NotImplementedError(f"{type(statement).__name__} can be neither explained nor checked")
 
 
-def plan_rows(query: Query, options: AudioColumnOptions, environment: Environment) -> tuple[QueryPlan, AudioColumns]:
-    """The plan of a query for rows of audio, and the columns that say which."""
+def plan_rows(query: Query, audio_col: str, environment: Environment) -> tuple[QueryPlan, Column]:
+    """The plan of a query for rows of audio, and the column that holds it."""
     planned = plan_query(query, environment)
-    return planned, AudioColumns.find(planned.columns, options)
+    audio = find_column(planned.columns, audio_col, "audio_col")
+    refuse_unfit(audio)
+    return planned, audio
 
 
 def checked_executor(options: Any, environment: Environment) -> None:

@@ -49,6 +49,7 @@ from thanosql.engine.rows.bound_statement import (
     settled,
     written,
 )
+from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
@@ -80,6 +81,7 @@ class Align(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions(ResumableOptions):
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with what is said in it", kind="column")
     result_col: str = option(
         "align_result",
@@ -142,11 +144,12 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
 
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("ALIGN", statement.options, AlignOptions, TranscribeOptions)
+    model = in_language(model, transcribe, statement.options, environment)
     registry.require(model, Capability.CTC, "ALIGN")
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "ALIGN with a table")
-    query, audio = plan_rows(statement.query, options, environment)
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
     text = find_column(query.columns, options.text_col, "text_col")
     refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
     target = environment.database.target(options.table_name) if options.table_name is not None else None
@@ -163,7 +166,7 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
             about.query.columns,
             options.words_table,
             options.row_key,
-            about.audio.audio,
+            about.audio,
             options.result_col,
             about.target,
             environment,
@@ -183,7 +186,8 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
         note += put_in_place(snapshot, done.target, done.words, environment)
     if done.cache is not None:
         note += done.cache.note
-    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio=plan.about.audio)
+    note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
+    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio_column=plan.about.audio.name)
 
 
 @materialize.register

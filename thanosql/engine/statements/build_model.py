@@ -31,6 +31,7 @@ from thanosql.engine.planner import (
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.rows.audio_probe import AudioOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
+from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
 from thanosql.models.model_report import ModelReport, leaks, model_report, skipped_rows
@@ -65,6 +66,7 @@ class BuildModel(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions(AudioOptions):
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(
         False, "replace the model of that name; the old version stays until the new one is complete"
@@ -128,12 +130,13 @@ def bind_training(
 
     model = resolve_model(reference, environment)
     options, train = environment.bind(kind, given, declared, TrainOptions, defaults=registry.train_defaults(model))
+    model = in_language(model, train, given, environment)
     checked_executor(options, environment)
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, environment.settings, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
-    planned, audio = plan_rows(query, options, environment)
+    planned, audio = plan_rows(query, options.audio_col, environment)
     text = find_column(planned.columns, options.text_col, "text_col")
     if train.valid_group is not None:
         find_column(planned.columns, train.valid_group, "valid_group")
@@ -204,6 +207,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         environment.saved = True
     shutil.rmtree(state, ignore_errors=True)
     said = [skipped_rows(report.skipped)] if report.skipped else []
+    said.extend(language_notes(plan.about.model, plan.train))
     said.extend(rows.remarks())
     if report.added:
         said.append(f"Learned as new characters: {' '.join(report.added)}")

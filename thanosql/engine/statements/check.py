@@ -14,11 +14,11 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, open_snapshot, plan
-from thanosql.engine.rows.audio_probe import access_of
+from thanosql.engine.rows.audio_probe import access_of, describe
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.rows.references import references
+from thanosql.engine.rows.spoken_language import language_notes
 from thanosql.engine.rows.validation import InspectedRows, findings
-from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.trained_rows import trained_rows
 
@@ -64,6 +64,7 @@ def run_check(plan: CheckPlan, environment: Environment) -> Result:
     )
     counts = Counter(problem for _, _, problem, _ in rows)
     said = ", ".join(f"{count:,} {problem}" for problem, count in counts.most_common()) or "no problem found"
+    notes = [*language_notes(plan.about.model, plan.about.how), *notes]
     return Result(status=f"CHECK {len(rows)}", rows=frame, note=f"{'; '.join(notes)}: {said}")
 
 
@@ -88,7 +89,7 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
         inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
         for row, audio, problems in findings(inspected, known, trained, environment):
             for problem in problems:
-                yield row, described(audio), problem.name, problem.reason
+                yield row, describe(audio), problem.name, problem.reason
 
 
 def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:

@@ -100,6 +100,8 @@ def _base(model: Model, environment: Environment) -> Iterator[Fact]:
     if declared := BASES.get(model.name):
         yield "model", "size", declared.size
         yield "model", "language", declared.language
+        if declared.license is not None:
+            yield "model", "license", declared.license
     for field in fields(TrainOptions):
         yield "training defaults", field.name, train_defaults(model).get(field.name, field.default)
 

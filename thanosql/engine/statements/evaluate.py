@@ -37,6 +37,7 @@ from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tabl
 from thanosql.engine.rows.audio_probe import ResumableOptions, access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.rows.references import references
+from thanosql.engine.rows.spoken_language import in_languages, language_notes
 from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
@@ -77,6 +78,7 @@ class Evaluate(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(ResumableOptions, DecodeOptions):
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the reference transcript", kind="column")
     group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
     cluster_by: str | None = option(
@@ -131,24 +133,29 @@ def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStateme
     from thanosql.models import registry
     from thanosql.models.base import Capability
 
-    model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("EVALUATE", statement.options, EvaluateOptions, TranscribeOptions)
+    model, *against = in_languages(_models(statement, options, environment), transcribe, statement.options, environment)
     registry.require(model, Capability.CTC, "EVALUATE")
     checked_executor(options, environment)
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
     refuse_idle_guidance(options)
-    query, audio = plan_rows(statement.query, options, environment)
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
     text = find_column(query.columns, options.text_col, "text_col")
     target = environment.database.target(options.table_name) if options.table_name is not None else None
-    return BoundStatement("EVALUATE", model, options, transcribe, query, audio, text, target, written(target))
+    return BoundStatement("EVALUATE", model, options, transcribe, query, audio, text, target, written(target), *against)
+
+
+def _models(statement: Evaluate, options: EvaluateOptions, environment: Environment) -> list[Model]:
+    """The model, and the one that it is compared with where there is one."""
+    references = [statement.model, *([ModelReference(options.against)] if options.against is not None else [])]
+    return [resolve_model(reference, environment) for reference in references]
 
 
 @plan.register
 def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan:
     about = bind_evaluate(statement, environment)
     options, columns = about.options, about.query.columns
-    against = resolve_model(ModelReference(options.against), environment) if options.against is not None else None
     cluster = find_column(columns, options.cluster_by, "cluster_by") if options.cluster_by is not None else None
     groups = tuple(find_column(columns, name, "group_by") for name in options.group_by)
     confusions = None
@@ -156,7 +163,7 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
         confusions = environment.database.target(options.confusions_table)
         refuse_same_table(about.target, confusions, "table_name", "confusions_table")
     check_language_model(options, environment)
-    return EvaluatePlan(about, against, cluster, groups, confusions)
+    return EvaluatePlan(about, about.against, cluster, groups, confusions)
 
 
 @run.register
@@ -192,6 +199,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         named = options.table_name, options.confusions_table
         environment.saved = tables.write(rows.snapshot, *named, evaluation, environment.database)
     notes = [transcription.summary(len(counted), evaluation.audio_seconds, seconds)]
+    notes += dict.fromkeys(note for one in _compared(plan) for note in language_notes(one, _how(plan)))
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     notes += outcome_of(check, about.model)
     counted_rows = (rows.fingerprints[index] for index in counted)
@@ -200,7 +208,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         status=f"EVALUATE {len(counted)}",
         rows=frame,
         note="\n".join(notes),
-        audio=about.audio,
+        audio_column=about.audio.name,
         display={"utterances": worst},
     )
 
@@ -210,6 +218,10 @@ def materialize_evaluate(plan: EvaluatePlan, environment: Environment) -> str:
     frame = run_evaluate(plan, environment).rows
     assert frame is not None
     return temporary_rows(plan.columns, frame, environment)
+
+
+def _compared(plan: EvaluatePlan) -> list[Model]:
+    return [plan.about.model, *([plan.against] if plan.against is not None else [])]
 
 
 def _how(plan: EvaluatePlan) -> TranscribeOptions:
@@ -243,7 +255,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     )
     audio = transcription.audio_of(snapshot, about.audio)
     kept: Snapshot | None = snapshot
-    if not about.audio.raw:
+    if about.audio.type != "bytea":
         listed = list(audio())
         audio = lambda: iter(listed)  # noqa: E731
         if options.table_name is None:
@@ -267,7 +279,7 @@ def _recognize(
         output=Output.ASSESSMENT,
         audio=rows.access,
         model=model,
-        options=replace(how, precision=auto) if how.precision == "auto" else how,
+        options=replace(how, precision=auto if how.precision == "auto" else how.precision, language=model.language),
         decode=decode_options(options),
         language_model=language_model(options, model, environment),
     )

@@ -17,6 +17,7 @@ from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot,
 from thanosql.engine.rows import estimates
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
+from thanosql.engine.rows.spoken_language import spoken_language
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions
@@ -105,6 +106,8 @@ def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
     where = expected_device(about.how.device)
     yield "model", _model(about)
     yield "model size", _size(about, known)
+    if said := spoken_language(about.model, about.how):
+        yield "language", said
     yield "device", where
     yield "precision", _precision(about, where)
 

@@ -108,7 +108,7 @@ def _bases(environment: Environment) -> Rows:
     from thanosql.models.registry import checkpoint_of
 
     return [
-        (base.name, checkpoint_of(base.name, environment.settings), base.megabytes, base.language)
+        (base.name, checkpoint_of(base.name, environment.settings), base.megabytes, base.language, base.license)
         for base in BASES.values()
     ]
 
@@ -146,7 +146,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         "status text"
     ),
     "TABLE": _columns("schema text, table text, kind text, rows bigint, bytes bigint, comment text"),
-    "THANOSQL MODEL": _columns("name text, checkpoint text, megabytes double precision, language text"),
+    "THANOSQL MODEL": _columns("name text, checkpoint text, megabytes double precision, language text, license text"),
     "THANOSQL DATASET": _columns("name text, description text, in_workspace boolean"),
     "PREDICTION": _columns(
         "model text, version bigint, utterances bigint, seconds double precision, begun text, saved text, statement text"

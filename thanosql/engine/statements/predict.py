@@ -50,6 +50,7 @@ from thanosql.engine.rows.bound_statement import (
     settled,
     written,
 )
+from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
@@ -117,13 +118,14 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
 
     model = resolve_model(statement.model, environment)
     options, transcribe = environment.bind("PREDICT", statement.options, PredictOptions, TranscribeOptions)
+    model = in_language(model, transcribe, statement.options, environment)
     if needing := options.needs_ctc:
         registry.require(model, Capability.CTC, needing)
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
-    query, audio = plan_rows(statement.query, options, environment)
+    query, audio = plan_rows(statement.query, options.audio_col, environment)
     refuse_taken(query.columns, [column.name for column in options.columns[1:]])
     target = environment.database.target(options.table_name) if options.table_name is not None else None
     return BoundStatement("PREDICT", model, options, transcribe, query, audio, None, target, written(target))
@@ -137,13 +139,7 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     if options.words_table is not None:
         named = f"{options.result_col}_words"
         words = plan_words(
-            about.query.columns,
-            options.words_table,
-            options.row_key,
-            about.audio.audio,
-            named,
-            about.target,
-            environment,
+            about.query.columns, options.words_table, options.row_key, about.audio, named, about.target, environment
         )
     check_language_model(options, environment)
     assert isinstance(about.how, TranscribeOptions)
@@ -161,11 +157,12 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
         note += put_in_place(snapshot, done.target, done.words, environment)
     if done.cache is not None:
         note += done.cache.note
+    note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
     return Result(
         status=f"PREDICT {snapshot.rows}",
         rows=frame,
         note=note,
-        audio=plan.about.audio,
+        audio_column=plan.about.audio.name,
         display={"result_column": plan.options.result_col},
     )
 

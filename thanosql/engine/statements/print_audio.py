@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
+from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.bound_statement import plan_rows
+from thanosql.models.options import option
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,20 @@ class PrintAudio(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrintOptions(AudioColumnOptions):
-    """Which sound each row plays."""
+class PrintOptions:
+    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
 
 
 @dataclass(frozen=True)
 class PrintPlan(Plan):
     query: QueryPlan
-    audio: AudioColumns
+    audio: Column
 
 
 @plan.register
 def plan_print(statement: PrintAudio, environment: Environment) -> PrintPlan:
     (options,) = environment.bind("PRINT AUDIO", statement.options, PrintOptions)
-    return PrintPlan(*plan_rows(statement.query, options, environment))
+    return PrintPlan(*plan_rows(statement.query, options.audio_col, environment))
 
 
 @run.register
@@ -53,6 +54,6 @@ def run_print(plan: PrintPlan, environment: Environment) -> Result:
         return Result(
             status=f"PRINT AUDIO {snapshot.rows}",
             rows=snapshot.frame(environment.at_once),
-            audio=plan.audio,
+            audio_column=plan.audio.name,
             display={"players": True},
         )

@@ -21,7 +21,7 @@
       "TO TRUNCATE UNION UNIQUE UPDATE UPLOAD USING VACUUM VALUES VERSION VERSIONS VIEW WHEN WHERE WITH "
     ).trim().split(" ")
   );
-  const BASES = new Set(["HubertEn", "ParakeetEn", "Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"]);
+  const BASES = new Set(["HubertEn", "MMS", "ParakeetEn", "Wav2Vec2En", "Wav2Vec2Ko", "Wav2Vec2Tiny", "Wav2Vec2TinyKo"]);
   // made: end
 
   // Strings and comments may go over lines: `until` is what ends the one that the line begins in.

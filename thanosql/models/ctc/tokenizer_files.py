@@ -7,7 +7,7 @@ were added behind it, or tokenizer.json alone; beside the weights, or above a Tr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,20 +43,35 @@ def vocabulary_folder(folder: Path) -> Path | None:
     return None
 
 
-def read_tokens(folder: Path) -> Tokens:
-    """What the files say. Raises ThanoSQLModelError when they are missing or damaged, or of languages of which none is set."""
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What a tokenizer's files say beside its tokens. Raises ThanoSQLModelError when one is damaged."""
     place = vocabulary_folder(folder) or folder
     settings: dict[str, Any] = {}
     for name in (SPECIAL_FILE, TOKENIZER_FILE):
         if (place / name).is_file():
             settings.update(read_json(place / name))
+    return settings
+
+
+def read_tokens(folder: Path, language: str | None = None) -> Tokens:
+    """What the files say, of `language` or the one that they are set to.
+
+    Raises ThanoSQLModelError when they are missing or damaged, of other languages, or of several of which none is set.
+    """
+    place = vocabulary_folder(folder) or folder
+    settings = read_settings(folder)
     if not (place / VOCABULARY_FILE).is_file() and (place / FAST_FILE).is_file():
+        if language is not None:
+            raise one_language(folder.name, language)
         return _fast(place / FAST_FILE, settings)
     path = place / VOCABULARY_FILE
     content = read_json(path)
-    several = bool(content) and all(isinstance(part, dict) for part in content.values())
+    several = holds_languages(content)
+    own = settings.get("target_lang")
     if several:
-        content = _of_language(content, settings.get("target_lang"), path)
+        content = _of_language(content, language or own, path)
+    elif language is not None and language != own:
+        raise one_language(folder.name, language)
     numbers = _numbers(content, path)
     added = read_json(place / ADDED_FILE) if (place / ADDED_FILE).is_file() else {}
     for number, text in _numbers(added, place / ADDED_FILE).items() if added else ():
@@ -66,18 +81,41 @@ def read_tokens(folder: Path) -> Tokens:
         token = entry.get("content") if isinstance(entry, dict) else entry
         if str(number).isdecimal() and isinstance(token, str):
             numbers.setdefault(int(number), token)
-    return Tokens(numbers, settings, settings["target_lang"] if several else None)
+    return Tokens(numbers, settings, (language or own) if several else None)
 
 
-def adapter_file(folder: Path) -> Path | None:
-    """The weights of the language that a tokenizer is set to (MMS): its adapters and its head; None where there are none."""
-    place = vocabulary_folder(folder) or folder
-    language = read_json(place / TOKENIZER_FILE).get("target_lang") if (place / TOKENIZER_FILE).is_file() else None
-    # It becomes a part of a file's name, and comes from anyone.
-    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
-        return None
-    path = folder / f"adapter.{language}.safetensors"
-    return path if path.is_file() else None
+def holds_languages(content: Mapping[str, Any]) -> bool:
+    """Whether a vocab.json holds a vocabulary for each of several languages."""
+    return bool(content) and all(isinstance(part, dict) for part in content.values())
+
+
+def unknown_language(language: str, known: Iterable[str], where: str) -> ThanoSQLModelError:
+    """That a checkpoint has no vocabulary of a language, and which of its own comes closest."""
+    return ThanoSQLModelError(
+        f"{where} has no vocabulary of the language {language[:40]!r}.",
+        hint=did_you_mean(language[:40], known) or "Languages are named as ISO 639-3 does: 'kor', 'eng', 'deu'.",
+    )
+
+
+def one_language(name: str, language: str) -> ThanoSQLModelError:
+    """That a language was asked of a checkpoint without adapters."""
+    return ThanoSQLModelError(
+        f"{name} has no adapters of languages: it cannot be set to {language[:40]!r}.",
+        hint="Leave language out, or name a model that has them, as the base MMS.",
+    )
+
+
+def adapter_name(language: str) -> str | None:
+    """The file with the weights of a language, its adapters and its head; None where no file can be named so."""
+    # A part of a file's name that comes from anyone.
+    return f"adapter.{language}.safetensors" if _LANGUAGE.fullmatch(language) else None
+
+
+def adapter_file(folder: Path, language: str | None = None) -> Path | None:
+    """Where the weights of `language`, or of the one that the tokenizer is set to, lie (MMS); None where there are none."""
+    asked = language or read_settings(folder).get("target_lang")
+    name = adapter_name(asked) if isinstance(asked, str) else None
+    return folder / name if name is not None and (folder / name).is_file() else None
 
 
 def _of_language(content: dict[str, Any], language: Any, path: Path) -> dict[str, Any]:
@@ -87,9 +125,7 @@ def _of_language(content: dict[str, Any], language: Any, path: Path) -> dict[str
             hint=f"Set target_lang in {TOKENIZER_FILE} to one of them: {', '.join(list(content)[:20])}.",
         )
     if language not in content:
-        raise ThanoSQLModelError(
-            f"{path} has no vocabulary of the language {language[:40]!r}.", hint=did_you_mean(language[:40], content)
-        )
+        raise unknown_language(language, content, str(path.parent))
     found: dict[str, Any] = content[language]
     return found
 

@@ -184,12 +184,13 @@ class Vocabulary:
         return [number for is_break, run in inner for number in (run[:1] if is_break else run)]
 
     @classmethod
-    def read(cls, folder: Path, size: int | None = None) -> Vocabulary:
-        """The vocabulary of a Hugging Face folder, of the `size` of the model's head where one is given.
+    def read(cls, folder: Path, size: int | None = None, language: str | None = None) -> Vocabulary:
+        """The vocabulary of a Hugging Face folder, of the `size` of the model's head where one is given, and of `language`
+        where it has those of several.
 
         Raises ThanoSQLModelError when the files are missing or damaged.
         """
-        found = read_tokens(folder)
+        found = read_tokens(folder, language)
         numbers, settings = found.by_number, found.settings
         if max(numbers) >= LARGEST:
             raise ThanoSQLModelError(f"The vocabulary in {folder} is damaged: it has a token number {max(numbers):,}.")
@@ -246,19 +247,22 @@ def _token(value: Any) -> str | None:
     return value.get("content") if isinstance(value, dict) else value
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary of a Hugging Face folder, of the size that its head has by config.json.
+def read_vocabulary(folder: Path, language: str | None = None) -> Vocabulary:
+    """The vocabulary of a Hugging Face folder, of the size that its head has by config.json; of `language`, or the one that
+    it is set to, where it has those of several.
 
     Raises ThanoSQLModelError when the files are missing or damaged.
     """
     size = read_json(folder / "config.json").get("vocab_size")
     if size is not None and (type(size) is not int or not 0 < size <= LARGEST):
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: vocab_size is {str(size)[:40]}.")
-    adapter = adapter_file(folder)
+    adapter = adapter_file(folder, language)
     if adapter is not None:  # the head of the language stands there
         shape = file_shapes(adapter).get("lm_head.weight")
-        return Vocabulary.read(folder, shape[0] if shape and shape[0] <= LARGEST else size)
-    found = read_tokens(folder)
+        return Vocabulary.read(folder, shape[0] if shape and shape[0] <= LARGEST else size, language)
+    found = read_tokens(folder, language)
+    if language is not None and language != found.settings.get("target_lang"):
+        return Vocabulary.read(folder, language=language)  # its adapter may still have to be fetched
     if found.language is not None and size is not None and max(found.by_number) + 1 != size:
         raise ThanoSQLModelError(
             f"{folder} is set to the language {found.language!r}, whose vocabulary does not fit the head in its weights.",

@@ -13,6 +13,7 @@ from thanosql.models.base import Capability
 
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
+    from thanosql.models.ctc.languages import Languages
     from thanosql.models.ctc.recognizer import FrameRecognizer
     from thanosql.models.families.waveform_ctc.model_facts import WaveformFacts
     from thanosql.models.options import TrainOptions, TranscribeOptions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
 
-capabilities = frozenset({Capability.CTC, Capability.TRAINING})
+capabilities = frozenset({Capability.CTC, Capability.TRAINING, Capability.ADAPTERS})
 
 
 def load(checkpoint: str, options: TranscribeOptions) -> FrameRecognizer:
@@ -30,15 +31,24 @@ def load(checkpoint: str, options: TranscribeOptions) -> FrameRecognizer:
     return loading.load(checkpoint, options)
 
 
-def normalizer(checkpoint: str) -> Normalizer:
+def languages(checkpoint: str) -> Languages | None:
+    """The languages that a checkpoint has adapters of; None for one without, and when its files are not on this machine."""
+    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc.languages import read_languages
+
+    folder = checkpoint_files.local_or_cached(checkpoint)
+    return read_languages(folder) if folder else None
+
+
+def normalizer(checkpoint: str, language: str | None = None) -> Normalizer:
     """What is done to texts before this checkpoint learns from them or is measured against them: the normalizer saved
     with it, or the one that its vocabulary asks for."""
-    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc import languages
     from thanosql.models.ctc.vocabulary import read_vocabulary
     from thanosql.models.text import Normalizer
 
-    folder = checkpoint_files.open(checkpoint).folder
-    return Normalizer.read(folder, read_vocabulary(folder))
+    folder = languages.open(checkpoint, language).folder
+    return Normalizer.read(folder, read_vocabulary(folder, language))
 
 
 def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
@@ -74,10 +84,10 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     checkpoint_import.import_checkpoint(checkpoint, folder)
 
 
-def facts(checkpoint: str) -> WaveformFacts | None:
+def facts(checkpoint: str, language: str | None = None) -> WaveformFacts | None:
     """What can be said of a checkpoint without loading it; None when its files are not on this machine."""
     from thanosql.models import checkpoint_files
     from thanosql.models.families.waveform_ctc import model_facts
 
     folder = checkpoint_files.local_or_cached(checkpoint)
-    return model_facts.facts(folder) if folder else None
+    return model_facts.facts(folder, language) if folder else None

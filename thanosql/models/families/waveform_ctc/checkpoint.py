@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
-from thanosql.models.ctc.tokenizer_files import adapter_file, vocabulary_folder
+from thanosql.models.ctc.languages import no_adapter
+from thanosql.models.ctc.tokenizer_files import adapter_file, read_settings, vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc import head
 from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # What a pretraining checkpoint holds beside the encoder.
 LEFT_OUT = ("quantizer.", "project_q.", "project_hid.")
 SPEC_EMBED = "masked_spec_embed"
+ADAPTER = ".adapter_layer."
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,15 @@ def _feature_files(folder: Path) -> tuple[Path, ...]:
 
 
 def load_model(
-    folder: Path, dtype: torch.dtype | None = None, *, vocabulary: Vocabulary | None = None, new_head: bool = False
+    folder: Path,
+    dtype: torch.dtype | None = None,
+    *,
+    language: str | None = None,
+    vocabulary: Vocabulary | None = None,
+    new_head: bool = False,
 ) -> Any:
-    """The model, in evaluation mode, its weights in `dtype` (float32).
+    """The model, in evaluation mode, its weights in `dtype` (float32), with the adapters and the head of `language` or the
+    one that the folder is set to, where it has those of several.
 
     With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
     With `new_head`, one that was only pretrained and has a vocabulary gets a head for that. Without either, a folder that has
@@ -100,10 +108,10 @@ def load_model(
     architecture = read_architecture(folder)
     model_class = getattr(transformers(), architecture.model_class)
     prefix = f"{model_class.base_model_prefix}."
-    weights = {name: value.to(dtype) for name, value in _weights(folder, prefix).items()}
-    if head.WEIGHT in weights and adapter_file(folder) is not None:
+    weights = {name: value.to(dtype) for name, value in _weights(folder, prefix, language).items()}
+    if head.WEIGHT in weights and adapter_file(folder, language) is not None:
         config.vocab_size = len(weights[head.WEIGHT])
-    old = read_vocabulary(folder) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
+    old = read_vocabulary(folder, language) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
     if vocabulary is None and new_head and head.WEIGHT not in weights:
         vocabulary = old
     if vocabulary is not None:
@@ -185,12 +193,20 @@ def _fill_what_is_computed(model: Any) -> None:
             model.set_submodule(name, type(module)(model.config))
 
 
-def _weights(folder: Path, prefix: str) -> dict[str, torch.Tensor]:
-    """All tensors of a folder under the names of the CTC model, whose encoder's begin with `prefix`."""
+def _weights(folder: Path, prefix: str, language: str | None) -> dict[str, torch.Tensor]:
+    """All tensors of a folder under the names of the CTC model, whose encoder's begin with `prefix`; those of a language in
+    the place of the ones that the folder has in all."""
     found = read_weights(folder)
-    adapter = adapter_file(folder)
+    adapter = adapter_file(folder, language)
     if adapter is not None:
-        found.update(read_file(adapter))
+        of_language = read_file(adapter)
+        # What it lacks would stay the other language's.
+        lacking = [name for name in found if ADAPTER in name or name.startswith("lm_head.") if name not in of_language]
+        if lacking:
+            raise ThanoSQLModelError(f"{adapter} is incomplete: it lacks {', '.join(lacking[:3])}.")
+        found.update(of_language)
+    elif language is not None and language != read_settings(folder).get("target_lang"):
+        raise no_adapter(folder, language)
     # The encoder alone (a Wav2Vec2Model saved as such) lacks the prefix that it has inside a CTC model.
     prefix = "" if any(name.startswith(prefix) for name in found) else prefix
     renamed = {}

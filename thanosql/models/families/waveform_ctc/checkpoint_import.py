@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
+from thanosql.models.ctc.languages import adapter_files, read_languages
 from thanosql.models.ctc.tokenizer_files import adapter_file, vocabulary_folder
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.families.waveform_ctc import checkpoint as checkpoints
@@ -16,14 +17,16 @@ from thanosql.models.text import Normalizer
 def import_checkpoint(checkpoint: str, folder: Path) -> None:
     """Leave in `folder` what a checkpoint (a folder, or a hub id) holds.
 
-    Only the files that a CTC model is made of are taken. Weights in `pytorch_model.bin` become safetensors.
+    Only the files that a CTC model is made of are taken, the adapters of all languages that are there among them. Weights in
+    `pytorch_model.bin` become safetensors.
     Raises ThanoSQLModelError for what is missing, damaged, or of another family, before the folder is touched.
     """
     source = checkpoint_files.open(checkpoint)
-    vocabulary = read_vocabulary(source.folder)
+    language = _language(source.folder)
+    vocabulary = read_vocabulary(source.folder, language)
     normalizer = Normalizer.read(source.folder, vocabulary)
     features = checkpoints.read_features(source.folder)
-    model = checkpoints.load_model(source.folder)
+    model = checkpoints.load_model(source.folder, language=language)
     damaged = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if damaged:
         raise ThanoSQLModelError(
@@ -36,9 +39,17 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     # Of a step of a Trainer, what is not beside its weights stands where its vocabulary is.
     checkpoint_files.copy(source.folder, folder, vocabulary_folder(source.folder) or source.folder)
     try:
-        adapter = adapter_file(source.folder)
-        if adapter is not None:
+        for adapter in adapter_files(source.folder):
             shutil.copyfile(adapter, folder / adapter.name)
-        normalizer.write(folder)
+        if read_languages(source.folder) is None:  # each of several has its own
+            normalizer.write(folder)
     except OSError as error:
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
+
+
+def _language(folder: Path) -> str | None:
+    """What is loaded to check a checkpoint that is set to none of its languages: the first whose adapter is there."""
+    known = read_languages(folder)
+    if known is None or known.own is not None:
+        return None
+    return next((code for code in known.codes if adapter_file(folder, code) is not None), None)

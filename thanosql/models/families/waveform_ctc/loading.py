@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import checkpoint_files
+from thanosql.models.ctc import languages
 from thanosql.models.ctc.recognizer import FrameRecognizer
 from thanosql.models.ctc.vocabulary import read_vocabulary
 from thanosql.models.devices import choose_device, choose_dtype
@@ -23,10 +23,10 @@ def load(checkpoint: str, options: TranscribeOptions) -> FrameRecognizer:
     """
     device = choose_device(options.device)
     dtype = choose_dtype(options.precision, device)
-    found = checkpoint_files.open(checkpoint)
-    vocabulary = read_vocabulary(found.folder)
+    found = languages.open(checkpoint, options.language)
+    vocabulary = read_vocabulary(found.folder, options.language)
     features = checkpoints.read_features(found.folder)
-    model = checkpoints.load_model(found.folder)
+    model = checkpoints.load_model(found.folder, language=options.language)
     if len(vocabulary.tokens) != model.lm_head.out_features:
         raise ThanoSQLModelError(f"{found.folder}: the vocabulary and the model's head differ in size.")
     try:

@@ -82,13 +82,13 @@ class WaveformFacts:
         return 1 - behind / self.flops_per_second
 
 
-def facts(folder: Path) -> WaveformFacts:
+def facts(folder: Path, language: str | None = None) -> WaveformFacts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
     config = read_json(folder / "config.json")
     shapes = tensor_shapes(folder)
     check_sizes(config, shapes, folder)
     weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
-    vocabulary = read_vocabulary(folder) if has_vocabulary(folder) else None
+    vocabulary = read_vocabulary(folder, language) if has_vocabulary(folder) else None
     try:
         return WaveformFacts(
             folder=folder,
