@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.parts import AudioPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,5 +17,6 @@ class InMemory(AudioAccess):
 
     waveform: Callable[[str | bytes], np.ndarray]
 
-    def read(self, audio: str | bytes) -> np.ndarray:
+    def read(self, audio: str | bytes | AudioPart) -> np.ndarray:
+        assert not isinstance(audio, AudioPart)
         return self.waveform(audio)
