@@ -72,6 +72,12 @@ def language() -> Iterator[str]:
         "bounds of a slice, and so does one that opens a subscript: `a[:n]` is PostgreSQL's, `a[(:n)]` and `ARRAY[:n]` "
         "have a parameter. In `JSON_OBJECT(…)` a colon behind a key divides it from its value."
     )
+    yield (
+        "A value that is a table (a DataFrame, an Arrow table) stands where a table stands, behind `FROM`, `JOIN`, `USING` or a "
+        "comma: its rows fill a temporary table, which is called as the parameter is unless an alias follows. A list behind "
+        "`IN` or `NOT IN`, in parentheses or not, is `= ANY` or `<> ALL` of an array of its items; a list of lists is a "
+        "list of rows."
+    )
     yield "```sql\nSELECT (ARRAY[10, 20, 30])[(:n) - 6] AS chosen, (ARRAY[10, 20, 30])[:2] AS first_two\n```"
     yield "## Names"
     yield (

@@ -1,51 +1,47 @@
 """Statement → Plan: names, options, columns and rights are checked here; no row, no audio and no prediction is read.
 
 `plan` is a generic function; each statement's file registers its own. What statements share stands below: the
-environment they are planned and run in, how a query is planned, and how it becomes SQL when it is run.
+environment they are planned and run in, and what a plan is. How a query is planned is in `rows.query`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors.base import Progress
 from thanosql.engine.language.options import bind
-from thanosql.engine.language.scopes import with_replacements
 from thanosql.engine.language.syntax import (
-    SQL,
-    Bound,
     ModelReference,
-    Nested,
     Option,
     Parameter,
     Query,
     Statement,
-    Text,
-    query_of,
-    with_part,
 )
+from thanosql.engine.parameters.tables import Table, as_table
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import (
     Position,
     ThanoSQLDatabaseError,
     ThanoSQLError,
     ThanoSQLModelError,
+    ThanoSQLOptionError,
     ThanoSQLSyntaxError,
+    near,
 )
 from thanosql.models.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.engine.executors.base import Executor
-    from thanosql.engine.postgres.database import Database, Snapshot
+    from thanosql.engine.postgres.database import Database
     from thanosql.models.model import Model
     from thanosql.models.store import Store
 
-__all__ = ["Environment", "Plan", "Progress", "QueryPlan", "RowsPlan", "plan", "plan_query", "render", "resolve_model"]
+__all__ = ["Environment", "Plan", "Progress", "QueryPlan", "RowsPlan", "plan", "resolve_model"]
 
 
 @dataclass
@@ -53,7 +49,8 @@ class Environment:
     """What a statement is planned and run in: `statement` is its own text, `source` the whole that positions point into.
 
     `resources` closes when the statement is over, however it ends. `nested` has the temporary tables of the statements in
-    its query that have run, by where they stand; `shared` what stands for WITH queries that have, from where to where.
+    its query that have run, by where they stand; `shared` what stands for WITH queries that have, from where to where;
+    `given` the tables that values of parameters are, `tables` the temporary tables of their rows.
     """
 
     settings: Settings
@@ -71,6 +68,8 @@ class Environment:
     saved: bool = False  # tables or a model of the statement are in their places
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Table | None] = field(default_factory=dict)
     shared: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     @property
@@ -85,6 +84,21 @@ class Environment:
     def position(self, offset: int, width: int = 1) -> Position:
         return Position.at(self.source, offset, width)
 
+    def table(self, parameter: Parameter) -> Table | None:
+        """The table that the value of `:name` is, or None; ThanoSQLOptionError with its place for one that cannot be had."""
+        value = self.parameter(parameter)
+        try:
+            if parameter.name not in self.given:
+                self.given[parameter.name] = as_table(value)
+            return self.given[parameter.name]
+        except ThanoSQLOptionError as error:
+            error.message = f"The table :{parameter.name} cannot be read. {error.message}"
+            error.position = self.place(parameter)
+            raise
+
+    def place(self, parameter: Parameter) -> Position:
+        return self.position(parameter.start, len(parameter.name) + 1)
+
     def bind(
         self, statement: str, options: Sequence[Option], *kinds: type, defaults: Mapping[str, Any] | None = None
     ) -> tuple[Any, ...]:
@@ -96,11 +110,13 @@ class Environment:
         try:
             return self.params[parameter.name]
         except KeyError:
-            given = ", ".join(f":{name}" for name in sorted(self.params)) or "none"
+            given = ", ".join(f":{name}" for name in sorted(self.params)[:20]) or "none"
+            close = near(parameter.name, self.params)
+            suggestion = f"Did you mean :{close}?" if close else None
             raise ThanoSQLSyntaxError(
                 f"There is no value for the parameter :{parameter.name}.",
-                position=self.position(parameter.start, len(parameter.name) + 1),
-                hint=f"Given were: {given}." if len(self.params) <= 20 else "Give it in params, or as a variable.",
+                position=self.place(parameter),
+                hint=suggestion or f"Given were: {given}.",
             ) from None
 
 
@@ -171,101 +187,6 @@ def plan(statement: Statement, environment: Environment) -> Plan:
 def materialize(plan: Plan, environment: Environment) -> str:
     """Run a nested statement's plan and leave its rows in a temporary table; its quoted name."""
     raise NotImplementedError(f"{type(plan).__name__} cannot stand in a query")
-
-
-def plan_query(query: Query, environment: Environment, *, doubled_names: bool = False) -> QueryPlan:
-    """The plan of a query: the statements in it planned, its columns asked of the server. Nothing of it is run."""
-    planned = plan_sql(query, environment)
-    columns = environment.database.describe(render_empty(planned, environment), doubled_names=doubled_names)
-    return replace(planned, columns=columns)
-
-
-def plan_sql(query: Query, environment: Environment) -> QueryPlan:
-    """The same of SQL that may be no query: its columns are not asked for."""
-    nested: dict[int, RowsPlan] = {}
-    shared: dict[int, SharedWith] = {}
-    for part in query.parts:
-        # A WITH list may stand in several scopes; its nested statement is planned, and run, once.
-        if isinstance(part, Nested) and part.start not in nested:
-            for entry in part.reads:
-                if entry.start not in shared:
-                    rows = plan_query(entry.query, environment, doubled_names=True)
-                    shared[entry.start] = SharedWith(entry.name, entry.start, entry.end, rows)
-            inner = nested[part.start] = cast("RowsPlan", plan(in_scope(part), environment))
-            inner.check_nested()
-    return QueryPlan(query, nested=tuple(nested.items()), shared=tuple(shared.values()))
-
-
-def in_scope(part: Nested) -> Statement:
-    """A nested statement with the WITH list that its query sees put before its query."""
-    query = query_of(part.statement)
-    if not part.scope or not query:
-        return part.statement
-    inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *query.parts, Text("\n) query"))
-    return with_part(part.statement, query, Query(inside))
-
-
-def render(planned: QueryPlan, environment: Environment) -> SQL:
-    """A query as SQL for the database: parameters as values; nested statements run, as the temporary tables they filled; the
-    WITH queries that those read run once, as tables that all read."""
-    for shared in planned.shared:
-        if shared.start not in environment.shared:
-            environment.shared[shared.start] = shared.end, shared.text(_filled(shared, environment))
-
-    def table(start: int, nested: RowsPlan) -> str:
-        if start not in environment.nested:
-            name = environment.nested[start] = materialize(nested, environment)
-            environment.resources.callback(environment.database.drop_temporary, name)
-        return f"(SELECT * FROM {environment.nested[start]})"
-
-    return _rendered(planned, environment, table)
-
-
-def _filled(shared: SharedWith, environment: Environment) -> str:
-    """A temporary table of a WITH query's rows; its quoted name."""
-    names = ", ".join(f"c{number}" for number in range(len(shared.rows.columns)))
-    rows = SQL.of("SELECT * FROM (", render(shared.rows, environment), f"\n) q({names})")
-    with environment.database.snapshot(rows) as snapshot:
-        name = snapshot.into_temporary()
-    environment.resources.callback(environment.database.drop_temporary, name)
-    return name
-
-
-def render_empty(planned: QueryPlan, environment: Environment) -> SQL:
-    """The same with nested statements as tables without rows: for what is to be planned and not run."""
-    return _rendered(planned, environment, lambda _, nested: empty_table(nested.columns))
-
-
-def empty_table(columns: Sequence[Column]) -> str:
-    """A sub-select of these columns without rows.
-
-    >>> empty_table([Column("a b", "text")])
-    '(SELECT NULL::text AS "a b" WHERE false)'
-    """
-    return f"(SELECT {', '.join(f'NULL::{column.type} AS {quoted(column.name)}' for column in columns)} WHERE false)"
-
-
-def _rendered(planned: QueryPlan, environment: Environment, table: Callable[[int, RowsPlan], str]) -> SQL:
-    nested = dict(planned.nested)
-
-    def pieces() -> Iterator[Text | Bound]:
-        for part in with_replacements(planned.query.parts, environment.shared):
-            if isinstance(part, Text):
-                yield part
-            elif isinstance(part, Parameter):
-                yield Bound(environment.parameter(part), part.start)
-            else:
-                yield Text(table(part.start, nested[part.start]), part.start)
-
-    return SQL(tuple(pieces()), environment.source)
-
-
-def open_snapshot(planned: QueryPlan, environment: Environment) -> Snapshot:
-    """The query's rows, kept on the server until the snapshot is closed; the statements in the query are run first, and
-    see the database as the query sees it."""
-    if not planned.nested:
-        return environment.database.snapshot(render(planned, environment))
-    return environment.database.snapshot_at_one_moment(lambda: render(planned, environment))
 
 
 def resolve_model(reference: ModelReference, environment: Environment) -> Model:

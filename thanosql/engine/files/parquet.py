@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.files import beside
-from thanosql.engine.files.tabular import Records, checked_names, json_text, refuse_missing
+from thanosql.engine.files.tabular import Records, checked_names, refuse_missing
+from thanosql.engine.parameters.arrow import arrow_type, holds_bytes, is_binary, nested_values, plain_values
 from thanosql.errors import ThanoSQLDataError
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ def _columns(file: Any, schema: Any, path: Path) -> list[_Column]:
             columns.extend(_file_columns(file, number, name, [*names, *(column.name for column in columns)]))
             continue
         type_ = arrow_type(entry.type)
-        if type_ == "jsonb" and _holds_bytes(entry.type):
+        if type_ == "jsonb" and holds_bytes(entry.type):
             raise ThanoSQLDataError(
                 f"{path.name}: the column {name} ({entry.type}) holds bytes within other values, which jsonb cannot.",
                 hint="Write the bytes as a column of their own, or as struct<bytes: binary, path: string>.",
             )
-        columns.append(_Column(name, type_, number, _nested if type_ == "jsonb" else _plain))
+        columns.append(_Column(name, type_, number, nested_values if type_ == "jsonb" else plain_values))
     return columns
 
 
@@ -135,68 +136,7 @@ def _is_file(kind: Any) -> bool:
     if not is_.is_struct(kind) or {field.name for field in kind} != {"bytes", "path"}:
         return False
     content, place = kind.field("bytes").type, kind.field("path").type
-    return _is_binary(content) and (is_.is_string(place) or is_.is_large_string(place))
-
-
-def _is_binary(kind: Any) -> bool:
-    import pyarrow.types as is_
-
-    return bool(
-        is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind) or is_.is_binary_view(kind)
-    )
-
-
-def _holds_bytes(kind: Any) -> bool:
-    return _is_binary(kind) or any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
-
-
-def arrow_type(kind: Any) -> str:
-    """PostgreSQL's type for a type of Arrow."""
-    import pyarrow.types as is_
-
-    if is_.is_dictionary(kind):
-        return arrow_type(kind.value_type)
-    if is_.is_boolean(kind):
-        return "boolean"
-    if is_.is_integer(kind):
-        width = {"int8": "smallint", "uint8": "smallint", "int16": "smallint", "uint16": "integer", "int32": "integer"}
-        return "numeric(20,0)" if str(kind) == "uint64" else width.get(str(kind), "bigint")
-    if is_.is_floating(kind):
-        return "double precision" if str(kind) == "double" else "real"
-    if is_.is_decimal(kind):
-        return f"numeric({kind.precision},{max(0, kind.scale)})"
-    if is_.is_date(kind):
-        return "date"
-    if is_.is_timestamp(kind):
-        return "timestamp with time zone" if kind.tz else "timestamp without time zone"
-    if is_.is_time(kind):
-        return "time without time zone"
-    if is_.is_duration(kind):
-        return "interval"
-    if _is_binary(kind):
-        return "bytea"
-    if is_.is_nested(kind):
-        simple = hasattr(kind, "value_type") and not is_.is_nested(kind.value_type) and not is_.is_map(kind)
-        return f"{arrow_type(kind.value_type)}[]" if simple else "jsonb"
-    return "text"
-
-
-def _plain(column: Any) -> list[Any]:
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        # PostgreSQL counts in microseconds, and Python's datetime with it.
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    elif pa.types.is_duration(column.type):
-        column = column.cast(pa.duration("us"), safe=False)
-    elif pa.types.is_time64(column.type):
-        column = column.cast(pa.time64("us"), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
-
-
-def _nested(column: Any) -> list[Any]:
-    return [json_text(value) for value in column.to_pylist()]
+    return is_binary(content) and (is_.is_string(place) or is_.is_large_string(place))
 
 
 def _bytes(column: Any) -> list[Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from thanosql.engine.parameters.tables import Table
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.naming import LONGEST, too_long
 from thanosql.errors import ThanoSQLDataError
@@ -24,6 +23,11 @@ class Records:
     columns: tuple[tuple[str, str], ...]  # name, PostgreSQL's type
     rows: Callable[[], Iterator[Sequence[Any]]] = field(repr=False)
     said: Callable[[], str] = lambda: ""
+
+
+def table_records(name: Path, table: Table) -> Records:
+    """A given table as COPY takes it; `name` is what it is called in messages."""
+    return Records(name, tuple((column.name, column.type) for column in table.columns), table.rows)
 
 
 def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
@@ -50,20 +54,6 @@ def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
                 hint="Give each column a name of its own.",
             )
     return names
-
-
-def json_text(value: Any) -> str | None:
-    """A nested value as the text of json: dates in ISO's form, decimals as numbers. Raises ThanoSQLDataError for bytes."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, default=_json_value)
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        # json has one kind of number; what a float cannot hold stays a text.
-        return float(value) if Decimal(repr(float(value))) == value else str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        raise ThanoSQLDataError("Bytes within other values, which jsonb cannot hold.")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def refuse_missing(package: str, path: Path, error: ImportError, *, extra: str = "files") -> NoReturn:

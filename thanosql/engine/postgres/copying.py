@@ -103,22 +103,27 @@ def _plain(given: Any) -> str | None:
     if isinstance(given, dict):
         return json.dumps(given, ensure_ascii=False)
     if isinstance(given, list | tuple):
-        return _braces(given)
+        return array_text(given)
     return str(given)
 
 
 def _array(given: Any) -> str:
     given = value(given)
     return (
-        NULL if given is None else _braces(given).translate(_ESCAPES) if not isinstance(given, str) else _scalar(given)
+        NULL
+        if given is None
+        else array_text(given).translate(_ESCAPES)
+        if not isinstance(given, str)
+        else _scalar(given)
     )
 
 
-def _braces(items: Any) -> str:
+def array_text(items: Any) -> str:
+    """A list, or lists in it, as PostgreSQL reads an array from text."""
     written = []
     for item in items:
         if isinstance(item, list | tuple):
-            written.append(_braces(item))
+            written.append(array_text(item))
             continue
         plain = _plain(value(item))
         quoted = "" if plain is None else plain.replace("\\", "\\\\").replace('"', '\\"')

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import Nested, Parameter, Query, query_of
+from thanosql.engine.parameters.tables import identity
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def parameter_values(query: Query, environment: Environment) -> Iterator[Any]:
     """The values of the parameters in a query, those of statements nested in it too."""
     for part in query.parts:
         if isinstance(part, Parameter):
-            yield environment.parameter(part)
+            yield identity(environment.parameter(part))
         elif isinstance(part, Nested):
             yield from parameter_values(part.scope, environment)
             yield from parameter_values(query_of(part.statement), environment)

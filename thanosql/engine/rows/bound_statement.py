@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
-from thanosql.engine.planner import Environment, QueryPlan, plan_query
+from thanosql.engine.planner import Environment, QueryPlan
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.audio_probe import refuse_unfit
+from thanosql.engine.rows.query import plan_query
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions, TranscribeOptions

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL, Text
-from thanosql.engine.planner import Environment, open_snapshot
+from thanosql.engine.planner import Environment
 from thanosql.engine.rows.audio_probe import access_of, chunk_size, describe, probe_rows, refuse_empty
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.errors import ThanoSQLDataError

@@ -17,15 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.planner import (
-    Environment,
-    RowsPlan,
-    materialize,
-    open_snapshot,
-    plan,
-    refuse_open_transaction,
-    resolve_model,
-)
+from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
@@ -49,6 +41,7 @@ from thanosql.engine.rows.bound_statement import (
     settled,
     written,
 )
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import TranscribeOptions, option

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
-from thanosql.engine.planner import Environment, Plan, open_snapshot, plan
+from thanosql.engine.planner import Environment, Plan, plan
 from thanosql.engine.rows.audio_probe import access_of, describe
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import language_notes
 from thanosql.engine.rows.validation import InspectedRows, findings

@@ -17,7 +17,8 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find_place
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Statement
-from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan, plan_query
+from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
+from thanosql.engine.rows.query import open_snapshot, plan_query
 from thanosql.errors import ThanoSQLDataError
 
 

@@ -1,7 +1,8 @@
-"""COPY: a file or a folder of audio in, a table out.
+"""COPY: a file, a folder of audio or a DataFrame in, a table out.
 
 COPY calls OPTIONS (if_exists='replace') FROM 'calls.csv'
 COPY recordings FROM 'recordings/'
+COPY calls FROM :frame
 
 pandas.read_csv("calls.csv").to_sql("calls", engine, if_exists="replace")     # what it means in Python, but streamed
 """
@@ -10,14 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
+from thanosql.engine.files.tabular import table_records
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
+from thanosql.engine.parameters.tables import Table
 from thanosql.engine.planner import Environment, Plan, Progress, plan, refuse_open_transaction
 from thanosql.engine.postgres import target
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
@@ -44,7 +47,8 @@ class Copy(Statement):
         "COPY table [OPTIONS (…)] FROM 'path'",
         options=lambda: (CopyOptions,),
         gives="A status, and the types that were inferred. csv, tsv, parquet, xlsx, json, jsonl and captions are read; a "
-        "folder of audio files gives a row a file with `audio_path`, `file_name`, `seconds`, `sampling_rate` and `channels`. "
+        "folder of audio files gives a row a file with `audio_path`, `file_name`, `seconds`, `sampling_rate` and `channels`; "
+        "`FROM :name` takes a DataFrame of that name. "
         "PostgreSQL's own forms of `COPY` (`TO`, `STDIN`, `WITH (…)`, a query in parentheses) go to PostgreSQL.",
     )
 
@@ -91,15 +95,21 @@ class CopyPlan(Plan):
     table: str
     there: bool
     options: CopyOptions
-    path: Path
+    path: Path  # or the parameter's name
+    given: Table | None = None  # the parameter's value, where it is a table
 
 
 @plan.register
 def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
     (options,) = environment.bind("COPY", statement.options, CopyOptions)
     refuse_open_transaction(environment, "COPY")
-    path = find(statement.path, environment)
-    check_format(path, options)
+    given = environment.table(statement.path) if isinstance(statement.path, Parameter) else None
+    if isinstance(statement.path, Parameter) and given is not None:
+        path = Path(f":{statement.path.name}")
+        _refuse_file_options(options)
+    else:
+        path = find(statement.path, environment)
+        check_format(path, options)
     there = table_exists(statement.table, environment)
     if there and options.if_exists == "fail":
         raise ThanoSQLDatabaseError(
@@ -110,7 +120,7 @@ def plan_copy(statement: Copy, environment: Environment) -> CopyPlan:
         )
     if there and options.if_exists == "replace":
         target.find(environment.database.connection, statement.table.text)
-    return CopyPlan(statement.table.text, there, options, path)
+    return CopyPlan(statement.table.text, there, options, path, given)
 
 
 @run.register
@@ -120,13 +130,22 @@ def run_copy(plan: CopyPlan, environment: Environment) -> Result:
     load = loading.create
     if plan.there:
         load = loading.append if plan.options.if_exists == "append" else loading.replace
-    source = open_source(plan.path, plan.options, environment)
+    if plan.given is not None:
+        source: Source = table_records(plan.path, plan.given)
+    else:
+        source = open_source(plan.path, plan.options, environment)
     loaded = load(environment.database, source, plan.table, _progress(plan.path, environment))
     types = ", ".join(f"{name} {type_}" for name, type_ in loaded.columns[:50])
     more = len(loaded.columns) - 50
     note = f"{loaded.rows:,} rows from {plan.path} in {plan.table}: {types}" + (f" and {more} more" if more > 0 else "")
     said = [remark for remark in (source.said(), *loaded.remarks) if remark]
     return Result(status=f"COPY {loaded.rows}", note="; ".join([note, *said]))
+
+
+def _refuse_file_options(options: CopyOptions) -> None:
+    for entry in fields(options):
+        if entry.name != "if_exists" and getattr(options, entry.name) is not None:
+            raise ThanoSQLOptionError(f"The option {entry.name} is for files, and not for a table that is given.")
 
 
 def check_format(path: Path, options: CopyOptions) -> None:

@@ -19,15 +19,7 @@ from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_norm
 from thanosql.engine.evaluation.rows import RowsToEvaluate, worst_rows
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.planner import (
-    Environment,
-    RowsPlan,
-    materialize,
-    open_snapshot,
-    plan,
-    refuse_open_transaction,
-    resolve_model,
-)
+from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
@@ -36,6 +28,7 @@ from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
 from thanosql.engine.rows.audio_probe import ResumableOptions, access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
 from thanosql.engine.statements.rows import temporary_rows

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
-from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
+from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.rows import estimates
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.spoken_language import spoken_language
 from thanosql.models import precision
 from thanosql.models.devices import expected_device

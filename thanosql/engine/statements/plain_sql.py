@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.language.syntax import Query, Statement
+from thanosql.engine.language.lookaround import made_by
+from thanosql.engine.language.syntax import Parameter, Query, Statement
 from thanosql.engine.language.terminals import lexeme
-from thanosql.engine.planner import Environment, Plan, QueryPlan, plan, plan_sql, render, render_empty
+from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.postgres.one_moment import one_moment, only_reads, repeats_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
+from thanosql.engine.rows.query import plan_sql, render, render_empty
 from thanosql.engine.statements.explain import explain_nested
-from thanosql.errors import ThanoSQLSyntaxError
+from thanosql.errors import ThanoSQLOptionError, ThanoSQLSyntaxError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +46,7 @@ class SQLPlan(Plan):
 @plan.register
 def plan_plain_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
     query = plan_sql(statement.query, environment)
+    _refuse_views_of_tables_given(statement.query, environment)
     explains = bool(query.nested) and _explains(statement.query, environment)
     return SQLPlan(query, explains)
 
@@ -60,6 +63,19 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
         return Result(status=answer, note=note)
     held = server_cursor_of(answer)
     return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer, note=note)
+
+
+def _refuse_views_of_tables_given(query: Query, environment: Environment) -> None:
+    """Raise ThanoSQLOptionError for a view over a table that is given, which is gone when the statement ends."""
+    if made_by(environment.source, query.start) not in ("VIEW", "FUNCTION", "PROCEDURE"):
+        return
+    for part in query.parts:
+        if isinstance(part, Parameter) and environment.table(part) is not None:
+            raise ThanoSQLOptionError(
+                f"A view cannot read the table :{part.name}, which is there for this statement only.",
+                position=environment.place(part),
+                hint=f"Make a table of it first: COPY {part.name} FROM :{part.name}.",
+            )
 
 
 def _run(query: QueryPlan, environment: Environment) -> tuple[pd.DataFrame | str, str]:

@@ -18,15 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
-from thanosql.engine.planner import (
-    Environment,
-    RowsPlan,
-    materialize,
-    open_snapshot,
-    plan,
-    refuse_open_transaction,
-    resolve_model,
-)
+from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
@@ -50,6 +42,7 @@ from thanosql.engine.rows.bound_statement import (
     settled,
     written,
 )
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import Failure, Output, TranscribeTask

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
-from thanosql.engine.planner import Environment, Plan, QueryPlan, open_snapshot, plan
+from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.bound_statement import plan_rows
+from thanosql.engine.rows.query import open_snapshot
 from thanosql.models.options import option
 
 

@@ -1,0 +1,224 @@
+"""Parameters that are tables and lists: `FROM :calls`, `COPY t FROM :calls`, `IN :ids`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import shutil
+import uuid
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tests.engine.databases import Peer
+from thanosql.engine.parameters.tables import identity
+from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLSyntaxError
+from thanosql.models.bases import ASSETS
+
+CALLS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", None, "Käse\t%s"]})
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT id FROM :calls", [1, 2, 3]),
+        ("SELECT calls.id FROM :calls WHERE calls.id > 1", [2, 3]),
+        ("SELECT c.id FROM :calls c WHERE c.id > 1", [2, 3]),
+        ("SELECT c.id FROM :calls AS c ORDER BY 1 DESC LIMIT 1", [3]),
+        ('SELECT "c c".id FROM :calls "c c" LIMIT 1', [1]),
+        ("SELECT id FROM :calls\nJOIN (VALUES (2)) v (id) USING (id)", [2]),
+        ("SELECT id FROM (VALUES (2)) v (id) JOIN :calls USING (id)", [2]),
+        ("SELECT count(*) FROM :calls a, :calls b", [9]),
+        ("SELECT count(*) FROM (:calls CROSS JOIN generate_series(1, 2))", [6]),
+        ("SELECT count(*) FROM :calls TABLESAMPLE SYSTEM (100)", [3]),
+        ("SELECT id FROM :calls UNION SELECT id FROM :calls ORDER BY 1", [1, 2, 3]),
+        ("WITH w AS (SELECT * FROM :calls) SELECT w.id FROM w WHERE id IN :ids", [1, 3]),
+        ("SELECT (SELECT max(id) FROM :calls) + 1", [4]),
+        ("SELECT id FROM :Calls", [9]),
+    ],
+)
+def test_a_data_frame_is_a_table(session: Session, sql: str, expected: list[int]) -> None:
+    params = {"calls": CALLS, "ids": [1, 3], "Calls": pd.DataFrame({"id": [9]})}
+    assert session.execute(sql, params).iloc[:, 0].tolist() == expected
+    assert session.execute("SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'").iloc[0, 0] == 0
+
+
+def test_the_types_are_the_reverse_of_what_comes_out(session: Session) -> None:
+    columns: dict[str, tuple[list[Any], str]] = {
+        "a": ([1, None], "bigint"),
+        "b": ([1.5, None], "double precision"),
+        "c": ([True, None], "boolean"),
+        "d": ([decimal.Decimal("1.10"), None], "numeric"),
+        "e": ([dt.date(2026, 1, 2), None], "date"),
+        "f": ([b"\0x", None], "bytea"),
+        "g": ([{"k": [1, None]}, None], "jsonb"),
+        "h": ([[1, None, 3], None], "bigint[]"),
+        "i": ([["a", 'b"{,}\\', None], None], "text[]"),
+        "j": ([np.array([0.25, 2.0]), None], "double precision[]"),
+        "k": ([[{"word": "one"}], None], "jsonb"),
+        "l": ([[], ["x"]], "text[]"),
+        "m": ([pd.Timestamp("2026-01-02 03:04:05.678901", tz="UTC"), pd.NaT], "timestamp with time zone"),
+        "n": (["NULL", "\\N"], "text"),
+        "o": ([uuid.UUID(int=7), None], "text"),
+        "p": ([None, None], "text"),
+    }
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, (values, _) in columns.items()})
+    frame["a"], frame["b"], frame["c"] = (
+        frame["a"].astype("Int64"),
+        frame["b"].astype(float),
+        frame["c"].astype("boolean"),
+    )
+    frame["m"] = pd.to_datetime(frame["m"])
+    asked = ", ".join(f"pg_typeof({name})::text" for name in columns)
+    (found,) = session.execute(f"SELECT {asked} FROM :frame LIMIT 1", {"frame": frame}).values.tolist()
+    assert found == [type_ for _, type_ in columns.values()]
+    back = session.execute("SELECT * FROM :frame", {"frame": frame})
+    assert back["h"].tolist() == [[1, None, 3], None]
+    assert back["i"].tolist() == [["a", 'b"{,}\\', None], None]
+    assert back["j"].tolist() == [[0.25, 2.0], None]
+    assert back["g"].tolist() == [{"k": [1, None]}, None]
+    assert back["n"].tolist() == ["NULL", "\\N"]
+    assert back["f"].tolist() == [b"\0x", None]
+    again = session.execute("SELECT * FROM :back", {"back": back})
+    pd.testing.assert_frame_equal(again, back)
+
+
+def test_an_arrow_table_is_one_too(session: Session) -> None:
+    day = dt.date(2026, 1, 2)
+    table = pa.table({"id": [7, None], "name": ["x", "y"], "days": [[day], None], "deep": [{"k": [day]}, None]})
+    assert session.execute("SELECT name FROM :t WHERE id IS NULL", {"t": table}).iloc[0, 0] == "y"
+    (row, empty) = (
+        session.execute("SELECT id, days, deep FROM :t ORDER BY id", {"t": table}).astype(object).values.tolist()
+    )
+    assert row == [7, [day], {"k": ["2026-01-02"]}]
+    assert empty[1:] == [None, None]
+    assert session.execute("SELECT 7 IN :ids", {"ids": table["id"]}).iloc[0, 0]
+    with pytest.raises(ThanoSQLOptionError, match=r"bytes within other values(.|\n)*column of their own"):
+        session.execute("SELECT * FROM :t", {"t": pa.table({"a": [{"b": b"x"}]})})
+
+
+def test_an_empty_frame_has_its_columns(session: Session) -> None:
+    assert list(session.execute("SELECT * FROM :calls", {"calls": CALLS.iloc[:0]}).columns) == ["id", "name"]
+
+
+def test_statements_of_ours_read_it(session: Session) -> None:
+    session.settings.workspace.mkdir(parents=True)
+    shutil.copy(ASSETS / "spoken_numbers" / "test" / "0001.flac", session.settings.workspace / "one.flac")
+    calls = pd.DataFrame({"id": [1, 2], "audio_path": ["one.flac", "one.flac"], "text": ["one", "two"]})
+    heard = session.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": calls})
+    assert heard["id"].tolist() == [1, 2]
+    assert heard["predict_result"].nunique() == 1
+    joined = session.execute(
+        "SELECT count(*) FROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls WHERE id IN :ids) p JOIN :calls USING (id)",
+        {"calls": calls, "ids": {2}},
+    )
+    assert joined.iloc[0, 0] == 1
+    items = session.execute("EXPLAIN EVALUATE USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": calls})
+    assert items.set_index("item")["value"]["rows"] == "2"
+
+
+def test_copy_makes_a_table_of_it(session: Session, peer: Peer) -> None:
+    assert session.execute("COPY given FROM :calls", {"calls": CALLS}) == "COPY 3"
+    assert session.execute("COPY given OPTIONS (if_exists='append') FROM :calls", {"calls": CALLS}) == "COPY 3"
+    assert peer('SELECT count(*), count(name), min(name COLLATE "C") FROM given') == [(6, 4, "Käse\t%s")]
+    more = pd.DataFrame({"id": [5], "name": [7]})
+    assert session.execute("COPY given OPTIONS (if_exists='replace') FROM :more", {"more": more}) == "COPY 1"
+    assert peer("SELECT name FROM given") == [(7,)]
+    with pytest.raises(ThanoSQLError, match=r":odd has a column 'odd', and the table given has none"):
+        session.execute("COPY given OPTIONS (if_exists='append') FROM :odd", {"odd": pd.DataFrame({"odd": [1]})})
+    with pytest.raises(ThanoSQLOptionError, match="delimiter is for files, and not for a table that is given"):
+        session.execute("COPY other OPTIONS (delimiter=';') FROM :calls", {"calls": CALLS})
+    peer("DROP TABLE given")
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT :calls", r"is a table, and no table can stand here(.|\n)*\^\^\^\^\^\^(.|\n)*FROM :calls"),
+        ("SELECT * FROM t WHERE id = :calls", "no table can stand here"),
+        ("CREATE VIEW v AS SELECT * FROM :calls", r"cannot read the table :calls(.|\n)*COPY calls FROM :calls"),
+        ("CREATE OR REPLACE TEMP VIEW v AS SELECT * FROM :calls", "cannot read the table"),
+        ("SELECT * FROM :doubled", r"two columns of the name 'a'(.|\n)*\^\^\^\^\^\^\^\^"),
+        ("COPY t FROM :doubled", "two columns of the name 'a'"),
+        ("SELECT * FROM :bare", "no columns"),
+        ("SELECT * FROM :long", "1 to 63 bytes"),
+        ("SELECT * FROM :call", r"no value for the parameter :call\.(.|\n)*Did you mean :calls\?"),
+    ],
+)
+def test_what_cannot_be_a_table_is_refused_at_its_place(session: Session, sql: str, said: str) -> None:
+    params = {
+        "calls": CALLS,
+        "doubled": pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        "bare": pd.DataFrame(index=[1, 2]),
+        "long": pd.DataFrame({"가" * 22: [1]}),
+    }
+    with pytest.raises((ThanoSQLOptionError, ThanoSQLSyntaxError), match=said):
+        session.execute(sql, params)
+
+
+@pytest.mark.parametrize(
+    "ids", [[1, 3], (1, 3), {1, 3}, {1: "a", 3: "b"}.keys(), range(1, 4, 2), np.array([1, 3]), pd.Series([1, 3])]
+)
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("id IN :ids", [1, 3]),
+        ("id in (:ids)", [1, 3]),
+        ("id NOT IN :ids", [2]),
+        ("NOT id IN :ids", [2]),
+        ("id not  in ( :ids ) AND true", [2]),
+        ("id = ANY(:ids)", [1, 3]),
+        ("id IN :ids AND id IN (:one, :two)", [1]),
+    ],
+)
+def test_a_list_stands_behind_in(session: Session, ids: Any, condition: str, expected: list[int]) -> None:
+    params = {"ids": ids, "one": 1, "two": 2}
+    sql = f"SELECT id FROM generate_series(1, 3) id WHERE {condition}"
+    assert session.execute(sql, params).iloc[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("empty", [[], (), set(), np.array([]), pd.Series([], dtype=object)])
+def test_an_empty_list_holds_nothing(session: Session, empty: Any) -> None:
+    sql = (
+        "SELECT count(*) FILTER (WHERE id IN :e), count(*) FILTER (WHERE id NOT IN (:e)) FROM generate_series(1, 3) id"
+    )
+    assert session.execute(sql, {"e": empty}).values.tolist() == [[0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "items"),
+    [
+        ("'00000000-0000-0000-0000-000000000007'::uuid IN :x", [uuid.UUID(int=7)]),
+        ("date '2026-01-02' IN :x", [dt.date(2026, 1, 2)]),
+        ("'it''s {\"so\"},\\'::varchar(20) IN :x", ['it\'s {"so"},\\']),
+        ("1.10::numeric IN :x", [decimal.Decimal("1.1"), None]),
+        ("true IN :x", [True]),
+        ("'\\x00'::bytea IN :x", [b"\0"]),
+        ("(1, 'a') IN :x", [(1, "a"), (2, "b")]),
+        ("(1, 'c') NOT IN :x", ((1, "a"), (2, "b"))),
+        ("(1 IN :x) IS NULL", [None, 2]),
+        ("(1 NOT IN :x) IS NULL", pd.Series([2, None], dtype="Int64")),
+    ],
+)
+def test_items_take_the_type_of_what_they_are_compared_with(session: Session, condition: str, items: Any) -> None:
+    assert session.execute(f"SELECT {condition}", {"x": items}).iloc[0, 0]
+
+
+def test_all_of_a_table_tells_it_from_another() -> None:
+    many = pd.DataFrame({"a": np.arange(10_000)})
+    other = many.copy()
+    other.loc[5_000, "a"] = -1
+    assert repr(many) == repr(other)
+    assert identity(many) != identity(other)
+    assert identity(many) == identity(many.copy())
+    assert identity(7) == 7
+
+
+def test_a_view_without_a_parameter_is_postgresqls(session: Session, peer: Peer) -> None:
+    session.execute("CREATE VIEW v AS SELECT :n::int AS n", {"n": 3})
+    assert peer("SELECT n FROM v") == [(3,)]
+    peer("DROP VIEW v")

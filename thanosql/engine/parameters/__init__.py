@@ -1,0 +1,1 @@
+"""Parameters whose values are no single values: lists, and tables of the caller's."""

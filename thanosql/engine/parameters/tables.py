@@ -1,0 +1,139 @@
+"""A DataFrame (pandas, polars) or an Arrow table in; its columns as PostgreSQL's, and its rows, out."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from thanosql.engine.postgres.copying import chunks
+from thanosql.engine.postgres.naming import LONGEST, Column, too_long
+from thanosql.errors import ThanoSQLOptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from thanosql.engine.postgres.database import Database
+
+CHUNK_ROWS = 10_000  # turned into values at a time
+# The types of PostgreSQL whose arrays a column of lists becomes; lists of anything else are jsonb.
+ELEMENTS = {bool: "boolean", int: "bigint", float: "double precision", str: "text"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the caller's: columns with PostgreSQL's types, and the rows from the beginning each time `rows` is called;
+    what is missing in a row is None."""
+
+    columns: tuple[Column, ...]
+    rows: Callable[[], Iterator[tuple[Any, ...]]] = field(repr=False)
+
+
+def as_table(value: Any) -> Table | None:
+    """The table that a pandas DataFrame is, or anything that speaks Arrow's protocol of tables: a polars DataFrame, a
+    pyarrow Table, a relation of DuckDB. None for anything else. Raises ThanoSQLOptionError for one that PostgreSQL cannot
+    have. An index is no column."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame):
+        return _from_pandas(value)
+    if not hasattr(value, "__arrow_c_stream__") or not hasattr(value, "columns"):
+        return None  # a Series of polars speaks it too
+    return _from_arrow(value)
+
+
+def identity(value: Any) -> Any:
+    """What tells a parameter's value from any other: of a table, which is shown in part, a digest of all of it."""
+    table = as_table(value)
+    if table is None:
+        return value
+    digest = hashlib.sha256(repr(table.columns).encode(errors="surrogatepass"))
+    for data in chunks(table.rows(), [column.type for column in table.columns]):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def temporary_table(database: Database, table: Table) -> str:
+    """A temporary table of these columns and rows, in their order, its statistics known; its name, quoted."""
+    name = database.temporary(table.columns, table.rows())
+    database.connection.execute(f"ANALYZE {name}")
+    return name
+
+
+def _from_pandas(frame: pd.DataFrame) -> Table:
+    from thanosql.engine.postgres.frame_tables import column_type, values_of
+
+    names = _checked([str(name) for name in frame.columns])
+    series = [frame.iloc[:, number] for number in range(len(names))]
+    types = [_array_type(one) or column_type(one) for one in series]
+    columns = tuple(Column(name, type_) for name, type_ in zip(names, types, strict=True))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for begin in range(0, len(frame), CHUNK_ROWS):
+            yield from values_of(frame.iloc[begin : begin + CHUNK_ROWS], columns)
+
+    return Table(columns, rows)
+
+
+def _from_arrow(value: Any) -> Table:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ThanoSQLOptionError(
+            f"A table of {type(value).__module__.partition('.')[0]} is read by pyarrow, which is not installed.",
+            hint="pip install pyarrow, or give its to_pandas().",
+        ) from error
+    from thanosql.engine.parameters.arrow import arrow_type, holds_bytes, nested_values, plain_values
+
+    table = pyarrow.table(value)
+    names = _checked(table.column_names)
+    columns = tuple(Column(name, arrow_type(entry.type)) for name, entry in zip(names, table.schema, strict=True))
+    for column, entry in zip(columns, table.schema, strict=True):
+        if column.type == "jsonb" and holds_bytes(entry.type):
+            raise ThanoSQLOptionError(
+                f"The column {column.name} ({entry.type}) holds bytes within other values, which jsonb cannot.",
+                hint="Give the bytes as a column of their own.",
+            )
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        read = [nested_values if column.type == "jsonb" else plain_values for column in columns]
+        for batch in table.to_batches(CHUNK_ROWS):
+            yield from zip(*(values(array) for values, array in zip(read, batch.columns, strict=True)), strict=True)
+
+    return Table(columns, rows)
+
+
+def _checked(names: Sequence[str]) -> Sequence[str]:
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ThanoSQLOptionError(
+            f"It has two columns of the name {doubled[0]!r}.", hint="Give one of them another name."
+        )
+    if not names:
+        raise ThanoSQLOptionError("It has no columns.", hint="frame.reset_index() makes columns of an index.")
+    if bad := [name for name in names if not name or "\0" in name or too_long(name)]:
+        raise ThanoSQLOptionError(
+            f"{bad[0][:80]!r} cannot be the name of a column, which has 1 to {LONGEST} bytes.",
+            hint="Give it another name.",
+        )
+    return names
+
+
+def _array_type(series: pd.Series[Any]) -> str | None:
+    """The array that a column of lists, or of NumPy arrays, is; None where it is none."""
+    import numpy
+
+    if series.dtype != object:
+        return None
+    there = series[series.notna()].tolist()
+    if not there or not all(isinstance(value, list | tuple | numpy.ndarray) for value in there):
+        return None
+    kinds: set[type] = set()
+    for value in there:
+        items = value.tolist() if isinstance(value, numpy.ndarray) else value
+        kinds.update(map(type, items))
+    kinds.discard(type(None))
+    if kinds == {int, float}:
+        kinds = {float}
+    element = ELEMENTS.get(kinds.pop()) if len(kinds) == 1 else None
+    return f"{element}[]" if element is not None else None
