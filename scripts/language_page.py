@@ -73,8 +73,8 @@ def language() -> Iterator[str]:
         "have a parameter. In `JSON_OBJECT(…)` a colon behind a key divides it from its value."
     )
     yield (
-        "A value that is a table (a DataFrame, an Arrow table) stands where a table stands, behind `FROM`, `JOIN`, `USING` or a "
-        "comma: its rows fill a temporary table, which is called as the parameter is unless an alias follows. A list behind "
+        "A value that is a table (a DataFrame, an Arrow table) stands where a table stands, behind `FROM`, `JOIN`, `USING` or "
+        "a comma: its rows fill a temporary table, which is called as the parameter is unless an alias follows. A list behind "
         "`IN` or `NOT IN`, in parentheses or not, is `= ANY` or `<> ALL` of an array of its items; a list of lists is a "
         "list of rows."
     )
