@@ -204,3 +204,66 @@ def test_a_terminals_table_counts_hangul_as_two_columns() -> None:
     lines = as_text(pd.DataFrame({"a": ["한국", "ab"], "b": ["x", "y"]})).splitlines()
     assert lines[2] == "한국  x"
     assert lines[3] == "ab    y"
+
+
+def page_of(frame: pd.DataFrame) -> str:
+    page = as_html(Result(status="SELECT", rows=frame), Showing())
+    assert page is not None
+    return re.sub(r"<style>.*?</style>", "", page)
+
+
+def test_a_long_value_shows_its_first_lines_and_opens() -> None:
+    long, lines = "word " * 60, "a\nb\nc\nd\ne"
+    page = page_of(pd.DataFrame({"short": ["word"], "long": [long], "lines": [lines]}))
+    assert page.count("<details") == 2
+    assert long.strip() in words(page)
+    assert page.count('class="thanosql-text"') == 1
+
+
+def test_hangul_is_broken_between_words_alone() -> None:
+    page = page_of(pd.DataFrame({"a": ["오늘 전화 주세요", "call today"]}))
+    assert page.count('lang="ko"') == 1
+
+
+def test_dates_and_times_stand_as_people_write_them() -> None:
+    moments = pd.to_datetime(["2026-11-22T09:30:00Z", None], utc=True)
+    page = page_of(pd.DataFrame({"at": moments, "length": pd.to_timedelta(["90s", None])}))
+    assert "2026-11-22 09:30 UTC" in words(page)
+    assert "00:01:30" in words(page).replace("0:01:30", "00:01:30")
+    assert words(page).count("NULL") == 2
+
+
+def test_a_transcript_and_texts_stand_before_the_path(recording: Path) -> None:
+    columns = {"audio_path": [str(recording)], "text": ["one two"], "predict_result": ["one two"]}
+    result = Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio_column="audio_path")
+    page = as_html(result, Showing()) or ""
+    heads = [words(head) for head in re.findall(r"<th .*?</th>", page)]
+    assert heads == ["audio", "predict_result", "text", "audio_path"]
+    assert page.count('class="thanosql-path"') == 1
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({"wer": 0.0207, "wer_low": 0.0109, "wer_high": 0.0406}, "Hears 98 of 100 words; 95% sure of 96 to 99."),
+        ({"wer": 0.001}, "Hears more than 99 of 100 words."),
+        ({"wer": 0.0, "wer_low": 0.0, "wer_high": 0.0}, "Hears 100 of 100 words; 95% sure."),
+    ],
+)
+def test_an_evaluation_leads_with_what_a_person_wants_to_know(measured: dict[str, float], said: str) -> None:
+    frame = pd.DataFrame([{"utterances": 90, "words": 338, **measured}])
+    result = Result(status="EVALUATE 90", view="evaluation", rows=frame)
+    page = words(as_html(result, Showing()) or "")
+    assert page.strip().startswith(said)
+    assert views.as_text(result, 10).startswith(said)
+
+
+def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
+    card = {"name": "mine", "created": "2026-11-22T09:00:00+00:00", "report": {"loss": 0.72, "epochs": 3}}
+    empty = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": card})
+    page = words(as_html(empty, Showing()) or "")
+    assert "2026-11-22 09:00 UTC" in page
+    assert page.index("EVALUATE USING mine AS SELECT …") < page.index("last loss")
+    measured = {**card, "evaluations": [{"wer": 0.5}, {"wer": 0.02, "created": "2026-11-23T10:00:00+00:00"}]}
+    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": measured})
+    assert "Hears 98 of 100 words (measured 2026-11-23 10:00 UTC)." in words(as_html(shown, Showing()) or "")

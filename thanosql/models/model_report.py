@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.models.results import TrainingReport, TrainingUtterance
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ def leaks(learned: Sequence[TrainingUtterance], held_out: Sequence[TrainingUtter
 def skipped_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     """How many rows were left out, and why the first three were."""
     shown = "; ".join(f"row {row['row']}: {row['reason']}" for row in rows[:3])
-    return f"{len(rows):,} rows were left out: {shown}{' …' if len(rows) > 3 else ''}"
+    return f"{counted(len(rows), 'row', ('was', 'were'))} left out: {shown}{' …' if len(rows) > 3 else ''}"

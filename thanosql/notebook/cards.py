@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thanosql.notebook import curves
-from thanosql.notebook.evaluation import duration, figures
-from thanosql.notebook.markup import Html, element, join
-from thanosql.notebook.values import plain
+from thanosql.notebook.evaluation import duration, figures, hears, lead
+from thanosql.notebook.markup import Html, breakable, element, join
+from thanosql.notebook.values import moment, plain
 
 CURVES = {"loss": False, "valid_loss": False, "valid_wer": True, "valid_cer": True}  # and whether it is a rate
 LABELS = {"valid_loss": "held-out loss", "valid_wer": "held-out WER", "valid_cer": "held-out CER"}
@@ -38,13 +39,22 @@ def history(epochs: Sequence[Mapping[str, Any]]) -> Html | None:
 
 def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) -> Html:
     """What BUILD and FIT did: `fields` are the report's."""
+    held_out = [epoch["valid_wer"] for epoch in epochs if isinstance(epoch.get("valid_wer"), int | float)]
+    audio = duration(fields["hours"] * 3600) if "hours" in fields else ""
+    if held_out:
+        said = hears({"wer": min(held_out)}).replace("words.", "words in the rows held out.")
+    else:
+        said = (
+            f"Trained on {audio} of audio. How well does it hear? EVALUATE USING {fields.get('model', '')} AS SELECT …"
+        )
     shown = {
-        "last loss": f"{fields['loss']:.3f}" if isinstance(fields.get("loss"), float) else None,
+        "held-out WER": f"{min(held_out):.2%}" if held_out else None,
+        "audio": audio or None,
         "utterances": f"{fields['utterances']:,}" if "utterances" in fields else None,
-        "audio": duration(fields["hours"] * 3600) if "hours" in fields else None,
         "epochs": str(fields["epochs"]) if "epochs" in fields else None,
         "steps": f"{fields['steps']:,}" if "steps" in fields else None,
         "time": duration(fields["seconds"]) if "seconds" in fields else None,
+        "last loss": f"{fields['loss']:.3f}" if isinstance(fields.get("loss"), float) else None,
     }
     return element(
         "div",
@@ -55,9 +65,10 @@ def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) 
                 "span", f"version {fields.get('version', '')}, from {fields.get('base', '')}", class_="thanosql-note"
             ),
         ),
+        lead(said),
         figures({name: value for name, value in shown.items() if value is not None}),
         history(epochs),
-        element("p", str(fields["folder"]), class_="thanosql-note") if fields.get("folder") else None,
+        element("p", breakable(str(fields["folder"])), class_="thanosql-note") if fields.get("folder") else None,
         class_="thanosql-card",
     )
 
@@ -69,11 +80,11 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
     wer = measured[-1].get("wer") if measured else None
     shown = {
         "WER": f"{wer:.2%}" if isinstance(wer, float) else None,
-        "last loss": f"{trained['loss']:.3f}" if isinstance(trained.get("loss"), float) else None,
         "rows": f"{card['rows']:,}" if isinstance(card.get("rows"), int) else None,
         "audio": duration(card["audio_hours"] * 3600) if isinstance(card.get("audio_hours"), float) else None,
         "epochs": str(trained["epochs"]) if "epochs" in trained else None,
         "time": duration(trained["seconds"]) if isinstance(trained.get("seconds"), float) else None,
+        "last loss": f"{trained['loss']:.3f}" if isinstance(trained.get("loss"), float) else None,
     }
     origin = card.get("from") if isinstance(card.get("from"), Mapping) else {}
     said = ", ".join(
@@ -86,7 +97,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
             if card.get("base")
             else "",
             f"base {card['base']}" if card.get("base") and origin and origin.get("name") != card.get("base") else "",
-            str(card.get("created", "")),
+            _when(card.get("created")),
         )
         if part
     )
@@ -94,6 +105,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         "div",
         element("h3", str(card.get("name", "model"))),
         element("p", said, class_="thanosql-note"),
+        lead(_measured(measured, str(card.get("name", "")))),
         figures({name: value for name, value in shown.items() if value is not None}),
         history(trained.get("history") or ()),
         _statement(card.get("statement")),
@@ -101,9 +113,25 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         _details("Vocabulary", card.get("vocabulary")),
         _details("Made with", {**(card.get("versions") or {}), "hardware": card.get("hardware")}),
         _details("Evaluations", measured or None),
-        element("p", folder, class_="thanosql-note") if folder else None,
+        element("p", breakable(folder), class_="thanosql-note") if folder else None,
         class_="thanosql-card",
     )
+
+
+def _measured(evaluations: Sequence[Mapping[str, Any]], name: str) -> str:
+    """The last evaluation in a sentence, or how to make the first one."""
+    last = evaluations[-1] if evaluations else {}
+    if not (said := hears(last)):
+        return f"How well does it hear? EVALUATE USING {name} AS SELECT …" if name else ""
+    return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
+
+
+def _when(created: object) -> str:
+    """A moment that a card names in ISO's form, as people write it."""
+    try:
+        return moment(datetime.datetime.fromisoformat(str(created)))
+    except ValueError:
+        return str(created or "")
 
 
 def _statement(sql: object) -> Html | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from thanosql.notebook.markup import Html, element, join, unseen
+from thanosql.notebook.values import language
 
 
 class Step(NamedTuple):
@@ -42,7 +43,8 @@ Step(reference='three', hypothesis='three'), Step(reference='', hypothesis='four
 
 def as_html(reference: str, hypothesis: str) -> Html:
     """The hypothesis read along the reference; each difference is said to a screen reader in words too."""
-    return join(_spaced(_step(step) for step in align(reference, hypothesis)))
+    steps = join(_spaced(_step(step) for step in align(reference, hypothesis)))
+    return element("span", steps, lang=language(reference + hypothesis))
 
 
 def as_text(reference: str, hypothesis: str) -> str:

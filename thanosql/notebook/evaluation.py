@@ -31,15 +31,61 @@ def as_html(frame: pd.DataFrame, limit: int, players: Players, utterances: Seque
     names = [str(name) for name in frame.columns]
     rows: list[Row] = [dict(zip(names, values)) for values in tables.rows(frame, 0)]
     if set(names) >= COMPARED:
-        return join((comparison(rows[0]), worst(utterances, limit, players)))
+        return join((lead(compared(rows[0])), comparison(rows[0]), worst(utterances, limit, players)))
     groups = [name for name in names if name not in MEASURES]
     return join(
         (
+            lead(hears(rows[-1])) if rows else None,
             figures(_figures(rows[-1])) if rows else None,
             by_group(rows[:-1], groups) if groups and len(rows) > 1 else None,
             worst(utterances, limit, players),
         )
     )
+
+
+def lead(said: str) -> Html | None:
+    """What a person wants to know first, in a sentence."""
+    return element("p", said, class_="thanosql-lead") if said else None
+
+
+def hears(row: Row) -> str:
+    """An error rate as a sentence; nothing where there is none.
+
+    >>> hears({"wer": 0.0207, "wer_low": 0.0031, "wer_high": 0.0406})
+    'Hears 98 of 100 words; 95% sure of 96 to 100.'
+    >>> hears({"wer": 0.0, "wer_low": float("nan")}), hears({"wer": 1.2}), hears({})
+    ('Hears 100 of 100 words.', 'Hears 0 of 100 words.', '')
+    """
+    if math.isnan(_rate(row.get("wer"))):
+        return ""
+    right = _right(row["wer"])
+    said = f"Hears {'more than 99' if right == 100 and row['wer'] else right} of 100 words"
+    if math.isnan(_rate(row.get("wer_low"))) or math.isnan(_rate(row.get("wer_high"))):
+        return f"{said}."
+    worst, best = _right(row["wer_high"]), _right(row["wer_low"])
+    return f"{said}; 95% sure of {worst} to {best}." if worst != best else f"{said}; 95% sure."
+
+
+def compared(row: Row) -> str:
+    """Two models in a sentence.
+
+    >>> compared({"model": "new", "against": "old", "wer": 0.02, "wer_against": 0.15, "p_value": 0.0004})
+    'new hears 98 of 100 words, old 85; that is hardly chance (p is below 0.001).'
+    """
+    if math.isnan(_rate(row.get("wer"))) or math.isnan(_rate(row.get("wer_against"))):
+        return ""
+    names = row.get("model", "this model"), row.get("against", "the other")
+    said = f"{names[0]} hears {_right(row['wer'])} of 100 words, {names[1]} {_right(row['wer_against'])}"
+    chance = _rate(row.get("p_value"))
+    if math.isnan(chance):
+        return f"{said}."
+    p = f"p is {chance:.3f}" if chance >= 0.001 else "p is below 0.001"
+    return f"{said}; that {'is hardly' if chance < 0.05 else 'may be'} chance ({p})."
+
+
+def _right(wer: Any) -> int:
+    """How many of a hundred words are right."""
+    return max(0, round(100 * (1 - float(wer))))
 
 
 def figures(values: Mapping[str, str]) -> Html:

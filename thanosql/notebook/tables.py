@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted as rows_in_words
 from thanosql.notebook.markup import Html, breakable, element
-from thanosql.notebook.values import is_null, plain
+from thanosql.notebook.values import are_paths, is_null, language, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LONGEST = 2000  # characters of one value in a notebook
+LONGEST = 4000  # characters of one value in a notebook
+CLAMPED = 240  # characters of a value that shows its first lines until it is clicked
+LINES = 4  # of a value that has line ends
+A_TEXT = 30  # characters of a value that make a column one of texts, which has room
 NARROW = 3  # a table of so few columns stays one on a phone
 
 ROWS_IN_ALL = "rows in all"
@@ -33,11 +37,15 @@ def as_html(
     drawn, before = cells or {}, first or {}
     names = [str(name) for name in frame.columns]
     numeric = [is_numeric(frame, position) and name not in drawn for position, name in enumerate(names)]
+    classes = [
+        None if name in drawn else "thanosql-number" if number else _class(frame.iloc[: limit or 50, position])
+        for position, (name, number) in enumerate(zip(names, numeric))
+    ]
     head = element(
         "tr",
         [element("th", name, scope="col") for name in before],
         [
-            element("th", breakable(name, "_"), scope="col", class_=_class(number))
+            element("th", breakable(name, "_"), scope="col", class_="thanosql-number" if number else None)
             for name, number in zip(names, numeric)
         ],
     )
@@ -48,11 +56,11 @@ def as_html(
             element(
                 "td",
                 drawn[name](row, value) if name in drawn else _value(value),
-                class_=_class(number),
+                class_=kind,
                 data_column=name,
                 dir="auto",
             )
-            for name, number, value in zip(names, numeric, values)
+            for name, kind, value in zip(names, classes, values)
         ]
         body.append(element("tr", own, theirs))
     return element(
@@ -81,7 +89,7 @@ def counted(count: int, limit: int) -> str:
     >>> counted(1200, 10), counted(1, 10), counted(0, 10)
     ('1,200 rows, the first 10 shown', '1 row', 'no rows')
     """
-    said = "no rows" if not count else "1 row" if count == 1 else f"{count:,} rows"
+    said = rows_in_words(count, "row") if count else "no rows"
     return f"{said}, the first {limit} shown" if limit and count > limit else said
 
 
@@ -89,7 +97,15 @@ def _value(value: Any) -> Html:
     if is_null(value):
         return element("span", "NULL", class_="thanosql-null")
     shown = plain(value)
-    return element("span", breakable(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"))
+    return clamped(breakable(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"), shown)
+
+
+def clamped(drawn: Html, text: str) -> Html:
+    """What is drawn of a text; of a long one the first lines, and all of it when it is clicked."""
+    content = element("span", drawn, lang=language(text))
+    if len(text) <= CLAMPED and text.count("\n") < LINES:
+        return content
+    return element("details", element("summary", content, title="click for all of it"), class_="thanosql-clamped")
 
 
 def is_numeric(frame: pd.DataFrame, position: int) -> bool:
@@ -104,5 +120,9 @@ def is_numeric(frame: pd.DataFrame, position: int) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _class(number: bool) -> str | None:
-    return "thanosql-number" if number else None
+def _class(values: Iterable[Any]) -> str | None:
+    """What a column is drawn as: paths take little room, long texts have it, short values stay on their line."""
+    values = list(values)
+    if are_paths(values):
+        return "thanosql-path"
+    return "thanosql-text" if any(len(plain(value)) > A_TEXT for value in values) else "thanosql-short"

@@ -25,9 +25,10 @@ def as_html(
     confidence: Sequence[float | None] | None = None,
     waveform: bool = False,
 ) -> Html:
-    """The first `limit` rows: the player, the transcript, then the rest. `confidence` is by row, from 0 to 1."""
+    """The first `limit` rows: the player, the transcript, then the rest, and where the audio is last of all.
+    `confidence` is by row, from 0 to 1."""
     names = [str(name) for name in frame.columns]
-    ordered = ([transcript] if transcript in names else []) + [name for name in names if name != transcript]
+    ordered = sorted(names, key=lambda name: (name != transcript, name == audio))  # a stable order
     values = list(frame[audio].iloc[: limit or None]) if audio in names else []
     cells: Mapping[str, tables.Cell] = {}
     if transcript in names:
@@ -54,8 +55,9 @@ def heard(text: Any, confidence: float | None) -> Html:
     if not text:
         return element("span", "(nothing heard)", class_="thanosql-null")
     if confidence is None:
-        return element("span", text)
-    return join((_shaded(text, confidence), unseen(f" (confidence {confidence:.0%})")))
+        return tables.clamped(element("span", text), text)
+    shaded = tables.clamped(_shaded(text, confidence), text)
+    return join((shaded, unseen(f" (confidence {confidence:.0%})")))
 
 
 def timed(words: Sequence[Mapping[str, Any]]) -> Html:
@@ -80,7 +82,7 @@ def _shaded(text: str, confidence: float | None, title: str = "") -> Html:
         "span",
         text,
         class_="thanosql-heard",
-        style=f"background:rgba(var(--ts-warn),{doubt**0.7 * 0.6:.2f})" if doubt > 0.01 else None,
+        style=f"background:rgba(var(--ts-warn),calc(var(--ts-shade)*{doubt**0.7 * 0.6:.2f}))" if doubt > 0.01 else None,
         title=title or (None if confidence is None else f"confidence {confidence:.1%}"),
     )
 

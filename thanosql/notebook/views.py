@@ -68,7 +68,16 @@ def as_text(result: Result, limit: int, *, width: int | None = None, expanded: b
     if frame is None:
         return result.status
     worst = evaluation.worst_as_text(result.display.get("utterances", ()), limit or WORST)
-    return terminal.as_text(frame, limit, width=width, expanded=expanded) + (f"\n\n{worst}" if worst else "")
+    table = terminal.as_text(frame, limit, width=width, expanded=expanded)
+    return "\n\n".join(part for part in (_lead(result, frame), table, worst) if part)
+
+
+def _lead(result: Result, frame: Any) -> str:
+    """What an evaluation says in a sentence."""
+    if result.view != "evaluation" or not len(frame) or "wer" not in frame.columns:
+        return ""
+    row = frame.iloc[-1].to_dict()
+    return evaluation.compared(row) if row.keys() >= evaluation.COMPARED else evaluation.hears(row)
 
 
 def frame_of(result: Result) -> Any:

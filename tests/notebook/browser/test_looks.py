@@ -76,7 +76,7 @@ def test_a_screen_reader_is_told_what_is_shown(notebook: lab.Notebook) -> None:
     region = notebook.page.locator(".jp-Notebook .jp-Cell").last.get_by_role("region", name="ThanoSQL: PREDICT 2")
     table = region.get_by_role("table", name="2 rows")
     headers = table.get_by_role("columnheader")
-    assert headers.all_text_contents() == ["audio", "predict_result", "audio_path", "predict_result_confidence"]
+    assert headers.all_text_contents() == ["audio", "predict_result", "predict_result_confidence", "audio_path"]
     assert table.locator("audio").first.get_attribute("aria-label").startswith("row 1, 1.")
     assert re.search(r"\(confidence \d{2,3}%\)", table.get_by_role("row").nth(1).text_content())
 

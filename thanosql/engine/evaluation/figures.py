@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.engine.evaluation.recognized import RecognizedRow
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.intervals import error_rate, paired_difference
@@ -176,7 +177,7 @@ class Evaluation:
         """What a reader should know beside the figures."""
         learned = sum(self.rows.trained)
         if learned and trained_left_out:
-            yield f"{learned:,} rows that {self.model} was trained on are left out."
+            yield f"{counted(learned, 'row')} that {self.model} was trained on {'is' if learned == 1 else 'are'} left out."
         elif learned:
             yield (
                 f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on: "
@@ -191,7 +192,7 @@ class Evaluation:
             else 0
         )
         if worse:
-            yield f"{worse:,} rows got worse; with a table_name they are the rows WHERE worse."
+            yield f"{counted(worse, 'row')} got worse: with a table_name, WHERE worse."
 
 
 def _scored(rows: Sequence[RecognizedRow], counted: Sequence[int]) -> list[UtteranceScore]:

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.engine.files import beside
 from thanosql.engine.files.tabular import Records, checked_names, refuse_missing
 from thanosql.engine.parameters.arrow import arrow_type, holds_bytes, is_binary, nested_values, plain_values
@@ -78,7 +79,8 @@ def open_parquet(path: Path, settings: Settings) -> Records:
     def said() -> str:
         parts = [f"{columns[place].name} holds audio files" for place in audio]
         if tally["without bytes"]:
-            parts.append(f"{tally['without bytes']:,} rows of it have a path alone, or nothing")
+            bare = counted(tally["without bytes"], "row")
+            parts.append(f"{bare} of it {'has' if tally['without bytes'] == 1 else 'have'} a path alone, or nothing")
         if folders:
             parts.append(beside.said([column.name for column in columns], folders))
         return ", ".join(parts)

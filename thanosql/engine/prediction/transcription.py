@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from thanosql.counting import counted
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.prediction.batching import Cache, recognize
 from thanosql.engine.rows.audio_probe import ProbedRows, chunk_size
@@ -88,4 +89,4 @@ def summary(rows: int, audio_seconds: float, seconds: float) -> str:
     """
     hours = f"{audio_seconds / 3600:.2f} h" if audio_seconds >= 360 else f"{audio_seconds:.1f} s"
     speed = audio_seconds / max(seconds, 1e-9)
-    return f"{rows:,} rows, {hours} of audio in {seconds:.1f} s ({speed:,.{0 if speed >= 10 else 1}f} × real time)"
+    return f"{counted(rows, 'row')}, {hours} of audio in {seconds:.1f} s ({speed:,.{0 if speed >= 10 else 1}f} × real time)"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
@@ -82,7 +83,7 @@ def _checkable(about: BoundStatement, environment: Environment, notes: list[str]
 
 def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[tuple[int, str, str, str]]:
     with open_snapshot(about.query, environment) as snapshot:
-        notes.append(f"{snapshot.rows:,} rows {'' if not notes else f'of {about.kind} '}checked")
+        notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
         known = _known(about, snapshot) if about.text is not None else None
         # What a model learned from may be aligned with it: nothing is measured.
         trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()

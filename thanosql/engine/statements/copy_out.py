@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find_place
 from thanosql.engine.language.statement_syntax import StatementSyntax
@@ -66,7 +67,7 @@ def run_copy_out(plan: CopyOutPlan, environment: Environment) -> Result:
 
     with open_snapshot(plan.query, environment) as snapshot:
         rows = writing.write(snapshot, plan.path)
-    return Result(status=f"COPY {rows}", note=f"{rows:,} rows in {plan.path}")
+    return Result(status=f"COPY {rows}", note=f"{counted(rows, 'row')} in {plan.path}")
 
 
 def _suffixes() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
 from thanosql.engine.files.tabular import table_records
@@ -137,7 +138,9 @@ def run_copy(plan: CopyPlan, environment: Environment) -> Result:
     loaded = load(environment.database, source, plan.table, _progress(plan.path, environment))
     types = ", ".join(f"{name} {type_}" for name, type_ in loaded.columns[:50])
     more = len(loaded.columns) - 50
-    note = f"{loaded.rows:,} rows from {plan.path} in {plan.table}: {types}" + (f" and {more} more" if more > 0 else "")
+    note = f"{counted(loaded.rows, 'row')} from {plan.path} in {plan.table}: {types}" + (
+        f" and {more} more" if more > 0 else ""
+    )
     said = [remark for remark in (source.said(), *loaded.remarks) if remark]
     return Result(status=f"COPY {loaded.rows}", note="; ".join([note, *said]))
 

@@ -31,7 +31,7 @@ from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement,
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
-from thanosql.engine.statements.rows import temporary_rows
+from thanosql.engine.statements.rows import temporary_rows, typed
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
@@ -187,7 +187,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     )
     # Before a replacement: the query may have read the table that is replaced.
     worst = worst_rows(evaluation, rows.audio())
-    frame = evaluation.comparison() if other is not None else evaluation.figures()
+    frame = typed(evaluation.comparison() if other is not None else evaluation.figures(), plan.columns)
     with transcription.resumable(cache):
         named = options.table_name, options.confusions_table
         environment.saved = tables.write(rows.snapshot, *named, evaluation, environment.database)

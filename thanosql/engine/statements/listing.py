@@ -142,13 +142,14 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "MODEL": _columns(
-        "name text, base text, version bigint, rows bigint, hours double precision, wer double precision, created text, "
-        "status text"
+        "name text, base text, version bigint, rows bigint, hours double precision, wer double precision, "
+        "created timestamp with time zone, status text"
     ),
     "TABLE": _columns("schema text, table text, kind text, rows bigint, bytes bigint, comment text"),
     "THANOSQL MODEL": _columns("name text, checkpoint text, megabytes double precision, language text, license text"),
     "THANOSQL DATASET": _columns("name text, description text, in_workspace boolean"),
     "PREDICTION": _columns(
-        "model text, version bigint, utterances bigint, seconds double precision, begun text, saved text, statement text"
+        "model text, version bigint, utterances bigint, seconds double precision, "
+        "begun timestamp with time zone, saved timestamp with time zone, statement text"
     ),
 }

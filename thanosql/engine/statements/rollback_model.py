@@ -24,7 +24,7 @@ VERSION_COLUMNS = (
     Column("rows", "bigint"),
     Column("hours", "double precision"),
     Column("wer", "double precision"),
-    Column("created", "text"),
+    Column("created", "timestamp with time zone"),
     Column("statement", "text"),
 )
 
