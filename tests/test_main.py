@@ -127,7 +127,7 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
     assert "two lines" in printed.out
     assert "nonsense" in printed.err
     assert "result_col" in printed.out
-    assert "Tables are listed by a statement: LIST TABLE" in printed.err
+    assert "List tables with a statement: LIST TABLE" in printed.err
     assert "─ row 1 ─" in printed.out.partition("result_col")[2]
     assert "still here" in printed.out
 

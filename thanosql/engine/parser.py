@@ -143,7 +143,7 @@ class _Builder(Transformer[Token, Any]):
         start = words[0].start_pos or 0
         if words[0].type == "QUOTED" and len(words) == 1:
             raise Refusal(
-                "Double quotes stand around names; a string stands in single quotes.",
+                "Double quotes are for names; put a string in single quotes.",
                 start,
                 len(text),
                 f"Write '{quoted_value(text)}'.",

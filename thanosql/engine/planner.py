@@ -116,7 +116,7 @@ class Environment:
             raise ThanoSQLSyntaxError(
                 f"There is no value for the parameter :{parameter.name}.",
                 position=self.place(parameter),
-                hint=suggestion or f"Given were: {given}.",
+                hint=suggestion or f"Parameters given: {given}.",
             ) from None
 
 
@@ -201,7 +201,7 @@ def refuse_open_transaction(environment: Environment, what: str) -> None:
     """Raise a ThanoSQLDatabaseError when the session has a transaction open: `what` would commit others' work."""
     if environment.database.in_transaction:
         raise ThanoSQLDatabaseError(
-            f"{what} cannot run inside an open transaction.", hint="Say COMMIT or ROLLBACK first.", sqlstate="25001"
+            f"{what} cannot run inside an open transaction.", hint="Run COMMIT or ROLLBACK first.", sqlstate="25001"
         )
 
 

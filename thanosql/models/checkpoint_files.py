@@ -42,7 +42,7 @@ def open(checkpoint: str) -> Checkpoint:
     if not hub.is_id(checkpoint):
         raise ThanoSQLModelError(
             f"There is no folder {checkpoint}.",
-            hint="In quotes stands a model's folder, or its id on the hub, owner/name.",
+            hint="In quotes, write a model's folder, or its id on the hub: owner/name.",
         )
     found = hub.fetch(checkpoint)
     return Checkpoint(found, found.name)

@@ -61,8 +61,8 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
         named = text in BASES or text in settings.base_models or store.exists(text)
         if named and not os.path.exists(text):
             raise ThanoSQLModelError(
-                f"'{text}' in quotes is a folder or a hub id, and there is none of that name.",
-                hint=f"The model is named without quotes: USING {text}.",
+                f"'{text}' in quotes means a folder or a hub id, and there is none of that name.",
+                hint=f"Name a model without quotes: USING {text}.",
             )
         return _literal(text)
     if (stored := _stored(text, store)) is not None:

@@ -27,7 +27,7 @@ from thanosql.errors import ThanoSQLSyntaxError
 
 for text, message in [
     ("COUNT ROWS SELECT 1", "AS is missing before the query."),
-    ("COUNT ROWS OPTIONS (distinct) AS SELECT 1", "= is missing behind the option 'distinct'."),
+    ("COUNT ROWS OPTIONS (distinct) AS SELECT 1", "= is missing after the option 'distinct'."),
     ("COUNTT ROWS AS SELECT 1", "There is no statement COUNTT."),
     ("SELECT * FROM (COUNT ROWS SELECT 1) q", "AS is missing before the query."),
 ]:

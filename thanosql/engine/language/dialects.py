@@ -84,7 +84,7 @@ def _backtick(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         if piece.text == "`":
             name = text[piece.end :].partition("`")[0]
             shown = name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else f'"{name}"'
-            return Cure(f"A name stands without backticks, or in double quotes: {shown}", piece.start, len(name) + 2)
+            return Cure(f"Write the name without backticks, or in double quotes: {shown}", piece.start, len(name) + 2)
     return None
 
 
@@ -108,9 +108,7 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         name = "" if before.upper in ("AS", "") or before.upper not in ("FROM", "JOIN", ",") else " p"
         written = f"{text[: word.start]}({inside}){name}{text[end:].rstrip()}".strip()
         shown = written if len(written) <= _SHOWN else f"({word.upper} USING … AS …){name}"
-        return Cure(
-            f"A statement inside another stands in parentheses: {' '.join(shown.split())}", word.start, len(word.text)
-        )
+        return Cure(f"Put the inner statement in parentheses: {' '.join(shown.split())}", word.start, len(word.text))
     return None
 
 

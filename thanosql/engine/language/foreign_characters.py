@@ -18,7 +18,7 @@ def foreign_character(word: Lexeme) -> Refusal | None:
     """The error for the first such character in a word; None for a word without one.
 
     >>> foreign_character(Lexeme("WORD", "batch_size＝2", 10, 23)).message
-    'The character U+FF1D (＝) looks like = here, and is none of SQL.'
+    'The character U+FF1D (＝) looks like = here, but SQL does not know it.'
     """
     if word.text.isascii():
         return None
@@ -28,25 +28,28 @@ def foreign_character(word: Lexeme) -> Refusal | None:
         named = f"The character U+{ord(character):04X}"
         if character.isspace():
             return Refusal(
-                f"{named} here looks like a space, and is none in SQL.", at, 1, "Put an ordinary space in its place."
+                f"{named} here looks like a space, but SQL does not read it as one.",
+                at,
+                1,
+                "Replace it with an ordinary space.",
             )
         if character in _QUOTES:
             return Refusal(
-                f"{named} ({character}) is a typographic quote.", at, 1, "Strings stand in straight single quotes: '…'."
+                f"{named} ({character}) is a typographic quote.", at, 1, "Write strings in straight single quotes: '…'."
             )
         if unicodedata.category(character) == "Cf":
             return Refusal(
-                f"{named} stands here and cannot be seen; it is none of SQL.",
+                f"{named} is here: it is invisible, and SQL does not allow it.",
                 at,
                 1,
-                "Take it away, or type the word anew.",
+                "Remove it, or type the word again.",
             )
         sign = _LIKE.get(character) or unicodedata.normalize("NFKC", character)
         if sign.isascii() and len(sign) == 1 and not sign.isalnum():
             return Refusal(
-                f"{named} ({character}) looks like {sign} here, and is none of SQL.",
+                f"{named} ({character}) looks like {sign} here, but SQL does not know it.",
                 at,
                 1,
-                f"Put an ordinary {sign} in its place.",
+                f"Replace it with an ordinary {sign}.",
             )
     return None

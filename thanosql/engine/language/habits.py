@@ -18,35 +18,35 @@ from thanosql.errors import near
 _SHOWN = 200  # characters of a statement that a cure repeats
 _FILES = (".csv", ".tsv", ".parquet", ".jsonl")
 _NAME = r"""(?P<name>[\w.]+|"[^"]+")"""
-_LISTS_TABLES = "Tables are listed by a statement: LIST TABLE"
-_PYTHON = "This is Python: it stands in a cell without %%thanosql"
+_LISTS_TABLES = "List tables with a statement: LIST TABLE"
+_PYTHON = "This is Python: put it in a cell without %%thanosql"
 _HELP = "Help is for notebooks, the prompt and the command line: PREDICT? in a cell or at the prompt, thanosql help"
 _DATABASE = (
-    "Another database is chosen by %thanosql postgresql://user@host/database, or by --database on the command line"
+    "Choose another database with %thanosql postgresql://user@host/database, or with --database on the command line"
 )
-_LOADS = "A file is read into a table by a statement: COPY {name} FROM {path}"
-_WRITES = "A table is written to a file by a statement: COPY (SELECT * FROM {name}) TO 'file.csv'"
-_FIRST_ROWS = "A table is shown by a query: SELECT * FROM {name} LIMIT 10"
-_COLUMNS = "The columns of a table are found by a query: {columns}"
+_LOADS = "Read a file into a table with a statement: COPY {name} FROM {path}"
+_WRITES = "Write a table to a file with a statement: COPY (SELECT * FROM {name}) TO 'file.csv'"
+_FIRST_ROWS = "Show a table with a query: SELECT * FROM {name} LIMIT 10"
+_COLUMNS = "Find the columns of a table with a query: {columns}"
 
 # By how a statement opens. `{name}` and `{path}` stand for the pattern's groups, `{columns}` for a query of a table's columns.
 _OPENINGS = {
     # psql's
     rf"\\d[a-zS+]*\s+{_NAME}": _COLUMNS,
-    r"\\dn\+?": "Schemas are listed by a query: SELECT nspname FROM pg_namespace",
-    r"\\du\+?": "Users are listed by a query: SELECT rolname FROM pg_roles",
-    r"\\df\+?": "Functions are listed by a query: SELECT proname FROM pg_proc",
+    r"\\dn\+?": "List schemas with a query: SELECT nspname FROM pg_namespace",
+    r"\\du\+?": "List users with a query: SELECT rolname FROM pg_roles",
+    r"\\df\+?": "List functions with a query: SELECT proname FROM pg_proc",
     r"\\d[a-zS+]*": _LISTS_TABLES,
-    r"\\l\+?": "Databases are listed by a query: SELECT datname FROM pg_database",
+    r"\\l\+?": "List databases with a query: SELECT datname FROM pg_database",
     r"\\(?:c|connect)\b": _DATABASE,
     r"\\(?:\?|h|help)": _HELP,
-    r"\\x\b": "Rows with a value a line are for the prompt (thanosql, then \\x) and the command line (--expanded)",
-    r"\\timing\b": "A cell is timed by IPython: %%time above %%thanosql",
+    r"\\x\b": "To show one value per line, use the prompt (thanosql, then \\x) and the command line (--expanded)",
+    r"\\timing\b": "Time a cell with IPython: %%time above %%thanosql",
     rf"\\copy\s+{_NAME}\s+from\s+(?P<path>'[^']*')": _LOADS,
     rf"\\copy\s+{_NAME}\s+to\b": _WRITES,
-    r"\\copy\b": "A query is written to a file by a statement: COPY (SELECT …) TO 'file.csv'",
-    r"\\(?:i|ir|include)\b(?:\s+(?P<file>\S+))?": "A script is run on the command line: thanosql --file {file}",
-    r"\\q(?:uit)?\b": "exit ends the prompt of thanosql; a notebook is ended by its menu, a script by its last statement",
+    r"\\copy\b": "Write a query's result to a file with a statement: COPY (SELECT …) TO 'file.csv'",
+    r"\\(?:i|ir|include)\b(?:\s+(?P<file>\S+))?": "Run a script on the command line: thanosql --file {file}",
+    r"\\q(?:uit)?\b": "exit leaves only the thanosql prompt; close a notebook from its menu",
     r"\\\w*": "psql's commands are not known here; PREDICT? explains a statement, LIST TABLE lists tables",
     # SQLite's
     r"\.tables\b": _LISTS_TABLES,
@@ -56,35 +56,35 @@ _OPENINGS = {
     rf"pragma\s+table_info\s*\(\s*'?{_NAME}": _COLUMNS,
     # other databases'
     r"(?:help|man)\b|\?": _HELP,
-    r"(?:quit|exit)\b": "exit ends the prompt of thanosql; a notebook is ended by its menu, a script by its last statement",
+    r"(?:quit|exit)\b": "exit leaves only the thanosql prompt; close a notebook from its menu",
     rf"(?:desc|summarize|summary)\s+(?:table\s+)?{_NAME}": _COLUMNS,
-    r"show\s+(?:ml_?)?(?:models|predictors)\b": "Models are listed by a statement: LIST MODEL",
+    r"show\s+(?:ml_?)?(?:models|predictors)\b": "List models with a statement: LIST MODEL",
     r"show\s+(?:full\s+)?tables\b": _LISTS_TABLES,
-    r"show\s+(?:databases|schemas)\b": "Schemas are listed by a query: SELECT nspname FROM pg_namespace",
+    r"show\s+(?:databases|schemas)\b": "List schemas with a query: SELECT nspname FROM pg_namespace",
     rf"show\s+(?:full\s+)?(?:columns|fields)\s+(?:from|in)\s+{_NAME}": _COLUMNS,
     rf"show\s+create\s+table\s+{_NAME}": _COLUMNS,
-    rf"show\s+(?:index|indexes|indices|keys)\s+(?:from|in)\s+{_NAME}": "Indexes are listed by a query: SELECT indexdef FROM "
+    rf"show\s+(?:index|indexes|indices|keys)\s+(?:from|in)\s+{_NAME}": "List indexes with a query: SELECT indexdef FROM "
     "pg_indexes WHERE tablename = '{name}'",
-    r"show\s+functions\b": "Functions are listed by a query: SELECT proname FROM pg_proc",
-    r"use\s+\w+": "A schema is chosen by a statement: SET search_path TO name",
-    r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:model|predictor)\b": "A model is made by a statement of its own: "
+    r"show\s+functions\b": "List functions with a query: SELECT proname FROM pg_proc",
+    r"use\s+\w+": "Choose a schema with a statement: SET search_path TO name",
+    r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:model|predictor)\b": "Make a model with a statement of its own: "
     "BUILD MODEL name USING base AS SELECT audio_path, text FROM …",
-    r"(?:alter\s+model|retrain|finetune)\b": "A model is trained further by a statement of its own: FIT MODEL name USING name "
+    r"(?:alter\s+model|retrain|finetune)\b": "Train a model further with a statement of its own: FIT MODEL name USING name "
     "AS SELECT audio_path, text FROM …",
-    rf"(?:transcribe|recognize)\s+{_NAME}": "Audio is transcribed by a statement: PREDICT USING model AS SELECT audio_path "
+    rf"(?:transcribe|recognize)\s+{_NAME}": "Transcribe audio with a statement: PREDICT USING model AS SELECT audio_path "
     "FROM {name}",
-    r"(?:play|listen\s+to)\b": "Audio is played by a statement: PRINT AUDIO AS SELECT audio_path FROM …",
+    r"(?:play|listen\s+to)\b": "Play audio with a statement: PRINT AUDIO AS SELECT audio_path FROM …",
     rf"load\s+data\b.*?\binfile\s+(?P<path>'[^']*').*?\binto\s+table\s+{_NAME}": _LOADS,
     r"(?:import|load)\b\s+(?:table\s+)?(?P<path>'[^']*')": _LOADS,
     rf"(?:export|save|unload|dump)\s+(?:table\s+)?{_NAME}": _WRITES,
-    r"go\b\s*$": "Statements are divided by ;",
+    r"go\b\s*$": "Separate statements with ;",
     rf"from\s+{_NAME}\s*$": "A query begins with SELECT: SELECT * FROM {name}",
     rf"(?:head|preview)\s+{_NAME}": _FIRST_ROWS,
     # a notebook's and a shell's
-    r"%{1,2}\w+": "A line with % is IPython's: it stands in a notebook's cell, not in the SQL",
-    r"!\s*\w+": "A line with ! is IPython's: it stands in a cell without %%thanosql",
+    r"%{1,2}\w+": "A line with % is for IPython: put it in a notebook cell, not in the SQL",
+    r"!\s*\w+": "A line with ! is for IPython: put it in a cell without %%thanosql",
     r"(?:import|from)\s+\w+(?:\s+(?:import|as)\b|\s*$)": _PYTHON,
-    r"\w+\s*<<": "A result's variable is named on the magic's line: %%thanosql name <<",
+    r"\w+\s*<<": "Name the variable for a result on the magic's line: %%thanosql name <<",
     r"\w+\s*=(?!=)": _PYTHON,
     r"(?:print|len|type)\s*\(": _PYTHON,
     rf"(?P<alone>{_NAME})\s*$": _FIRST_ROWS,
@@ -136,12 +136,14 @@ def servers_copy(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     at = found.start("path") - 1, len(path) + 2
     if found["way"].lower() == "from":
         written = f"COPY {what} FROM '{path}'"
-        return Cure(f"PostgreSQL looks on its own server; a file here is read by COPY without more: {written}", *at)
+        return Cure(
+            f"PostgreSQL looks for the file on its server; to read a file of this machine, write: {written}", *at
+        )
     query = what if what.startswith("(") else f"(SELECT {(found['columns'] or '(*)')[1:-1]} FROM {what})"
     if not path.lower().endswith(_FILES):
         path = f"{path.rpartition('.')[0] or path}.csv"
     written = f"COPY {query if len(query) <= _SHOWN else '(SELECT …)'} TO '{path}'"
-    return Cure(f"PostgreSQL writes on its own server; a file here is written by COPY of a query: {written}", *at)
+    return Cure(f"PostgreSQL writes the file on its server; to write a file on this machine, write: {written}", *at)
 
 
 def placeholder(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
@@ -171,25 +173,25 @@ def _parameter(text: str, start: int, before: str) -> Cure:
     width = len(found[0]) if found else 1
     if found and not name.isidentifier():
         return Cure(
-            f"{found[0][:_SHOWN]} is a template's: fill it in first, and give the text to thanosql.execute",
+            f"{found[0][:_SHOWN]} is a template's placeholder: fill it in first, then pass the text to thanosql.execute",
             start,
             width,
         )
     if before in _NAMES_TABLE:
-        frame = f"; a DataFrame stands as a table, as a parameter: {before} :{name or 'name'}"
+        frame = f"; a DataFrame can be the table, as a parameter: {before} :{name or 'name'}"
         return Cure(
-            "A table's name is written out, or put into the text that thanosql.execute is given"
+            "Write the table's name out, or build the text that you pass to thanosql.execute"
             + (frame if before in ("FROM", "JOIN") else ""),
             start,
             width,
         )
     if not name:
         return Cure(
-            "A parameter is written :name; its value is the notebook's variable of that name, or params={'name': value}",
+            "Write a parameter as :name; its value is the notebook's variable of that name, or params={'name': value}",
             start,
         )
     return Cure(
-        f"A parameter is written :{name}; its value is the notebook's variable {name}, or params={{'{name}': value}}",
+        f"Write a parameter as :{name}; its value is the notebook's variable {name}, or params={{'{name}': value}}",
         start,
         width,
     )
@@ -207,11 +209,13 @@ def clause(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             path = following.text if following.kind == "STRING" else "'file.csv'"
             query = " ".join(f"{text[pieces[0].start : before.start]}{text[following.end :]}".split()).rstrip(" ;")
             shown = query if len(query) <= _SHOWN else "SELECT …"
-            return Cure(f"A query is written to a file by a statement: COPY ({shown}) TO {path}", before.start, 12)
+            return Cure(
+                f"Write a query's result to a file with a statement: COPY ({shown}) TO {path}", before.start, 12
+            )
         if word.upper == "TOP" and before.upper in ("SELECT", "DISTINCT") and (found := _TOP.match(text, word.start)):
-            return Cure(f"The first rows are asked for at the query's end: LIMIT {found[1]}", word.start, len(found[0]))
+            return Cure(f"Ask for the first rows at the query's end: LIMIT {found[1]}", word.start, len(found[0]))
         if word.text == "==":
-            return Cure("Equality is written with one sign: =", word.start, 2)
+            return Cure("Write equality with one sign: =", word.start, 2)
         if word.kind == "STRING" and before.upper in ("FROM", "JOIN"):
             return Cure(f"{_LOADS.format(name='name', path=word.text)}; SELECT * FROM name", word.start, len(word.text))
         if word.upper in _READERS and following.kind == "(":
@@ -232,5 +236,5 @@ def quoted_text(pieces: Sequence[Lexeme], at: int) -> Cure | None:
             and (before.text in _VALUE_BEFORE or before.upper in _VALUE_BEFORE)
         ):
             text = word.text[1:-1].replace("'", "''")
-            return Cure(f"A text stands in single quotes, a name in double quotes: '{text}'", at, len(word.text))
+            return Cure(f"Put a string in single quotes, a name in double quotes: '{text}'", at, len(word.text))
     return None

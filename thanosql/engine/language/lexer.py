@@ -108,7 +108,7 @@ class Scanner:
                 yield from self._sql(parenthesis, ours=True)
                 return
         raise Refusal(
-            f"More than {MAX_HEAD:,} words, values and signs stand in this statement's head.",
+            f"More than {MAX_HEAD:,} words, values and signs are in this statement before its query.",
             self.at,
             1,
             "Give a long list as a parameter: name=:values.",
@@ -186,7 +186,7 @@ class Scanner:
         self._level += 1
         visible = self._names.visible
         if len(visible) > MAX_WITH:
-            raise Refusal(f"More than {MAX_WITH} WITH queries stand before this statement.", parenthesis)
+            raise Refusal(f"More than {MAX_WITH} WITH queries come before this statement.", parenthesis)
         self.findings.scopes[parenthesis] = visible
         yield self._token("LPAR", parenthesis, parenthesis + 1)
         self.at = parenthesis + 1
@@ -213,7 +213,7 @@ class Scanner:
         start = self.at
         self._check_depth()
         if self._level >= MAX_NESTED:
-            raise Refusal(f"Statements stand in each other more than {MAX_NESTED} deep.", start)
+            raise Refusal(f"Statements are nested more than {MAX_NESTED} deep.", start)
         refuse_home(self._made, start, word_before(self.text, region.last))
 
     @property
@@ -249,9 +249,7 @@ class Scanner:
         elif sign == ")":
             self.at += 1
             if not region.openers:
-                raise Refusal(
-                    "This parenthesis closes none that is open.", start, 1, "Take it away, or open one before it."
-                )
+                raise Refusal("This parenthesis closes nothing.", start, 1, "Remove it, or open one before it.")
             opener = region.openers.pop()
             if text[opener] == "[":
                 raise unclosed(text, opener)

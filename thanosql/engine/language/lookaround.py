@@ -77,12 +77,12 @@ def refuse_home(made: str, parenthesis: int, before: str) -> None:
             "A statement in a query cannot be LATERAL: it runs once, before the query around it.",
             parenthesis,
             1,
-            "Take LATERAL away, and join its result by a key.",
+            "Remove LATERAL, and join its result by a key.",
         )
     if made in _NO_HOME:
         what = made if made in ("PREPARE", "DECLARE") else f"A {made}"
         raise Refusal(
-            f"{what} cannot hold this statement: its result is gone when the statement ends.",
+            f"{what} cannot contain this statement: its result is gone when the statement ends.",
             parenthesis,
             1,
             _NO_HOME[made],

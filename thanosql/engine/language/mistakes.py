@@ -138,22 +138,24 @@ def _copied(stop: _Stop) -> Refusal | None:
         name = inside.strip("{} ")
         if "PARAMETER" in stop.accepts and name.isidentifier():
             return stop.refusal(
-                f"'{inside}' has braces, which nothing fills in here.", f"A parameter is written :{name}."
+                f"'{inside}' is in braces, and nothing fills it in here.", f"Write a parameter as :{name}."
             )
         return stop.refusal(
-            f"'{inside}' has braces: they stand for one of several words, or for a value that a program fills in.",
-            "Write the word without them.",
+            f"'{inside}' is in braces, which mark a choice of words in the documentation, or a value that a program fills in.",
+            "Write the word without braces.",
         )
     if sign == "[" and stop.before().upper != "OPTIONS":
-        return stop.refusal("The brackets [ and ] mark what may be left out, and are not written.", "Take them away.")
+        return stop.refusal(
+            "The brackets [ and ] mark an optional part in the documentation; they are not written.", "Remove them."
+        )
     if sign == "`":
         name = text[stop.start + 1 :].partition("`")[0][:LONGEST_SHOWN]
-        return stop.refusal("A name stands without backticks.", f"Write {name}.")
+        return stop.refusal("A name is written without backticks.", f"Write {name}.")
     if stop.head is not None and stop.head.upper == "DESCRIBE" and stop.before() == stop.head and not stop.at_end:
         table = stop.token.upper() == "TABLE" and lexeme(text, stop.start + stop.width).text
         return stop.refusal(
             "DESCRIBE is for models.",
-            f"The columns of a table are found by a query: {columns_of(table or sign)}.",
+            f"Find the columns of a table with a query: {columns_of(table or sign)}.",
         )
     return None
 
@@ -186,14 +188,14 @@ def _missing_equals(stop: _Stop) -> Refusal:
     name = stop.before()
     if stop.token.type in ("OPERATOR", "PARAMETER"):
         sign = ":" if stop.token.type == "PARAMETER" else stop.token
-        return stop.refusal(f"An option's value stands behind a single =, not {sign}.", f"Write {name.text}=value.")
-    return stop.refusal(f"= is missing behind the option '{name.text}'.", "Write name=value.")
+        return stop.refusal(f"An option's value follows a single =, not {sign}.", f"Write {name.text}=value.")
+    return stop.refusal(f"= is missing after the option '{name.text}'.", "Write name=value.")
 
 
 def _doubled_equals(stop: _Stop) -> Refusal:
     if "=" not in stop.token:
         return stop.refusal(f"The option's value cannot begin with {stop.found}.", "Write name=value.")
-    return stop.refusal("An option's value stands behind a single =.", "Write name=value.")
+    return stop.refusal("An option's value follows a single =.", "Write name=value.")
 
 
 def _order(stop: _Stop) -> Refusal:
@@ -209,23 +211,23 @@ def _order(stop: _Stop) -> Refusal:
 def _path_without_quotes(stop: _Stop) -> Refusal:
     path = stop.text[stop.start :].partition("\n")[0].rstrip("; ").strip('"')
     shown = path if path and " " not in path and len(path) <= LONGEST_SHOWN else "path"
-    return stop.refusal("The path stands in single quotes, or is a parameter.", f"Write FROM '{shown}'.")
+    return stop.refusal("The path must be in single quotes, or be a parameter.", f"Write FROM '{shown}'.")
 
 
 def _sign_in_name(stop: _Stop) -> Refusal:
     cure = "A name has letters from A to Z, digits and underscores."
     if stop.head is not None and stop.head.upper != "DROP":
-        cure += " A folder or hub id behind USING stands in quotes: USING 'owner/model'."
+        cure += " Put a folder or hub id after USING in quotes: USING 'owner/model'."
     return stop.refusal(f"{stop.found} cannot be in a name.", cure)
 
 
 _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     "missing AS": _missing_as,
-    "missing query": lambda stop: stop.refusal("The query behind AS is missing."),
+    "missing query": lambda stop: stop.refusal("The query after AS is missing."),
     "missing comma": _missing_comma,
     "missing =": _missing_equals,
     "doubled =": _doubled_equals,
-    "option in quotes": lambda stop: stop.refusal("An option's name stands without quotes.", "Write name=value."),
+    "option in quotes": lambda stop: stop.refusal("An option's name is written without quotes.", "Write name=value."),
     "no option": lambda stop: stop.refusal(f"An option was expected here, not {stop.found}.", "Write name=value."),
     "missing value": lambda stop: stop.refusal("The option's value is missing.", "Write name=value."),
     "open OPTIONS": lambda stop: stop.refusal("The parenthesis of OPTIONS is never closed.", start=stop.opening("(")),
@@ -233,20 +235,20 @@ _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
         "The list that opens here is never closed.", "Close it with ].", stop.opening("[")
     ),
     "OPTIONS without parentheses": lambda stop: stop.refusal(
-        "The options stand in parentheses.", "Write OPTIONS (name=value, …)."
+        "The options must be in parentheses.", "Write OPTIONS (name=value, …)."
     ),
-    "OPTIONS twice": lambda stop: stop.refusal("OPTIONS stands here twice.", "Put all options into one list."),
+    "OPTIONS twice": lambda stop: stop.refusal("OPTIONS is written twice.", "Put all options into one list."),
     "order": _order,
-    "name as string": lambda stop: stop.refusal("A name stands here, without quotes.", f"Write {stop.token}."),
+    "name as string": lambda stop: stop.refusal("A name is expected here, without quotes.", f"Write {stop.token}."),
     "missing name": lambda stop: stop.refusal(f"A name is missing before {stop.found}."),
     "sign in name": _sign_in_name,
     "digit in name": lambda stop: stop.refusal("A name begins with a letter or an underscore, not with a digit."),
     "path without quotes": _path_without_quotes,
-    "closes none": lambda stop: stop.refusal("This parenthesis closes none that is open."),
+    "closes none": lambda stop: stop.refusal("This parenthesis closes nothing."),
     "not planned": lambda stop: stop.refusal(
-        f"{stop.before().upper} stands before {_either(vocabulary().planned)}, not before {stop.found}."
+        f"{stop.before().upper} must come before {_either(vocabulary().planned)}, not before {stop.found}."
     ),
     "more behind": lambda stop: stop.refusal(
-        f"The statement is at its end here, but {stop.found} follows.", "Statements are divided by ;."
+        f"The statement ends here, but {stop.found} follows.", "Separate statements with ;."
     ),
 }

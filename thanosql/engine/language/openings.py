@@ -73,7 +73,7 @@ def opens_nested(text: str, parenthesis: int, before: str, ours: Vocabulary) -> 
         name = lexeme(text, second.end)
         if lexeme(text, name.end).upper == "USING":
             raise Refusal(
-                f"{word} {second.upper} cannot stand inside a query: it makes a model, not rows.",
+                f"{word} {second.upper} cannot be used inside a query: it makes a model, not rows.",
                 first.start,
                 len(word),
                 "Run it as a statement of its own first.",
@@ -176,10 +176,10 @@ def refuse_no_query(text: str, at: int, head: Lexeme | None) -> None:
     first = lexeme(text, at)
     following = lexeme(text, first.end)
     if first.upper == "AS":
-        raise Refusal("AS stands here twice.", first.start, 2, "Take one away.")
+        raise Refusal("AS is written twice.", first.start, 2, "Remove one.")
     if first.upper in vocabulary().nested_using and following.upper == "USING":
         raise Refusal(
-            f"{first.upper} stands in parentheses where a query is expected.",
+            f"{first.upper} must be in parentheses where a query is expected.",
             first.start,
             len(first.text),
             f"Write AS ({first.upper} USING …).",
@@ -191,7 +191,7 @@ def refuse_no_query(text: str, at: int, head: Lexeme | None) -> None:
 def behind_query(word: Lexeme, head: Lexeme | None) -> Refusal:
     """The error for OPTIONS behind AS."""
     shape = f" {vocabulary().shape(head.upper)}" if head else ""
-    return Refusal("OPTIONS (…) stands behind AS.", word.start, len(word.text), f"It comes before AS:{shape}")
+    return Refusal("OPTIONS (…) comes after AS.", word.start, len(word.text), f"Put it before AS:{shape}")
 
 
 @lru_cache(10_000)

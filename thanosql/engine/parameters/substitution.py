@@ -60,8 +60,8 @@ def substituted(
                 yield from _value(part, given.parameter(part), said, following)
             elif said is None or not _BEFORE_A_TABLE.search(said.sql):
                 raise ThanoSQLOptionError(
-                    f"The value of :{part.name} is a table, and no table can stand here.",
-                    hint=f"It stands behind FROM or JOIN: FROM :{part.name}.",
+                    f"The value of :{part.name} is a table, which cannot be used here.",
+                    hint=f"Put it after FROM or JOIN: FROM :{part.name}.",
                     position=given.place(part),
                 )
             else:

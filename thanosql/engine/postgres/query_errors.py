@@ -21,18 +21,18 @@ NOT_SUPPORTED = "0A000"
 SYNTAX = "42601"
 
 ONLY_READ = (
-    "The query behind AS is only read. Run what changes data as a statement of its own first, then read its result."
+    "The query after AS may only read. Run what changes data as a statement of its own first, then read its result."
 )
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
 _QUERIES = {"select", "values", "table", "with"}
-_WANTED = "A query is wanted here: SELECT, VALUES, TABLE or WITH."
+_WANTED = "A query is expected here: SELECT, VALUES, TABLE or WITH."
 _NAME = re.compile(r"[\w.]+")
 _CHANGING = {"insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "copy", "call", "do"}
 
 
 DOUBLED = (
     "Every column of the query needs a name of its own: "
-    "in place of * name the columns, with AS another_name behind one of the two."
+    "instead of * name the columns, with AS another_name after one of the two."
 )
 
 
@@ -73,7 +73,7 @@ def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
         return DOUBLED
     if error.sqlstate == PSEUDO_TYPE:
         return (
-            "Such a value cannot stand in a table: for a record write its parts, (value).part, or to_jsonb(value); "
+            "A table cannot hold such a value: for a record write its parts, (value).part, or to_jsonb(value); "
             "else cast it, value::text."
         )
     if error.sqlstate == READ_ONLY or (error.sqlstate == NOT_SUPPORTED and word == "with"):
@@ -82,7 +82,7 @@ def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
         return f"{_WANTED} {ONLY_READ}"
     if error.sqlstate == SYNTAX and word and word not in _QUERIES:
         name = query.plain.strip("() \n\t")
-        return f"{_WANTED} Of a whole table: TABLE {name}." if _NAME.fullmatch(name) else _WANTED
+        return f"{_WANTED} For a whole table: TABLE {name}." if _NAME.fullmatch(name) else _WANTED
     return None
 
 

@@ -37,7 +37,7 @@ _KEYWORDS = words(
     USING VALUES VIEW WHERE WINDOW WITH"""
 )
 ALONE = (
-    "A statement in parentheses is run once, before the query around it, and sees none of that query's columns: "
+    "A statement in parentheses is run once, before the query around it, and cannot see that query's columns: "
     "join its result by a key."
 )
 _NAME = re.compile(r'(?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))*')
@@ -154,7 +154,7 @@ def _made(at: Position, statement: Statement) -> str | None:
         column = given.get("result_col") or declared.get("result_col")
         if column and name and name.removesuffix("_confidence") == column.lower() and one.syntax is not None:
             inside = f"({one.syntax.title} USING … AS SELECT …)"
-            return f"{name} is there when the statement is done: SELECT * FROM {inside} p WHERE {name} …"
+            return f"{name} is a column that the statement adds: SELECT * FROM {inside} p WHERE {name} …"
     return None
 
 
