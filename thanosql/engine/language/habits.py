@@ -40,7 +40,7 @@ _OPENINGS = {
     r"\\l\+?": "List databases with a query: SELECT datname FROM pg_database",
     r"\\(?:c|connect)\b": _DATABASE,
     r"\\(?:\?|h|help)": _HELP,
-    r"\\x\b": "To show one value per line, use the prompt (thanosql, then \\x) and the command line (--expanded)",
+    r"\\x\b": "To show one value per line, use the prompt (thanosql, then \\x) or the command line (--expanded)",
     r"\\timing\b": "Time a cell with IPython: %%time above %%thanosql",
     rf"\\copy\s+{_NAME}\s+from\s+(?P<path>'[^']*')": _LOADS,
     rf"\\copy\s+{_NAME}\s+to\b": _WRITES,
