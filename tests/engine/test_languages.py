@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from tests.models import multilingual
 from thanosql.engine.prediction.cache_key import cache_key
 from thanosql.engine.session import Session
-from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import read
 from thanosql.models.model import Model
 from thanosql.models.model_language import in_language
@@ -135,3 +138,100 @@ def test_saved_predictions_of_one_language_are_no_other_languages(folder: Path) 
         for code in (*multilingual.LANGUAGES, None)
     }
     assert len(keys) == len(multilingual.LANGUAGES) + 1
+
+
+BUILD = "OPTIONS (language='kor', max_epochs=2, batch_size=4, learning_rate=0.01{}) AS SELECT * FROM digits"
+
+
+def joined(folder: Path, base: Path, language: str, session: Session) -> list[str]:
+    """What plain transformers hears with the base, and the trained adapters and tokenizer from `folder`."""
+    paths = session.execute("SELECT audio_path FROM digits").audio_path.to_list()
+    return multilingual.theirs(base, language, [read(path, ()) for path in paths], adapters=folder)
+
+
+def test_training_a_language_saves_its_adapters_and_head_alone(speech: Session, folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    speech.execute(f"EXPLAIN BUILD MODEL ours USING mms {BUILD.format('')}")
+    report = speech.execute(f"BUILD MODEL ours USING '{folder}' {BUILD.format('')}")
+    saved = Path(report.folder)
+    assert not (saved / "model.safetensors").exists()
+    assert json.loads((saved / "base.json").read_text())["checkpoint"] == str(folder)
+    trained, before = (load_file(one / "adapter.kor.safetensors") for one in (saved, folder))
+    assert trained.keys() == before.keys()
+    assert all(not trained[name].equal(before[name]) for name in before)
+    found = speech.run("PREDICT USING ours AS SELECT * FROM digits")
+    heard_now = found.rows.predict_result.to_list()
+    assert heard_now == joined(saved, folder, "kor", speech) != heard(speech, folder, "kor")
+    assert "is set to" not in found.note, "it has one language"
+    again = speech.execute(
+        "FIT MODEL more USING ours OPTIONS (max_epochs=1, batch_size=4, learning_rate=0.01) AS SELECT * FROM digits"
+    )
+    assert json.loads((Path(again.folder) / "base.json").read_text())["checkpoint"] == str(folder)
+    heard_more = speech.execute("PREDICT USING more AS SELECT * FROM digits").predict_result.to_list()
+    assert heard_more == joined(Path(again.folder), folder, "kor", speech) != heard_now
+    speech.execute("UPLOAD MODEL whole FROM :folder", {"folder": again.folder})
+    assert speech.execute("PREDICT USING whole AS SELECT * FROM digits").predict_result.to_list() == heard_more
+    described = speech.execute("DESCRIBE MODEL more")
+    assert ("options", "language", "kor") not in described.itertuples(index=False, name=None)  # FIT named none
+    assert "kor" in speech.execute("DESCRIBE MODEL ours").value.to_list()
+
+
+def test_all_of_a_model_with_adapters_is_trained_where_that_is_asked(speech: Session, folder: Path) -> None:
+    from safetensors.torch import load_file
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+
+    all_of_it = ", train='all'"
+    report = speech.execute(f"BUILD MODEL ours USING mms {BUILD.format(all_of_it)}")
+    before, after = (load_file(one / "model.safetensors") for one in (folder, Path(report.folder)))
+    name = "wav2vec2.encoder.layers.0.attention.k_proj.weight"
+    assert not before[name].equal(after[name])
+    model, info = Wav2Vec2ForCTC.from_pretrained(report.folder, output_loading_info=True)
+    assert not info["missing_keys"]
+    assert model.config.vocab_size == len(Wav2Vec2CTCTokenizer.from_pretrained(report.folder))
+    with pytest.raises(ThanoSQLOptionError, match="Wav2Vec2Tiny has none"):
+        speech.execute("BUILD MODEL no USING Wav2Vec2Tiny OPTIONS (train='adapter') AS SELECT * FROM digits")
+
+
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_a_model_of_adapters_says_that_its_base_is_gone_or_changed(what: str, speech: Session, folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    speech.execute(f"BUILD MODEL ours USING '{folder}' {BUILD.format('')}")
+    weights = load_file(folder / "model.safetensors")
+    if what == "gone":
+        shutil.rmtree(folder)
+        said = f"holds adapters alone, for the base {folder}.* That base is gone: there is no {folder}"
+    else:
+        weights["lm_head.bias"] += 1
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        said = "That base has changed since"
+    statements = ("PREDICT", "EVALUATE", "FIT MODEL more", "EXPLAIN PREDICT")
+    for statement in statements:
+        with pytest.raises(ThanoSQLModelError, match=said):
+            speech.execute(f"{statement} USING ours AS SELECT * FROM digits")
+    assert speech.execute("LIST MODEL").set_index("name").loc["ours", "status"] == "ready"
+    described = speech.execute("DESCRIBE MODEL ours").set_index("name").value
+    assert "That base" in described["problem"]
+    assert described["statement"].startswith("BUILD MODEL ours")
+    speech.execute("DROP MODEL ours")
+
+
+def test_a_base_that_was_only_touched_is_the_same(speech: Session, folder: Path) -> None:
+    speech.execute(f"BUILD MODEL ours USING '{folder}' {BUILD.format('')}")
+    expected = joined(
+        Path(speech.execute("FIT MODEL o2 USING ours AS SELECT * FROM digits").folder), folder, "kor", speech
+    )
+    os.utime(folder / "model.safetensors", (1, 1))
+    assert speech.execute("PREDICT USING o2 AS SELECT * FROM digits").predict_result.to_list() == expected
+
+
+def test_a_run_of_another_language_is_not_resumed(speech: Session, folder: Path) -> None:
+    from tests.models.in_memory import task
+    from thanosql.models.options import TrainOptions
+    from thanosql.models.training.trainer import _identity
+
+    plain = task(folder, [], TrainOptions(), folder, lambda audio: None)
+    korean, german = (_identity(folder, TrainOptions(language=code), [], [], plain.audio) for code in ("kor", "deu"))
+    changed = {name for name in korean if korean[name] != german[name]}
+    assert changed == {"option language", "base"}

@@ -52,12 +52,14 @@ def set_to(folder: Path, language: str | None) -> None:
     path.write_text(json.dumps(settings | ({"target_lang": language} if language else {})), encoding="utf-8")
 
 
-def theirs(folder: Path, language: str, waves: Sequence[np.ndarray]) -> list[str]:
-    """What transformers makes of each waveform alone, set to a language as its documentation says."""
+def theirs(folder: Path, language: str, waves: Sequence[np.ndarray], *, adapters: Path | None = None) -> list[str]:
+    """What transformers makes of each waveform alone, set to a language as its documentation says; the adapters and the
+    tokenizer from `adapters` where they are not the model's own."""
     from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
     model: Any = Wav2Vec2ForCTC.from_pretrained(folder).eval()
-    tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder, target_lang=language)
+    tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(adapters or folder, target_lang=language)
+    model.config._name_or_path = str(adapters or folder)
     model.load_adapter(language)
     found: list[str] = []
     for wave in waves:

@@ -166,6 +166,12 @@ class TrainOptions:
         "the language of a model that has adapters of several, as ISO 639-3 names it ('kor'); NULL is the one that the "
         "model is set to",
     )
+    train: str = option(
+        "auto",
+        "'adapter' trains the adapters and the head of the language alone, and saves them alone, a few megabytes that name "
+        "their base; 'all' trains and saves the whole model; 'auto' is 'adapter' where the model has adapters of languages",
+        choices=("auto", "adapter", "all"),
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.augment, list) and "none" in self.augment and len(self.augment) > 1:

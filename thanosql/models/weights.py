@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
+from thanosql.models.adapter_base import read_base
 from thanosql.models.json_file import read_json
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def read_file(path: Path) -> dict[str, torch.Tensor]:
 
 
 def weight_files(folder: Path) -> Iterator[Path]:
-    """The files that hold the weights which are loaded; there may be more in the folder, in other formats."""
+    """The files that hold the weights which are loaded; there may be more in the folder, in other formats. Of a model that
+    holds adapters alone they are its base's."""
     for name in hub.WEIGHTS:
         path = folder / name
         if not path.is_file():
@@ -78,7 +80,10 @@ def weight_files(folder: Path) -> Iterator[Path]:
             raise ThanoSQLModelError(f"{path} is damaged: it must say which file holds each weight.")
         yield from (folder / shard for shard in sorted(set(shards.values())))
         return
-    raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
+    base = read_base(folder)
+    if base is None:
+        raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
+    yield from (base.open(folder) / name for name in base.weights)
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

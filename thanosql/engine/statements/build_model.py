@@ -55,7 +55,8 @@ class BuildModel(Statement):
         columns=lambda: [entry.name for entry in fields(ModelReport)],
         view="training",
         gives="A report: an object with these fields, shown as a table of one row. The model is in the store when it "
-        "comes. `loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained`.",
+        "comes. `loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained` "
+        "(of a model of adapters alone: with `load_adapter`, see [Hugging Face](../guides/hugging_face.md)).",
     )
 
     name: Word
@@ -127,10 +128,16 @@ def bind_training(
 ) -> BoundStatement:
     """What BUILD and FIT are about: names and options are checked before the query's columns."""
     from thanosql.models import registry
+    from thanosql.models.model_language import takes_language
 
     model = resolve_model(reference, environment)
     options, train = environment.bind(kind, given, declared, TrainOptions, defaults=registry.train_defaults(model))
     model = in_language(model, train, given, environment)
+    if train.train == "adapter" and not takes_language(model):
+        raise ThanoSQLOptionError(
+            f"train='adapter' needs a model with adapters of languages, and {model.name} has none.",
+            hint="Say train='all', or leave it out.",
+        )
     checked_executor(options, environment)
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):

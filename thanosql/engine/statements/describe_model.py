@@ -18,6 +18,7 @@ from thanosql.engine.language.syntax import ModelReference, Statement, Word
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, resolve_model
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.statements.rows import temporary_rows
+from thanosql.errors import ThanoSQLModelError
 
 if TYPE_CHECKING:
     from thanosql.models.model import Model
@@ -109,7 +110,11 @@ def _base(model: Model, environment: Environment) -> Iterator[Fact]:
 def _files(model: Model) -> Iterator[Fact]:
     from thanosql.models import registry
 
-    known = registry.facts(model)
+    try:
+        known = registry.facts(model)
+    except ThanoSQLModelError as error:  # its base is gone, or its files are damaged: what the card says is still there
+        yield "files", "problem", error.message
+        return
     if known is None:
         yield "files", "folder", "not on this machine yet: the hub is asked when the model is first used"
         return

@@ -212,8 +212,8 @@ class Vocabulary:
             clean_up=bool(settings.get("clean_up_tokenization_spaces", False)),
         )
 
-    def write(self, folder: Path) -> None:
-        """Leave what Wav2Vec2CTCTokenizer.from_pretrained reads."""
+    def write(self, folder: Path, language: str | None = None) -> None:
+        """Leave what Wav2Vec2CTCTokenizer.from_pretrained reads; as that of a language, beside which others may stand."""
         named = {
             "unk_token": self.unk,
             "bos_token": self.bos,
@@ -227,9 +227,11 @@ class Vocabulary:
             "replace_word_delimiter_char": self.space,
             **({"do_phonemize": False, "phone_delimiter_token": " "} if self.phones else {}),
             **({"clean_up_tokenization_spaces": True} if self.clean_up else {}),
+            **({"target_lang": language} if language is not None else {}),
             **named,
         }
-        for name, content in ((VOCABULARY_FILE, self.ids), (TOKENIZER_FILE, settings), (SPECIAL_FILE, named)):
+        tokens = self.ids if language is None else {language: self.ids}
+        for name, content in ((VOCABULARY_FILE, tokens), (TOKENIZER_FILE, settings), (SPECIAL_FILE, named)):
             text = json.dumps(content, ensure_ascii=False, indent=2)
             (folder / name).write_text(text + "\n", encoding="utf-8")
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLOptionError, ThanoSQLResourceError
 from thanosql.models.audio import AudioError
 from thanosql.models.checkpoint_files import CARD_FILE
+from thanosql.models.ctc.languages import adapter_files
+from thanosql.models.ctc.tokenizer_files import adapter_file
 from thanosql.models.devices import choose_device, exact_float32
 from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
@@ -149,11 +151,13 @@ def _identity(
     base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any], access: AudioAccess
 ) -> dict[str, str]:
     """What makes a run the run it is, each in a few characters, so that a change can be named."""
-    # A card is no part of the model: it grows with every evaluation.
+    # A card is no part of the model: it grows with every evaluation. Nor are the adapters of other languages.
+    others = {*adapter_files(base)} - {adapter_file(base, options.language)}
     weights = [
         path
         for path in sorted(base.iterdir())
         if path.suffix in (".safetensors", ".bin", ".json") and path.name != CARD_FILE and path.is_file()
+        if path not in others
     ]
     named = {
         f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")

@@ -48,7 +48,7 @@ def training_vocabulary(folder: Path, texts: Iterable[str], options: TrainOption
             f"{folder.name} is a pretrained model without a vocabulary.",
             hint="Have one made from the texts, vocabulary='rebuild', or name a model with a CTC head.",
         )
-    base = read_vocabulary(folder) if has_one else None
+    base = read_vocabulary(folder, options.language) if has_one else None
     normalizer = folded(Normalizer.read(folder, base) if base is not None else PLAIN, options)
     if base is None or options.vocabulary == "rebuild":
         return _rebuilt(base, normalizer, texts)

@@ -370,7 +370,7 @@ def test_the_adapters_and_head_of_the_language_that_is_set_are_read(tmp_path: Pa
     waveform_ctc.import_checkpoint(str(folder), tmp_path / "taken")
     assert ours(tmp_path / "taken") == expected
     rows = [TrainingUtterance(row, f"{row}.wav", "on", 0.6) for row in (1, 2)]
-    options = TrainOptions(batch_size=2, max_epochs=1, learning_rate=1e-3, device="cpu")
+    options = TrainOptions(batch_size=2, max_epochs=1, learning_rate=1e-3, device="cpu", train="all")
     train(task(folder, rows, options, tmp_path / "built", lambda audio: waves()[2]))
     assert ours(tmp_path / "built") == theirs(tmp_path / "built")
 

@@ -53,27 +53,31 @@ def normalizer(checkpoint: str, language: str | None = None) -> Normalizer:
 
 def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
     """Check texts against the vocabulary that is trained; see `training.texts.prepare`."""
-    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc import languages
     from thanosql.models.training import texts as checks
 
-    checks.prepare(checkpoint_files.open(checkpoint).folder, texts, options)
+    checks.prepare(languages.open(checkpoint, options.language).folder, texts, options)
 
 
 def facts_for_training(checkpoint: str, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of a checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
-    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc import languages
     from thanosql.models.families.waveform_ctc import model_facts
 
-    return model_facts.facts_for_training(checkpoint_files.open(checkpoint).folder, texts, options)
+    return model_facts.facts_for_training(languages.open(checkpoint, options.language).folder, texts, options)
 
 
 def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
     """Train from a checkpoint and leave a Hugging Face folder; see `training.trainer.train`."""
-    from thanosql.models import checkpoint_files
+    from thanosql.models.ctc import languages
     from thanosql.models.families.waveform_ctc.training import WaveformCheckpoint
     from thanosql.models.training import trainer
 
-    base = WaveformCheckpoint(checkpoint_files.open(task.model.checkpoint).folder)
+    found = languages.open(task.model.checkpoint, task.options.language)
+    source = str(found.folder.absolute())
+    if found.revision is not None:
+        source = f"{task.model.checkpoint.partition('@')[0]}@{found.revision}"
+    base = WaveformCheckpoint(found.folder, task.options, task.model.name, source)
     return trainer.train(base, task, progress, cancellation)
 
 

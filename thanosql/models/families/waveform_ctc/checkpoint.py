@@ -150,9 +150,18 @@ def load_model(
     return model.eval()
 
 
-def save(folder: Path, model: Any, vocabulary: Vocabulary, normalizer: Normalizer, features: Features) -> None:
+def save(
+    folder: Path,
+    model: Any,
+    vocabulary: Vocabulary,
+    normalizer: Normalizer,
+    features: Features,
+    *,
+    language: str | None = None,
+) -> None:
     """Leave a folder that transformers and its Wav2Vec2Processor read as it is; weights as safetensors.
 
+    With a `language` the weights are its adapters and head alone, in the file that transformers' `load_adapter` reads.
     Raises ThanoSQLModelError when it cannot be written.
     """
     from safetensors import SafetensorError
@@ -163,16 +172,26 @@ def save(folder: Path, model: Any, vocabulary: Vocabulary, normalizer: Normalize
     features_of_hub = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "padding_side": "right"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        file = "model.safetensors" if language is None else f"adapter.{language}.safetensors"
+        weights = {
+            name: value.detach().cpu().contiguous()
+            for name, value in model.state_dict().items()
+            if language is None or is_of_language(name)
+        }
+        save_file(weights, folder / file, metadata={"format": "pt"})
         (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
         (folder / "preprocessor_config.json").write_text(
             json.dumps(features_of_hub | asdict(features), indent=2) + "\n", encoding="utf-8"
         )
-        vocabulary.write(folder)
+        vocabulary.write(folder, language)
         normalizer.write(folder)
     except (OSError, SafetensorError) as error:
         raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
+
+
+def is_of_language(name: str) -> bool:
+    """Whether a weight is one of those that each language has of its own: of an adapter, or of the head."""
+    return ADAPTER in name or name.startswith("lm_head.")
 
 
 def _check_head(weights: dict[str, torch.Tensor], old: Vocabulary | None, folder: Path) -> None:
@@ -201,7 +220,7 @@ def _weights(folder: Path, prefix: str, language: str | None) -> dict[str, torch
     if adapter is not None:
         of_language = read_file(adapter)
         # What it lacks would stay the other language's.
-        lacking = [name for name in found if ADAPTER in name or name.startswith("lm_head.") if name not in of_language]
+        lacking = [name for name in found if is_of_language(name) and name not in of_language]
         if lacking:
             raise ThanoSQLModelError(f"{adapter} is incomplete: it lacks {', '.join(lacking[:3])}.")
         found.update(of_language)

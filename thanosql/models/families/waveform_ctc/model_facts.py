@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
+from thanosql.models.ctc.tokenizer_files import adapter_file
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.waveform_ctc.convolutions import frames
 from thanosql.models.json_file import read_json
@@ -87,7 +88,8 @@ def facts(folder: Path, language: str | None = None) -> WaveformFacts:
     config = read_json(folder / "config.json")
     shapes = tensor_shapes(folder)
     check_sizes(config, shapes, folder)
-    weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
+    files = [*weight_files(folder), adapter_file(folder, language)]
+    weights = sum(path.stat().st_size for path in files if path is not None and path.is_file())
     vocabulary = read_vocabulary(folder, language) if has_vocabulary(folder) else None
     try:
         return WaveformFacts(
@@ -110,7 +112,7 @@ def facts(folder: Path, language: str | None = None) -> WaveformFacts:
 
 def facts_for_training(folder: Path, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:
     """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
-    known = facts(folder)
+    known = facts(folder, options.language)
     built = training_vocabulary(folder, texts, options)
     made = options.vocabulary != "keep"
     return replace(

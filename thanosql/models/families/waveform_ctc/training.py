@@ -8,25 +8,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models.adapter_base import AdapterBase, read_base
+from thanosql.models.ctc.languages import read_languages
 from thanosql.models.families.waveform_ctc import checkpoint, convolutions, training_forward
 from thanosql.models.families.waveform_ctc.architectures import Architecture
 from thanosql.models.families.waveform_ctc.steps import frame_count, has_adapter, squeeze
 from thanosql.models.training.masking import SpecAugment
+from thanosql.models.weights import weight_files
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.options import TrainOptions
     from thanosql.models.text import Normalizer
     from thanosql.models.training.trainable import TrainableModel
 
 
 class WaveformCheckpoint:
-    """A TrainableCheckpoint; its config is read when it is first asked for."""
+    """A TrainableCheckpoint; its config is read when it is first asked for.
 
-    def __init__(self, folder: Path) -> None:
+    `name` and `source` (a folder, or a hub id at its commit) are what a model of adapters alone calls its base.
+    """
+
+    def __init__(self, folder: Path, options: TrainOptions, name: str, source: str) -> None:
         self.folder = folder
+        self._options = options
+        self._name = name
+        self._source = source
 
     @cached_property
     def _config(self) -> Any:
@@ -35,6 +45,21 @@ class WaveformCheckpoint:
     @cached_property
     def _features(self) -> checkpoint.Features:
         return checkpoint.read_features(self.folder)
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language whose adapters and head are trained, and all else stays the base's; None where all is trained.
+
+        Raises ThanoSQLModelError where adapters are asked of a model that has none.
+        """
+        known = read_languages(self.folder) if getattr(self._config, "adapter_attn_dim", None) is not None else None
+        if known is not None and self._options.train != "all":
+            return self._options.language or known.own
+        if self._options.train == "adapter":
+            raise ThanoSQLModelError(
+                f"{self.folder.name} has no adapters of languages to train.", hint="Say train='all', or leave it out."
+            )
+        return None
 
     @property
     def normalizes(self) -> bool:
@@ -60,14 +85,18 @@ class WaveformCheckpoint:
 
         Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
         """
-        model = checkpoint.load_model(self.folder, vocabulary=vocabulary, new_head=True)
+        model = checkpoint.load_model(
+            self.folder, language=self._options.language, vocabulary=vocabulary, new_head=True
+        )
         if has_adapter(model.config):
             raise ThanoSQLModelError(
                 f"{self.folder} has adapter layers behind its encoder: training cannot start from it."
             )
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = self.language is None or checkpoint.is_of_language(name)
             # The weights may be pages of the base's file: what is trained is a copy.
-            parameter.data = parameter.data.clone()
+            if parameter.requires_grad:
+                parameter.data = parameter.data.clone()
         if freeze_feature_encoder:
             model.freeze_feature_encoder()
         return WaveformModel(model, checkpoint.read_architecture(self.folder))
@@ -75,7 +104,14 @@ class WaveformCheckpoint:
     def save(self, model: TrainableModel, folder: Path, vocabulary: Vocabulary, normalizer: Normalizer) -> None:
         """Leave a folder that transformers reads as it is. Raises ThanoSQLModelError when it cannot be written."""
         trained = cast("WaveformModel", model).model.eval().cpu()
-        checkpoint.save(folder, trained, vocabulary, normalizer, self._features)
+        checkpoint.save(folder, trained, vocabulary, normalizer, self._features, language=self.language)
+        if self.language is None:
+            return
+        try:
+            base = read_base(self.folder) or AdapterBase.of(self._name, self._source, weight_files(self.folder))
+            base.write(folder)
+        except OSError as error:
+            raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
 
 
 class WaveformModel:
