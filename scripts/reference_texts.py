@@ -63,7 +63,11 @@ SETTINGS = {
         "none",
     ),
     "connections": ("", "names for databases, for `%thanosql NAME` in a notebook", "none"),
-    "executor": ("`THANOSQL_EXECUTOR`", "where the rows are worked on; there is `local`", "`local`"),
+    "executor": (
+        "`THANOSQL_EXECUTOR`",
+        "where the rows are worked on: `local`, `ray`, or `ray://host:10001`",
+        "`local`",
+    ),
     "base_models": (
         "`THANOSQL_WAV2VEC2EN`, `THANOSQL_WAV2VEC2KO`",
         "a base's name and the hub id, the folder or the other base that stands behind it",
