@@ -108,7 +108,7 @@ def test_every_option_has_help_and_a_default_within_its_limits() -> None:
             # Beside a choice of words, True and False may stand for all of them and none.
             if field.metadata["choices"] and not isinstance(default, bool):
                 assert default in field.metadata["choices"], field.name
-            if field.metadata["low"] is not None and default is not None:
+            if field.metadata["low"] is not None and default is not None and default not in field.metadata["words"]:
                 assert field.metadata["low"] <= default <= field.metadata["high"], field.name
 
 

@@ -13,8 +13,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.dispatcher import Result
 from thanosql.engine.language.statement_syntax import View
+from thanosql.engine.postgres.naming import Column
 from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import diff, views
 from thanosql.notebook.markup import element
@@ -22,6 +24,7 @@ from thanosql.notebook.players import Players, playable
 from thanosql.notebook.terminal import as_text
 from thanosql.notebook.views import Showing, as_html
 
+PATHS = AudioColumns(Column("audio_path", "text"))
 ANYWHERE = AudioAccess(roots=())
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>"
 
@@ -49,7 +52,7 @@ def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Pa
         status="PREDICT 1",
         view="transcripts",
         rows=frame,
-        audio_column="audio_path",
+        audio=PATHS,
         display={"result_column": "predict_result"},
     )
     page = as_html(result, Showing())
@@ -65,9 +68,7 @@ def test_words_with_their_times_are_read_as_words(recording: Path, column: str) 
     columns = {"audio_path": [str(recording)], "predict_result": ["one two"], column: [said]}
     if column == "align_result":
         columns = {"audio_path": [str(recording)], column: [said], "align_result_confidence": [0.9]}
-    page = as_html(
-        Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio_column="audio_path"), Showing()
-    )
+    page = as_html(Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio=PATHS), Showing())
     assert page is not None
     assert "img" not in tags(page)
     assert f"{HOSTILE}0.1 two0.6" in words(page)
@@ -77,7 +78,7 @@ def test_words_with_their_times_are_read_as_words(recording: Path, column: str) 
 @pytest.mark.parametrize("view", sorted(views.VIEWS))
 def test_nothing_that_a_row_says_becomes_markup(view: View) -> None:
     frame = pd.DataFrame({HOSTILE: [HOSTILE], "audio_path": [HOSTILE], "predict_result": [HOSTILE]})
-    page = as_html(Result(status="DONE 1", view=view, rows=frame, audio_column="audio_path"), Showing(), note=HOSTILE)
+    page = as_html(Result(status="DONE 1", view=view, rows=frame, audio=PATHS), Showing(), note=HOSTILE)
     assert page is not None
     assert not tags(page) & {"img", "script"}
     assert words(page).count(HOSTILE) >= 4
@@ -235,7 +236,7 @@ def test_dates_and_times_stand_as_people_write_them() -> None:
 
 def test_a_transcript_and_texts_stand_before_the_path(recording: Path) -> None:
     columns = {"audio_path": [str(recording)], "text": ["one two"], "predict_result": ["one two"]}
-    result = Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio_column="audio_path")
+    result = Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio=PATHS)
     page = as_html(result, Showing()) or ""
     heads = [words(head) for head in re.findall(r"<th .*?</th>", page)]
     assert heads == ["audio", "predict_result", "text", "audio_path"]

@@ -15,6 +15,8 @@ from thanosql.engine.planner import Environment, Plan
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.audio_columns import AudioColumns
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -27,7 +29,7 @@ class Result:
     rows: pd.DataFrame | None = None
     report: Any = None
     note: str = ""
-    audio_column: str | None = None
+    audio: AudioColumns | None = None
     view: View = ""
     display: dict[str, Any] = field(default_factory=dict)
 

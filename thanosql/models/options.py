@@ -18,13 +18,15 @@ def option(
     high: float | None = None,
     exclusive_low: bool = False,
     choices: Sequence[str] | None = None,
+    words: Sequence[str] = (),
     kind: str | None = None,
     changes_result: bool = True,
 ) -> Any:
     """Declare one option as a dataclass field: the one place that errors, completion, DESCRIBE and the reference read.
 
     The type is the field's annotation (`int`, `float`, `bool`, `str`, `list[str]`, or one of them `| None`). `low` and
-    `high` are inclusive unless `exclusive_low`; `kind` is 'column' or 'table' where a bare name is meant;
+    `high` are inclusive unless `exclusive_low`; `words` may stand in a number's place, whose type is then `int | str`;
+    `kind` is 'column' or 'table' where a bare name is meant;
     `changes_result=False` says that a cached prediction stays valid when this option changes.
     """
     metadata = {
@@ -33,6 +35,7 @@ def option(
         "high": high,
         "exclusive_low": exclusive_low,
         "choices": tuple(choices) if choices else None,
+        "words": tuple(words),
         "kind": kind,
         "changes_result": changes_result,
     }

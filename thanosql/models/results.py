@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from thanosql.models.audio.parts import Audio
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -31,13 +33,14 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class TrainingUtterance:
-    """One row to learn from: `row` is its 1-based number in the query, `audio` a path or the file's bytes.
+    """One row to learn from: `row` is its 1-based number in the query, `audio` a path, the file's bytes, or a part of
+    either.
 
     `group` is its value of `valid_group`.
     """
 
     row: int
-    audio: str | bytes
+    audio: Audio
     text: str
     seconds: float
     group: str = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.options import DecodeOptions, TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
@@ -35,11 +36,11 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AudioRow:
-    """One row to work on: its number in the query from 1, its audio (a reference, or the file's bytes), its duration as
-    far as it is known, and its normalized text where the output needs one."""
+    """One row to work on: its number in the query from 1, its audio (a reference, the file's bytes, or a part of
+    either), its duration as far as it is known, and its normalized text where the output needs one."""
 
     row: int
-    audio: str | bytes
+    audio: Audio
     seconds: float
     text: str | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.json_file import read_text
 
 if TYPE_CHECKING:
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
 TRAINED_ROWS = "trained_rows.txt"  # in a model's folder: a row's fingerprint a line
 
 
-def row_fingerprints(rows: Iterable[tuple[str | bytes | None, str]]) -> list[str]:
-    """16 hexadecimal digits of a row's audio reference and text: enough to find it again, too little to read it."""
+def row_fingerprints(rows: Iterable[tuple[Audio | None, str]]) -> list[str]:
+    """16 hexadecimal digits of a row's audio (its reference, and which part of it) and text: enough to find it again, too
+    little to read it."""
     found = []
     for audio, text in rows:
-        reference = audio if isinstance(audio, bytes) else str(audio).encode()
+        recording, part = (audio.audio, audio.identity) if isinstance(audio, AudioPart) else (audio, b"")
+        reference = recording if isinstance(recording, bytes) else str(recording).encode()
+        if part:
+            reference += b"\0" + part
         found.append(hashlib.blake2b(reference + b"\0" + text.encode(), digest_size=8).hexdigest())
     return found
 

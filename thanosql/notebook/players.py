@@ -12,6 +12,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.notebook.markup import Html, element, join
 
@@ -37,10 +38,12 @@ class Players:
         from thanosql.models.audio import AudioError
         from thanosql.models.audio.references import of_data_uri
 
-        if not isinstance(audio, str | bytes | bytearray | memoryview):
+        if not isinstance(audio, str | bytes | bytearray | memoryview | AudioPart):
             return _instead("no audio")
         try:
-            reference = (of_data_uri(audio) or audio) if isinstance(audio, str) else bytes(audio)
+            reference: Audio = bytes(audio) if isinstance(audio, bytearray | memoryview) else audio
+            if isinstance(reference, str):
+                reference = of_data_uri(reference) or reference
             seconds = self.access.probe(reference).seconds
             if seconds > LONGEST:
                 return _instead(f"{seconds / 60:.0f} minutes: too long for a player here")
@@ -65,7 +68,9 @@ class Players:
             )
         )
 
-    def _content(self, audio: str | bytes) -> tuple[str, bytes]:
+    def _content(self, audio: Audio) -> tuple[str, bytes]:
+        if isinstance(audio, AudioPart):
+            return "audio/mpeg", self._encoded(audio)
         path = self.access.locate(audio) if isinstance(audio, str) else None
         size = path.stat().st_size if path else len(audio)
         if size <= LARGEST:
@@ -74,14 +79,14 @@ class Players:
                 return mime, content
         return "audio/mpeg", self._encoded(audio)
 
-    def _encoded(self, audio: str | bytes) -> bytes:
+    def _encoded(self, audio: Audio) -> bytes:
         import soundfile
 
         buffer = io.BytesIO()
         soundfile.write(buffer, self.access.read(audio), SAMPLING_RATE, format="MP3")
         return buffer.getvalue()
 
-    def _waveform(self, audio: str | bytes) -> Html:
+    def _waveform(self, audio: Audio) -> Html:
         return waveform_picture(self.access.read(audio))
 
 

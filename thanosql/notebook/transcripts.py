@@ -12,6 +12,8 @@ from thanosql.notebook.players import Players
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.audio_columns import AudioColumns
+
 MOST_WORDS = 200  # of one row with their times
 
 
@@ -20,7 +22,7 @@ def as_html(
     limit: int,
     players: Players,
     *,
-    audio: str,
+    audio: AudioColumns | None,
     transcript: str | None = None,
     confidence: Sequence[float | None] | None = None,
     waveform: bool = False,
@@ -28,8 +30,9 @@ def as_html(
     """The first `limit` rows: the player, the transcript, then the rest, and where the audio is last of all.
     `confidence` is by row, from 0 to 1."""
     names = [str(name) for name in frame.columns]
-    ordered = sorted(names, key=lambda name: (name != transcript, name == audio))  # a stable order
-    values = list(frame[audio].iloc[: limit or None]) if audio in names else []
+    where = None if audio is None else audio.name
+    ordered = sorted(names, key=lambda name: (name != transcript, name == where))  # a stable order
+    values = [] if audio is None else audio.of_frame(frame.iloc[: limit or None])
     cells: Mapping[str, tables.Cell] = {}
     if transcript in names:
         cells = {
@@ -41,7 +44,7 @@ def as_html(
         return players.player(values[row], f"row {row + 1}", waveform=waveform)
 
     return tables.as_html(
-        frame[ordered], limit, cells=cells, first={"audio" if audio != "audio" else "▶": play} if values else {}
+        frame[ordered], limit, cells=cells, first={"▶" if "audio" in names else "audio": play} if values else {}
     )
 
 

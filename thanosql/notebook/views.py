@@ -106,7 +106,7 @@ def _table(result: Result, showing: Showing) -> Html | None:
 
 def _predict(result: Result, showing: Showing) -> Html | None:
     frame, display = result.rows, result.display
-    if frame is None or not showing.players or result.audio_column not in list(frame.columns):
+    if frame is None or not showing.players or not _plays(result):
         return _table(result, showing)
     transcript = display.get("result_column") or _transcript(frame)
     sure = f"{transcript}_confidence"
@@ -114,7 +114,7 @@ def _predict(result: Result, showing: Showing) -> Html | None:
         frame,
         showing.limit,
         showing.make_players(),
-        audio=str(result.audio_column),
+        audio=result.audio,
         transcript=transcript,
         confidence=list(frame[sure].iloc[: showing.limit or None]) if sure in frame.columns else None,
     )
@@ -122,16 +122,22 @@ def _predict(result: Result, showing: Showing) -> Html | None:
 
 def _print(result: Result, showing: Showing) -> Html | None:
     frame = result.rows
-    if frame is None or result.audio_column not in list(frame.columns):
+    if frame is None or not _plays(result):
         return _table(result, showing)
     return transcripts.as_html(
         frame,
         showing.limit,
         Players(showing.access, showing.audio_bytes),
-        audio=str(result.audio_column),
+        audio=result.audio,
         transcript=next((name for name in ("predict_result", "text", "transcript") if name in frame.columns), None),
         waveform=True,
     )
+
+
+def _plays(result: Result) -> bool:
+    """Whether the rows still have the columns that say which sound they mean."""
+    frame, audio = result.rows, result.audio
+    return frame is not None and audio is not None and audio.stand_in(frame.columns)
 
 
 def _evaluate(result: Result, showing: Showing) -> Html | None:

@@ -77,6 +77,26 @@ def test_null_is_taken_where_nothing_is_a_value() -> None:
     assert refused("batch_size=NULL").message == "The option 'batch_size' takes a whole number, not NULL."
 
 
+def test_a_word_may_stand_in_a_number_s_place() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Channels:
+        channel: int | str = option("mix", "which", low=1, words=("mix",))
+
+    assert bound("", Channels) == bound("channel='mix'", Channels) == bound("channel=MIX", Channels) == (Channels(),)
+    assert bound("channel=2", Channels) == (Channels(channel=2),)
+    assert describe(Channels)[0].type == "a whole number, or 'mix'"
+    for given, said in (
+        ("'left'", "not the string 'left'"),
+        ("1.5", "not 1.5"),
+        ("True", "not True"),
+        ("NULL", "not NULL"),
+    ):
+        with pytest.raises(ThanoSQLOptionError, match=f"takes a whole number, or 'mix', {said}"):
+            bound(f"channel={given}", Channels)
+    with pytest.raises(ThanoSQLOptionError, match="must be at least 1, not 0"):
+        bound("channel=0", Channels)
+
+
 def test_names_are_read_in_any_case() -> None:
     assert bound("BATCH_SIZE=4").batch_size == 4
 

@@ -211,7 +211,8 @@ def test_a_data_set_is_in_the_workspace_and_stays_unless_overwritten(session: Se
 
 def test_print_audio_gives_the_rows_and_names_the_audio(numbers: Session) -> None:
     result = numbers.run("PRINT AUDIO AS SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 2")
-    assert result.audio_column == "audio_path"
+    assert result.audio is not None
+    assert result.audio.name == "audio_path"
     assert list(result.value.columns) == ["audio_path", "text", "speaker"]
     assert len(result.value) == 2
     with pytest.raises(ThanoSQLDataError, match="audio_col"):

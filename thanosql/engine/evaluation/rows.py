@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.evaluation.figures import Evaluation, EvaluationRows
 from thanosql.engine.rows.audio_probe import ProbedRows
+from thanosql.models.audio.parts import Audio
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 WORST_ROWS = 50  # that a notebook can show
 
-AudioStream = Callable[[], Iterator[tuple[int, "str | bytes | None"]]]
+AudioStream = Callable[[], Iterator[tuple[int, Audio | None]]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RowsToEvaluate:
         return len(self.references)
 
 
-def worst_rows(evaluation: Evaluation, rows: Iterable[tuple[int, str | bytes | None]]) -> list[dict[str, Any]]:
+def worst_rows(evaluation: Evaluation, rows: Iterable[tuple[int, Audio | None]]) -> list[dict[str, Any]]:
     """The utterances with the most errors, for a notebook to show; ones without errors where there are no others.
 
     `rows` are the query's: the number from 1, the audio.

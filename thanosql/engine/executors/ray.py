@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors import ray_cluster
 from thanosql.engine.executors.ray_pool import Pool, PoolRun, Share
-from thanosql.engine.executors.ray_worker import FileNeed, Preparation, sizes
+from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import checkpoint_files
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import Audio, AudioError, AudioPart
 from thanosql.models.audio.references import is_remote
+from thanosql.models.audio.waveform import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.ray_pool import Rows
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0  # after which a cluster has its workers back
 SENT_BYTES = 32 * 2**20  # of one audio file that only this machine has
-PATHS = 16  # of the first batch, which tell whether a worker sees the audio
 
 
 class RayExecutor:
@@ -60,7 +61,7 @@ class RayExecutor:
             task = _anywhere(task)
             if self._driver is None:
                 self._driver = Driver(ray)
-            paths = tuple(row.audio for row in first if isinstance(row.audio, str) and not is_remote(row.audio))[:PATHS]
+            paths = paths_of(row.audio for row in first)
             needs = _needs(task)
             self._driver.take_up(task.audio, paths, needs)
             share = self._share(task)
@@ -171,8 +172,10 @@ class Driver:
             }
         return self._stored[need]
 
-    def _content(self, audio: str | bytes) -> str | bytes:
-        """The bytes of a file of this machine; what is not here is left for the worker to say."""
+    def _content(self, audio: Audio) -> Audio:
+        """The bytes of a file of this machine, or its part as a WAV; what is not here is left for the worker to say."""
+        if isinstance(audio, AudioPart):
+            return audio if self._audio.fetches(audio) else self._part(audio)
         if not isinstance(audio, str) or is_remote(audio):
             return audio
         try:
@@ -187,6 +190,16 @@ class Driver:
                 hint="Put the audio where all of them see it: a shared folder, or a store (s3://…) with allow_remote=True.",
             )
         return file.read_bytes()
+
+    def _part(self, part: AudioPart) -> Audio:
+        import soundfile
+
+        content = io.BytesIO()
+        try:
+            soundfile.write(content, self._audio.read(part), SAMPLING_RATE, format="WAV", subtype="FLOAT")
+        except (AudioError, OSError):
+            return part
+        return content.getvalue()
 
 
 def _anywhere(task: TranscribeTask) -> TranscribeTask:

@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.executors.ray_worker import sizes, state
+from thanosql.engine.executors.ray_worker import paths_of, sizes, state
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLResourceError
-from thanosql.models.audio.references import is_remote
 from thanosql.models.cancellation import Cancellation, Cancelled
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.2  # between two looks at the steps and at the cancellation
 STOP_SECONDS = 4.0  # for the step under way and its checkpoint, before the worker is killed
 ATTEMPTS = 3  # workers that may die
-PATHS = 16  # of the audio, which tell whether the worker sees it
 
 
 class RayTrainer:
@@ -77,9 +75,7 @@ def train(
     Raises ThanoSQLOptionError where the worker does not see the folders, and what the training raises.
     """
     actor = ray.remote(RayTrainer).options(num_cpus=share[0], num_gpus=share[1], max_concurrency=3, max_restarts=0)
-    paths = tuple(one.audio for one in task.utterances if isinstance(one.audio, str) and not is_remote(one.audio))[
-        :PATHS
-    ]
+    paths = paths_of(one.audio for one in task.utterances)
     reached = 0
 
     def heard(steps: list[TrainingProgress]) -> None:

@@ -10,20 +10,23 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import Audio, AudioError, AudioPart
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.references import is_remote
 from thanosql.models.model_cache import ModelCache
 from thanosql.models.tasks import AudioRow, Outcome, TranscribeTask
 from thanosql.models.worker import Worker
 from thanosql.version import __version__
 
+PATHS = 16  # that are looked for
 UNUSED_SECONDS = 7 * 24 * 3600.0  # after which a model that came through Ray's store goes from a machine
 
 
@@ -104,6 +107,12 @@ def state(path: Path) -> str:
     """What changes with a folder's or a file's content: names, sizes, times. Raises OSError where there is nothing."""
     about = path.stat()
     return checkpoint_files.state(path) if path.is_dir() else f"{about.st_size} {about.st_mtime_ns}"
+
+
+def paths_of(audio: Iterable[Audio]) -> tuple[str, ...]:
+    """The first paths of files among audio, which tell whether a worker sees them."""
+    recordings = (AudioPart.of(one).audio for one in audio)
+    return tuple(islice((one for one in recordings if isinstance(one, str) and not is_remote(one)), PATHS))
 
 
 def sizes(access: AudioAccess, paths: Sequence[str]) -> tuple[int | None, ...]:

@@ -31,7 +31,7 @@ class Declared:
     """What is declared of one option; `type` and `limits` are words for the user.
 
     `limits` is "" where the type alone limits; `optional` says that NULL is taken, `switch` that a list may be True or
-    False instead.
+    False instead, `words` what a number may be instead.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Declared:
     kind: str | None = None
     base: Any = field(default=str, repr=False)
     switch: bool = False
+    words: tuple[str, ...] = ()
 
 
 _TYPES = {
@@ -116,14 +117,17 @@ def _declared(entry: dataclasses.Field[Any], hint: Any) -> Declared:
     )
     optional = type(None) in arms
     kinds = [typing.get_origin(arm) or arm for arm in arms if arm is not type(None)]
-    switch = bool in kinds and list in kinds
-    (base,) = [list] if switch else kinds
     about = entry.metadata
+    switch = bool in kinds and list in kinds
+    words: tuple[str, ...] = about.get("words", ())
+    (base,) = [list] if switch else [kind for kind in kinds if kind is not str or not words]
     kind = about.get("kind")
     default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
     return Declared(
         name=entry.name,
-        type=(f"a {kind}'s name" + (" or a list of them" if base is list else "")) if kind else _type(base, switch),
+        type=(f"a {kind}'s name" + (" or a list of them" if base is list else ""))
+        if kind
+        else _type(base, switch, words),
         default=default,
         limits=_limits(about),
         help=about.get("help", ""),
@@ -135,11 +139,13 @@ def _declared(entry: dataclasses.Field[Any], hint: Any) -> Declared:
         kind=kind,
         base=base,
         switch=switch,
+        words=words,
     )
 
 
-def _type(base: Any, switch: bool) -> str:
-    return f"{_TYPES[bool]}, or {_TYPES[base]}" if switch else _TYPES[base]
+def _type(base: Any, switch: bool, words: Sequence[str]) -> str:
+    either = [_TYPES[bool], _TYPES[base]] if switch else [_TYPES[base], *(f"'{word}'" for word in words)]
+    return ", or ".join(either)
 
 
 def _limits(about: Mapping[str, Any]) -> str:
@@ -201,6 +207,8 @@ def _converted(declared: Declared, value: Any) -> Any:
         return None if declared.optional else _MISSING
     if declared.switch and isinstance(value, bool):
         return value
+    if isinstance(value, str | Word) and str(value).lower() in declared.words:
+        return str(value).lower()
     if declared.base is list:
         # One name is a list of one: group_by='speaker'.
         items = value if isinstance(value, tuple) else (value,)
@@ -223,7 +231,7 @@ def _converted(declared: Declared, value: Any) -> Any:
 
 
 def _check_limits(declared: Declared, value: Any, where: Position) -> None:
-    if value is None or (declared.switch and isinstance(value, bool)):
+    if value is None or (declared.switch and isinstance(value, bool)) or value in declared.words:
         return
     if declared.choices is not None:
         for item in value if isinstance(value, list) else [value]:
@@ -257,7 +265,7 @@ def _shown(value: Any) -> str:
 
 
 def _cure(declared: Declared, value: Any) -> str | None:
-    if declared.base in (int, float, bool) and isinstance(value, str):
+    if declared.base in (int, float, bool) and isinstance(value, str) and not declared.words:
         return "Write it without quotes."
     if declared.base is list:
         return f"Write {declared.name}=['…', '…']."

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.tasks import BATCH_SECONDS, AudioRow, Failure, Outcome, TranscribeTask
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ WINDOW = 1024  # rows that are put in order of duration together,
 WINDOW_BYTES = 64 * 2**20  # fewer where the rows hold the audio itself
 TOLERANCE = 1.01  # of a duration, before it counts as wrong
 
-Key = tuple[str | bytes, str | None]  # an audio, and its text
+Key = tuple[Audio, str | None]  # an audio, and its text
 
 
 class Cache(Protocol):
@@ -100,7 +101,7 @@ class _Packed:
             self._groups.update(groups)
             batch: list[AudioRow] = []
             filled = 0.0
-            for first in sorted((group[0] for group in groups.values()), key=lambda row: (-row.seconds, row.row)):
+            for first in _ordered([group[0] for group in groups.values()]):
                 if batch and (len(batch) == self._batch_size or filled + first.seconds > self._most):
                     yield self._under_way(batch, filled)
                     batch, filled = [], 0.0
@@ -131,7 +132,7 @@ class _Packed:
     def spread(self, outcome: Outcome) -> Iterator[Outcome]:
         """The outcome for every row of its audio and text."""
         for row in self._groups.pop(self._keys.pop(outcome.row)):
-            yield Outcome(row.row, outcome.value, outcome.seconds)
+            yield _outcome(row, outcome.value, outcome.seconds)
 
     def _under_way(self, batch: list[AudioRow], seconds: float) -> tuple[AudioRow, ...]:
         self._next_seconds = max(self._next_seconds, min(seconds, self._most))
@@ -142,13 +143,36 @@ class _Packed:
         if self._cache is None:
             return
         for key, (value, seconds) in self._cache.recall(list(groups)).items():
-            self._recalled.extend(Outcome(row.row, value, seconds) for row in groups.pop(key))
+            self._recalled.extend(_outcome(row, value, seconds) for row in groups.pop(key))
+
+
+def _outcome(row: AudioRow, value: Any, seconds: float) -> Outcome:
+    """A row's outcome; words are timed in its recording, whichever part of it the row means."""
+    start = AudioPart.of(row.audio).start
+    if start and getattr(value, "words", None):
+        value = replace(value, words=tuple(word.later(start) for word in value.words))
+    return Outcome(row.row, value, seconds)
+
+
+def _ordered(rows: list[AudioRow]) -> list[AudioRow]:
+    """Longest first; parts of one recording stay together, so that those of one that cannot be sought in are decoded once."""
+    place: dict[object, int] = {}
+    for row in rows:
+        if isinstance(row.audio, AudioPart) and not row.audio.is_whole:
+            place.setdefault((row.audio.audio, row.audio.channel, row.audio.track), len(place) + 1)
+
+    def order(row: AudioRow) -> tuple[int, float, int]:
+        part = row.audio
+        which = place.get((part.audio, part.channel, part.track), 0) if isinstance(part, AudioPart) else 0
+        return which, -row.seconds, row.row
+
+    return sorted(rows, key=order)
 
 
 def _window(rows: Iterator[AudioRow]) -> Iterator[AudioRow]:
     held = 0
     for row in islice(rows, WINDOW):
         yield row
-        held += len(row.audio)
+        held += len(AudioPart.of(row.audio).audio)
         if held > WINDOW_BYTES:
             return

@@ -152,7 +152,7 @@ class PredictionCache(Generic[T]):
                 self._connection = None
 
     def _mark(self, key: Key) -> bytes | None:
-        return self._mark_again(key) if isinstance(key[0], str) else self._new_mark(key)
+        return self._mark_again(key) if not isinstance(key[0], bytes) else self._new_mark(key)
 
     def _new_mark(self, key: Key) -> bytes | None:
         audio, reference = key

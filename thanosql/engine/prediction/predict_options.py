@@ -14,9 +14,6 @@ TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(ResumableOptions, DecodeOptions):
-    audio_col: str = option(
-        "audio_path", "the column with the audio: a path, or the file's bytes", kind="column", changes_result=False
-    )
     result_col: str = option(
         "predict_result",
         "the column that takes the transcript; one of that name in the query is replaced, in its place",

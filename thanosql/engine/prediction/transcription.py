@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 from thanosql.counting import counted
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.prediction.batching import Cache, recognize
-from thanosql.engine.rows.audio_probe import ProbedRows, chunk_size
+from thanosql.engine.rows.audio_probe import ProbedRows
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError
 from thanosql.models.tasks import AudioRow, Failure, Outcome, TranscribeTask
 
 if TYPE_CHECKING:
+    from thanosql.engine.audio_columns import AudioColumns
     from thanosql.engine.executors.base import Executor
-    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Snapshot
+    from thanosql.models.audio.parts import Audio
 
 
 def transcribe(
     task: TranscribeTask,
-    rows: Callable[[], Iterator[tuple[int, str | bytes | None]]],
+    rows: Callable[[], Iterator[tuple[int, Audio | None]]],
     probed: ProbedRows,
     environment: Environment,
     executor: Executor,
@@ -34,9 +36,8 @@ def transcribe(
     that need one.
     """
     if unreadable := probed.unreadable:
-        for row, audio in rows():
-            if (reason := probed.failure(row, audio)) is not None:
-                yield Outcome(row, Failure(reason), 0.0)
+        for row, reason in probed.failures_of(rows()):
+            yield Outcome(row, Failure(reason), 0.0)
     if unreadable == len(probed.seconds):
         return
     readable = (
@@ -53,9 +54,9 @@ def transcribe(
         yield outcome
 
 
-def audio_of(snapshot: Snapshot, column: Column) -> Callable[[], Iterator[tuple[int, str | bytes | None]]]:
+def audio_of(snapshot: Snapshot, audio: AudioColumns) -> Callable[[], Iterator[tuple[int, Audio | None]]]:
     """What gives (row, audio) of a snapshot, in the query's order, each time it is called."""
-    return lambda: snapshot.stream(column, chunk=chunk_size(column))
+    return lambda: audio.stream(snapshot)
 
 
 def unreadable(row: int, column: str, failure: Failure) -> ThanoSQLDataError:

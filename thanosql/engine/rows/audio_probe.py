@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from thanosql import private
+from thanosql.engine.audio_columns import CHUNK_ROWS, AudioColumnOptions, AudioColumns
 from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.rows.headers import Headers
 from thanosql.errors import ThanoSQLDataError
+from thanosql.models.audio.parts import described
 from thanosql.models.options import option
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.audio.parts import Audio
 
 PROBES_AT_ONCE = 4
 FETCHES_AT_ONCE = 8  # of remote files
-PROBES_REMEMBERED = 8192  # of references that stand in several rows
-ASSUMED_SECONDS = 10.0  # of audio that is on another machine, until it is read
-CHUNK_ROWS = 1000  # fetched at a time, and fewer where they hold much audio
-MISSING = "no audio (NULL)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudioOptions:
+class AudioOptions(AudioColumnOptions):
     """What every statement over audio says of where it comes from, and where it is worked on."""
 
     allow_remote: bool = option(
@@ -79,9 +78,12 @@ class ProbedRows:
     def unreadable(self) -> int:
         return sum(value != value for value in self.seconds)
 
-    def failure(self, row: int, audio: str | bytes | None) -> str | None:
-        """Why a row's audio cannot be read, asked again; None where it can."""
-        return None if self.seconds[row - 1] == self.seconds[row - 1] else _probe(audio, self.access)[1] or MISSING
+    def failures_of(self, rows: Iterable[tuple[int, Audio | None]]) -> Iterator[tuple[int, str]]:
+        """(row, why its audio cannot be read) of those of the rows whose audio cannot, asked again."""
+        headers = Headers(self.access)
+        for row, audio in rows:
+            if self.seconds[row - 1] != self.seconds[row - 1]:
+                yield row, headers.seconds(audio)[1] or "its header could not be read before"
 
     def refuse(self, column: str) -> None:
         """Raise a ThanoSQLDataError when any row cannot be used."""
@@ -90,10 +92,6 @@ class ProbedRows:
             raise ThanoSQLDataError(
                 f"{count:,} of {total:,} rows have audio in '{column}' that cannot be read.", rows=self.failures
             )
-
-
-def chunk_size(column: Column) -> int:
-    return CHUNK_ROWS
 
 
 def access_of(options: AudioOptions, environment: Environment, *, read_again: bool = False) -> AudioAccess:
@@ -111,7 +109,7 @@ def access_of(options: AudioOptions, environment: Environment, *, read_again: bo
 
 def probe_rows(
     snapshot: Snapshot,
-    column: Column,
+    audio: AudioColumns,
     environment: Environment,
     access: AudioAccess | None = None,
     *,
@@ -124,65 +122,23 @@ def probe_rows(
     access = access or access_of(AudioOptions(), environment)
     seconds: array[float] = array("f")
     failures: list[dict[str, Any]] = []
-    probe = partial(_probe, access=access)
-    known: dict[str | None, tuple[float, str]] = {}
+    headers = Headers(access)
     probes = FETCHES_AT_ONCE if access.remote is not None else PROBES_AT_ONCE
     with ThreadPoolExecutor(probes, thread_name_prefix="probe") as pool:
-        rows = snapshot.stream(column, chunk=chunk_size(column))
-        for chunk in _chunks(rows, chunk_size(column)):
-            if column.type == "bytea":
-                found = list(pool.map(probe, [audio for _, audio in chunk]))
-            else:
-                if len(known) > PROBES_REMEMBERED:
-                    known.clear()
-                unknown = list(dict.fromkeys(audio for _, audio in chunk if audio not in known))
-                known.update(zip(unknown, pool.map(probe, unknown)))
-                found = [known[audio] for _, audio in chunk]
-            for (row, audio), (duration, reason) in zip(chunk, found):
+        for chunk in _chunks(audio.stream(snapshot), CHUNK_ROWS):
+            for (row, value), (duration, reason) in zip(chunk, headers.of_rows([value for _, value in chunk], pool)):
                 seconds.append(duration)
                 if reason and list_failures:
-                    failures.append({"row": row, "path": describe(audio), "reason": reason})
+                    failures.append({"row": row, "path": described(value), "reason": reason})
             environment.cancellation.check()
             environment.progress(Progress(what="checking", done=len(seconds), total=snapshot.rows, unit="rows"))
     return ProbedRows(seconds, failures, access)
-
-
-def refuse_unfit(column: Column) -> None:
-    """Raise a ThanoSQLDataError when a column cannot hold audio."""
-    if column.type not in ("text", "character varying", "bytea") and not column.type.startswith("character"):
-        raise ThanoSQLDataError(
-            f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea)."
-        )
 
 
 def refuse_empty(snapshot: Snapshot) -> None:
     """Raise a ThanoSQLDataError when the query gave no rows."""
     if snapshot.rows == 0:
         raise ThanoSQLDataError("The query gave no rows.", hint="Run the query by itself to see what it selects.")
-
-
-def describe(audio: str | bytes | None) -> str:
-    """An audio reference as a message shows it.
-
-    >>> describe(b"RIFF")
-    '4 bytes'
-    """
-    if audio is None:
-        return "NULL"
-    return audio if isinstance(audio, str) else f"{len(audio):,} bytes"
-
-
-def _probe(audio: str | bytes | None, access: AudioAccess) -> tuple[float, str]:
-    from thanosql.models.audio import AudioError
-
-    if audio is None:
-        return math.nan, MISSING
-    if access.fetches(audio):
-        return ASSUMED_SECONDS, ""
-    try:
-        return access.probe(audio).seconds, ""
-    except AudioError as error:
-        return math.nan, str(error)
 
 
 def _chunks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:

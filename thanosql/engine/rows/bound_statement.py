@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, QueryPlan
-from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.rows.audio_probe import refuse_unfit
 from thanosql.engine.rows.query import plan_query
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
@@ -36,7 +35,7 @@ class BoundStatement:
     options: Any
     how: TrainOptions | TranscribeOptions
     query: QueryPlan
-    audio: Column
+    audio: AudioColumns
     text: Column | None = None
     target: Target | None = None
     writes: str = ""
@@ -49,12 +48,10 @@ def bind_statement(statement: Statement, environment: Environment) -> BoundState
     raise NotImplementedError(f"{type(statement).__name__} can be neither explained nor checked")
 
 
-def plan_rows(query: Query, audio_col: str, environment: Environment) -> tuple[QueryPlan, Column]:
-    """The plan of a query for rows of audio, and the column that holds it."""
+def plan_rows(query: Query, options: AudioColumnOptions, environment: Environment) -> tuple[QueryPlan, AudioColumns]:
+    """The plan of a query for rows of audio, and the columns that say which."""
     planned = plan_query(query, environment)
-    audio = find_column(planned.columns, audio_col, "audio_col")
-    refuse_unfit(audio)
-    return planned, audio
+    return planned, AudioColumns.find(planned.columns, options)
 
 
 def checked_executor(options: Any, environment: Environment) -> None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from thanosql.engine.rows.audio_probe import chunk_size
+from thanosql.engine.rows.headers import Headers
 from thanosql.models.tasks import BATCH_SECONDS
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Column, Snapshot
+    from thanosql.engine.audio_columns import AudioColumns
+    from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Facts
 
@@ -63,26 +64,15 @@ class Length:
         return f"estimated from {self.read:,} of {self.rows:,} headers"
 
 
-def length(snapshot: Snapshot, audio: Column, access: AudioAccess) -> Length:
+def length(snapshot: Snapshot, audio: AudioColumns, access: AudioAccess) -> Length:
     """The headers of all rows, or of a sample spread over them (of audio in bytea: the first ones); none is fetched."""
-    from thanosql.models.audio import AudioError
-
     step = max(1, math.ceil(snapshot.rows / HEADERS))
-    rows = snapshot.stream(audio, chunk=chunk_size(audio))
-    chosen = islice(rows, HEADERS) if audio.type == "bytea" else islice(rows, 0, None, step)
-    seconds: list[float] = []
-    read = unreadable = 0
-    for _, value in chosen:
-        if access.fetches(value):
-            continue
-        read += 1
-        try:
-            if value is None:
-                raise AudioError("NULL")
-            seconds.append(access.probe(value).seconds)
-        except AudioError:
-            unreadable += 1
-    return Length(snapshot.rows, read, seconds, unreadable)
+    rows = audio.stream(snapshot)
+    chosen = islice(rows, HEADERS) if audio.raw else islice(rows, 0, None, step)
+    headers = Headers(access)
+    found = [headers.seconds(value) for _, value in chosen if not access.fetches(value)]
+    seconds = [duration for duration, reason in found if not reason]
+    return Length(snapshot.rows, len(found), seconds, len(found) - len(seconds))
 
 
 def rate() -> float:

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
-from thanosql.engine.rows.audio_probe import access_of, chunk_size, describe, probe_rows, refuse_empty
+from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.errors import ThanoSQLDataError
+from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingUtterance
 
@@ -90,7 +92,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
         TrainingUtterance(
             row, audio, texts[row - 1], probed.seconds[row - 1], groups[row - 1] if groups is not None else ""
         )
-        for row, audio in snapshot.stream(about.audio, chunk=chunk_size(about.audio))
+        for row, audio in about.audio.stream(snapshot)
         if row not in left_out
     )
     return TrainingSet(snapshot.rows, utterances, validation, access, tuple(skipped), problems)
@@ -102,7 +104,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
     assert about.text is not None
     with environment.database.snapshot(SQL((Text(about.options.valid_query),))) as snapshot:
         refuse_empty(snapshot)
-        audio = snapshot.column(about.audio.name, option="audio_col of valid_query")
+        audio = AudioColumns.find(snapshot.columns, about.options, " of valid_query")
         text = snapshot.column(about.text.name, option="text_col of valid_query")
         probed = probe_rows(snapshot, audio, environment, access)
         probed.refuse(audio.name)
@@ -110,7 +112,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
         executor = environment.executor(about.options.executor)
         inspected = InspectedRows(about.kind, snapshot, audio, None, access, executor)
         damaged = [
-            {"row": row, "path": describe(value), "reason": problem.reason}
+            {"row": row, "path": described(value), "reason": problem.reason}
             for row, value, problems in findings(inspected, None, frozenset(), environment, probed.seconds)
             for problem in problems
             if problem.name in UNUSABLE
@@ -122,7 +124,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
             )
         return tuple(
             TrainingUtterance(row, value, texts[row - 1], probed.seconds[row - 1])
-            for row, value in snapshot.stream(audio, chunk=chunk_size(audio))
+            for row, value in audio.stream(snapshot)
         )
 
 
@@ -139,7 +141,7 @@ def _sorted(
         if fatal is None:
             counted.update(problem.name for problem in problems)
         elif fatal.name in barred:
-            refused.append({"row": row, "path": describe(audio), "reason": f"{fatal.name}: {fatal.reason}"})
+            refused.append({"row": row, "path": described(audio), "reason": f"{fatal.name}: {fatal.reason}"})
         else:
             skipped.append({"row": row, "text": texts[row - 1], "reason": f"{fatal.name}: {fatal.reason}"})
     if refused:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.planner import Environment, Progress
-from thanosql.engine.rows.audio_probe import MISSING, chunk_size
+from thanosql.engine.rows.headers import MISSING
+from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
 from thanosql.models.trained_rows import row_fingerprints
@@ -26,8 +28,6 @@ SHORT_SECONDS = 0.1  # shorter than any word
 SILENT_DB = -60.0  # full scale; a peak under it is no speech
 SHOWN = 20  # characters named in a reason
 
-Audio = str | bytes | None
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -43,7 +43,7 @@ class InspectedRows:
 
     kind: str
     snapshot: Snapshot
-    audio: Column
+    audio: AudioColumns
     text: Column | None
     access: AudioAccess
     executor: Executor
@@ -55,18 +55,16 @@ def findings(
     trained: frozenset[str],
     environment: Environment,
     durations: MutableSequence[float] | None = None,
-) -> Iterator[tuple[int, Audio, list[Problem]]]:
+) -> Iterator[tuple[int, Audio | None, list[Problem]]]:
     """`(row, audio, problems)` of every row with problems, in the rows' order.
 
     `known` is the model that texts are held against, `trained` the rows that it was trained on. `durations[row - 1]` becomes
     the seconds that were decoded: a header may be wrong, or far away. Memory holds a digest a row, never the audio.
     """
-    columns = (rows.audio,) if rows.text is None else (rows.audio, rows.text)
-    chunk = chunk_size(rows.audio)
     finder = _Finder(rows, known, trained)
-    stream = rows.snapshot.stream(*columns, chunk=chunk)
+    stream = rows.audio.stream(rows.snapshot, *([] if rows.text is None else [rows.text]))
     done = 0
-    while part := list(islice(stream, chunk)):
+    while part := list(islice(stream, CHUNK_ROWS)):
         facts = _decoded(rows, [(row[0], row[1]) for row in part], environment)
         for row in part:
             number, audio, text = (*row, None)[:3]
@@ -81,7 +79,7 @@ def findings(
 
 
 def _decoded(
-    rows: InspectedRows, part: list[tuple[int, Audio]], environment: Environment
+    rows: InspectedRows, part: list[tuple[int, Audio | None]], environment: Environment
 ) -> dict[int, AudioFacts | Failure]:
     """What decoding tells of each row's audio."""
     task = TranscribeTask(output=Output.AUDIO, audio=rows.access)
@@ -105,7 +103,7 @@ class _Finder:
         self._trained = trained
         self._first: dict[bytes, tuple[int, str | None]] = {}
 
-    def problems(self, row: int, audio: Audio, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
+    def problems(self, row: int, audio: Audio | None, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
         if isinstance(found, Failure):
             yield Problem("no audio" if audio is None else "unreadable audio", found.reason)
         else:

@@ -74,7 +74,6 @@ class Align(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions(ResumableOptions):
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with what is said in it", kind="column")
     result_col: str = option(
         "align_result",
@@ -142,7 +141,7 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
     checked_executor(options, environment)
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "ALIGN with a table")
-    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    query, audio = plan_rows(statement.query, options, environment)
     text = find_column(query.columns, options.text_col, "text_col")
     refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
     target = environment.database.target(options.table_name) if options.table_name is not None else None
@@ -159,7 +158,7 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
             about.query.columns,
             options.words_table,
             options.row_key,
-            about.audio,
+            about.audio.audio,
             options.result_col,
             about.target,
             environment,
@@ -180,7 +179,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
-    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio_column=plan.about.audio.name)
+    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio=plan.about.audio)
 
 
 @materialize.register

@@ -67,7 +67,6 @@ class BuildModel(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions(AudioOptions):
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(
         False, "replace the model of that name; the old version stays until the new one is complete"
@@ -143,7 +142,7 @@ def bind_training(
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, environment.settings, overwrite=options.replaces)
     refuse_open_transaction(environment, f"{kind} MODEL")
-    planned, audio = plan_rows(query, options.audio_col, environment)
+    planned, audio = plan_rows(query, options, environment)
     text = find_column(planned.columns, options.text_col, "text_col")
     if train.valid_group is not None:
         find_column(planned.columns, train.valid_group, "valid_group")

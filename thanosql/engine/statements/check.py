@@ -15,12 +15,13 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
-from thanosql.engine.rows.audio_probe import access_of, describe
+from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import language_notes
 from thanosql.engine.rows.validation import InspectedRows, findings
+from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.trained_rows import trained_rows
 
@@ -91,7 +92,7 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
         inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
         for row, audio, problems in findings(inspected, known, trained, environment):
             for problem in problems:
-                yield row, describe(audio), problem.name, problem.reason
+                yield row, described(audio), problem.name, problem.reason
 
 
 def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:

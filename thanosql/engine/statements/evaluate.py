@@ -71,7 +71,6 @@ class Evaluate(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(ResumableOptions, DecodeOptions):
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
     text_col: str = option("text", "the column with the reference transcript", kind="column")
     group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
     cluster_by: str | None = option(
@@ -133,7 +132,7 @@ def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStateme
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
     refuse_idle_guidance(options)
-    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    query, audio = plan_rows(statement.query, options, environment)
     text = find_column(query.columns, options.text_col, "text_col")
     target = environment.database.target(options.table_name) if options.table_name is not None else None
     return BoundStatement("EVALUATE", model, options, transcribe, query, audio, text, target, written(target), *against)
@@ -201,7 +200,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         status=f"EVALUATE {len(counted)}",
         rows=frame,
         note="\n".join(notes),
-        audio_column=about.audio.name,
+        audio=about.audio,
         display={"utterances": worst},
     )
 
@@ -248,7 +247,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     )
     audio = transcription.audio_of(snapshot, about.audio)
     kept: Snapshot | None = snapshot
-    if about.audio.type != "bytea":
+    if not about.audio.raw:
         listed = list(audio())
         audio = lambda: iter(listed)  # noqa: E731
         if options.table_name is None:

@@ -118,7 +118,7 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
-    query, audio = plan_rows(statement.query, options.audio_col, environment)
+    query, audio = plan_rows(statement.query, options, environment)
     refuse_taken(query.columns, [column.name for column in options.columns[1:]])
     target = environment.database.target(options.table_name) if options.table_name is not None else None
     return BoundStatement("PREDICT", model, options, transcribe, query, audio, None, target, written(target))
@@ -132,7 +132,13 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     if options.words_table is not None:
         named = f"{options.result_col}_words"
         words = plan_words(
-            about.query.columns, options.words_table, options.row_key, about.audio, named, about.target, environment
+            about.query.columns,
+            options.words_table,
+            options.row_key,
+            about.audio.audio,
+            named,
+            about.target,
+            environment,
         )
     check_language_model(options, environment)
     assert isinstance(about.how, TranscribeOptions)
@@ -155,7 +161,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
         status=f"PREDICT {snapshot.rows}",
         rows=frame,
         note=note,
-        audio_column=plan.about.audio.name,
+        audio=plan.about.audio,
         display={"result_column": plan.options.result_col},
     )
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
-from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.bound_statement import plan_rows
 from thanosql.engine.rows.query import open_snapshot
-from thanosql.models.options import option
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +32,20 @@ class PrintAudio(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrintOptions:
-    audio_col: str = option("audio_path", "the column with the audio: a path, or the file's bytes", kind="column")
+class PrintOptions(AudioColumnOptions):
+    """Which sound each row plays."""
 
 
 @dataclass(frozen=True)
 class PrintPlan(Plan):
     query: QueryPlan
-    audio: Column
+    audio: AudioColumns
 
 
 @plan.register
 def plan_print(statement: PrintAudio, environment: Environment) -> PrintPlan:
     (options,) = environment.bind("PRINT AUDIO", statement.options, PrintOptions)
-    return PrintPlan(*plan_rows(statement.query, options.audio_col, environment))
+    return PrintPlan(*plan_rows(statement.query, options, environment))
 
 
 @run.register
@@ -55,6 +54,6 @@ def run_print(plan: PrintPlan, environment: Environment) -> Result:
         return Result(
             status=f"PRINT AUDIO {snapshot.rows}",
             rows=snapshot.frame(environment.at_once),
-            audio_column=plan.audio.name,
+            audio=plan.audio,
             display={"players": True},
         )

@@ -16,17 +16,19 @@ access       the same, within what the settings and a statement allow
 """
 
 from thanosql.models.audio.info import AudioError, AudioInfo
-from thanosql.models.audio.parts import AudioPart
+from thanosql.models.audio.parts import Audio, AudioPart, described
 from thanosql.models.audio.reading import decode, probe, read, read_any_length
 from thanosql.models.audio.recordings import DecodedAudio
 from thanosql.models.audio.references import is_remote, locate
 
 __all__ = [
+    "Audio",
     "AudioError",
     "AudioInfo",
     "AudioPart",
     "DecodedAudio",
     "decode",
+    "described",
     "is_remote",
     "locate",
     "probe",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypedDict
 from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioInfo
-from thanosql.models.audio.parts import AudioPart
+from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.audio.reading import decode, probe, read, read_any_length
 from thanosql.models.audio.references import is_remote, locate, of_data_uri
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
 
 FINGERPRINT_BYTES = 16
-
-Audio = str | bytes | AudioPart  # a path or URL, a file's bytes, or a part of either
 
 
 class _Limits(TypedDict):
@@ -111,9 +109,7 @@ class AudioAccess:
         """
         if isinstance(audio, AudioPart):
             known = self.fingerprint(audio.audio)
-            part = repr((float(audio.start), audio.end and float(audio.end), audio.channel, audio.track)).encode()
-            whole = audio == AudioPart(audio.audio)
-            return known if whole else _digest(known + part, b"part")
+            return _digest(known + audio.identity, b"part") if audio.identity else known
         if not isinstance(audio, str):
             return _digest(audio)
         if (content := of_data_uri(audio)) is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.parts import no_such_channel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,10 +56,6 @@ class Mixer:
                 return pair
             mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
         return mean
-
-
-def no_such_channel(channel: int, channels: int) -> str:
-    return f"there is no channel {channel}: it has {channels}" + (", which is read without channel" * (channels == 1))
 
 
 def check_finite(block: np.ndarray, before: float, rate: int) -> None:

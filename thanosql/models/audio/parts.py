@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.info import AudioError, AudioInfo
 
 PAST_THE_END = 0.1  # seconds by which an end may pass the recording's, and is cut to it
 
@@ -34,6 +34,14 @@ class AudioPart:
         return audio if isinstance(audio, AudioPart) else cls(audio)
 
     @property
+    def identity(self) -> bytes:
+        """What tells the part from others of the same recording; empty for all of it, mixed."""
+        if self == AudioPart(self.audio):
+            return b""
+        end = None if self.end is None else float(self.end)
+        return repr((float(self.start), end, self.channel, self.track)).encode()
+
+    @property
     def is_whole(self) -> bool:
         """Whether it goes from the recording's beginning to its end."""
         return self.start == 0 and self.end is None
@@ -53,6 +61,18 @@ class AudioPart:
             if number is not None and number < 1:
                 raise AudioError(f"the {name} is {number}; they count from 1")
 
+    def check_channel(self, recording: AudioInfo) -> None:
+        """Raise AudioError where the recording has no such channel."""
+        if self.channel is not None and self.channel > recording.channels:
+            raise AudioError(no_such_channel(self.channel, recording.channels))
+
+    def info(self, recording: AudioInfo) -> AudioInfo:
+        """What is said of the part, of what the recording's header says. Raises AudioError for one that is not in it."""
+        self.check()
+        self.check_channel(recording)
+        start, end = self.within(recording.seconds)
+        return recording if self.is_whole else replace(recording, seconds=end - start)
+
     def within(self, seconds: float) -> tuple[float, float]:
         """(start, end) in seconds of a recording that is `seconds` long.
 
@@ -68,3 +88,30 @@ class AudioPart:
         if self.end > seconds + PAST_THE_END:
             raise AudioError(f"the end ({self.end:g} s) is past the end of the recording ({seconds:.2f} s)")
         return self.start, min(self.end, seconds)
+
+
+Audio = str | bytes | AudioPart  # a path or URL, a file's bytes, or a part of either
+
+
+def no_such_channel(channel: int, channels: int) -> str:
+    """What is said of a channel that a recording of so many has not."""
+    return f"there is no channel {channel}: it has {channels}" + (", which is read without channel" * (channels == 1))
+
+
+def described(audio: Audio | None) -> str:
+    """Which sound a row means, as a message shows it.
+
+    >>> described(b"RIFF"), described(AudioPart("a.wav", 1.5, 3.0, channel=2)), described(AudioPart("a.wav", 4.25))
+    ('4 bytes', 'a.wav, 1.5 s to 3 s, channel 2', 'a.wav, 4.25 s to its end')
+    """
+    if audio is None:
+        return "NULL"
+    if isinstance(audio, str):
+        return audio
+    if isinstance(audio, bytes):
+        return f"{len(audio):,} bytes"
+    said = [described(audio.audio)]
+    if not audio.is_whole:
+        said.append(f"{audio.start:g} s to {'its end' if audio.end is None else f'{audio.end:g} s'}")
+    said += [f"{name} {number}" for name, number in (("channel", audio.channel), ("track", audio.track)) if number]
+    return ", ".join(said)

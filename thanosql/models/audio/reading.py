@@ -22,7 +22,7 @@ from thanosql.models.audio.decoding import MAX_HOURS, blocks, opened
 from thanosql.models.audio.faults import SourceFile, raise_if_machine
 from thanosql.models.audio.info import AudioError, AudioInfo
 from thanosql.models.audio.libsndfile import SoundFile
-from thanosql.models.audio.mixing import Mixer, no_such_channel
+from thanosql.models.audio.mixing import Mixer
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
 from thanosql.models.audio.references import find, is_remote, of_data_uri
@@ -62,9 +62,7 @@ def probe(
         _opened(part.audio, roots, confined, remote) as file,
         opened(file, track=part.track, max_hours=max_hours) as source,
     ):
-        _check_channel(part, source.info)
-        start, end = part.within(source.info.seconds)
-        info = source.info if part.is_whole else replace(source.info, seconds=end - start)
+        info = part.info(source.info)
         return replace(info, notes=(file.note, *info.notes)) if isinstance(file, SourceFile) and file.note else info
 
 
@@ -123,7 +121,7 @@ def _decode(
         if part.is_whole:
             return _whole(file, part, max_hours, most_seconds)
         with opened(file, track=part.track, max_hours=max_hours) as source:
-            _check_channel(part, source.info)
+            part.check_channel(source.info)
             start, end = part.within(source.info.seconds)
             begin, stop = round(start * SAMPLING_RATE), round(end * SAMPLING_RATE)
             if isinstance(source, SoundFile) and source.seeks:
@@ -146,7 +144,7 @@ def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, mos
 
     def decoded(mixer: Mixer) -> Waveform:
         with opened(file, track=part.track, max_hours=max_hours) as source:
-            _check_channel(part, source.info)
+            part.check_channel(source.info)
             waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
             notes[:] = source.info.notes
             if source.silence:
@@ -171,11 +169,6 @@ def _identity(file: io.BytesIO | SourceFile) -> Hashable:
         return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
     about = os.fstat(file.fileno())
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _check_channel(part: AudioPart, info: AudioInfo) -> None:
-    if part.channel is not None and part.channel > info.channels:
-        raise AudioError(no_such_channel(part.channel, info.channels))
 
 
 def _collected(parts: Iterator[np.ndarray], most_seconds: float) -> Waveform:

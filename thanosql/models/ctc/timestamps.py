@@ -41,6 +41,10 @@ class Timed:
     end: float
     confidence: float
 
+    def later(self, seconds: float) -> Timed:
+        """The same in a recording that the audio is a part of, from so many seconds on."""
+        return dataclasses.replace(self, start=round(self.start + seconds, 3), end=round(self.end + seconds, 3))
+
 
 def timed(
     spans: Sequence[Span], vocabulary: Vocabulary, level: str, frame_seconds: float = FRAME_SECONDS

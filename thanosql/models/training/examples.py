@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import Audio, AudioError, described
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import frames_needed
 from thanosql.models.training.augmentation import Augmentation, augment
@@ -36,7 +36,7 @@ class Example:
     """A row that can be learned from; `labels` are token ids, `seconds` what the file's header says."""
 
     row: int
-    audio: str | bytes
+    audio: Audio
     text: str
     labels: tuple[int, ...]
     seconds: float
@@ -106,7 +106,7 @@ class Waveforms:
     def __init__(
         self,
         examples: Sequence[Example],
-        read: Callable[[str | bytes], np.ndarray],
+        read: Callable[[Audio], np.ndarray],
         model: FrameCount,
         *,
         seed: int,
@@ -147,9 +147,9 @@ class Waveforms:
             try:
                 waveform = self._read(example.audio)
             except AudioError as error:
-                where = example.audio if isinstance(example.audio, str) else f"{len(example.audio):,} bytes"
                 raise ThanoSQLDataError(
-                    "Audio cannot be read.", rows=[{"row": example.row, "audio": where, "reason": str(error)}]
+                    "Audio cannot be read.",
+                    rows=[{"row": example.row, "audio": described(example.audio), "reason": str(error)}],
                 ) from error
             if self._bytes + waveform.nbytes <= _KEPT_BYTES:
                 self._kept[index] = waveform

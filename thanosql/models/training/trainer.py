@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLOptionError, ThanoSQLResourceError
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import Audio, AudioError
 from thanosql.models.checkpoint_files import CARD_FILE
 from thanosql.models.ctc.languages import adapter_files
 from thanosql.models.ctc.tokenizer_files import adapter_file
@@ -183,7 +183,7 @@ def _unfinished(found: resume.Interrupted) -> resume.UnfinishedRun:
     )
 
 
-def _fingerprint(audio: str | bytes, access: AudioAccess) -> bytes:
+def _fingerprint(audio: Audio, access: AudioAccess) -> bytes:
     """What changes with the audio, though its name and its length stay: nothing is decoded for it."""
     try:
         return access.fingerprint(audio)
