@@ -16,6 +16,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.extensions.autoreload import superreload
 from IPython.utils.capture import capture_output
 
 from tests.shells import interactive_shell
@@ -315,6 +317,64 @@ def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:
     shell.run_line_magic("reload_ext", "thanosql")
     assert [type(one).__name__ for one in shell.configurables].count("ThanoSQL") == 1
     assert [one.__name__ for one in shell.Completer.custom_matchers].count("thanosql_matcher") == 1
+
+
+def shown_as(shell: Any, value: Any) -> str:
+    """The HTML that the shell displays for a value."""
+    data, _ = shell.display_formatter.format(value)
+    return str(data.get("text/html", ""))
+
+
+@pytest.mark.parametrize("again", ["%reload_ext thanosql", "%unload_ext thanosql\n%load_ext thanosql", "autoreload"])
+def test_loaded_again_it_keeps_the_views_the_settings_and_one_of_everything(shell: Any, again: str) -> None:
+    run(shell, "%config ThanoSQL.limit = 3")
+    before = run(shell, "%thanosql SELECT generate_series(1, 9) AS n")[0].result
+    assert "9 rows, the first 3 shown" in shown_as(shell, before)  # from now on its type's printer is remembered
+    if again == "autoreload":
+        run(shell, "%load_ext autoreload\n%autoreload 2")
+        for name in ("thanosql.notebook.ipython_integration", "thanosql.magic", "thanosql"):
+            superreload(sys.modules[name])
+        again = "%reload_ext thanosql"
+    run(shell, again)
+    after = run(shell, "%thanosql SELECT generate_series(1, 8) AS n")[0].result
+    assert "9 rows, the first 3 shown" in shown_as(shell, before)
+    assert "8 rows, the first 3 shown" in shown_as(shell, after)
+    assert [one.__name__ for one in shell.Completer.custom_matchers].count("thanosql_matcher") == 1
+
+
+def test_unloaded_the_shell_is_as_before(shell: Any) -> None:
+    value = run(shell, "%thanosql SELECT 1 AS n")[0].result
+    assert "thanosql-table" in shown_as(shell, value)
+    run(shell, "%unload_ext thanosql")
+    assert "thanosql-table" not in shown_as(shell, value)
+    assert "thanosql" not in shell.magics_manager.magics["line"]
+    assert "thanosql_matcher" not in [one.__name__ for one in shell.Completer.custom_matchers]
+    run(shell, "%load_ext thanosql")
+    assert "thanosql-table" in shown_as(shell, value)
+
+
+def test_the_variables_of_the_function_around_a_line_are_parameters(shell: Any) -> None:
+    run(
+        shell,
+        "q = 'global'\nother = 'too'\ndef g(q):\n    x = %thanosql SELECT :q || ' ' || :other AS said\n    return x.said[0]",
+    )
+    assert run(shell, "g('local')")[0].result == "local too"
+    assert run(shell, "[g(one) for one in 'ab']")[0].result == ["a too", "b too"]
+
+
+@pytest.mark.parametrize("order", [("sql", "magic_duckdb", "thanosql"), ("thanosql", "magic_duckdb", "sql")])
+def test_beside_jupysql_and_duckdbs_magic_each_has_its_own(shell: Any, order: tuple[str, ...]) -> None:
+    for name in order:
+        pytest.importorskip(name, reason="pip install jupysql magic-duckdb")
+    run(shell, "%unload_ext thanosql")
+    for name in order:
+        run(shell, f"%load_ext {name}")
+    assert {"thanosql", "sql", "dql"} <= shell.magics_manager.magics["cell"].keys()
+    value = run(shell, "%thanosql SELECT 1 AS n")[0].result
+    assert "thanosql-table" in shown_as(shell, value)
+    text = "%%thanosql\nPREDICT USING Wav2Vec2Ti"
+    with provisionalcompleter():
+        assert [one.text for one in shell.Completer.completions(text, len(text))] == ["Wav2Vec2Tiny", "Wav2Vec2TinyKo"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

@@ -59,6 +59,7 @@ __all__ = [
     "doctor",
     "execute",
     "load_ipython_extension",
+    "unload_ipython_extension",
 ]
 
 
@@ -103,6 +104,13 @@ def load_ipython_extension(shell: Any) -> None:
     from thanosql.magic import load
 
     load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What `%unload_ext thanosql` calls."""
+    from thanosql.magic import unload
+
+    unload(shell)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,9 +12,10 @@ import sys
 import time
 import warnings
 from collections import ChainMap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, Float, Int
 
 if TYPE_CHECKING:
@@ -26,17 +27,29 @@ TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and 
 
 
 def load(shell: Any) -> None:
-    """Register the magics, the views and the completions with an IPython shell; a second time replaces the first."""
+    """Register the magics, the views and the completions with an IPython shell; a second time replaces the first, and keeps
+    its settings and the views of its values."""
     from thanosql.notebook.ipython_integration import Views, complete_cells, highlight_cells, let_help_through
 
     # tqdm says so whenever a library imports it in a notebook without ipywidgets; our progress needs none.
     warnings.filterwarnings("ignore", message="IProgress not found")
-    shell.configurables[:] = [one for one in shell.configurables if type(one).__name__ != "ThanoSQL"]
-    magics = ThanoSQL(shell=shell, views=Views(shell))
+    before = [one for one in shell.configurables if type(one).__name__ == "ThanoSQL"]
+    shell.configurables[:] = [one for one in shell.configurables if one not in before]
+    magics = ThanoSQL(shell=shell, views=Views.of(shell))
+    for name in magics.trait_names(config=True):
+        if before and before[-1].has_trait(name):
+            setattr(magics, name, getattr(before[-1], name))
     shell.register_magics(magics)
     complete_cells(shell)
     highlight_cells(shell)
     let_help_through(shell)
+
+
+def unload(shell: Any) -> None:
+    """What `%unload_ext thanosql` calls: the shell is as it was before; its settings come back when it is loaded again."""
+    from thanosql.notebook.ipython_integration import let_go
+
+    let_go(shell)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -69,8 +82,9 @@ class ThanoSQL(Magics):
 
     # Braces and dollars belong to SQL here, not to IPython.
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def thanosql(self, line: str, cell: str | None = None) -> Any:
+    def thanosql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run ThanoSQL statements, or any SQL; the last one's result is the value.
 
             %%thanosql [options] [connection] [variable <<]
@@ -110,9 +124,9 @@ class ThanoSQL(Magics):
 
             print(explain(asked))
             return None
-        return self._run(session, given)
+        return self._run(session, given, local_ns or {})
 
-    def _run(self, session: Session, given: Arguments) -> Any:
+    def _run(self, session: Session, given: Arguments, local: Mapping[str, Any]) -> Any:
         from thanosql.notebook.arguments import unfilled
         from thanosql.notebook.ipython_integration import Status
         from thanosql.notebook.progress import ProgressBar
@@ -121,7 +135,7 @@ class ThanoSQL(Magics):
 
         shell: Any = self.shell
         quiet = given.quiet or self.quiet
-        names = ChainMap(dict(given.values), shell.user_ns)
+        names = ChainMap(dict(given.values), dict(local), shell.user_ns)  # of a function that holds the line, too
         if said_of_braces := unfilled(given.sql, names):
             print(said_of_braces)
         pending: list[tuple[Result, str]] = []

@@ -23,6 +23,7 @@ SHOWN_TYPES = (
     ("pandas.core.frame", "DataFrame"),
     ("thanosql.models.model_report", "ModelReport"),
 )
+VIEWS = "_thanosql_views"  # the attribute of a shell
 HELP_LINE = re.compile(r"^(\s*%thanosql\s+)([A-Za-z_][\w ]*?)\s*\?{1,2}\s*$")
 
 
@@ -44,13 +45,44 @@ class _Known(NamedTuple):
 
 
 class Views:
-    """The rich views of values that magics returned, for as long as the values live."""
+    """The rich views of values that magics returned, for as long as the values live.
+
+    A shell has one, so that values keep their views when the extension is loaded again.
+    """
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._known: dict[int, _Known] = {}
+
+    @classmethod
+    def of(cls, shell: Any) -> Views:
+        """The views of a shell, made when first asked for; they are shown from now on."""
+        views = getattr(shell, VIEWS, None)
+        if not isinstance(views, cls):  # none, or one of before the code was reloaded: its views stay
+            known = views._known if views is not None else {}
+            views = cls(shell)
+            views._known = known
+            setattr(shell, VIEWS, views)
+        views.show()
+        return views
+
+    def show(self) -> None:
+        """Have the shell ask here for what it displays."""
+        self.hide()
         for module, name in SHOWN_TYPES:
-            shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, self.bundle)
+            self._shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, self.bundle)
+
+    def hide(self) -> None:
+        """Have the shell show values as it would without us."""
+        formatter = self._shell.display_formatter.mimebundle_formatter
+        for module, name in SHOWN_TYPES:
+            # Once a value of a type was displayed, its printer stands under the type, and by its name none is looked for.
+            shown = [kind for kind in formatter.type_printers if (kind.__module__, kind.__name__) == (module, name)]
+            for printers, key in [(formatter.deferred_printers, (module, name))] + [
+                (formatter.type_printers, kind) for kind in shown
+            ]:
+                if getattr(printers.get(key), "__name__", "") == Views.bundle.__name__:
+                    del printers[key]
 
     def remember(self, value: Any, result: Result, showing: Showing, note: str) -> None:
         """Show `value` as `result` from now on."""
@@ -97,9 +129,7 @@ def complete_cells(shell: Any) -> None:
         return
     from thanosql.notebook.matcher import thanosql_matcher
 
-    completer.custom_matchers[:] = [
-        one for one in completer.custom_matchers if getattr(one, "__name__", "") != thanosql_matcher.__name__
-    ]
+    _take_away(completer.custom_matchers, thanosql_matcher)
     completer.custom_matchers.append(thanosql_matcher)
 
 
@@ -125,9 +155,26 @@ def highlight_cells(shell: Any) -> None:
 
 def let_help_through(shell: Any) -> None:
     """`%thanosql PREDICT?` asks us: IPython would look for a Python object of that name."""
-    transforms = shell.input_transformers_cleanup
-    transforms[:] = [one for one in transforms if getattr(one, "__name__", "") != help_line.__name__]
-    transforms.append(help_line)
+    _take_away(shell.input_transformers_cleanup, help_line)
+    shell.input_transformers_cleanup.append(help_line)
+
+
+def let_go(shell: Any) -> None:
+    """Take away what the functions above gave a shell, and its magics; what values look like is remembered."""
+    from thanosql.notebook.matcher import thanosql_matcher
+
+    Views.of(shell).hide()
+    _take_away(getattr(getattr(shell, "Completer", None), "custom_matchers", []), thanosql_matcher)
+    _take_away(shell.input_transformers_cleanup, help_line)
+    shell.__dict__.pop("_extra_prompt_options", None)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("thanosql", None)
+    shell.magics_manager.registry.pop("ThanoSQL", None)
+
+
+def _take_away(functions: list[Any], one: Any) -> None:
+    """By its name: it may be of before the code was reloaded."""
+    functions[:] = [other for other in functions if getattr(other, "__name__", "") != one.__name__]
 
 
 def help_line(lines: list[str]) -> list[str]:

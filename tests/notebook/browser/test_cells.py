@@ -65,6 +65,28 @@ def test_a_cell_has_the_colours_of_its_language(notebook: lab.Notebook) -> None:
     assert colours["-- all of them"] not in (colours["SELECT"], "rgb(0, 0, 0)")
 
 
+def test_beside_jupysql_each_magic_keeps_its_colours(notebook: lab.Notebook) -> None:
+    pytest.importorskip("jupysql_plugin", reason="pip install thanosql-speech[browser]")
+    notebook.run("%%thanosql\nSELECT count(*) FROM numbers -- all of them")
+    assert notebook.page.evaluate(
+        "() => window.jupyterapp.listPlugins().includes('jupysql-plugin:syntax-highlighting')"
+    ), "the plugin that sets the language of every cell is there"
+    # A change of the text is when the plugin says its word.
+    notebook.page.evaluate(
+        f"() => {lab.LAST}.model.sharedModel.setSource('%%thanosql\\nPREDICT USING Wav2Vec2Tiny AS SELECT 1 -- x')"
+    )
+    colours = colours_of(notebook)
+    assert colours["PREDICT"] == colours["SELECT"] not in ("rgb(0, 0, 0)", colours["-- x"])
+    notebook.run("%load_ext sql\n%load_ext magic_duckdb")
+    for magic in ("%%sql", "%%dql"):
+        notebook.run(f"{magic}\nSELECT 1 AS n -- x")
+        notebook.shot(f"beside-{magic.strip('%')}")
+    notebook.run("def f(n):\n    return n")
+    assert colours_of(notebook)["def"] == colours_of(notebook)["return"] != "rgb(0, 0, 0)"
+    notebook.run("%thanosql SELECT 1 AS n")
+    assert notebook.count(".thanosql-table") == 1
+
+
 def colours_of(notebook: lab.Notebook) -> dict[str, str]:
     """The words of the last cell that an editor colours, and how."""
     found: dict[str, str] = notebook.page.evaluate(

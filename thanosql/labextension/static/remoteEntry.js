@@ -5,8 +5,8 @@
 (() => {
   "use strict";
 
-  const MIME = "text/x-thanosql";
-  const MAGIC = /^\s*%%thanosql\b/;
+  const MAGIC = /^\s*(?:%%(?:time|capture)\b.*\n\s*)*%%thanosql\b/;
+  const OPENING = 200; // characters of a cell that may stand before its magic
   const ATOMS = new Set(["TRUE", "FALSE", "NULL"]);
   // scripts/make_highlighting.py writes these.
   // made: begin
@@ -32,7 +32,7 @@
       if (state.until) {
         return inside(stream, state);
       }
-      if (stream.sol() && stream.match(/^\s*%%?thanosql\b.*/)) return "meta";
+      if (stream.sol() && stream.match(/^\s*%%?(?:thanosql|time|capture)\b.*/)) return "meta";
       if (stream.eatSpace()) return null;
       if (stream.match("--")) {
         stream.skipToEnd();
@@ -83,49 +83,28 @@
     return kind;
   }
 
-  // The cell's language follows its text; the notebook's own language comes back when the magic goes.
-  function watch(cell) {
-    if (cell.type !== "code") return;
-    let usual = cell.mimeType === MIME ? "text/x-ipython" : cell.mimeType;
-    const settle = () => {
-      const ours = MAGIC.test(cell.sharedModel.getSource());
-      if (cell.mimeType !== MIME) usual = cell.mimeType;
-      const wanted = ours ? MIME : usual;
-      if (cell.mimeType !== wanted) cell.mimeType = wanted;
-    };
-    cell.contentChanged.connect(settle);
-    cell.mimeTypeChanged.connect(settle);
-    settle();
+  // The cell's language follows its text. It is said to the editor itself and before all others, so that an extension that
+  // sets the language of every cell (jupysql's sets Python's) leaves ours its colours.
+  function follow(state, language) {
+    const ours = language.StreamLanguage.define(tokens);
+    const said = language.language.computeN(["doc"], (editor) =>
+      MAGIC.test(editor.doc.sliceString(0, OPENING)) ? [ours] : []
+    );
+    return state.Prec.highest(said);
   }
 
-  function watchAll(panel) {
-    const seen = new WeakSet();
-    const look = () => {
-      const cells = panel.content.model ? panel.content.model.cells : [];
-      for (const cell of cells) {
-        if (!seen.has(cell)) {
-          seen.add(cell);
-          watch(cell);
-        }
-      }
-    };
-    panel.context.ready.then(() => {
-      panel.content.model.cells.changed.connect(look);
-      look();
-    });
-  }
-
-  function plugin(notebook, codemirror, language) {
+  function plugin(codemirror, state, language) {
     return {
       id: "thanosql:colours",
       description: "Colours %%thanosql cells",
       autoStart: true,
-      requires: [notebook.INotebookTracker, codemirror.IEditorLanguageRegistry],
-      activate: (app, tracker, languages) => {
-        const support = new language.LanguageSupport(language.StreamLanguage.define(tokens));
-        languages.addLanguage({ name: "ThanoSQL", mime: MIME, extensions: ["thanosql"], support });
-        tracker.widgetAdded.connect((_, panel) => watchAll(panel));
-        tracker.forEach(watchAll);
+      requires: [codemirror.IEditorExtensionRegistry],
+      activate: (app, extensions) => {
+        const colours = follow(state, language);
+        extensions.addExtension({
+          name: "thanosql:colours",
+          factory: () => codemirror.EditorExtensionRegistry.createImmutableExtension(colours),
+        });
       },
     };
   }
@@ -141,7 +120,7 @@
     },
     async get() {
       const found = await Promise.all(
-        ["@jupyterlab/notebook", "@jupyterlab/codemirror", "@codemirror/language"].map(load)
+        ["@jupyterlab/codemirror", "@codemirror/state", "@codemirror/language"].map(load)
       );
       return () => ({ __esModule: true, default: plugin(...found) });
     },
