@@ -292,13 +292,16 @@ def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
         # The part is the audio's own, which the key of a prediction has as well.
         *("start_col", "end_col", "channel", "channel_col", "track"),
         *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote", "executor"),
-        *("save_seconds", "confidence", "batch_size", "device"),
+        *("save_seconds", "confidence", "batch_size", "device", "mode", "prune"),
     }
     standard = cache_key.cache_key(MODEL, kind())
+    in_a_table = cache_key.result_fingerprint("wav2vec2", "content", kind())
     for one in describe(kind):
         value = OTHERS[one.base] if one.default != OTHERS[one.base] else not one.default
         changed = cache_key.cache_key(MODEL, kind(**{one.name: value})) != standard
         assert changed == (one.name not in harmless), one.name
+        other = cache_key.result_fingerprint("wav2vec2", "content", kind(**{one.name: value})) != in_a_table
+        assert other == changed, one.name
 
 
 def test_a_hearing_comes_back_as_it_was() -> None:

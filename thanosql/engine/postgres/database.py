@@ -18,7 +18,7 @@ from thanosql.engine.postgres.query_errors import CreationRefused, means_no_temp
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
 from thanosql.engine.postgres.server_cursor import close_unwanted, hold_if_many
 from thanosql.engine.postgres.snapshot import Snapshot
-from thanosql.engine.postgres.target import Target, find
+from thanosql.engine.postgres.target import Target, find, refuse_if_hindered, refuse_if_not_updatable
 from thanosql.engine.postgres.turn import Turn
 
 if TYPE_CHECKING:
@@ -97,10 +97,17 @@ class Database:
 
     def target(self, table: str) -> Target:
         """The table of this name, or the place for it, as a replacement would find it now; see `target.find`."""
+        return self._target(table, refuse_if_hindered)
+
+    def target_to_update(self, table: str) -> Target:
+        """The same, as `table_update` would find it: rows change in it, and the table stays."""
+        return self._target(table, refuse_if_not_updatable)
+
+    def _target(self, table: str, refuse: Callable[[Connection, Target], None]) -> Target:
         if self._connection.in_transaction:
             raise inside_transaction(table)
         refuse_no_temporary_tables(self._connection, table)
-        return find(self._connection, table)
+        return find(self._connection, table, refuse)
 
     def replace(self, *replacements: Replacement) -> list[int]:
         """Put what `Snapshot.replacing` gave in its targets' places, all in one transaction; the rows of each.

@@ -19,7 +19,7 @@ from thanosql.engine.postgres.table_rebuild import Source, TableRebuild
 from thanosql.engine.postgres.target import AlteredMeanwhile, Target, refuse_if_hindered, state_of, written_meanwhile
 from thanosql.errors import ThanoSQLDatabaseError
 
-__all__ = ["Piece", "Replacement", "Source", "inside_transaction", "pieces", "replace"]
+__all__ = ["Piece", "Replacement", "Source", "explained", "inside_transaction", "pieces", "replace"]
 
 LOCK_NOT_AVAILABLE = "55P03"
 TABLE_EXISTS = "42P07"
@@ -80,7 +80,7 @@ def _replace(connection: Connection, replacements: Sequence[Replacement]) -> lis
         }
         for one in replacements:
             target = found.get(one.target, one.target)
-            with _explained(connection, target):
+            with explained(connection, target):
                 if target.oid is None:
                     counts.append(TableRebuild(connection, target.schema, target.name, one.source).fill())
                     continue
@@ -92,11 +92,11 @@ def _replace(connection: Connection, replacements: Sequence[Replacement]) -> lis
                 ready.append((target, old, new))
         ready.sort(key=lambda one: _by_name(one[0]))
         for target, old, _ in ready:
-            with _explained(connection, target):
+            with explained(connection, target):
                 connection.execute(f"LOCK TABLE {target.quoted} IN ACCESS EXCLUSIVE MODE")
                 _refuse_if_changed(connection, target, old)
         for target, _, new in ready:
-            with _explained(connection, target):
+            with explained(connection, target):
                 new.take_place_of(target)
         return counts
 
@@ -110,7 +110,7 @@ def _reserved(connection: Connection, target: Target) -> Target:
 
     Others may read it and write to it meanwhile; who replaces it too waits for the lock.
     """
-    with _explained(connection, target):
+    with explained(connection, target):
         try:
             connection.execute(f"LOCK TABLE {target.quoted} IN SHARE UPDATE EXCLUSIVE MODE")
         except ThanoSQLDatabaseError as error:
@@ -141,7 +141,8 @@ def _refuse_if_changed(connection: Connection, target: Target, old: Definition) 
 
 
 @contextlib.contextmanager
-def _explained(connection: Connection, target: Target) -> Iterator[None]:
+def explained(connection: Connection, target: Target) -> Iterator[None]:
+    """What PostgreSQL refuses while a table is written is said of that table."""
     try:
         yield
     except ThanoSQLDatabaseError as error:

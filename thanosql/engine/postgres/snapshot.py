@@ -92,6 +92,15 @@ class Snapshot:
             self._connection.execute("SET idle_session_timeout = 0")
             self._restore = (f"SET idle_session_timeout = {literal(str(timeout))}",)
 
+    @property
+    def numbered_table(self) -> tuple[str, str]:
+        """The temporary table of the query's rows, and its column of their numbers from 1; both quoted."""
+        return self._table, self._number
+
+    def has_read(self, target: Target) -> bool:
+        """Whether the query read this table, through a view or a function too."""
+        return target.oid in self._read
+
     def column(self, name: str, *, option: str) -> Column:
         """The query's column of this name: as written, then folded to lower case.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.connection import Connection
@@ -46,9 +46,9 @@ class Target:
         return dataclasses.replace(self, state=state)
 
 
-def find(connection: Connection, table: str) -> Target:
-    """The table of this name, or the place for it. Raises ThanoSQLOptionError or ThanoSQLDatabaseError as said
-    there."""
+def find(connection: Connection, table: str, refuse: Callable[[Connection, Target], None] | None = None) -> Target:
+    """The table of this name, or the place for it; what stands there is held against `refuse`, which is
+    `refuse_if_hindered` if nothing is said. Raises ThanoSQLOptionError or ThanoSQLDatabaseError as said there."""
     parts = _parts(connection, table)
     for _ in range(ATTEMPTS):
         # In one statement: another session may replace the table between two.
@@ -63,7 +63,7 @@ def find(connection: Connection, table: str) -> Target:
         if oid is not None:
             target = Target(schema, name, oid)
             with contextlib.suppress(AlteredMeanwhile):  # replaced between the two statements
-                refuse_if_hindered(connection, target)
+                (refuse or refuse_if_hindered)(connection, target)
                 return target
     raise AlteredMeanwhile(".".join(parts))
 
@@ -78,6 +78,21 @@ def refuse_if_hindered(connection: Connection, target: Target) -> None:
             hint="Give another table_name and write from there into this table with SQL of your own, "
             "or remove what stands in the way.",
         )
+
+
+def refuse_if_not_updatable(connection: Connection, target: Target) -> None:
+    """Raise ThanoSQLDatabaseError for what rows cannot be updated in, or not all of them seen."""
+    found = connection.values("SELECT relkind::text, row_security_active(oid) FROM pg_class WHERE oid = %s", target.oid)
+    if not found:
+        raise AlteredMeanwhile(target)
+    ((kind, secured),) = found
+    hindrance = "it is PostgreSQL's own" if target.schema in SYSTEM else ""
+    if kind not in ("r", "p"):
+        hindrance = f"it is {KINDS.get(kind, 'no table')}"
+    elif secured:
+        hindrance = "row-level security hides rows of it from this role"
+    if hindrance:
+        raise ThanoSQLDatabaseError(f"The table {target} cannot be kept current: {hindrance}.", sqlstate="42809")
 
 
 class AlteredMeanwhile(ThanoSQLDatabaseError):

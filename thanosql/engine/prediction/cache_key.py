@@ -35,6 +35,28 @@ def cache_key(model: Model, *options: Any, more: object = None) -> bytes:
     return digest(said.encode())
 
 
+def result_fingerprint(family: str, content: str, *options: Any, more: object = None) -> str:
+    """16 hexadecimal digits that stand in a table beside a prediction: they change with all that it depends on but the
+    audio, on any machine.
+
+    `content` is the model's fingerprint. Unlike in `cache_key`, neither the version of ThanoSQL counts nor an option that
+    has its default: rows of last year are not recognized anew because an option was added since.
+    """
+    counted = sorted(
+        [entry.name, repr(getattr(given, entry.name))]
+        for given in options
+        for entry in dataclasses.fields(given)
+        if entry.metadata.get("changes_result", True) and getattr(given, entry.name) != default_of(entry)
+    )
+    said = json.dumps([family, content, counted, more], ensure_ascii=True, default=repr)
+    return digest(said.encode())[:8].hex()
+
+
+def default_of(entry: dataclasses.Field[Any]) -> Any:
+    """What an option is when nothing is said."""
+    return entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+
+
 def parameter_values(query: Query, environment: Environment) -> Iterator[Any]:
     """The values of the parameters in a query, those of statements nested in it too."""
     for part in query.parts:

@@ -23,6 +23,16 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     table_name: str | None = option(
         None, "the table that the result replaces, in one step", kind="table", changes_result=False
     )
+    mode: str = option(
+        "replace",
+        "what becomes of table_name: 'replace' puts the result in its place; 'update' recognizes only rows that are new or "
+        "whose audio, model or options have changed since, and keeps all others (needs row_key)",
+        choices=("replace", "update"),
+        changes_result=False,
+    )
+    prune: bool = option(
+        False, "with mode='update': delete the rows whose row_key the query gives no longer", changes_result=False
+    )
     on_error: str = option(
         "raise",
         "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
@@ -49,7 +59,8 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     )
     row_key: str | None = option(
         None,
-        "the column that stands beside each word in words_table; audio_col where it is NULL",
+        "the column that tells the query's rows apart: mode='update' needs it; and it stands beside each word in "
+        "words_table (audio_col where it is NULL)",
         kind="column",
         changes_result=False,
     )
@@ -71,6 +82,16 @@ class PredictOptions(ResumableOptions, DecodeOptions):
             Column(self.result_col, "text"),
             *(Column(f"{self.result_col}{end}", TYPES[end]) for end, is_wanted in wanted.items() if is_wanted),
         ]
+
+    @property
+    def origin_col(self) -> str:
+        """The column that says, under mode='update', what a row's result was made by."""
+        return f"{self.result_col}_by"
+
+    @property
+    def written_columns(self) -> list[Column]:
+        """The same as `columns`, and that of the origin where there is one."""
+        return [*self.columns, Column(self.origin_col, "text")] if self.mode == "update" else self.columns
 
     @property
     def plain(self) -> bool:

@@ -72,8 +72,11 @@ def plan_words(
     words: str,
     result: Target | None,
     environment: Environment,
+    *,
+    updates: bool = False,
 ) -> WordsTable:
     """The table of words, checked before any work; `columns` are the query's, `result` is the table that takes the rows.
+    With `updates` rows of it are replaced, and not the table.
 
     Raises ThanoSQLDataError for a key that cannot be one, ThanoSQLOptionError for the same table twice.
     """
@@ -88,7 +91,7 @@ def plan_words(
             f"The key '{key.name}' has the name of another column of '{table}'.",
             hint=f"Its columns are {', '.join(COLUMNS)}: give the key another name in the query.",
         )
-    target = environment.database.target(table)
+    target = environment.database.target_to_update(table) if updates else environment.database.target(table)
     refuse_same_table(result, target, "table_name", "words_table")
     return WordsTable(table, target, key, words)
 

@@ -69,6 +69,7 @@ def settled(how: TranscribeOptions, model: Model) -> TranscribeOptions:
     return replace(how, precision=precision.choose(model.card, expected_device(how.device))[0])
 
 
-def written(target: Target | None) -> str:
+def written(target: Target | None, is_updated: bool = False) -> str:
     """What a target says under EXPLAIN."""
-    return "" if target is None else f"table {target} ({'made' if target.oid is None else 'replaced'})"
+    what = "updated" if is_updated else "replaced"
+    return "" if target is None else f"table {target} ({'made' if target.oid is None else what})"

@@ -15,9 +15,9 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
+from thanosql.engine.prediction.stale_rows import rows_to_do
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
-from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import language_notes
 from thanosql.engine.rows.validation import InspectedRows, findings
@@ -83,16 +83,16 @@ def _checkable(about: BoundStatement, environment: Environment, notes: list[str]
 
 
 def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[tuple[int, str, str, str]]:
-    with open_snapshot(about.query, environment) as snapshot:
-        notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
-        known = _known(about, snapshot) if about.text is not None else None
-        # What a model learned from may be aligned with it: nothing is measured.
-        trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
-        access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
-        inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
-        for row, audio, problems in findings(inspected, known, trained, environment):
-            for problem in problems:
-                yield row, described(audio), problem.name, problem.reason
+    snapshot, stale = rows_to_do(about, environment)
+    notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
+    known = _known(about, snapshot) if about.text is not None else None
+    # What a model learned from may be aligned with it: nothing is measured.
+    trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
+    access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
+    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
+    for row, audio, problems in findings(inspected, known, trained, environment):
+        for problem in problems:
+            yield row if stale is None else stale.numbers[row - 1], described(audio), problem.name, problem.reason
 
 
 def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:

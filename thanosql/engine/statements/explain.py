@@ -14,10 +14,10 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
+from thanosql.engine.prediction.stale_rows import rows_to_do
 from thanosql.engine.rows import estimates
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
-from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.spoken_language import spoken_language
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
@@ -83,9 +83,11 @@ def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[st
         yield "rows", UNKNOWN
         yield from _about_model(about)
     else:
-        with open_snapshot(about.query, environment) as snapshot:
-            yield "rows", f"{snapshot.rows:,}"
-            yield from _counted(about, snapshot, environment)
+        snapshot, stale = rows_to_do(about, environment)
+        yield "rows", f"{(snapshot if stale is None else stale.query).rows:,}"
+        if stale is not None:
+            yield "to recognize", stale.said
+        yield from _counted(about, snapshot, environment)
     if about.writes:
         yield "writes", about.writes
     yield from _nested_items(about.query, environment)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,9 @@ from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
+from thanosql.engine.prediction.provenance import provenance_of
+from thanosql.engine.prediction.stale_rows import StaleRows, find_stale_rows
+from thanosql.engine.prediction.table_upkeep import find_target, refuse_unfit_options, update_tables
 from thanosql.engine.prediction.word_table import (
     WordsTable,
     plan_words,
@@ -62,7 +66,8 @@ class Predict(Statement):
         view="transcripts",
         gives="The query's columns with their types, in the query's order, and the transcript in `result_col`. Options "
         "add columns behind it: `timestamps` adds `…_words` (jsonb), `confidence=True` adds `…_confidence`, "
-        "`on_error='null'` adds `…_error`. With `table_name` the same rows are that table.",
+        "`on_error='null'` adds `…_error`. With `table_name` the same rows are that table; with `mode='update'` they are "
+        "those that were recognized, and `…_by` says by what.",
     )
 
     model: ModelReference
@@ -94,7 +99,8 @@ class PredictPlan(RowsPlan):
 
 @dataclass(frozen=True)
 class _Predicted:
-    """The rows of a PREDICT that has run: `snapshot` has the predictions beside the query's columns."""
+    """The rows of a PREDICT that has run: `snapshot` has the predictions beside the query's columns; with `stale` they are
+    those that a table lacked."""
 
     snapshot: Snapshot
     audio_seconds: float
@@ -102,6 +108,7 @@ class _Predicted:
     cache: PredictionCache[Any] | None
     target: Target | None
     words: WordsTable | None
+    stale: StaleRows | None
 
 
 @bind_statement.register
@@ -118,10 +125,14 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
     if options.table_name is not None or options.words_table is not None:
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
+    refuse_unfit_options(options)
     query, audio = plan_rows(statement.query, options, environment)
-    refuse_taken(query.columns, [column.name for column in options.columns[1:]])
-    target = environment.database.target(options.table_name) if options.table_name is not None else None
-    return BoundStatement("PREDICT", model, options, transcribe, query, audio, None, target, written(target))
+    if options.mode == "replace":
+        refuse_taken(query.columns, [column.name for column in options.columns[1:]])
+    target = find_target(options, query.columns, environment) if options.table_name is not None else None
+    return BoundStatement(
+        "PREDICT", model, options, transcribe, query, audio, None, target, written(target, options.mode == "update")
+    )
 
 
 @plan.register
@@ -139,6 +150,7 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
             named,
             about.target,
             environment,
+            updates=options.mode == "update",
         )
     check_language_model(options, environment)
     assert isinstance(about.how, TranscribeOptions)
@@ -148,12 +160,17 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
 @run.register
 def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     done = _predict(plan, environment)
-    snapshot = done.snapshot
+    snapshot, stale = done.snapshot, done.stale
     note = transcription.summary(snapshot.rows, done.audio_seconds, done.seconds)
+    if stale is not None:
+        note = f"{stale.said}; {note}" if snapshot.rows else stale.said
     with transcription.resumable(done.cache):
         # Read before the replacement: the query may have read the very table that is replaced.
         frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
-        note += put_in_place(snapshot, done.target, done.words, environment)
+        if stale is not None and done.target is not None:
+            note += update_tables(stale, plan.options, done.target, done.words, environment)
+        else:
+            note += put_in_place(snapshot, done.target, done.words, environment)
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
@@ -176,31 +193,40 @@ def materialize_predict(plan: PredictPlan, environment: Environment) -> str:
 def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     """Run the query, read the audio, recognize it, and write what was recognized beside the query's rows."""
     about, options = plan.about, plan.options
-    snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
-    # Looked at again at the query's own moment: it may have read the very table that is replaced.
-    target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
-    strict = options.on_error == "raise"
     access = access_of(options, environment)
-    probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
-    if strict:
-        probed.refuse(about.audio.name)
-    task = TranscribeTask(
-        output=Output.TRANSCRIPT if options.plain else Output.TIMED_TRANSCRIPT,
-        audio=access,
-        model=about.model,
-        options=plan.transcribe,
-        decode=decode_options(options),
-        language_model=language_model(options, about.model, environment),
-        level=options.level,
-    )
-    cache = open_cache(task, about, options.save_seconds, environment)
-    started = time.perf_counter()
-    with transcription.resumable(cache):
-        snapshot.write(options.columns, _predictions(plan, task, snapshot, probed, cache, environment))
-        if cache is not None:
-            cache.save()
-    return _Predicted(snapshot, probed.total_seconds, time.perf_counter() - started, cache, target, words)
+    stale = None
+    if options.mode == "update":
+        language = language_model(options, about.model, environment)
+        stale = find_stale_rows(about, provenance_of(about, language), access, environment)
+        snapshot, target, words = stale.rows, about.target, plan.words
+    else:
+        snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
+        # Looked at again at the query's own moment: it may have read the very table that is replaced.
+        target = snapshot.check_target(options.table_name) if options.table_name is not None else None
+        words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
+        language = language_model(options, about.model, environment)
+    with stale.numbered() if stale is not None else nullcontext():
+        strict = options.on_error == "raise"
+        probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
+        if strict:
+            probed.refuse(about.audio.name)
+        task = TranscribeTask(
+            output=Output.TRANSCRIPT if options.plain else Output.TIMED_TRANSCRIPT,
+            audio=access,
+            model=about.model,
+            options=plan.transcribe,
+            decode=decode_options(options),
+            language_model=language,
+            level=options.level,
+        )
+        cache = open_cache(task, about, options.save_seconds, environment)
+        started = time.perf_counter()
+        with transcription.resumable(cache):
+            snapshot.write(options.columns, _predictions(plan, task, snapshot, probed, cache, environment))
+            if cache is not None:
+                cache.save()
+    seconds = time.perf_counter() - started
+    return _Predicted(snapshot, probed.total_seconds, seconds, cache, target, words, stale)
 
 
 def _predictions(

@@ -19,7 +19,7 @@ from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioInfo
 from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.audio.reading import decode, probe, read, read_any_length
-from thanosql.models.audio.references import is_remote, locate, of_data_uri
+from thanosql.models.audio.references import is_remote, locate, of_data_uri, stat_plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,14 +101,15 @@ class AudioAccess:
     def _limits(self) -> _Limits:
         return {"roots": self.roots, "confined": self.confined, "remote": self.remote, "max_hours": self.max_hours}
 
-    def fingerprint(self, audio: Audio) -> bytes:
-        """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.
+    def fingerprint(self, audio: Audio, *, place: bool = True) -> bytes:
+        """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change. Without
+        `place` the reference counts as it is written, so that it is the same where the folders have moved.
 
         Of a URL it is made of the URL alone: to ask for more would take a journey each. A part's differs from the
         recording's, and from every other part's. Raises AudioError for a file that is not there.
         """
         if isinstance(audio, AudioPart):
-            known = self.fingerprint(audio.audio)
+            known = self.fingerprint(audio.audio, place=place)
             return _digest(known + audio.identity, b"part") if audio.identity else known
         if not isinstance(audio, str):
             return _digest(audio)
@@ -116,13 +117,18 @@ class AudioAccess:
             return _digest(content)
         if is_remote(audio):
             return _digest(audio.encode(errors="surrogatepass"), b"url")
-        file = self.locate(audio)
+        file, about = self._stat(audio)
+        where = os.fsencode(os.path.abspath(file)) if place else audio.encode(errors="surrogatepass")
+        return _digest(b"%b\0%d\0%d" % (where, about.st_size, about.st_mtime_ns), b"file" if place else b"reference")
+
+    def _stat(self, path: str) -> tuple[str, os.stat_result]:
+        if not self.confined and (found := stat_plain(path, self.roots)) is not None:
+            return found
+        file = self.locate(path)
         try:
-            about = file.stat()
+            return str(file), file.stat()
         except OSError as error:
             raise of_source(error, file) from error
-        stamp = f"\0{about.st_size}\0{about.st_mtime_ns}".encode()
-        return _digest(os.fsencode(file.absolute()) + stamp, b"file")
 
     def _at_hand(self, audio: Audio) -> Audio:
         """The bytes of a remote file that was fetched before, or is now; any other audio as it is."""

@@ -1,0 +1,95 @@
+"""The rows of a query that were recognized anew in; the table that is kept current, and that of its words, out.
+
+What is checked before any work is here too: mode='update' needs a table and a key, and rights to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thanosql.counting import counted
+from thanosql.engine.postgres import table_update
+from thanosql.engine.postgres.columns import find_column
+from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.engine.postgres.table_update import TableUpdate
+from thanosql.engine.prediction.word_table import WordsTable, refuse_taken, replaced_columns
+from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+
+if TYPE_CHECKING:
+    from thanosql.engine.planner import Environment
+    from thanosql.engine.postgres.database import Target
+    from thanosql.engine.prediction.predict_options import PredictOptions
+    from thanosql.engine.prediction.stale_rows import StaleRows
+
+
+def refuse_unfit_options(options: PredictOptions) -> None:
+    """Raise ThanoSQLOptionError for mode='update' without what it needs, and for prune without it."""
+    if options.mode == "replace":
+        if options.prune:
+            raise ThanoSQLOptionError(
+                "prune deletes the rows of a table that the query gives no longer, and mode='replace' does that by itself.",
+                hint="Say mode='update' as well.",
+            )
+        return
+    for name, what in (
+        ("table_name", "the table that is kept current"),
+        ("row_key", "the column that tells rows apart"),
+    ):
+        if getattr(options, name) is None:
+            raise ThanoSQLOptionError(f"mode='update' needs {name}, {what}.", hint=f"Say {name}='…' as well.")
+
+
+def find_target(options: PredictOptions, columns: Sequence[Column], environment: Environment) -> Target:
+    """The table that the result goes to, or is kept current in; checked as far as can be before any work."""
+    assert options.table_name is not None
+    database = environment.database
+    if options.mode == "replace":
+        return database.target(options.table_name)
+    assert options.row_key is not None
+    target = database.target_to_update(options.table_name)
+    key = find_column(columns, options.row_key, "row_key").name
+    if key in {options.result_col, options.origin_col}:
+        raise ThanoSQLDataError(f"'{key}' is a result, and cannot be the row_key.", hint="Choose another column.")
+    refuse_taken((), [column.name for column in options.written_columns])
+    written = replaced_columns(columns, options.written_columns)
+    table_update.refuse_unfit(database.connection, target, written, key, options.prune)
+    return target
+
+
+def update_tables(
+    stale: StaleRows, options: PredictOptions, target: Target, words: WordsTable | None, environment: Environment
+) -> str:
+    """Write the rows, all or nothing; what is to be said of it. Where there is nothing to do, nothing is touched.
+
+    Raises ThanoSQLDatabaseError, and the tables are as they were.
+    """
+    pruned = stale.gone_count > 0
+    if not stale.rows.rows and not stale.lacks and not pruned:
+        return f"; nothing was to be done: table {target} is current"
+    assert options.row_key is not None
+    key = stale.query.column(options.row_key, option="row_key").name
+    table, _ = stale.rows.numbered_table
+    gone = f"SELECT key FROM {stale.gone}" if pruned else None
+    said, updates = "", []
+    if words is not None:
+        rows = words.rows(stale.rows, environment)
+        replaced = f"SELECT {quoted(key)} FROM {table}"
+        source = rows.replacing(words.target).source
+        updates.append(TableUpdate(words.target, source, words.key.name, gone=gone, replaced=replaced))
+        said += f"; {counted(rows.rows, 'word')} in table {words.target}"
+    written = frozenset(column.name for column in options.written_columns)
+    ours = None
+    if stale.query.has_read(target):
+        # It was read while the model computed: what others have written to its other columns meanwhile stays.
+        ours = written
+    source = stale.rows.replacing(target).source
+    everything, _ = stale.query.numbered_table
+    fills = tuple(column.name for column in stale.query.columns if column.name not in written)
+    updates.append(TableUpdate(target, source, key, gone=gone, new=stale.new, ours=ours, query=everything, fills=fills))
+    deleted = table_update.update(environment.database.connection, *updates)[-1]
+    if stale.lacks:
+        said += f"; columns added: {', '.join(stale.lacks)}"
+    if pruned:
+        said += f"; {counted(deleted, 'row')} deleted"
+    return f"{said}; in table {target}"
