@@ -44,7 +44,7 @@ SETTINGS = {
     ),
     "audio_roots": (
         "`THANOSQL_AUDIO_ROOTS` (a path list)",
-        "where relative audio paths are looked for, in order; once set, no local file outside of them is read",
+        "where relative audio paths are looked for, in order; once set, statements read no local file outside of them",
         "the working folder, then the workspace under the home",
     ),
     "max_hours": (

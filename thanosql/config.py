@@ -21,10 +21,10 @@ KEYS = (
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
-    the working folder of the moment. `confined` says that they were set, and that no local file outside of them is
-    read. `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it. A
-    recording of more than `max_hours` is refused before it is decoded. A statement waits `lock_timeout` seconds for
-    another that is writing the same model."""
+    the working folder of the moment. `confined` says that they were set, and that statements read no local file outside
+    of them: audio, tables, models and language models. `remote_hosts` are the names of private hosts that audio may be
+    fetched from, where a statement allows it. A recording of more than `max_hours` is refused before it is decoded. A
+    statement waits `lock_timeout` seconds for another that is writing the same model."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
@@ -36,6 +36,13 @@ class Settings:
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
+
+    def may_read(self, path: Path) -> bool:
+        """Whether statements may read a local file or folder, symbolic links followed; it need not be there."""
+        if not self.confined:
+            return True
+        resolved = Path(os.path.realpath(path))
+        return any(resolved.is_relative_to(os.path.realpath(root)) for root in self.audio_roots)
 
     @property
     def workspace(self) -> Path:

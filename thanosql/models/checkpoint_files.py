@@ -8,11 +8,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
 from thanosql.models.digest import digest
 from thanosql.models.json_file import read_json
+
+if TYPE_CHECKING:
+    from thanosql.config import Settings
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "thanosql.json"  # beside the files of a model of the store; no part of the model
@@ -65,6 +69,22 @@ def local(checkpoint: str) -> Path | None:
 def local_or_cached(checkpoint: str) -> Path | None:
     """The folder of a checkpoint that is on this machine: itself, or in the hub's cache; None where it is not."""
     return local(checkpoint) or hub.cached_folder(checkpoint)
+
+
+def refuse_outside(folder: Path, settings: Settings) -> None:
+    """Refuse a folder outside of those that statements may read, and one with a link that leads out of them.
+
+    What is in it is not said, nor whether it is there. Raises ThanoSQLModelError.
+    """
+    if not settings.confined:
+        return
+    inside = settings.may_read(folder)
+    for path in (folder, *(folder.iterdir() if inside and folder.is_dir() else ())):
+        if not settings.may_read(path):
+            raise ThanoSQLModelError(
+                f"{path} lies outside of the folders that may be read: {', '.join(map(str, settings.audio_roots))}.",
+                hint="The setting audio_roots names them.",
+            )
 
 
 def check_config(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
-from thanosql.models import checkpoint_files, other_types
+from thanosql.models import checkpoint_files, hub, other_types
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
 from thanosql.models.model import Model
@@ -64,7 +64,7 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
                 f"'{text}' in quotes means a folder or a hub id, and there is none of that name.",
                 hint=f"Name a model without quotes: USING {text}.",
             )
-        return _literal(text)
+        return _literal(text, settings)
     if (stored := _stored(text, store)) is not None:
         return stored
     if text in BASES or text in settings.base_models:
@@ -228,11 +228,14 @@ def shortened(text: str, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}… ({len(text):,} characters)"
 
 
-def _literal(text: str) -> Model:
+def _literal(text: str, settings: Settings) -> Model:
     if not text.strip():
         raise ThanoSQLModelError("The model's name is empty.")
+    if not hub.is_id(text):
+        checkpoint_files.refuse_outside(Path(text[: checkpoint_files.LONGEST]).expanduser(), settings)
     folder = checkpoint_files.local(text)
     if folder is not None:
+        checkpoint_files.refuse_outside(folder, settings)
         checkpoint_files.check_config(folder)
     return Model(text, text, _model_type(text), text, key=_key(text))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.files.paths import refuse_outside
 from thanosql.engine.files.recordings import stored_path
 from thanosql.engine.files.segment_rows import COLUMNS, Audio, Segment, read_text, segment_records
 from thanosql.engine.files.tabular import Records, checked_names
@@ -33,15 +34,15 @@ def _kaldi(folder: Path, settings: Settings) -> Records:
 
     https://kaldi-asr.org/doc/data_prep.html. Commands in wav.scp are never run.
     """
-    recordings = dict(_pairs(folder / "wav.scp"))
+    recordings = dict(_pairs(folder / "wav.scp", settings))
     for name, place in recordings.items():
         if place.endswith("|"):
             raise ThanoSQLDataError(
                 f"wav.scp: the recording {name} is a command ({place[:60]}), which is not run.",
                 hint="Run it once, and name the audio files that it makes.",
             )
-    texts = dict(_pairs(folder / "text"))
-    speakers = dict(_pairs(folder / "utt2spk"))
+    texts = dict(_pairs(folder / "text", settings))
+    speakers = dict(_pairs(folder / "utt2spk", settings))
     audio = Audio(folder, settings)
     known = {name: _kaldi_path(place, folder, settings) for name, place in recordings.items()}
 
@@ -50,7 +51,7 @@ def _kaldi(folder: Path, settings: Settings) -> Records:
             for row, name in enumerate(recordings, start=1):
                 yield Segment(row, known[name], speaker=speakers.get(name), text=texts.get(name), more=(name,))
             return
-        for row, (name, said) in enumerate(_pairs(folder / "segments"), start=1):
+        for row, (name, said) in enumerate(_pairs(folder / "segments", settings), start=1):
             parts = said.split()
             if len(parts) < 3 or parts[0] not in known:
                 raise ThanoSQLDataError(f"segments, line {row}: {name} is of no recording of wav.scp, or has no times.")
@@ -88,10 +89,11 @@ def _kaldi_path(place: str, folder: Path, settings: Settings) -> str:
     return stored_path(beside, settings) if beside.exists() else place
 
 
-def _pairs(file: Path) -> Iterator[tuple[str, str]]:
+def _pairs(file: Path, settings: Settings) -> Iterator[tuple[str, str]]:
     """The lines of a Kaldi file: what stands before the first blank, and the rest; none where there is no such file."""
     if not file.is_file():
         return
+    refuse_outside(file, settings)  # the folder lies inside, and may hold links
     seen: set[str] = set()
     for number, line in enumerate(read_text(file, None).split("\n"), start=1):
         name, _, rest = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
@@ -120,7 +122,7 @@ def _librispeech(folder: Path, settings: Settings) -> Records:
         for file in _transcripts(folder):
             beside = Audio(file.parent, settings)
             beside.missing = audio.missing
-            for name, text in _pairs(file):
+            for name, text in _pairs(file, settings):
                 row += 1
                 yield Segment(row, beside.path(name), speaker=name.partition("-")[0], text=text, more=(name,))
 

@@ -37,7 +37,7 @@ def find_place(path: Literal | Parameter, environment: Environment) -> Path:
         raise ThanoSQLDataError(f"{said!r} is no path.", position=place)
     if found.exists():
         return _readable(found, environment.settings, place).resolve()
-    _refuse_outside(found, environment.settings, place)
+    refuse_outside(found, environment.settings, place)
     return found
 
 
@@ -78,13 +78,13 @@ def _readable(path: Path, settings: Settings, place: Position | None) -> Path:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ThanoSQLDataError(f"{path} is a pipe, socket or device, not a file.", position=place)
-    _refuse_outside(path, settings, place)
+    refuse_outside(path, settings, place)
     return path
 
 
-def _refuse_outside(path: Path, settings: Settings, place: Position | None) -> None:
-    roots = [root.resolve() for root in settings.audio_roots]
-    if settings.confined and not any(path.resolve().is_relative_to(root) for root in roots):
+def refuse_outside(path: Path, settings: Settings, place: Position | None = None) -> None:
+    """Raise ThanoSQLDataError for what lies outside of the folders that may be read, symbolic links followed."""
+    if not settings.may_read(path):
         raise ThanoSQLDataError(
             f"{path} lies outside of the folders that may be read: {', '.join(map(str, settings.audio_roots))}.",
             hint="The setting audio_roots names them.",

@@ -77,14 +77,19 @@ def language_identity(language: Path | NGram | None) -> tuple[object, ...]:
 
 def _located(path: str, environment: Environment) -> Path:
     """A relative path is looked for where audio is: in the working folder, then in the workspace."""
+    settings = environment.settings
     written = Path(path).expanduser()
-    for root in environment.settings.audio_roots:
-        if (root / written).is_file():
-            return root / written
-    if written.is_file():
-        return written
-    looked = "" if written.is_absolute() else f" in {', '.join(map(str, environment.settings.audio_roots))}"
-    raise ThanoSQLModelError(f"There is no language model at {path}{looked}.")
+    candidates = [*(root / written for root in settings.audio_roots), written]
+    within = [place for place in candidates if settings.may_read(place)]
+    for place in within:
+        if place.is_file():
+            return place
+    roots = ", ".join(map(str, settings.audio_roots))
+    if not within:
+        raise ThanoSQLModelError(
+            f"{path} lies outside of the folders that may be read: {roots}.", hint="The setting audio_roots names them."
+        )
+    raise ThanoSQLModelError(f"There is no language model at {path}{'' if written.is_absolute() else f' in {roots}'}.")
 
 
 def _sql(query: str) -> SQL:

@@ -14,6 +14,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
+from thanosql.models import checkpoint_files
 from thanosql.models.card import imported_card
 from thanosql.models.options import option
 
@@ -54,6 +55,7 @@ def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
             statement.name.text, environment.store, environment.settings, overwrite=options.overwrite
         )
     folder = find(statement.path, environment)
+    checkpoint_files.refuse_outside(folder, environment.settings)
     if not (folder / "config.json").is_file():
         what = "has no config.json" if folder.is_dir() else "is a file"
         raise ThanoSQLModelError(

@@ -1,0 +1,137 @@
+"""Once `audio_roots` is set, no statement reads a local file outside of them, by whatever door it is asked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import thanosql
+from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLError
+from thanosql.models import datasets
+
+TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
+AUDIO = datasets.DATASETS["spoken_numbers"].folder / "train" / "0001.flac"
+OUTSIDE = "outside of the folders"
+
+READERS = [
+    "COPY t OPTIONS (if_exists='replace') FROM '{}/secret.csv'",
+    "COPY t OPTIONS (if_exists='replace') FROM '{}/secret.json'",
+    "COPY t OPTIONS (if_exists='replace') FROM '{}'",
+    "COPY t OPTIONS (if_exists='replace') FROM '{}/kaldi'",
+    "COPY (SELECT 1 AS n) TO '{}/written.csv'",
+    "UPLOAD MODEL u FROM '{}/model'",
+    "PREDICT USING '{}/model' AS SELECT 'a.flac' AS audio_path",
+    "PREDICT USING '{}/not_there' AS SELECT 'a.flac' AS audio_path",
+    "EVALUATE USING '{}/model' AS SELECT 'a.flac' AS audio_path, 'one' AS text",
+    "BUILD MODEL b USING '{}/model' AS SELECT 'a.flac' AS audio_path, 'one' AS text",
+    "ALIGN USING '{}/model' AS SELECT 'a.flac' AS audio_path, 'one' AS text",
+    "EXPLAIN PREDICT USING '{}/model' AS SELECT 'a.flac' AS audio_path",
+    "CHECK PREDICT USING '{}/model' AS SELECT 'a.flac' AS audio_path",
+    "PREDICT USING Wav2Vec2Tiny OPTIONS (decoder='beam', lm='{}/words.arpa') AS SELECT 'a.flac' AS audio_path",
+    "PREDICT USING Wav2Vec2Tiny AS SELECT '{}/b.flac' AS audio_path",
+]
+
+
+def fill(folder: Path) -> None:
+    folder.mkdir()
+    shutil.copytree(TINY, folder / "model")
+    shutil.copy(AUDIO, folder / "b.flac")
+    (folder / "secret.csv").write_text("k,v\nkey,hunter2\n")
+    (folder / "secret.json").write_text('[{"key": "hunter2"}]')
+    (folder / "words.arpa").write_text("\\data\\\nngram 1=1\n\n\\1-grams:\n-1.0\tone\n\n\\end\\\n")
+    (folder / "kaldi").mkdir()
+    (folder / "kaldi" / "wav.scp").write_text("one b.flac\n")
+
+
+@pytest.fixture
+def confined(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A session whose files are those under `roots`; `outside` beside it has some of each kind."""
+    roots = tmp_path / "roots"
+    fill(roots)
+    shutil.copy(AUDIO, roots / "a.flac")
+    fill(tmp_path / "outside")
+    monkeypatch.setenv("THANOSQL_AUDIO_ROOTS", str(roots))
+    with thanosql.connect(database_url, home=tmp_path / "home") as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("way", "statement"),
+    [
+        *product(("absolute", "link"), READERS),
+        *product(("dots", "working folder"), (one for one in READERS if one.startswith(("COPY t", "PREDICT")))),
+    ],
+)
+def test_nothing_outside_is_read(
+    confined: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, statement: str
+) -> None:
+    place = tmp_path / "outside"
+    if way == "dots":
+        place = tmp_path / "roots" / ".." / "outside"
+    elif way == "link":
+        place = tmp_path / "roots" / "inside"
+        place.symlink_to(tmp_path / "outside")
+    elif way == "working folder":
+        monkeypatch.chdir(tmp_path)
+        place = Path("./outside")
+    with pytest.raises(ThanoSQLError) as refused:
+        confined.execute(statement.format(place))
+    # A relative path is looked for under the roots, and is not there; 'outside/not_there' reads as an id of the hub.
+    missing = ("no such file", "no language model", "cannot be reached") if way == "working folder" else ()
+    assert any(said in str(refused.value) for said in (OUTSIDE, *missing))
+    assert "hunter2" not in str(refused.value)
+    assert not (tmp_path / "outside" / "written.csv").exists()
+
+
+@pytest.mark.parametrize("statement", [one for one in READERS if "not_there" not in one and "CHECK" not in one])
+def test_the_same_is_read_inside(confined: Session, tmp_path: Path, statement: str) -> None:
+    if "BUILD" in statement:
+        statement = statement.replace(" AS ", " OPTIONS (max_epochs=1) AS ", 1)
+    confined.execute(statement.format(tmp_path / "roots"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.json", "model.safetensors"])
+@pytest.mark.parametrize(
+    "statement", ["UPLOAD MODEL u FROM '{}'", "PREDICT USING '{}' AS SELECT 'a.flac' AS audio_path"]
+)
+def test_a_link_within_a_model_leads_to_nothing_outside(
+    confined: Session, tmp_path: Path, statement: str, name: str
+) -> None:
+    model = tmp_path / "roots" / "model"
+    (model / name).unlink()
+    (model / name).symlink_to(tmp_path / "outside" / "model" / name)
+    with pytest.raises(ThanoSQLError, match=OUTSIDE):
+        confined.execute(statement.format(model))
+    assert not confined.store.exists("u")
+
+
+@pytest.mark.parametrize("name", ["wav.scp", "text", "utt2spk"])
+def test_a_link_within_a_corpus_leads_to_nothing_outside(confined: Session, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "roots" / "kaldi"
+    (folder / name).unlink(missing_ok=True)
+    (tmp_path / "outside" / "lines").write_text("one hunter2\n")
+    (folder / name).symlink_to(tmp_path / "outside" / "lines")
+    with pytest.raises(ThanoSQLError, match=OUTSIDE):
+        confined.execute(f"COPY t OPTIONS (if_exists='replace') FROM '{folder}'")
+
+
+def test_a_base_that_the_settings_name_stays_open(
+    confined: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("THANOSQL_WAV2VEC2EN", str(tmp_path / "outside" / "model"))
+    with thanosql.connect(database_url, home=tmp_path / "home") as session:
+        assert len(session.execute("PREDICT USING Wav2Vec2En AS SELECT 'a.flac' AS audio_path")) == 1
+
+
+def test_a_models_name_in_the_hubs_form_is_not_looked_for_outside(
+    confined: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ThanoSQLError, match=OUTSIDE):
+        confined.execute("PREDICT USING 'outside/model' AS SELECT 'a.flac' AS audio_path")
+    assert Path("outside/model").is_dir()
