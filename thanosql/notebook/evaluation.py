@@ -149,16 +149,18 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
     body = [
         element(
             "tr",
-            element("td", str(one["row"]), class_="thanosql-number", data_column="row"),
-            element("td", players.player(one.get("audio"), f"row {one['row']}"), data_column="audio"),
-            element("td", diff.as_html(str(one["reference"]), str(one["hypothesis"])), dir="auto"),
+            element(
+                "td", named(one), element("small", one.get("file")) if one.get("file") else None, data_column="row"
+            ),
+            element("td", players.player(one.get("audio"), f"row {named(one)}"), data_column="audio"),
+            element("td", diff.as_html(str(one["reference"]), str(one["hypothesis"])), _update(one), dir="auto"),
             element("td", str(one["errors"]), class_="thanosql-number", data_column="wrong words"),
         )
         for one in shown
     ]
     head = element(
         "tr",
-        element("th", "row", scope="col", class_="thanosql-number"),
+        element("th", "row", scope="col"),
         element("th", "audio", scope="col"),
         element("th", element("del", "said"), " and ", element("ins", "heard"), scope="col"),
         element("th", "wrong words", scope="col", class_="thanosql-number"),
@@ -170,13 +172,30 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
     return element("table", caption, element("thead", head), element("tbody", body), class_="thanosql-table")
 
 
+def named(one: Row) -> str:
+    """What a row is called: by its key, which stays when rows change, or by its number."""
+    return plain(one["key"]) if one.get("key") is not None else str(one["row"])
+
+
+def _update(one: Row) -> Html | None:
+    """The statement that makes what was heard the row's label, to be copied and corrected."""
+    if not one.get("update"):
+        return None
+    summary = element("summary", "correct the label")
+    return element("details", summary, element("pre", f"%%thanosql\n{one['update']}"))
+
+
 def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
     """The same in lines: the row, and `[-what was said-]{+what was heard+}`; nothing where there are no errors."""
     wrong = _with_errors(utterances)
     shown = wrong[: limit or None]
-    lines = [f"row {one['row']}: {diff.as_text(str(one['reference']), str(one['hypothesis']))}" for one in shown]
+    lines = []
+    for one in shown:
+        file = f" ({one['file']})" if one.get("file") else ""
+        lines.append(f"row {named(one)}{file}: {diff.as_text(str(one['reference']), str(one['hypothesis']))}")
     many = f"{tables.counted(len(wrong), 0)} with errors, [-said-]{{+heard+}}, worst first:"
-    return "\n".join(visible(line) for line in (many, *lines)) if wrong else ""
+    updates = [f"To correct a label: {one['update']}" for one in shown[:1] if one.get("update")]
+    return "\n".join(visible(line) for line in (many, *lines, *updates)) if wrong else ""
 
 
 def _with_errors(utterances: Sequence[Row]) -> list[Row]:

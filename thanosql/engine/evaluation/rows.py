@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.evaluation.corrections import Correction
 from thanosql.engine.evaluation.figures import Evaluation, EvaluationRows
 from thanosql.engine.rows.audio_probe import ProbedRows
-from thanosql.models.audio.parts import Audio
+from thanosql.models.audio.parts import Audio, AudioPart
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
@@ -21,7 +22,8 @@ AudioStream = Callable[[], Iterator[tuple[int, Audio | None]]]
 
 @dataclass(frozen=True)
 class RowsToEvaluate:
-    """The rows of the query, read: `audio` gives them as often as it is asked. `snapshot` is None once it is closed."""
+    """The rows of the query, read: `audio` gives them as often as it is asked. `snapshot` is None once it is closed,
+    `keys` where no column tells the rows apart."""
 
     snapshot: Snapshot | None
     audio: AudioStream
@@ -30,27 +32,50 @@ class RowsToEvaluate:
     references: list[str]
     fingerprints: list[str]
     figures: EvaluationRows
+    keys: list[Any] | None = None
 
     @property
     def count(self) -> int:
         return len(self.references)
 
 
-def worst_rows(evaluation: Evaluation, rows: Iterable[tuple[int, Audio | None]]) -> list[dict[str, Any]]:
+def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction | None) -> list[dict[str, Any]]:
     """The utterances with the most errors, for a notebook to show; ones without errors where there are no others.
 
-    `rows` are the query's: the number from 1, the audio.
+    Each has its number from 1, its key and its file where there are any, and the UPDATE that gives it what was heard as its
+    label.
     """
     errors = {evaluation.counted[place] + 1: score.errors for place, score in enumerate(evaluation.scores)}
     chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])
-    audio = {row: value for row, value in rows if row in chosen}
-    return [
-        {
-            "row": row,
-            "audio": audio[row],
-            "reference": evaluation.recognized[row - 1].reference,
-            "hypothesis": evaluation.recognized[row - 1].hypothesis,
-            "errors": errors[row],
-        }
-        for row in sorted(chosen)
-    ]
+    audio = {row: value for row, value in rows.audio() if row in chosen}
+    found = []
+    for row in sorted(chosen):
+        key = rows.keys[row - 1] if rows.keys is not None else None
+        heard = evaluation.recognized[row - 1]
+        named = key if rows.keys is not None else audio[row]
+        found.append(
+            {
+                "row": row,
+                "key": key,
+                "file": _file(audio[row]),
+                "audio": audio[row],
+                "reference": heard.reference,
+                "hypothesis": heard.hypothesis,
+                "errors": errors[row],
+                "update": labels.update(named, heard.hypothesis) if labels is not None and named is not None else "",
+            }
+        )
+    return found
+
+
+def _file(audio: Audio | None) -> str:
+    """The name of a recording's file, and which part of it; nothing for bytes."""
+    if audio is None:
+        return ""
+    part = AudioPart.of(audio)
+    if not isinstance(part.audio, str) or part.audio.startswith("data:"):
+        return ""
+    name = part.audio.rsplit("/", 1)[-1]
+    if not part.is_whole:
+        name += f", {part.start:g} to {'its end' if part.end is None else f'{part.end:g} s'}"
+    return name if part.channel is None else f"{name}, channel {part.channel}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import tables
+from thanosql.engine.evaluation.corrections import Correction, correction
+from thanosql.engine.evaluation.evaluate_options import EvaluateOptions
 from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
 from thanosql.engine.evaluation.model_card import outcome_of, record_on_card
 from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer
@@ -26,7 +28,7 @@ from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
-from thanosql.engine.rows.audio_probe import ResumableOptions, access_of, probe_rows, refuse_empty
+from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
@@ -35,7 +37,7 @@ from thanosql.engine.statements.rows import temporary_rows, typed
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
-from thanosql.models.options import DecodeOptions, TranscribeOptions, option
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.precision import Check
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 from thanosql.models.trained_rows import row_fingerprints, trained_rows
@@ -69,34 +71,10 @@ class Evaluate(Statement):
     query: Query
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(ResumableOptions, DecodeOptions):
-    text_col: str = option("text", "the column with the reference transcript", kind="column")
-    group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
-    cluster_by: str | None = option(
-        None, "the column whose values err together (the speaker): the interval draws whole clusters", kind="column"
-    )
-    against: str | None = option(None, "another model, compared on the same rows")
-    table_name: str | None = option(None, "the table that takes a row for each utterance", kind="table")
-    confusions_table: str | None = option(
-        None,
-        "the table that takes pairs of reference and hypothesis words, and characters, with their counts",
-        kind="table",
-    )
-    exclude_trained: bool = option(False, "leave out the rows that the model was trained on")
-    normalizer: str = option(
-        "model",
-        "what is done to both sides before they are compared: 'model' as the model's own texts, 'words' lower case "
-        "without punctuation, 'none' nothing",
-        choices=("model", "words", "none"),
-    )
-    seed: int = option(0, "seed of the bootstrap", low=0, high=2**31 - 1)
-
-
 @dataclass(frozen=True)
 class EvaluatePlan(RowsPlan):
     """`about` is the statement with its names, options and columns checked; `group_by` and `cluster` are columns of the
-    query, `confusions` the table that takes the confusions."""
+    query, `key` is that of row_key; `confusions` is the table that takes the confusions, `correction` where the labels are."""
 
     recognizes = True
 
@@ -104,7 +82,9 @@ class EvaluatePlan(RowsPlan):
     against: Model | None
     cluster: Column | None
     group_by: tuple[Column, ...]
+    key: Column | None
     confusions: Target | None
+    correction: Correction | None
 
     @property
     def options(self) -> EvaluateOptions:
@@ -155,7 +135,12 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
         confusions = environment.database.target(options.confusions_table)
         refuse_same_table(about.target, confusions, "table_name", "confusions_table")
     check_language_model(options, environment)
-    return EvaluatePlan(about, about.against, cluster, groups, confusions)
+    key = find_column(columns, options.row_key, "row_key") if options.row_key is not None else None
+    assert about.text is not None
+    named = key.name if key is not None else about.audio.name
+    told_apart = key is not None or not (about.audio.raw or about.audio.parted)
+    labels = correction(statement.query, about.text.name, named) if told_apart else None
+    return EvaluatePlan(about, about.against, cluster, groups, key, confusions, labels)
 
 
 @run.register
@@ -185,7 +170,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         other,
     )
     # Before a replacement: the query may have read the table that is replaced.
-    worst = worst_rows(evaluation, rows.audio())
+    worst = worst_rows(evaluation, rows, plan.correction)
     frame = typed(evaluation.comparison() if other is not None else evaluation.figures(), plan.columns)
     with transcription.resumable(cache):
         named = options.table_name, options.confusions_table
@@ -245,6 +230,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
         [tuple(values) for _, *values in snapshot.stream(*plan.group_by)] if plan.group_by else None,
         tuple(options.group_by),
     )
+    keys = [value for _, value in snapshot.stream(plan.key)] if plan.key is not None else None
     audio = transcription.audio_of(snapshot, about.audio)
     kept: Snapshot | None = snapshot
     if not about.audio.raw:
@@ -253,7 +239,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
         if options.table_name is None:
             snapshot.close()
             kept = None
-    return RowsToEvaluate(kept, audio, access, probed, texts, fingerprints, figures)
+    return RowsToEvaluate(kept, audio, access, probed, texts, fingerprints, figures, keys)
 
 
 def _recognize(
