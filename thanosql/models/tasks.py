@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.info import Note
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.options import DecodeOptions, TrainOptions, TranscribeOptions
@@ -55,11 +56,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """What decoding tells of an audio: `samples` at 16,000 Hz, `peak` from 0 to 1 (full scale), a digest of all samples."""
+    """What decoding tells of an audio: `samples` at 16,000 Hz, `peak` from 0 to 1 (full scale), a digest of all samples, and
+    what one should know of it."""
 
     samples: int
     peak: float
     digest: bytes
+    notes: tuple[Note, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -68,11 +71,13 @@ class AudioFacts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row; `seconds` is its audio's decoded length, 0 for one that could not be read."""
+    """What became of a row; `seconds` is its audio's decoded length, 0 for one that could not be read; `notes` are what one
+    should know of its audio."""
 
     row: int
     value: Any
     seconds: float
+    notes: tuple[Note, ...] = ()
 
     @property
     def failed(self) -> bool:

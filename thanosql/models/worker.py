@@ -15,6 +15,7 @@ from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TrainTask, TranscribeTask
 
 if TYPE_CHECKING:
+    from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.audio.waveform import Waveform
     from thanosql.models.base import CTCRecognizer, Recognizer
     from thanosql.models.cancellation import Cancellation
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
 
 DIGEST_BYTES = 12
+SLICE = 1 << 20  # samples that are looked at together
 TOLERANCE = 1.01  # of a batch's seconds: durations come rounded
 
-Read = tuple[AudioRow, "Waveform | AudioFacts | Failure"]
+Read = tuple[AudioRow, "DecodedAudio | AudioFacts | Failure"]
 
 
 class Worker:
@@ -47,15 +49,14 @@ class Worker:
         """The outcomes of a batch that was read, in its order, in parts where it is longer than was thought."""
         return tuple(outcome for part in parts(read, self.task.batch_seconds) for outcome in self.outcomes(part))
 
-    def read(self, row: AudioRow) -> Waveform | Failure | AudioFacts:
-        """A row's waveform, float32 `(samples,)` at 16,000 Hz; what is wrong with its audio is a Failure.
+    def read(self, row: AudioRow) -> DecodedAudio | Failure | AudioFacts:
+        """A row's audio decoded; what is wrong with it is a Failure.
 
         Threads may read at once. Raises what is not the audio's own fault.
         """
         try:
-            if self.task.output is not Output.AUDIO:
-                return self.task.audio.read_any_length(row.audio)
-            return audio_facts(self.task.audio.read(row.audio))
+            decoded = self.task.audio.decode(row.audio)
+            return audio_facts(decoded) if self.task.output is Output.AUDIO else decoded
         except AudioError as error:
             return Failure(str(error) or "cannot be read")
 
@@ -66,11 +67,11 @@ class Worker:
         if self.task.output is Output.AUDIO:
             return tuple(Outcome(row.row, found, getattr(found, "seconds", 0.0)) for row, found in read)
         if readable:
-            values = iter(self._recognized([row for row, _ in readable], [waveform for _, waveform in readable]))
+            values = iter(self._recognized([row for row, _ in readable], [found.waveform for _, found in readable]))
         return tuple(
             Outcome(row.row, found, 0.0)
             if isinstance(found, Failure)
-            else Outcome(row.row, next(values), len(found) / SAMPLING_RATE)
+            else Outcome(row.row, next(values), len(found.waveform) / SAMPLING_RATE, found.notes)
             for row, found in read
         )
 
@@ -163,7 +164,7 @@ def parts(batch: Sequence[Read], most_seconds: float) -> Iterator[list[Read]]:
     part: list[Read] = []
     filled = 0.0
     for row, read in batch:
-        seconds = 0.0 if isinstance(read, Failure | AudioFacts) else len(read) / SAMPLING_RATE
+        seconds = 0.0 if isinstance(read, Failure | AudioFacts) else len(read.waveform) / SAMPLING_RATE
         if part and filled + seconds > TOLERANCE * most_seconds:
             yield part
             part, filled = [], 0.0
@@ -172,12 +173,17 @@ def parts(batch: Sequence[Read], most_seconds: float) -> Iterator[list[Read]]:
     yield part
 
 
-def audio_facts(waveform: Any) -> AudioFacts:
-    """What a decoded waveform, float32 `(samples,)`, tells of its audio."""
+def audio_facts(decoded: DecodedAudio) -> AudioFacts:
+    """What decoding tells of an audio; a long one is looked at in slices."""
     import numpy as np
 
-    digest = hashlib.blake2b(waveform.tobytes(), digest_size=DIGEST_BYTES).digest()
-    return AudioFacts(len(waveform), float(np.max(np.abs(waveform))) if len(waveform) else 0.0, digest)
+    waveform, peak = decoded.waveform, 0.0
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for at in range(0, len(waveform), SLICE):
+        part = np.ascontiguousarray(waveform[at : at + SLICE])
+        digest.update(part.view(np.uint8).data)
+        peak = max(peak, float(np.max(np.abs(part))))
+    return AudioFacts(len(waveform), peak, digest.digest(), decoded.notes)
 
 
 def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:

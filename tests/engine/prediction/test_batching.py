@@ -15,7 +15,7 @@ from thanosql.engine.executors import local
 from thanosql.engine.executors.local import LocalExecutor
 from thanosql.engine.prediction import batching
 from thanosql.engine.prediction.batching import Key, recognize
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import AudioError, DecodedAudio
 from thanosql.models.audio.access import AudioAccess
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.options import TranscribeOptions
@@ -136,7 +136,7 @@ class Silent(Worker):
             return Failure("damaged")
         if row.audio == "defect":
             raise ZeroDivisionError
-        return np.full(RATE, float(row.audio), np.float32)
+        return DecodedAudio(np.full(RATE, float(row.audio), np.float32))
 
     def _recognized(self, rows: Sequence[AudioRow], waveforms: list[Any]) -> Sequence[Any]:
         return [float(waveform[0]) for waveform in waveforms]

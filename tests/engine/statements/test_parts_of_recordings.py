@@ -351,3 +351,29 @@ def test_errors_of_parts_are_thanosql_s(session: Session) -> None:
         session.execute(
             "PREDICT USING Wav2Vec2Tiny OPTIONS (start_col='s') AS SELECT 'nowhere.wav' AS audio_path, 1 AS s"
         )
+
+
+def test_what_one_should_know_of_the_channels_is_said_once_for_all_rows(numbers: Session, call: Path) -> None:
+    both, rate = soundfile.read(call, dtype="float32")
+    files = {"cancels": np.stack([both[:, 0], -both[:, 0]], 1), "silent": both * [0, 1], "sides": both}
+    for name, samples in files.items():
+        soundfile.write(call.parent / f"{name}.wav", samples, rate)
+    rows = "SELECT :folder || name || '.wav' AS audio_path, 'one' AS text FROM (VALUES ('cancels'), ('silent'), ('sides'), "
+    given = {"folder": f"{call.parent}/"}
+    for statement in ("PREDICT", "ALIGN", "EVALUATE"):
+        note = numbers.run(f"{statement} USING Wav2Vec2Tiny AS {rows} ('sides')) v(name)", given).note
+        said = note.splitlines()[-3:]
+        assert said[0].startswith("2 rows, row 3 the first: channels differ: each of its channels"), statement
+        assert "channel_col" in said[0]
+        assert said[1].startswith(
+            "Row 1: channels cancel: its channels cancel each other in the mix, so channel 1 is read"
+        )
+        assert said[2].startswith("Row 2: silent channel: channel 1 is silent")
+    found = numbers.execute(f"CHECK PREDICT USING Wav2Vec2Tiny AS {rows} ('sides')) v(name)", given)
+    assert list(found.problem) == ["channels cancel", "silent channel", "channels differ", "channels differ"]
+    assert (
+        len(
+            numbers.execute(f"CHECK PREDICT USING Wav2Vec2Tiny OPTIONS (channel=2) AS {rows} ('sides')) v(name)", given)
+        )
+        == 0
+    )

@@ -48,7 +48,7 @@ def test_the_one_file_that_fits_is_found_and_said(path: str, clips: Path) -> Non
     found = clips / "data" / "clips" / "a.wav"
     for confined in (False, True):
         assert audio.locate(path, [clips], confined=confined).samefile(found)
-        assert audio.probe(path, [clips], confined=confined).notes[0].startswith("found as ")
+        assert audio.probe(path, [clips], confined=confined).notes[0].text.startswith("found as ")
     assert len(audio.read(path, [clips])) == 32000
     access = AudioAccess(roots=(clips,))
     assert access.fingerprint(path) == access.fingerprint("data/clips/a.wav")

@@ -155,13 +155,55 @@ def test_channels_that_cancel_each_other_are_not_mixed_and_that_is_said(factor: 
     data = by_soundfile(np.stack([left, left * factor], axis=1), 16000, container)
     for part in (AudioPart(data), AudioPart(data, 0.5, 1.5)):
         decoded = audio.decode(part)
-        assert decoded.notes == (reading.CANCELLED,)
+        assert [note.name for note in decoded.notes] == ["channels cancel"]
         assert np.array_equal(decoded.waveform[:], audio.read(replace(part, channel=1)))
 
 
-def test_channels_that_differ_or_are_silent_are_mixed() -> None:
-    for left, right in ((sweep(16000), noise(2.0)), (sweep(16000), np.zeros(32000)), (np.zeros(32000),) * 2):
-        assert audio.decode(stereo(left, right)).notes == ()
+def turns(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two channels of a call: one speaks, then the other."""
+    return np.concatenate([left, np.zeros_like(right)]), np.concatenate([np.zeros_like(left), right])
+
+
+def hall(sound: np.ndarray, seed: int) -> np.ndarray:
+    """The sound at one of several places of a room."""
+    tail = np.random.default_rng(seed).normal(0, 0.3, 3200) * np.exp(-np.arange(3200) / 600)
+    return np.convolve(sound, np.concatenate([[1.0], tail]))[: len(sound)].astype("f4")
+
+
+SWEEP, NOISE = sweep(16000), noise(2.0)
+CHANNELS = {
+    "one after the other": (*turns(SWEEP, NOISE), "channels differ"),
+    "with a little of the other": (
+        *(one + 0.1 * other for one, other in (turns(SWEEP, NOISE), turns(SWEEP, NOISE)[::-1])),
+        "channels differ",
+    ),
+    "at once": (np.roll(SWEEP, 8000), np.roll(NOISE * np.linspace(0, 1, 32000, dtype="f4"), 8000), "channels differ"),
+    "the same": (SWEEP, SWEEP, ""),
+    "panned": (SWEEP, 0.1 * SWEEP, ""),
+    "apart by some samples": (SWEEP, np.roll(SWEEP, 20) * 0.7, ""),
+    "in a room": (hall(SWEEP, 1), hall(SWEEP, 2) * 0.6, ""),
+    "one is silent": (SWEEP, np.zeros(32000), "silent channel"),
+    "one has a faint hum": (SWEEP, 1e-5 * SWEEP, "silent channel"),
+    "both are silent": (np.zeros(32000), np.zeros(32000), ""),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("container", ["WAV", "FLAC", "MP3"])
+def test_channels_that_differ_or_are_silent_are_mixed_and_that_is_said(name: str, container: str) -> None:
+    left, right, said = CHANNELS[name]
+    data = by_soundfile(np.stack([left, right], axis=1), 16000, container)
+    assert [note.name for note in audio.decode(data).notes] == ([said] if said else [])
+    assert audio.decode(AudioPart(data, channel=2)).notes == ()
+
+
+def test_the_note_names_the_option_that_helps() -> None:
+    (note,) = audio.decode(stereo(np.zeros(32000), SWEEP)).notes
+    assert note.text == "channel 1 is silent, so the mix is quieter than channel=2 would be"
+    (note,) = audio.decode(stereo(*turns(SWEEP, NOISE))).notes
+    assert "channel_col" in note.text
+    (note,) = audio.decode(by_soundfile(np.stack([SWEEP, 0 * SWEEP, 0 * SWEEP], axis=1), 16000, "WAV")).notes
+    assert note.text.startswith("channels 2 and 3 are silent")
 
 
 def test_one_of_several_tracks_is_read_and_the_choice_is_said() -> None:
@@ -177,7 +219,11 @@ def test_one_of_several_tracks_is_read_and_the_choice_is_said() -> None:
                 output.mux(stream.encode(piece))
             output.mux(stream.encode(None))
     data = file.getvalue()
-    assert audio.probe(data).notes == ("it has 3 audio tracks, of which track 1 is read",)
+    (note,) = audio.probe(data).notes
+    assert (note.name, note.text) == (
+        "several tracks",
+        "it has 3 audio tracks, of which track 1 is read; track=2 reads the next",
+    )
     for track, hertz in ((1, 300), (2, 900), (3, 1500)):
         spectrum = np.abs(np.fft.rfft(audio.read(AudioPart(data, track=track))[:16000]))
         assert int(spectrum.argmax()) == hertz

@@ -13,7 +13,7 @@ import pytest
 
 from tests.models.recordings import by_soundfile, shift, sweep, wav
 from thanosql.models import audio
-from thanosql.models.audio import AudioError, AudioPart
+from thanosql.models.audio import AudioError, AudioPart, Note
 from thanosql.models.audio.timeline import LEAST_GAP, Timeline
 
 RATE = 48_000
@@ -67,9 +67,7 @@ def test_what_was_said_at_20_s_is_read_at_20_s(container: str, codec: str, optio
     assert abs(shift(later, sweep(16000))) < 0.025 * 16000
     assert abs(shift(heard[: 3 * 16000], sweep(16000))) < 0.025 * 16000
     assert not heard[3 * 16000 : 19 * 16000].any()
-    assert decoded.notes[0].startswith("nothing was recorded for 18.0") or decoded.notes[0].startswith(
-        "nothing was recorded for 17.9"
-    )
+    assert decoded.notes[0].text.startswith(("nothing was recorded for 18.0", "nothing was recorded for 17.9"))
     part = audio.read(AudioPart(data, 20.0, 22.0))
     assert np.array_equal(part, heard[20 * 16000 : 22 * 16000])
 
@@ -104,7 +102,7 @@ def test_a_wav_whose_header_counts_less_is_read_to_its_end_and_that_is_said() ->
     data = bytearray(wav(sweep(16000), 16000, 16))
     data[40:44] = (16_000).to_bytes(4, "little")
     note = "its header counts 16,000 bytes of samples; the file holds 64,000, and all are read"
-    assert audio.probe(bytes(data)).notes == (note,)
+    assert audio.probe(bytes(data)).notes == (Note("wrong length", note),)
     assert np.array_equal(audio.read(bytes(data)), audio.read(wav(sweep(16000), 16000, 16)))
     assert audio.probe(bytes(data)).seconds == 2.0
 
@@ -115,7 +113,7 @@ def test_a_wav_whose_count_is_too_high_though_the_file_is_whole_is_read_and_that
     assert (
         audio.probe(bytes(data))
         .notes[0]
-        .startswith("its header counts 128,000 bytes of samples; the file holds 64,000")
+        .text.startswith("its header counts 128,000 bytes of samples; the file holds 64,000")
     )
     assert len(audio.read(bytes(data))) == 32000
     data[4:8] = (128_036).to_bytes(4, "little")
@@ -137,7 +135,7 @@ def test_chunks_behind_the_samples_are_no_samples(tail: bytes, samples: int) -> 
 def test_streams_that_do_not_note_their_coders_delay_say_so() -> None:
     from tests.models.recordings import by_av
 
-    late = "it begins up to 70 ms late: it does not note its coder's delay"
+    late = Note("late start", "it begins up to 70 ms late: it does not note its coder's delay")
     assert audio.probe(by_av(sweep(16000), 16000, "adts", "aac")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame", write_xing="0")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame")).notes == ()

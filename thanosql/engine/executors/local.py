@@ -12,7 +12,7 @@ from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output
 from thanosql.models.worker import Read, Worker, parts
 
 if TYPE_CHECKING:
-    from thanosql.models.audio.waveform import Waveform
+    from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.results import TrainingProgress, TrainingReport
@@ -58,7 +58,7 @@ class LocalExecutor:
 def _read_ahead(
     batches: Iterator[tuple[AudioRow, ...]], pool: ThreadPoolExecutor, worker: Worker
 ) -> Iterator[list[Read]]:
-    waiting: deque[list[tuple[AudioRow, Future[Waveform | AudioFacts | Failure]]]] = deque()
+    waiting: deque[list[tuple[AudioRow, Future[DecodedAudio | AudioFacts | Failure]]]] = deque()
     while True:
         for batch in islice(batches, BATCHES_AHEAD - len(waiting)):
             waiting.append([(row, pool.submit(worker.read, row)) for row in batch])

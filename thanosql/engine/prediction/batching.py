@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from thanosql.models.audio.info import Note
 from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.tasks import BATCH_SECONDS, AudioRow, Failure, Outcome, TranscribeTask
 
@@ -132,7 +133,7 @@ class _Packed:
     def spread(self, outcome: Outcome) -> Iterator[Outcome]:
         """The outcome for every row of its audio and text."""
         for row in self._groups.pop(self._keys.pop(outcome.row)):
-            yield _outcome(row, outcome.value, outcome.seconds)
+            yield _outcome(row, outcome.value, outcome.seconds, outcome.notes)
 
     def _under_way(self, batch: list[AudioRow], seconds: float) -> tuple[AudioRow, ...]:
         self._next_seconds = max(self._next_seconds, min(seconds, self._most))
@@ -146,12 +147,12 @@ class _Packed:
             self._recalled.extend(_outcome(row, value, seconds) for row in groups.pop(key))
 
 
-def _outcome(row: AudioRow, value: Any, seconds: float) -> Outcome:
+def _outcome(row: AudioRow, value: Any, seconds: float, notes: tuple[Note, ...] = ()) -> Outcome:
     """A row's outcome; words are timed in its recording, whichever part of it the row means."""
     start = AudioPart.of(row.audio).start
     if start and getattr(value, "words", None):
         value = replace(value, words=tuple(word.later(start) for word in value.words))
-    return Outcome(row.row, value, seconds)
+    return Outcome(row.row, value, seconds, notes)
 
 
 def _ordered(rows: list[AudioRow]) -> list[AudioRow]:

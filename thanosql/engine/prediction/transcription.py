@@ -35,6 +35,7 @@ def transcribe(
     `rows` gives (row, audio) of all rows each time it is called; `texts[row - 1]` is a row's normalized text, for outputs
     that need one.
     """
+    probed.notes.found.clear()
     if unreadable := probed.unreadable:
         for row, reason in probed.failures_of(rows()):
             yield Outcome(row, Failure(reason), 0.0)
@@ -50,6 +51,7 @@ def transcribe(
         heard += probed.seconds[outcome.row - 1]
         if not isinstance(outcome.value, Failure) or outcome.seconds:
             probed.seconds[outcome.row - 1] = outcome.seconds
+        probed.notes.take(outcome.row, outcome.notes)
         environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))
         yield outcome
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from thanosql.models.options import option
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.audio.info import Note
     from thanosql.models.audio.parts import Audio
 
 PROBES_AT_ONCE = 4
@@ -59,16 +60,38 @@ class ResumableOptions(AudioOptions):
     )
 
 
+@dataclass
+class AudioNotes:
+    """What one should know of the audio of a statement, told once for all rows that it is true of."""
+
+    found: dict[str, tuple[int, int, str]] = field(
+        default_factory=dict
+    )  # by name: rows, the first of them, its sentence
+
+    def take(self, row: int, notes: Sequence[Note]) -> None:
+        for note in notes:
+            count, first, text = self.found.get(note.name, (0, row, note.text))
+            self.found[note.name] = (count + 1, *((row, note.text) if row < first else (first, text)))
+
+    def remarks(self) -> Iterator[str]:
+        """Sentences for the user, the commonest first."""
+        for name, (count, first, text) in sorted(self.found.items(), key=lambda one: -one[1][0]):
+            rows = f"Row {first}" if count == 1 else f"{count:,} rows, row {first} the first"
+            yield f"{rows}: {name}: {text}."
+
+
 @dataclass(frozen=True)
 class ProbedRows:
     """`seconds[row - 1]` is the duration of a row's audio, NaN where it cannot be read; `failures` says why, if listed.
 
     `access` is how the audio is read. The duration of what it fetches is assumed until it is read, and then put right.
+    `notes` are what one should know of the audio that was decoded.
     """
 
     seconds: array[float]
     failures: list[dict[str, Any]]
     access: AudioAccess
+    notes: AudioNotes = field(default_factory=AudioNotes)
 
     @property
     def total_seconds(self) -> float:

@@ -108,6 +108,7 @@ class _Finder:
             yield Problem("no audio" if audio is None else "unreadable audio", found.reason)
         else:
             yield from _sound(found, training=self._training)
+            yield from (Problem(note.name, note.text) for note in found.notes)
         if self._column is not None:
             yield from self._written(self._column.name, text, found)
             if isinstance(found, AudioFacts):

@@ -122,7 +122,7 @@ class _Aligned:
     """The rows of an ALIGN that has run: `snapshot` has the alignments beside the query's columns."""
 
     snapshot: Snapshot
-    audio_seconds: float
+    probed: ProbedRows
     seconds: float
     cache: PredictionCache[Any] | None
     target: Target | None
@@ -171,7 +171,7 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
 def run_align(plan: AlignPlan, environment: Environment) -> Result:
     done = _align(plan, environment)
     snapshot = done.snapshot
-    note = transcription.summary(snapshot.rows, done.audio_seconds, done.seconds)
+    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.seconds)
     with transcription.resumable(done.cache):
         # Read before the replacement: the query may have read the very table that is replaced.
         frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
@@ -179,6 +179,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
+    note = "\n".join([note, *done.probed.notes.remarks()])
     return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio=plan.about.audio)
 
 
@@ -217,7 +218,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
         snapshot.write(_columns(options), _alignments(plan, task, snapshot, probed, texts, cache, environment))
         if cache is not None:
             cache.save()
-    return _Aligned(snapshot, probed.total_seconds, time.perf_counter() - started, cache, target, words)
+    return _Aligned(snapshot, probed, time.perf_counter() - started, cache, target, words)
 
 
 def _columns(options: AlignOptions) -> list[Column]:

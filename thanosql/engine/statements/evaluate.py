@@ -179,6 +179,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     notes += dict.fromkeys(note for one in _compared(plan) for note in language_notes(one, _how(plan)))
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     notes += outcome_of(check, about.model)
+    notes += rows.probed.notes.remarks()
     counted_rows = (rows.fingerprints[index] for index in counted)
     notes += record_on_card(about.model, evaluation, counted_rows, check, environment)
     return Result(

@@ -103,7 +103,7 @@ class _Predicted:
     those that a table lacked."""
 
     snapshot: Snapshot
-    audio_seconds: float
+    probed: ProbedRows
     seconds: float
     cache: PredictionCache[Any] | None
     target: Target | None
@@ -161,7 +161,7 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
 def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     done = _predict(plan, environment)
     snapshot, stale = done.snapshot, done.stale
-    note = transcription.summary(snapshot.rows, done.audio_seconds, done.seconds)
+    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.seconds)
     if stale is not None:
         note = f"{stale.said}; {note}" if snapshot.rows else stale.said
     with transcription.resumable(done.cache):
@@ -174,6 +174,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
+    note = "\n".join([note, *done.probed.notes.remarks()])
     return Result(
         status=f"PREDICT {snapshot.rows}",
         rows=frame,
@@ -226,7 +227,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
             if cache is not None:
                 cache.save()
     seconds = time.perf_counter() - started
-    return _Predicted(snapshot, probed.total_seconds, seconds, cache, target, words, stale)
+    return _Predicted(snapshot, probed, seconds, cache, target, words, stale)
 
 
 def _predictions(

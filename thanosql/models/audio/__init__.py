@@ -15,7 +15,7 @@ reading      a reference → its header or waveform; the door where foreign erro
 access       the same, within what the settings and a statement allow
 """
 
-from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.info import AudioError, AudioInfo, Note
 from thanosql.models.audio.parts import Audio, AudioPart, described
 from thanosql.models.audio.reading import decode, probe, read, read_any_length
 from thanosql.models.audio.recordings import DecodedAudio
@@ -27,6 +27,7 @@ __all__ = [
     "AudioInfo",
     "AudioPart",
     "DecodedAudio",
+    "Note",
     "decode",
     "described",
     "is_remote",

@@ -18,7 +18,7 @@ from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioInfo
 from thanosql.models.audio.parts import Audio, AudioPart
-from thanosql.models.audio.reading import decode, probe, read, read_any_length
+from thanosql.models.audio.reading import decode, probe, read
 from thanosql.models.audio.references import is_remote, locate, of_data_uri, stat_plain
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from thanosql.models.audio.download_cache import Downloads
     from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.audio.remote import RemoteAccess
-    from thanosql.models.audio.waveform import Waveform
 
 FINGERPRINT_BYTES = 16
 
@@ -88,10 +87,6 @@ class AudioAccess:
     def read(self, audio: Audio) -> np.ndarray:
         """As `audio.read`: float32 `(samples,)`, mono, 16,000 Hz. Raises AudioError."""
         return read(self._at_hand(audio), **self._limits)
-
-    def read_any_length(self, audio: Audio) -> Waveform:
-        """As `audio.read_any_length`. Raises AudioError."""
-        return read_any_length(self._at_hand(audio), **self._limits)
 
     def decode(self, audio: Audio) -> DecodedAudio:
         """As `audio.decode`. Raises AudioError."""

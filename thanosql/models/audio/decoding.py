@@ -16,7 +16,7 @@ from thanosql.models.audio.completeness import shortage, xing
 from thanosql.models.audio.containers import HEAD, kind_of
 from thanosql.models.audio.faults import SourceFile
 from thanosql.models.audio.ffmpeg import Container
-from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.info import AudioError, Note
 from thanosql.models.audio.libsndfile import SoundFile
 from thanosql.models.audio.mixing import Mixer
 from thanosql.models.audio.ogg import is_plain
@@ -30,7 +30,7 @@ MAX_HOURS = 24.0  # of a recording, where no setting says otherwise
 BOMB_SECONDS = 3600.0
 BOMB_BYTES_A_SECOND = 10
 
-_LATE = "it begins up to 70 ms late: it does not note its coder's delay"
+_LATE = Note("late start", "it begins up to 70 ms late: it does not note its coder's delay")
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def _source(file: io.BytesIO | SourceFile, head: bytes, length: int, track: int 
     miscounted = miscount(file, head, length) if kind == "WAV" else None
     if miscounted:
         container = Container.open(file, head, timed=False, track=track, ignore_length=True)
-        container.info = replace(container.info, notes=(*container.info.notes, miscounted))
+        container.info = replace(container.info, notes=(*container.info.notes, Note("wrong length", miscounted)))
         return container
     # libsndfile takes an estimate for the length of an MP3 without a tag, passes over damage in any, and knows of Ogg
     # neither the gaps in its time nor what is chained to it.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from thanosql.models.audio.containers import kind_of, not_audio
 from thanosql.models.audio.faults import SourceFile, raise_if_out_of_memory
-from thanosql.models.audio.info import HIGHEST_RATE, LOWEST_RATE, AudioError, AudioInfo, damaged
+from thanosql.models.audio.info import HIGHEST_RATE, LOWEST_RATE, AudioError, AudioInfo, Note, damaged
 from thanosql.models.audio.packets import missing_of_last
 from thanosql.models.audio.timeline import LEAST_GAP, Timeline
 
@@ -217,11 +217,13 @@ def _describe(container: Any, stream: Any, seconds: float, track: int | None) ->
     demuxer, name, context = container.format.name.split(",")[0], _name(container), stream.codec_context
     if not seconds:
         raise AudioError(f"no samples: nothing follows the {NAMES.get(demuxer, demuxer.upper())} header")
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     tracks = container.streams.audio
     if track is None and len(tracks) > 1:
         number = list(tracks).index(stream) + 1
-        notes = (f"it has {len(tracks)} audio tracks, of which track {number} is read",)
+        other = "track=2 reads the next" if number == 1 else "track=1 reads the first"
+        said = f"it has {len(tracks)} audio tracks, of which track {number} is read; {other}"
+        notes = (Note("several tracks", said),)
     return AudioInfo(seconds, context.sample_rate, context.channels, f"{name}/{context.codec.canonical_name}", notes)
 
 

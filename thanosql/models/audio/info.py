@@ -12,18 +12,26 @@ class AudioError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What one should know of audio that is read nonetheless: `name` says it in two or three words, `text` in a sentence."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AudioInfo:
     """What a header says: duration in seconds, sampling rate in Hz, channels, container and codec ('wav/pcm_16').
 
-    Of a part, `seconds` are the part's. `notes` are sentences on what one should know of a recording that is read
-    nonetheless: a length that its header has wrong, several audio tracks, a coder's delay that is not noted.
+    Of a part, `seconds` are the part's. `notes` say, for one, that its header has the length wrong, that there are several
+    audio tracks, or that a coder's delay is not noted.
     """
 
     seconds: float
     sampling_rate: int
     channels: int
     format: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def damaged(seconds: float, reason: str) -> AudioError:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.models.audio.decoding import MAX_HOURS, blocks, opened
 from thanosql.models.audio.faults import SourceFile, raise_if_machine
-from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.info import AudioError, AudioInfo, Note
 from thanosql.models.audio.libsndfile import SoundFile
 from thanosql.models.audio.mixing import Mixer
 from thanosql.models.audio.parts import AudioPart
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 LONG_SECONDS = 600.0  # 38 MB
 SLICE = 1 << 20  # samples of a part that are copied at once
-CANCELLED = "its channels cancel each other in the mix, so channel 1 is read"
 
 _RECORDINGS = DecodedRecordings()
 
@@ -63,7 +62,7 @@ def probe(
         opened(file, track=part.track, max_hours=max_hours) as source,
     ):
         info = part.info(source.info)
-        return replace(info, notes=(file.note, *info.notes)) if isinstance(file, SourceFile) and file.note else info
+        return replace(info, notes=(*_found_as(file), *info.notes))
 
 
 def read(
@@ -140,7 +139,7 @@ def _decode(
 def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float) -> DecodedAudio:
     """All of an open file in the channel and track of a part."""
     length = file.seek(0, io.SEEK_END)
-    notes: list[str] = []
+    notes: list[Note] = []
 
     def decoded(mixer: Mixer) -> Waveform:
         with opened(file, track=part.track, max_hours=max_hours) as source:
@@ -148,19 +147,24 @@ def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, mos
             waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
             notes[:] = source.info.notes
             if source.silence:
-                notes.append(f"nothing was recorded for {source.silence:.2f} s of it, which are silence here")
+                said = f"nothing was recorded for {source.silence:.2f} s of it, which are silence here"
+                notes.append(Note("gap in time", said))
         return waveform
 
     return _mixed(decoded, part, notes)
 
 
-def _mixed(decoded: Callable[[Mixer], Waveform], part: AudioPart, notes: Sequence[str]) -> DecodedAudio:
+def _mixed(decoded: Callable[[Mixer], Waveform], part: AudioPart, notes: Sequence[Note]) -> DecodedAudio:
     """What is decoded with a mixer; with the first channel alone where the channels cancel each other in the mix."""
     mixer = Mixer(part.channel)
     waveform = decoded(mixer)
-    if not mixer.cancels:
-        return DecodedAudio(waveform, tuple(notes))
-    return DecodedAudio(decoded(Mixer(1)), (*notes, CANCELLED))
+    if mixer.cancels:
+        waveform = decoded(Mixer(1))
+    return DecodedAudio(waveform, (*notes, *mixer.notes))
+
+
+def _found_as(file: io.BytesIO | SourceFile) -> tuple[Note, ...]:
+    return (Note("other name", file.note),) if isinstance(file, SourceFile) and file.note else ()
 
 
 def _identity(file: io.BytesIO | SourceFile) -> Hashable:

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.models.audio.info import Note
 from thanosql.models.audio.waveform import SAMPLE_BYTES
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ MOST_BYTES = 256 << 20  # 70 minutes
 
 @dataclass(frozen=True, eq=False)
 class DecodedAudio:
-    """A waveform (float32 `(samples,)`, mono, 16,000 Hz), and what one should know of it, in sentences."""
+    """A waveform (float32 `(samples,)`, mono, 16,000 Hz), and what one should know of it."""
 
     waveform: Waveform
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class DecodedRecordings:
