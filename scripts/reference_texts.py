@@ -39,7 +39,7 @@ SETTINGS = {
     ),
     "home": (
         "`THANOSQL_HOME`",
-        "where models, data sets and the embedded database are",
+        "folder for models, data sets and the embedded database",
         "the platform's user data folder; as root `/var/lib/thanosql`",
     ),
     "audio_roots": (

@@ -68,7 +68,7 @@ def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
 
 def test_a_file_named_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THANOSQL_CONFIG", "nowhere.toml")
-    with pytest.raises(ThanoSQLError, match=r"nowhere\.toml named by THANOSQL_CONFIG is not there"):
+    with pytest.raises(ThanoSQLError, match=r"nowhere\.toml that THANOSQL_CONFIG names does not exist"):
         config.load()
 
 

@@ -307,10 +307,10 @@ def test_a_variable_in_braces_in_a_text_is_pointed_out(shell: Any, written: str)
     run(shell, "who = 'seven'")
     result, shown = run(shell, f"%thanosql SELECT 1 AS one WHERE 'seven' LIKE {written}")
     assert len(result.result) == 0
-    assert "a parameter is written :who, without quotes" in shown
+    assert "write a parameter as :who, without quotes" in shown
     for meant in ("'{nobody}'", "'{\"who\": 1}'", "'{who}'::text[]"):
         _, shown = run(shell, f"%thanosql SELECT {meant}")
-        assert "a parameter is written" not in shown
+        assert "write a parameter as" not in shown
 
 
 def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:

@@ -105,11 +105,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="thanosql", description="Speech recognition in SQL. Without a statement and on a terminal, a prompt."
     )
     parser.add_argument(
-        "statement", nargs="*", help="one or more statements, or doctor, or help; without one they are read from --file"
+        "statement",
+        nargs="*",
+        help="one or more statements, or doctor, or help; without it, statements are read from --file",
     )
     parser.add_argument("-f", "--file", type=Path, help="a script; - is standard input")
-    parser.add_argument("-d", "--database", help="postgresql://…; default: the configured or the embedded one")
-    parser.add_argument("--home", help="where models, data sets and the embedded database are")
+    parser.add_argument(
+        "-d", "--database", help="postgresql://…; default: the configured database, or the embedded one"
+    )
+    parser.add_argument("--home", help="folder for models, data sets and the embedded database")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parser.add_argument(
         "--with",
@@ -122,10 +126,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="print N rows; default: all")
     parser.add_argument(
-        "--width", type=_count, metavar="N", help="columns of a table, 0 for whole values; default: the terminal's"
+        "--width",
+        type=_count,
+        metavar="N",
+        help="width of a table in characters, 0 for whole values; default: the terminal's",
     )
-    parser.add_argument("-x", "--expanded", action="store_true", help="a value a line, rows one below the other")
-    parser.add_argument("-q", "--quiet", action="store_true", help="rows only: no notes, no progress")
+    parser.add_argument("-x", "--expanded", action="store_true", help="one value per line, rows one below the other")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print print print rows only: no notes, no progress")
     parser.add_argument("--version", action="version", version=f"thanosql {thanosql.__version__}")
     return parser
 
@@ -188,7 +195,7 @@ def _prompt(session: Session, options: argparse.Namespace) -> int:
     def run(source: str) -> None:
         if source.rstrip(" ;") == EXPAND:
             options.expanded = not options.expanded
-            print("A value a line." if options.expanded else "Rows as a table.")
+            print("One value per line." if options.expanded else "Rows as a table.")
             return
         try:
             _run(session, source, options, interactive=True)

@@ -96,7 +96,9 @@ def _file() -> Mapping[str, Any]:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             if named:
-                raise ThanoSQLError(f"The configuration file {path} named by THANOSQL_CONFIG is not there.") from error
+                raise ThanoSQLError(
+                    f"The configuration file {path} that THANOSQL_CONFIG names does not exist."
+                ) from error
             continue
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ThanoSQLError(f"The configuration file {path} cannot be read: {error}") from error
@@ -110,7 +112,9 @@ def _file() -> Mapping[str, Any]:
 def _hours(value: object) -> float:
     hours = _number(value)
     if not hours > 0:
-        raise ThanoSQLError(f"The setting max_hours (THANOSQL_MAX_HOURS) is a number of hours over 0, not {value!r}.")
+        raise ThanoSQLError(
+            f"The setting max_hours (THANOSQL_MAX_HOURS) must be a number of hours over 0, not {value!r}."
+        )
     return hours
 
 
@@ -118,7 +122,7 @@ def _seconds(value: object) -> float:
     seconds = _number(value)
     if not 0 <= seconds < math.inf:
         raise ThanoSQLError(
-            f"The setting lock_timeout (THANOSQL_LOCK_TIMEOUT) is a number of seconds from 0, not {value!r}."
+            f"The setting lock_timeout (THANOSQL_LOCK_TIMEOUT) must be a number of seconds, 0 or more, not {value!r}."
         )
     return seconds
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from thanosql.engine.session import Session
     from thanosql.notebook.arguments import Arguments
 
-TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and database. Go on with %%thanosql."
+TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and database. Continue with %%thanosql."
 
 
 def load(shell: Any) -> None:
@@ -63,18 +63,19 @@ class Interrupted(KeyboardInterrupt):
 class ThanoSQL(Magics):
     """The magics and their settings: `%config ThanoSQL` lists them, `%config ThanoSQL.limit = 20` sets one."""
 
-    limit = Int(10, min=0, help="Rows that a result shows; 0 shows all. The value always has them all.").tag(
+    limit = Int(10, min=0, help="Rows to show of a result; 0 shows all. The value always has all rows.").tag(
         config=True
     )
-    fetch = Bool(True, help="Bring the rows of a PREDICT with a table_name into the notebook too.").tag(config=True)
+    fetch = Bool(True, help="Also bring the rows of a PREDICT with table_name into the notebook.").tag(config=True)
     at_once = Int(
         10_000,
         min=0,
-        help="Rows that a result brings into the notebook; of more the first are shown, and all come when it is used.",
+        help="Most rows to bring into the notebook at once; of a larger result the first are shown, and all come when "
+        "it is used.",
     ).tag(config=True)
     quiet = Bool(False, help="Show rows only: no notes, no statuses, no progress.").tag(config=True)
     players = Bool(True, help="Show audio players beside transcripts.").tag(config=True)
-    audio_megabytes = Float(8.0, min=0.0, help="Audio that one output may put into the notebook.").tag(config=True)
+    audio_megabytes = Float(8.0, min=0.0, help="Most audio to put into the notebook with one output.").tag(config=True)
 
     def __init__(self, shell: Any = None, views: Any = None, **more: Any) -> None:
         super().__init__(shell=shell, **more)
@@ -95,7 +96,7 @@ class ThanoSQL(Magics):
         variable <<          keep the result in a variable instead of showing it
         --limit N            show N rows (0: all); the value has them all
         --no-fetch           leave the rows of a PREDICT with a table_name in the database
-        --quiet              rows only: no notes, no progress
+        --quiet              print print print rows only: no notes, no progress
         --with NAME=VALUE    a value for :NAME, before the notebook's variable of that name; may be repeated
 
         %thanosql            what is connected

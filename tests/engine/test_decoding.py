@@ -218,7 +218,7 @@ def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
         ("decoder='beam', lm_closed=True", "lm_closed needs a list of words"),
         ("lm_query='SELECT 1'", "'lm_query' guides a beam"),
         ("decoder='beam', lm='a', lm_query='b'", "given both"),
-        ("decoder='beam', hotwords=['50%']", "cannot hear the hot word '50%'"),
+        ("decoder='beam', hotwords=['50%']", "cannot recognize the hot word '50%'"),
         ("decoder='bean'", "cannot be 'bean'"),
     ],
 )

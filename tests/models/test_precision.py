@@ -46,7 +46,7 @@ def test_the_last_check_on_the_same_kind_of_device_counts() -> None:
 def test_without_a_card_or_a_check_auto_is_float32_and_says_why() -> None:
     assert choose(None, "cpu") == (
         "float32",
-        "it is not a model of the store, and has no card to write a check on",
+        "it is not a model in the store, and has no card to write a check on",
     )
     assert choose({}, "cpu") == ("float32", "its card holds no check: EVALUATE with precision='auto' makes one")
 

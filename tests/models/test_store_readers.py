@@ -134,7 +134,7 @@ def test_a_pipe_in_the_place_of_a_file_is_never_waited_for(store: Store, file: s
         timeout=30,
         check=True,
     )
-    assert "ThanoSQLModelError The model m is damaged: it is no regular file" in done.stdout
+    assert "ThanoSQLModelError The model m is damaged: it is not a regular file" in done.stdout
     assert done.stdout.splitlines()[-1] == "['m'] True []"
 
 

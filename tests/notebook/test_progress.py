@@ -101,7 +101,7 @@ def test_an_interrupt_is_acknowledged_while_a_long_step_runs() -> None:
     time.sleep(0.5)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.stderr.readline().startswith("interrupting: it ends after the running step")
+    assert process.stderr.readline().startswith("interrupting: the statement ends after the running step")
     acknowledged = time.monotonic() - began
     assert process.stdout.readline() == "ended\n"
     assert acknowledged < 1.0

@@ -40,6 +40,6 @@ class Diagnosis:
                 )
         counts = {kind: sum(finding.severity == kind for finding in self.findings) for kind in ("error", "warning")}
         ends = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items() if count]
-        return "\n".join([*lines, ", ".join(ends) + "." if ends else "All is well."])
+        return "\n".join([*lines, ", ".join(ends) + "." if ends else "No problems found."])
 
     __repr__ = __str__

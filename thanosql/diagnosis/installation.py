@@ -78,7 +78,7 @@ def requirements() -> Iterator[Finding]:
                 f'pip install "{one}"',
             )
     if not wrong:
-        yield Finding("packages", "ok", f"all {len(needed)} that are needed, in versions that fit")
+        yield Finding("packages", "ok", f"all {len(needed)} required packages are installed, in suitable versions")
 
 
 def extras() -> Iterator[Finding]:
@@ -135,7 +135,7 @@ def torchaudio() -> Iterator[Finding]:
         yield Finding(
             "torchaudio",
             "warning",
-            f"does not load beside this torch ({_last_line(done.stderr)}); it is not needed, and left out",
+            f"does not load beside this torch ({_last_line(done.stderr)}); it is not needed and not used",
             "pip uninstall torchaudio, or install the one that was built for this torch.",
         )
 

@@ -27,15 +27,15 @@ def home(settings: Settings) -> Iterator[Finding]:
             "home",
             "error",
             f"{folder} cannot be written to: {there} is {'not yours' if there.is_dir() else 'no folder'}",
-            "Name a folder of your own in THANOSQL_HOME.",
+            "Set THANOSQL_HOME to a folder of your own.",
         )
         return
     if there != folder:
-        yield Finding("home", "ok", f"{folder}, made with the first statement that needs it")
+        yield Finding("home", "ok", f"{folder}, created by the first statement that needs it")
         return
     yield Finding("home", "ok", str(folder))
     if folder.stat().st_mode & stat.S_IWOTH:
-        yield Finding("home", "warning", "every user of this machine may write to it", f"chmod o-w {folder}")
+        yield Finding("home", "warning", "every user of this machine can write to it", f"chmod o-w {folder}")
     # A home that others may not enter guards all that is in it.
     readable = [path.name for path in sorted(folder.iterdir()) if path.stat().st_mode & 0o007]
     if readable and folder.stat().st_mode & stat.S_IXOTH:
@@ -85,7 +85,9 @@ def hub(settings: Settings) -> Iterator[Finding]:
     cache = Path(HF_HUB_CACHE)
     there = next(path for path in (cache, *cache.parents) if path.exists())
     if not os.access(there, os.W_OK):
-        yield Finding("hub", "warning", f"the cache {cache} cannot be written to", "Name another in HF_HUB_CACHE.")
+        yield Finding(
+            "hub", "warning", f"the cache {cache} cannot be written to", "Set HF_HUB_CACHE to another folder."
+        )
     for base in BASES.values():
         source = checkpoint_of(base.name, settings)
         if Path(source).is_relative_to(ASSETS):
@@ -97,7 +99,7 @@ def hub(settings: Settings) -> Iterator[Finding]:
                 "hub",
                 "note",
                 f"{base.name} ({source}) is not in the cache, and HF_HUB_OFFLINE forbids its download",
-                f"Download it elsewhere, and name its folder in thanosql.toml under [base_models]: {base.name} = '…'",
+                f"Download it elsewhere, and give its folder in thanosql.toml under [base_models]: {base.name} = '…'",
             )
         else:
             yield Finding(

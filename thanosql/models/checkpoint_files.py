@@ -57,7 +57,7 @@ def local(checkpoint: str) -> Path | None:
     if len(checkpoint) > LONGEST:
         raise ThanoSQLModelError(
             f"The name of a folder has {len(checkpoint):,} characters: {checkpoint[:40]}…",
-            hint=f"At most {LONGEST:,} are looked at.",
+            hint=f"At most {LONGEST:,} characters are allowed.",
         )
     try:
         folder = Path(checkpoint).expanduser()
@@ -93,8 +93,8 @@ def check_config(folder: Path) -> None:
         return
     if (folder / "adapter_config.json").is_file():
         raise ThanoSQLModelError(
-            f"{folder} holds an adapter (LoRA) without the model that it changes.",
-            hint="Merge it into its base with peft (merge_and_unload), save that as a folder, and name the folder.",
+            f"{folder} holds an adapter (LoRA) without its base model.",
+            hint="Merge it into its base with peft (merge_and_unload), save the result, and use that folder.",
         )
     raise ThanoSQLModelError(f"{folder} has no config.json: it is not a folder of a Hugging Face model.")
 
@@ -104,7 +104,7 @@ def model_type(folder: Path) -> str:
     check_config(folder)
     kind = read_json(folder / CONFIG_FILE).get("model_type")
     if not isinstance(kind, str) or not kind:
-        raise ThanoSQLModelError(f"{folder / CONFIG_FILE} names no model_type: what the model is cannot be told.")
+        raise ThanoSQLModelError(f"{folder / CONFIG_FILE} has no model_type, so the kind of model is unknown.")
     return kind
 
 

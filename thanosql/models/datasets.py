@@ -59,7 +59,7 @@ def get(name: str, workspace: Path, *, overwrite: bool = False, lock_timeout: fl
             _put(DATASETS[name], target)
     except LockTimeout as busy:
         raise ThanoSQLDataError(
-            f"The data set '{name}' is being put into the workspace by another statement ({busy.holder}).",
+            f"The data set '{name}' is being copied into the workspace by another statement ({busy.holder}).",
             hint="Run the statement again later.",
         ) from busy
     return target
@@ -69,7 +69,7 @@ def _refuse_existing(target: Path, overwrite: bool) -> None:
     if target.exists() and not overwrite:
         raise ThanoSQLDataError(
             f"The data set '{target.name}' is in the workspace already: {target}",
-            hint="OPTIONS (overwrite=True) renews it.",
+            hint="OPTIONS (overwrite=True) copies it again.",
         )
 
 

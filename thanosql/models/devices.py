@@ -35,7 +35,7 @@ def choose_device(name: str) -> torch.device:
             f"There is no device {name}: torch sees {torch.cuda.device_count()} GPUs.", hint="Say device='auto'."
         )
     shown = name if len(name) <= 40 else name[:40] + "…"
-    raise ThanoSQLOptionError(f"There is no device {shown!r}.", hint="A device is 'auto', 'cpu', 'cuda' or 'cuda:N'.")
+    raise ThanoSQLOptionError(f"There is no device {shown!r}.", hint="Devices are 'auto', 'cpu', 'cuda' or 'cuda:N'.")
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -51,7 +51,7 @@ def fetch(identifier: str) -> Path:
     """
     match = _ID.fullmatch(identifier)
     if match is None:
-        raise ThanoSQLModelError(f"{identifier!r} is no id of the hub; one reads owner/name.")
+        raise ThanoSQLModelError(f"{identifier!r} is not a hub id; a hub id looks like owner/name.")
     name, revision = match["name"], match["revision"]
     return _cached(name, revision) or _download(name, revision)
 
@@ -116,14 +116,14 @@ def _download(name: str, revision: str | None) -> Path:
         files = {file.rfilename for file in found.siblings or ()}
         weights = next((weights for weights in WEIGHTS if weights in files), None)
         if weights is None:
-            raise ThanoSQLModelError(f"{name} on the hub holds no weights that can be read (model.safetensors).")
+            raise ThanoSQLModelError(f"{name} on the hub has no weights in a readable format (model.safetensors).")
         wanted = [*SMALL, weights]
         if weights.endswith(".index.json"):
             wanted.append("*.safetensors" if "safetensors" in weights else "*.bin")
         return Path(snapshot_download(name, revision=found.sha, allow_patterns=wanted))
     except GatedRepoError as error:
         raise ThanoSQLModelError(
-            f"{name} on the hub is only for those it is granted to.", hint="Log in with: hf auth login"
+            f"{name} on the hub is only for users who were granted access.", hint="Log in with: hf auth login"
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         where = f"{name}@{revision}" if revision else name
@@ -147,5 +147,5 @@ def _unreachable(name: str, reason: str, revision: str | None, file: str = "") -
     )
     return ThanoSQLConnectionError(
         f"{what}{size} is not in the hub's cache, and the hub cannot be reached: {reason}.",
-        hint=f"Get it once on a machine with a network: {wanted}, and copy the cache (HF_HOME); {point}.",
+        hint=f"Fetch it once on a machine with a network: {wanted}, and copy the cache (HF_HOME); {point}.",
     )

@@ -29,13 +29,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """A small file's text. Raises OSError, also for what is no regular file: a FIFO would be waited for without end."""
+    """A small file's text. Raises OSError, also for what is not a regular file: a FIFO would be waited for without end."""
     # Opened without waiting, then asked what it is: between a question and an opening it might become another.
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(number, "rb") as file:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode):
-            raise OSError("it is no regular file")
+            raise OSError("it is not a regular file")
         if about.st_size > LARGEST:
             raise OSError(f"it is {about.st_size:,} bytes long, over {LARGEST:,}")
         return file.read().decode("utf-8")

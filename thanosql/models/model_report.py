@@ -61,8 +61,8 @@ def leaks(learned: Sequence[TrainingUtterance], held_out: Sequence[TrainingUtter
     audio = {utterance.audio for utterance in learned}
     if both := sum(utterance.audio in audio for utterance in held_out):
         yield (
-            f"{both:,} of the {len(held_out):,} rows of valid_query are training rows as well: the WER on them says too "
-            "much of new audio."
+            f"{both:,} of the {len(held_out):,} rows of valid_query are training rows as well: the WER on them is too "
+            f"good to expect on new audio."
         )
 
 

@@ -51,8 +51,9 @@ class TranscribeOptions:
     batch_size: int = option(16, "utterances in one batch", low=1, high=4096, changes_result=False)
     precision: str = option(
         "float32",
-        "arithmetic of the forward pass; 'auto' is bfloat16 where the hardware has matrix units for it and a check on the "
-        "model's card (EVALUATE with 'auto' makes one) found enough words and hardly any that differ, float32 elsewhere",
+        "number format of the forward pass; 'auto' is bfloat16 if the hardware has matrix units for "
+        "it and the model's card holds a check that bfloat16 changes hardly any words (EVALUATE with "
+        "precision='auto' makes it), else float32",
         choices=("float32", "bfloat16", "float16", "auto"),
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'", changes_result=False)
@@ -61,8 +62,8 @@ class TranscribeOptions:
     )
     language: str | None = option(
         None,
-        "the language of a model that has adapters of several, as ISO 639-3 names it ('kor'); NULL is the one that the "
-        "model is set to",
+        "the language, for a model with adapters for several, as an ISO 639-3 code ('kor'); NULL: the "
+        "one the model is set to",
     )
 
 
@@ -72,27 +73,29 @@ class DecodeOptions:
 
     decoder: str = option(
         "greedy",
-        "'greedy' takes the best token of each frame; 'beam' the likeliest text, guided by lm and hotwords",
+        "'greedy' takes the most probable token of each frame; 'beam' searches for the most probable text, and can use "
+        "lm and hotwords",
         choices=("greedy", "beam"),
     )
-    beam_width: int = option(100, "prefixes that decoder='beam' keeps per frame", low=1, high=10_000)
-    hotwords: list[str] = option([], "words or phrases to listen for, with decoder='beam'")
+    beam_width: int = option(100, "beam width: prefixes kept per frame, with decoder='beam'", low=1, high=10_000)
+    hotwords: list[str] = option([], "hot words: words or phrases to favour, with decoder='beam'")
     hotword_weight: float = option(
         10.0,
-        "what a hot word earns in the beam, as a natural logarithm: 10 makes it e¹⁰ times likelier",
+        "score that a hot word adds in the beam, as a natural logarithm: 10 makes it e¹⁰ times more probable",
         low=0,
         high=100,
     )
-    lm: str | None = option(None, "a language model in ARPA format (or KenLM's binary) for decoder='beam': its path")
+    lm: str | None = option(None, "path of a language model for decoder='beam', in ARPA format or as a KenLM binary")
     lm_query: str | None = option(
-        None, "a query for texts (and how often each counts) that a language model is made of, for decoder='beam'"
+        None,
+        "a query for texts (and optionally how often each counts); a language model is made from them for decoder='beam'",
     )
     lm_closed: bool = option(
-        False, "transcripts hold no words but those of the language model and of hotwords, with decoder='beam'"
+        False, "allow only words of the language model and of hotwords in transcripts, with decoder='beam'"
     )
-    lm_weight: float = option(0.5, "the language model's part in the beam: 0 is none", low=0, high=100)
+    lm_weight: float = option(0.5, "weight of the language model in the beam; 0 ignores it", low=0, high=100)
     word_bonus: float = option(
-        1.5, "what each word earns where there is a language model, which prefers few", low=-100, high=100
+        1.5, "score that each word adds when there is a language model, which prefers few words", low=-100, high=100
     )
 
 
@@ -104,45 +107,58 @@ class TrainOptions:
     max_epochs: int = option(5, "passes over the training rows", low=1, high=10_000)
     learning_rate: float = option(1e-4, "peak learning rate", low=0.0, high=1.0, exclusive_low=True)
     seed: int = option(0, "seed of every random choice", low=0, high=2**31 - 1)
-    warmup_ratio: float = option(0.1, "share of the steps in which the learning rate rises", low=0.0, high=1.0)
+    warmup_ratio: float = option(
+        0.1,
+        "share of the steps in which the learning rate rises to its peak to its peak to its peak to its peak",
+        low=0.0,
+        high=1.0,
+    )
     weight_decay: float = option(0.01, "AdamW's weight decay; norms and biases are left out", low=0.0, high=1.0)
-    freeze_feature_encoder: bool = option(True, "keep the convolutional feature encoder as it is")
-    max_seconds: float = option(120.0, "audio seconds in one forward pass; a step is split by it", low=1.0, high=1e6)
+    freeze_feature_encoder: bool = option(True, "do not train the convolutional feature encoder")
+    max_seconds: float = option(
+        120.0,
+        "most seconds of audio in one forward pass; a larger optimizer step is split into several",
+        low=1.0,
+        high=1e6,
+    )
     augment: bool | list[str] = option(
         True,
-        "what is varied in the training audio, in fewer rows from epoch to epoch: True is all of it, False and 'none' "
-        "nothing, a list names parts ('speed' with tempo and pauses, 'noise', 'level', 'band' with tone, 'room')",
+        "augmentation of the training audio, in fewer rows from epoch to epoch: True for all kinds, "
+        "False or 'none' for none, or a list of kinds ('speed' with tempo and pauses, 'noise', "
+        "'level', 'band' with tone, 'room')",
         choices=("speed", "noise", "level", "band", "room", "none"),
     )
     precision: str = option(
         "float32",
-        "arithmetic of training; 'auto' is bfloat16 where the hardware multiplies it itself, weights and the loss stay "
-        "float32",
+        "number format of training; 'auto' is bfloat16 if the hardware can multiply it; weights and "
+        "the loss stay float32",
         choices=("float32", "bfloat16", "auto"),
     )
     vocabulary: str = option(
         "keep",
-        "'keep' learns the characters that the base has and refuses others; 'extend' adds those that the texts need, "
+        "'keep' uses the base's characters and refuses others; 'extend' adds those that the texts need, "
         "'rebuild' makes the vocabulary from the texts alone",
         choices=("keep", "extend", "rebuild"),
     )
     normalizer: str = option(
         "auto",
-        "how texts are normalized before training: 'auto' as the base has it (its case, its punctuation), 'lower' "
-        "and 'upper' in that case, 'none' as they are written",
+        "how texts are normalized before training: 'auto' to the base's case and punctuation, 'lower' and 'upper' to "
+        "that case, 'none' not at "
+        "all",
         choices=("auto", "lower", "upper", "none"),
     )
     on_error: str = option(
         "skip_unfit",
-        "rows that cannot be learned from: 'skip_unfit' lists and leaves out those that do not fit (no text left, too "
-        "short for their text, over max_seconds) and stops, before any work, at audio that cannot be read, a text that "
-        "is missing and unknown characters; 'skip' leaves all of these out; 'raise' stops at any",
+        "rows that cannot be trained on: 'skip_unfit' lists and leaves out rows that do not fit (no "
+        "text left, audio too short for its text, over max_seconds), and stops before any work if "
+        "audio cannot be read, a text is missing or has unknown characters; 'skip' leaves all of "
+        "these out; 'raise' stops at any",
         choices=("skip_unfit", "skip", "raise"),
     )
     gradient_accumulation: int = option(1, "batches of batch_size in one optimizer step", low=1, high=1024)
     valid_split: float = option(
         0.0,
-        "share of the rows for the validation set; the model of the epoch with the best WER on it is saved",
+        "share of the rows to use as the validation set; the model of the epoch with the best WER on it is saved",
         low=0.0,
         high=0.5,
     )
@@ -153,21 +169,21 @@ class TrainOptions:
     )
     early_stopping: int = option(
         0,
-        "epochs without a better WER on the validation set, or a lower loss where it is equal, before training ends; 0 is "
-        "never",
+        "stop training after this many epochs without a better WER on the validation set (or a lower "
+        "loss at equal WER); 0: never",
         low=0,
         high=10_000,
     )
     resume: bool | None = option(
         None,
-        "True resumes the unfinished run of the same statement, False begins anew; NULL resumes it in a notebook and at the "
-        "prompt, and is an error elsewhere if there is one",
+        "True resumes the unfinished run of the same statement, False starts over; NULL resumes it in "
+        "a notebook or at the prompt, elsewhere an unfinished run is an error",
     )
     device: str = option("auto", "'auto', 'cpu', 'cuda' or 'cuda:N'")
     language: str | None = option(
         None,
-        "the language of a model that has adapters of several, as ISO 639-3 names it ('kor'); NULL is the one that the "
-        "model is set to",
+        "the language, for a model with adapters for several, as an ISO 639-3 code ('kor'); NULL: the "
+        "one the model is set to",
     )
     train: str = option(
         "auto",
@@ -178,9 +194,12 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.augment, list) and "none" in self.augment and len(self.augment) > 1:
-            raise ThanoSQLOptionError("augment cannot be 'none' and more.", hint="Name the parts, or say False.")
+            raise ThanoSQLOptionError(
+                "augment cannot combine 'none' with other kinds.", hint="Name the kinds, or write False."
+            )
         if self.valid_group is not None and not self.valid_split:
             raise ThanoSQLOptionError(
-                "valid_group says which rows stay together, and valid_split how many are for validation.",
-                hint="Say valid_split=0.1 as well, for one.",
+                "valid_group needs valid_split: the first says which rows stay together, the second how many are for "
+                "validation.",
+                hint="Add valid_split as well, for example valid_split=0.1.",
             )

@@ -61,7 +61,7 @@ def choose(card: Mapping[str, Any] | None, device: str) -> tuple[str, str]:
     if not has_matrix_units(device):
         return "float32", "this machine has no matrix units for bfloat16"
     if card is None:
-        return "float32", "it is not a model of the store, and has no card to write a check on"
+        return "float32", "it is not a model in the store, and has no card to write a check on"
     check = _last_check(card, device.partition(":")[0])
     if check is None:
         return "float32", "its card holds no check: EVALUATE with precision='auto' makes one"

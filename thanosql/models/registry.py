@@ -116,7 +116,7 @@ def check_new_name(name: str, store: Store, settings: Settings, *, overwrite: bo
     store.check_new_name(name, overwrite=overwrite)
     if (name in BASES or name in settings.base_models) and not store.exists(name):
         raise ThanoSQLModelError(
-            f"{name} is the name of a base model, which statements would no longer find.", hint="Choose another name."
+            f"{name} is the name of a base model, which the new model would hide.", hint="Choose another name."
         )
 
 
@@ -256,7 +256,7 @@ def _checked(kind: str, checkpoint: str) -> str:
 
 
 def _known() -> str:
-    return f"The types that there are: {', '.join(sorted(FAMILIES))}."
+    return f"Supported types: {', '.join(sorted(FAMILIES))}."
 
 
 def _key(checkpoint: str) -> str:

@@ -64,7 +64,7 @@ class Draft:
         With `current=False` it is kept as a version, and the name stands for what it stood for.
         """
         if not (self.folder / "config.json").is_file():
-            raise ThanoSQLInternalError(f"The draft of the model {self.name} holds no model.")
+            raise ThanoSQLInternalError(f"The draft of the model {self.name} is empty.")
         home = self.store.home(self.name)
         try:
             version, folder, card = home.put_in_place(self.folder, self.name, card, current=current)
@@ -233,12 +233,12 @@ class Store:
         """Refuse a name that a model cannot be saved under; the ThanoSQLModelError says why."""
         if not _NAME.fullmatch(name):
             raise ThanoSQLModelError(
-                f"{name!r} is no name for a model.",
-                hint="A name starts with a letter or _, goes on with letters, digits or _, and has at most 63 characters.",
+                f"{name!r} is not a valid name for a model.",
+                hint="A name is a letter or _, then letters, digits or _, at most 63 characters in all.",
             )
         if self.exists(name) and not overwrite:
             raise ThanoSQLModelError(
-                f"The model {name} exists already.", hint="Choose another name, or say overwrite=True."
+                f"The model {name} exists already.", hint="Choose another name, or write OPTIONS (overwrite=True)."
             )
         for other in self.names():
             if other != name and other.lower() == name.lower():
@@ -274,11 +274,11 @@ def _entries(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ThanoSQLModelError(f"The store of models {folder} cannot be read: {error}") from error
+        raise ThanoSQLModelError(f"The model store {folder} cannot be read: {error}") from error
 
 
 def _cannot_write(name: str, error: Exception) -> ThanoSQLError:
     said = f"The model {name} cannot be written: {error}"
     if isinstance(error, OSError):  # the disk's, or the system's
-        return ThanoSQLResourceError(said, hint="What was there is as it was.")
+        return ThanoSQLResourceError(said, hint="The model that was there is unchanged.")
     return ThanoSQLModelError(said, hint=f"DROP MODEL {name} removes it.")

@@ -48,7 +48,7 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The same of one file in safetensors."""
     # The safetensors format: 8 bytes of length, then JSON.
     if path.exists() and not path.is_file():
-        raise ThanoSQLModelError(f"{path} cannot be read: it is no regular file.")
+        raise ThanoSQLModelError(f"{path} cannot be read: it is not a regular file.")
     try:
         with path.open("rb") as file:
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LARGEST_HEADER)))
@@ -92,7 +92,7 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     if path.exists() and not path.is_file():
-        raise ThanoSQLModelError(f"{path} cannot be read: it is no regular file.")
+        raise ThanoSQLModelError(f"{path} cannot be read: it is not a regular file.")
     try:
         if path.suffix == ".safetensors":
             loaded: dict[str, torch.Tensor] = load_file(path)
@@ -102,7 +102,7 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
     except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there
         raise ThanoSQLModelError(
-            f"{path} holds more than weights and is not read: a pickle may run any code.",
+            f"{path} holds more than weights and is not read: a pickle can run any code.",
             hint="Ask its publisher for model.safetensors.",
         ) from error
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):

@@ -100,13 +100,13 @@ def unfilled(sql: str, names: Container[object]) -> str:
     """What to say of a text that holds one of `names` in braces: nothing fills it in, and nothing refuses it.
 
     >>> unfilled("SELECT * FROM calls WHERE who = '{who}'", {"who"})
-    "'{who}' is text as it stands: a parameter is written :who, without quotes."
+    "'{who}' is plain text here: write a parameter as :who, without quotes."
     >>> unfilled("SELECT '{a}'::text[]", {"a"})
     ''
     """
     for found in _BRACES.finditer(sql):
         if found[2] in names:
-            return f"'{found[1]}' is text as it stands: a parameter is written :{found[2]}, without quotes."
+            return f"'{found[1]}' is plain text here: write a parameter as :{found[2]}, without quotes."
     return ""
 
 
@@ -147,7 +147,7 @@ def _option(given: Arguments, flag: str, rest: str, line: str) -> tuple[Argument
 def _named(variable: str, line: str) -> str:
     if keyword.iskeyword(variable):
         raise ThanoSQLOptionError(
-            f"'{variable}' is a word of Python and cannot be a variable.",
+            f"'{variable}' is a Python keyword and cannot be a variable.",
             position=Position.at(line, line.find(variable), len(variable)),
         )
     return variable

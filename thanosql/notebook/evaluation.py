@@ -144,7 +144,7 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
         return None
     wrong = _with_errors(utterances)
     if not wrong:
-        return element("p", "Every utterance was heard as its reference says.", class_="thanosql-note")
+        return element("p", "Every transcript is equal to its reference.", class_="thanosql-note")
     shown = wrong[: limit or None]
     body = [
         element(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def explain(asked: str) -> str:
     """Help on `PREDICT`, `BUILD MODEL`, `batch_size` or `Wav2Vec2En`; on what there is, where it is none of them."""
     if not asked:
-        return _everything("PREDICT? says more of a statement, batch_size? of an option, Wav2Vec2En? of a base model.")
+        return _everything("PREDICT? explains a statement, batch_size? an option, Wav2Vec2En? a base model.")
     words = asked.upper().split()
     if words and words[0] in vocabulary().firsts:
         return _statements(words)

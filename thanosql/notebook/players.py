@@ -49,7 +49,7 @@ class Players:
                 return _instead(f"{seconds / 60:.0f} minutes: too long for a player here")
             mime, content = self._content(reference)
             if len(content) > self.budget:
-                return _instead(f"{seconds:.1f} s; the players above fill this output's size")
+                return _instead(f"{seconds:.1f} s; the players above use up the limit of this output")
             drawn = self._waveform(reference) if waveform else None
         except (AudioError, OSError) as error:
             return _instead(str(error))

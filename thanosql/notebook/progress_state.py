@@ -68,7 +68,7 @@ class ProgressState:
     def parts(self) -> list[str]:
         """What is said of it, the most important first."""
         if self.interrupted:
-            return ["interrupting: it ends after the running step", f"{duration(self.elapsed)}"]
+            return ["interrupting: the statement ends after the running step", f"{duration(self.elapsed)}"]
         if self.progress is None:
             return [self.first, duration(self.elapsed)]
         progress, said = self.progress, [self.progress.what]

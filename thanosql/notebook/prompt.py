@@ -119,6 +119,6 @@ def _history(home: Path) -> FileHistory | InMemoryHistory:
         private.home(home)
         private.file(path)
     except OSError as error:
-        print(f"The history is not kept: {error}", file=sys.stderr)
+        print(f"The history cannot be saved: {error}", file=sys.stderr)
         return InMemoryHistory()
     return FileHistory(path)

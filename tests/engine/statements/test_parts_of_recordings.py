@@ -366,7 +366,7 @@ def test_what_one_should_know_of_the_channels_is_said_once_for_all_rows(numbers:
         assert said[0].startswith("2 rows, row 3 the first: channels differ: each of its channels"), statement
         assert "channel_col" in said[0]
         assert said[1].startswith(
-            "Row 1: channels cancel: its channels cancel each other in the mix, so channel 1 is read"
+            "Row 1: channels cancel: its channels cancel each other when mixed, so only channel 1 is read"
         )
         assert said[2].startswith("Row 2: silent channel: channel 1 is silent")
     found = numbers.execute(f"CHECK PREDICT USING Wav2Vec2Tiny AS {rows} ('sides')) v(name)", given)

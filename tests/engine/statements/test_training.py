@@ -263,7 +263,7 @@ def test_in_a_notebook_and_at_the_prompt_the_same_statement_is_resumed(session: 
         session.run(build, progress=stop, interactive=True)
     result = session.run(build, interactive=True)
     assert (
-        "Resumed the unfinished training of this statement after 2 of 3 steps; resume=False begins anew." in result.note
+        "Resumed the unfinished training of this statement after 2 of 3 steps; resume=False starts over." in result.note
     )
     assert same(weights(session, "taken_up"), weights(session, "unbroken"))
     # Another statement of that name begins anew, as it does in a script.
@@ -288,7 +288,7 @@ def test_other_audio_of_the_same_names_and_lengths_is_not_resumed_on(session: Se
         session.run(build.format(""), progress=stop)
     content, rate = soundfile.read(tmp_path / "0.flac")
     soundfile.write(tmp_path / "0.flac", content[::-1], rate)
-    with pytest.raises(ThanoSQLModelError, match=r"since these changed: audio files \("):
+    with pytest.raises(ThanoSQLModelError, match=r"because these changed: audio files \("):
         session.execute(build.format(", resume=True"))
     session.execute(build.format(""))  # it is another run, which begins anew
 

@@ -44,7 +44,7 @@ def test_a_model_is_rolled_back_and_forth(session: Session) -> None:
 
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(session: Session) -> None:
-    with pytest.raises(ThanoSQLModelError, match=r"no other version 9[\s\S]*versions that are kept: 1, 2"):
+    with pytest.raises(ThanoSQLModelError, match=r"no other version 9[\s\S]*saved versions: 1, 2"):
         session.execute("ROLLBACK MODEL m TO 9")
     with pytest.raises(ThanoSQLModelError, match="There is no model nothing"):
         session.execute("ROLLBACK MODEL nothing")

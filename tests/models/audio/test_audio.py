@@ -58,7 +58,8 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for(tmp_path: Path) ->
     other = tmp_path / "other"
     assert (
         why("x/a.wav", tmp_path, other)
-        == f"no such file: x/a.wav (looked for in {tmp_path}, {other}; audio_roots names other folders)"
+        == f"no such file: x/a.wav (looked for in {tmp_path}, {other}; the setting the setting the setting audio_roots "
+        f"names other folders)"
     )
     assert why(str(tmp_path / "a.wav"), other) == f"no such file: {tmp_path / 'a.wav'}"
     assert "no folder to look for it in" in why("a.wav")
@@ -332,7 +333,9 @@ def test_playlists_are_refused_and_open_nothing(name: str, extension: str | None
         path.write_text(content)
         reasons = (why(str(path)), why(content.encode()))
         assert reasons[0] == reasons[1]
-        assert reasons[0].endswith("it only names other files, which are not opened; give the audio file itself")
+        assert reasons[0].endswith(
+            "it only names other files, which ThanoSQL does not open; give the audio file itself"
+        )
 
 
 @pytest.mark.parametrize("name", ["list.ffconcat", "list.m3u8", "list.mpd"])

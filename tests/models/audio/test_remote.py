@@ -168,7 +168,7 @@ def test_this_machine_is_refused_however_it_is_written(host: str, server: Server
     assert "not a public address" in reason or "cannot be fetched" in reason
     assert server.requests == before
     if host in ("127.0.0.1", "localhost", "0.0.0.0"):
-        assert reason.startswith("not fetched: it leads to ")
+        assert reason.startswith("not fetched: it redirects to ")
 
 
 def test_a_name_that_stands_for_this_machine_is_refused_after_its_resolution(
@@ -184,7 +184,7 @@ def test_a_name_that_stands_for_this_machine_is_refused_after_its_resolution(
     monkeypatch.setattr(socket, "getaddrinfo", inside)
     url = f"http://harmless.example:{server.server_port}/tone.wav"
     assert why(url, RemoteAccess(**QUICK)).startswith(
-        "not fetched: it leads to 127.0.0.1, which is not a public address"
+        "not fetched: it redirects to 127.0.0.1, which is not a public address"
     )
     assert "harmless.example" in asked
     assert len(fetch(url, RemoteAccess(hosts=frozenset({"harmless.example"}), **QUICK))) == len(TONE)
@@ -196,14 +196,14 @@ def test_a_redirect_out_of_an_allowed_host_is_refused(server: Server) -> None:
     access = RemoteAccess(hosts=HERE, **QUICK)
     for target in (f"http://127.0.0.2:{server.server_port}/tone.wav", "http://169.254.169.254/latest/meta-data/"):
         reason = why(f"{server.url}/leads?{target}", access)
-        assert reason.startswith(f"not fetched: it leads to {target.split('/')[2].split(':')[0]}")
+        assert reason.startswith(f"not fetched: it redirects to {target.split('/')[2].split(':')[0]}")
     assert server.requests.get("/tone.wav", 0) == before
 
 
 def test_a_redirect_to_a_file_reads_no_file(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(TONE)
     reason = why(f"{server.url}/leads?file://{tmp_path}/a.wav", RemoteAccess(hosts=HERE, **QUICK))
-    assert "where it leads, is not an http URL" in reason
+    assert "its redirect, is not an http URL" in reason
 
 
 def test_redirects_without_end_are_left(server: Server) -> None:
@@ -274,7 +274,7 @@ def test_messages_hold_no_secrets(server: Server) -> None:
     "url", ["ftp://h/a.wav", "gopher://h/a", "memory://a.wav", "github://o:r@/a.wav", "sftp://h/a"]
 )
 def test_other_schemes_are_refused(url: str) -> None:
-    assert " audio is not fetched; there are http, https, s3, " in why(url, RemoteAccess(hosts=HERE))
+    assert " audio is not fetched; supported are http, https, s3, " in why(url, RemoteAccess(hosts=HERE))
 
 
 # Object stores

@@ -135,7 +135,7 @@ def test_chunks_behind_the_samples_are_no_samples(tail: bytes, samples: int) -> 
 def test_streams_that_do_not_note_their_coders_delay_say_so() -> None:
     from tests.models.recordings import by_av
 
-    late = Note("late start", "it begins up to 70 ms late: it does not note its coder's delay")
+    late = Note("late start", "it may start up to 70 ms late: the file does not record its encoder's delay")
     assert audio.probe(by_av(sweep(16000), 16000, "adts", "aac")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame", write_xing="0")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame")).notes == ()

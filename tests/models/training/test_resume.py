@@ -154,7 +154,7 @@ def test_an_interrupt_keeps_the_last_step_even_where_none_was_to_be_kept_yet(
 
 def test_resume_with_nothing_to_go_on_from_says_so(base: Path, tmp_path: Path) -> None:
     report = run(base, tmp_path / "model", replace(OPTIONS, resume=True))
-    assert "began anew" in report.warnings[0]
+    assert "started from the beginning" in report.warnings[0]
 
 
 def test_a_damaged_state_is_an_error_with_its_cure(base: Path, tmp_path: Path) -> None:

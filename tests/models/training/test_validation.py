@@ -44,6 +44,6 @@ def test_one_group_alone_cannot_be_divided() -> None:
 
 
 def test_one_row_alone_cannot_be_divided() -> None:
-    with pytest.raises(ThanoSQLDataError, match="one row alone"):
+    with pytest.raises(ThanoSQLDataError, match="Only one row can be trained on"):
         hold_out(examples("a"), 0.5, 0)
     assert len(hold_out(examples("ab"), 0.5, 0)[0]) == 1

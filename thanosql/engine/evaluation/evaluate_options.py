@@ -11,22 +11,24 @@ from thanosql.models.options import DecodeOptions, option
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(ResumableOptions, DecodeOptions):
     text_col: str = option("text", "the column with the reference transcript", kind="column")
-    group_by: list[str] = option([], "columns; a row for each group of their values, and a total", kind="column")
+    group_by: list[str] = option([], "columns to group by: one row per group, and a total", kind="column")
     cluster_by: str | None = option(
-        None, "the column whose values err together (the speaker): the interval draws whole clusters", kind="column"
+        None,
+        "the column whose rows are not independent (the speaker): the confidence interval resamples whole clusters",
+        kind="column",
     )
     against: str | None = option(None, "another model, compared on the same rows")
-    table_name: str | None = option(None, "the table that takes a row for each utterance", kind="table")
+    table_name: str | None = option(None, "the table to write one row per utterance to", kind="table")
     confusions_table: str | None = option(
         None,
-        "the table that takes pairs of reference and hypothesis words, and characters, with their counts",
+        "the table to write confusions to: pairs of reference and hypothesis words, and of characters, with their counts",
         kind="table",
     )
     exclude_trained: bool = option(False, "leave out the rows that the model was trained on")
     normalizer: str = option(
         "model",
-        "what is done to both sides before they are compared: 'model' as the model's own texts, 'words' lower case "
-        "without punctuation, 'none' nothing",
+        "how reference and hypothesis are normalized before they are compared: 'model' as for "
+        "training the model, 'words' to lower case without punctuation, 'none' not at all",
         choices=("model", "words", "none"),
     )
     row_key: str | None = option(

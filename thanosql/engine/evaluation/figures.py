@@ -180,19 +180,20 @@ class Evaluation:
             yield f"{counted(learned, 'row')} that {self.model} was trained on {'is' if learned == 1 else 'are'} left out."
         elif learned:
             yield (
-                f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on: "
-                "its figures on new audio will be worse. exclude_trained=True leaves them out."
+                f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on: on new "
+                f"audio its figures will be "
+                "worse. exclude_trained=True leaves them out."
             )
         empty = sum(not self.recognized[index].reference for index in self.counted)
         if empty:
-            yield f"{empty:,} references are empty: what was heard in them counts as insertions."
+            yield f"{empty:,} references are empty: every word recognized in them counts as an insertion."
         worse = (
             sum(mine.errors > theirs.errors for mine, theirs in zip(self.scores, self.other_scores))
             if self.other
             else 0
         )
         if worse:
-            yield f"{counted(worse, 'row')} got worse: with a table_name, WHERE worse."
+            yield f"{counted(worse, 'row')} got worse; with table_name, find them with WHERE worse."
 
 
 def _scored(rows: Sequence[RecognizedRow], counted: Sequence[int]) -> list[UtteranceScore]:

@@ -29,19 +29,19 @@ def record_on_card(
             model.name, model.version, record | (precision.as_record(check) if check is not None else {})
         )
     except ThanoSQLError as error:
-        yield f"The evaluation is not on the model's card: {error.message}"
+        yield f"The evaluation could not be written to the model's card: {error.message}"
 
 
 def outcome_of(check: Check | None, model: Model) -> Iterator[str]:
     """What the comparison of bfloat16 with float32 found, and what `precision='auto'` is after it."""
     if check is None:
         return
-    yield f"{check}; these figures are those of float32."
+    yield f"{check}; the figures shown are those of float32."
     if model.version is None:
-        yield f"{model.name} is not a model of the store: the check is not saved, and precision='auto' stays float32."
+        yield f"{model.name} is not a model in the store: the check is not saved, and precision='auto' stays float32."
     elif check.words < precision.ENOUGH_WORDS:
         yield f"precision='auto' stays float32: {precision.ENOUGH_WORDS:,} words are needed."
     elif not check.passes:
         yield f"precision='auto' stays float32: at most {precision.MOST_DIFFERING:.1%} may differ."
     else:
-        yield "precision='auto' is bfloat16 from now on where the hardware has matrix units for it."
+        yield "precision='auto' is bfloat16 from now on, on hardware that has matrix units for it."

@@ -185,9 +185,10 @@ class Driver:
             return audio
         if size > SENT_BYTES:
             raise ThanoSQLDataError(
-                f"Only this machine has {audio}, and it is too large to be sent to the workers of the Ray cluster: "
+                f"Only this machine has {audio}, and it is too large to send to the workers of the Ray cluster: "
                 f"{size / 2**20:.0f} MB, {SENT_BYTES / 2**20:.0f} at most.",
-                hint="Put the audio where all of them see it: a shared folder, or a store (s3://…) with allow_remote=True.",
+                hint="Put the audio where all workers can read it: a shared folder, or object storage (s3://…) with "
+                "allow_remote=True.",
             )
         return file.read_bytes()
 

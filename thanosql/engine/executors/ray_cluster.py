@@ -13,7 +13,7 @@ from thanosql.errors import ThanoSQLConnectionError, ThanoSQLOptionError, did_yo
 from thanosql.version import DISTRIBUTION
 
 OLDEST = (2, 60)  # of Ray; no older one was tried
-CURE = f"It comes with: pip install '{DISTRIBUTION}[ray]'"
+CURE = f"Install it: pip install '{DISTRIBUTION}[ray]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Cluster:
                 fits = False
             if not fits:
                 raise ThanoSQLOptionError(
-                    f"executor='{name}': {key}={value} is not understood.",
+                    f"executor='{name}': {key}={value} is not valid.",
                     hint="For one: ray?workers=2-8&cpus=0.5&gpus=1",
                 )
         return cls(address=None if place in ("ray", "ray:", "ray://") else place, **said)
@@ -103,7 +103,7 @@ def connect(cluster: Cluster) -> Any:
             raise ThanoSQLConnectionError(
                 f"This process is connected to Ray at {_connection.address or 'this machine'}, and cannot use "
                 f"{cluster.address} as well.",
-                hint="Close the session that uses it first, or take another process.",
+                hint="Close the session that uses it first, or use another process.",
             )
         _connection.users += 1
     return ray

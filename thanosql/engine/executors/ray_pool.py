@@ -197,7 +197,8 @@ class PoolRun:
             if self._deaths_at_start >= DEATHS_AT_START:
                 raise ThanoSQLResourceError(
                     f"{self._deaths_at_start} workers in the Ray cluster died one after the other as they started.",
-                    hint="The logs are in /tmp/ray/session_latest/logs of their machine; memory is the usual reason.",
+                    hint="The logs are in /tmp/ray/session_latest/logs of their machine; the usual reason is too "
+                    "little memory.",
                 ) from error
             return
         except self._ray.exceptions.RayTaskError as error:
@@ -233,7 +234,7 @@ class PoolRun:
                 self._waiting.append(Batch(batch.rows, batch.suspected, batch.nodes_lost + 1))
             elif batch.suspected:
                 failed.extend(
-                    Outcome(row.row, Failure("the process that worked on it died, twice"), 0.0) for row in batch.rows
+                    Outcome(row.row, Failure("the process that transcribed it died, twice"), 0.0) for row in batch.rows
                 )
             else:
                 self._waiting.extend(Batch((row,), suspected=True) for row in batch.rows)

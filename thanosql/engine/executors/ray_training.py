@@ -93,9 +93,10 @@ def train(
                 cancellation.check()
             if ray.get(looked) != seen(task, paths):
                 raise ThanoSQLOptionError(
-                    "The Ray cluster's machines do not see the folders of this training: the store of models, the base model "
-                    "and the audio.",
-                    hint="Put home and the audio into a shared folder, or train here: OPTIONS (executor='local').",
+                    "The machines of the Ray cluster cannot read the folders of this training: the "
+                    "model store, the base model and the audio.",
+                    hint="Put the home folder and the audio into a shared folder, or train on this machine: OPTIONS "
+                    "(executor='local').",
                 )
             running = worker.train.remote(ray.put(task))
             try:
@@ -119,6 +120,6 @@ def train(
         finally:
             ray.kill(worker)
     raise ThanoSQLResourceError(
-        f"{ATTEMPTS} workers of the Ray cluster died at this training, one after the other.",
-        hint="Memory is the usual reason: a smaller batch_size needs less.",
+        f"{ATTEMPTS} workers of the Ray cluster died during this training, one after the other.",
+        hint="The usual reason is too little memory: choose a smaller batch_size.",
     )

@@ -141,7 +141,7 @@ def receive(need: FileNeed, content: Mapping[str, Any]) -> Path:
     home = Path(tempfile.gettempdir()) / f"thanosql-files-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.getuid():
-        raise PermissionError(f"{home} belongs to somebody else")
+        raise PermissionError(f"{home} belongs to another user")
     _sweep(home)
     folder = home / hashlib.blake2b(f"{need.path}\0{need.state}".encode(), digest_size=16).hexdigest()
     if not folder.is_dir():

@@ -24,13 +24,13 @@ def refuse_idle_guidance(options: DecodeOptions) -> None:
     """Raise ThanoSQLOptionError for options that would change nothing, or contradict each other."""
     guiding = [name for name in ("hotwords", "lm", "lm_query") if getattr(options, name)]
     if guiding and options.decoder != "beam":
-        raise ThanoSQLOptionError(f"The option '{guiding[0]}' guides a beam.", hint="Add decoder='beam'.")
+        raise ThanoSQLOptionError(f"The option '{guiding[0]}' needs decoder='beam'.", hint="Add decoder='beam'.")
     if options.lm_closed and not guiding:
         raise ThanoSQLOptionError(
             "lm_closed needs a list of words.", hint="Name a language model (lm, lm_query), or hotwords."
         )
     if options.lm is not None and options.lm_query is not None:
-        raise ThanoSQLOptionError("lm and lm_query are given both.", hint="Keep one of them.")
+        raise ThanoSQLOptionError("Both lm and lm_query are given.", hint="Keep one of them.")
 
 
 def check_language_model(options: DecodeOptions, environment: Environment) -> None:
@@ -102,7 +102,7 @@ def _refuse_other_columns(columns: Sequence[Column]) -> None:
     if not shape or not shape[0].startswith(("text", "character")) or len(shape) > 1 + counted:
         listed = ", ".join(f"{column.name} {column.type}" for column in columns) or "none"
         raise ThanoSQLDataError(
-            "lm_query must give one column of texts, and may give a second of how often each was said.",
+            "lm_query must give one column of texts, and may give a second with how often each was said.",
             hint=f"Its columns: {listed}.",
         )
 

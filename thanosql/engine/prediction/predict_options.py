@@ -16,12 +16,15 @@ TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 class PredictOptions(ResumableOptions, DecodeOptions):
     result_col: str = option(
         "predict_result",
-        "the column that takes the transcript; one of that name in the query is replaced, in its place",
+        "the column for the transcript; it replaces a query column of that name",
         kind="column",
         changes_result=False,
     )
     table_name: str | None = option(
-        None, "the table that the result replaces, in one step", kind="table", changes_result=False
+        None,
+        "the table to write the result to; an existing one is replaced in one step",
+        kind="table",
+        changes_result=False,
     )
     mode: str = option(
         "replace",
@@ -35,25 +38,25 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     )
     on_error: str = option(
         "raise",
-        "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in a "
-        "column named as result_col with _error behind it",
+        "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in the "
+        "column result_col plus _error",
         choices=("raise", "null"),
         changes_result=False,
     )
     timestamps: str = option(
         "none",
-        "a jsonb column named as result_col with _words behind it: a list of word, start and end (seconds) and "
+        "add the jsonb column result_col plus _words: a list of word, start and end (seconds) and "
         "confidence, for words, characters or segments between pauses",
         choices=("none", *LEVELS),
     )
     confidence: bool = option(
         False,
-        "a column named as result_col with _confidence behind it: how sure the transcript is, from 0 to 1",
+        "add the column result_col plus _confidence: how sure the model is of the transcript, from 0 to 1",
         changes_result=False,
     )
     words_table: str | None = option(
         None,
-        "the table that takes a row for each word; brings timestamps='word' where they are 'none'",
+        "the table to write one row per word to; it sets timestamps='word' if that is 'none'",
         kind="table",
         changes_result=False,
     )

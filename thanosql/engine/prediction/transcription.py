@@ -66,7 +66,7 @@ def unreadable(row: int, column: str, failure: Failure) -> ThanoSQLDataError:
     return ThanoSQLDataError(
         f"The audio of a row in '{column}' cannot be read.",
         rows=[{"row": row, "reason": failure.reason}],
-        hint="Nothing was changed. CHECK before the statement lists such rows; on_error='null' goes on past them.",
+        hint="Nothing was changed. CHECK before the statement lists such rows; on_error='null' skips them.",
     )
 
 

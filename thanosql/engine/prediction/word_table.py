@@ -84,7 +84,7 @@ def plan_words(
     if key.type == "bytea":
         raise ThanoSQLDataError(
             f"The words in '{table}' need a key, and '{key.name}' holds the audio itself.",
-            hint="row_key='name' chooses a column of the query that tells its rows apart.",
+            hint="Choose a column of the query that identifies its rows: row_key='name'.",
         )
     if key.name in COLUMNS:
         raise ThanoSQLDataError(

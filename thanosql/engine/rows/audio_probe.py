@@ -34,13 +34,14 @@ class AudioOptions(AudioColumnOptions):
 
     allow_remote: bool = option(
         False,
-        "fetch audio whose reference is a URL (http, https, s3, gs, abfs); private addresses are refused but for the "
-        "setting remote_hosts",
+        "fetch audio whose reference is a URL (http, https, s3, gs, abfs); private addresses are refused unless the "
+        "setting remote_hosts names them",
         changes_result=False,
     )
     executor: str | None = option(
         None,
-        "where the audio is worked on: 'local' is this process, 'ray' or 'ray://host:10001' a cluster; NULL: the setting",
+        "where recognition and training run: 'local' in this process, 'ray' or 'ray://host:10001' on a Ray cluster; "
+        "NULL: as the setting says",
         changes_result=False,
     )
 
@@ -51,8 +52,8 @@ class ResumableOptions(AudioOptions):
 
     save_seconds: float | None = option(
         30.0,
-        "seconds of audio between writes to the prediction cache, which a statement that is run again after a kill "
-        "resumes from; NULL: no cache",
+        "seconds of audio between writes to the prediction cache; an interrupted statement, run "
+        "again, resumes from it; NULL: no cache",
         low=0.0,
         high=86_400.0,
         exclusive_low=True,

@@ -52,7 +52,7 @@ class TrainingSet:
         """What the user should know of the rows that are learned from."""
         said = ", ".join(f"{count:,} {name}" for name, count in self.problems.most_common())
         if said:
-            yield f"CHECK has more to say of the rows: {said}."
+            yield f"CHECK finds more in the rows: {said}."
 
 
 def read_training_set(about: BoundStatement, environment: Environment) -> TrainingSet:
@@ -146,10 +146,10 @@ def _sorted(
             skipped.append({"row": row, "text": texts[row - 1], "reason": f"{fatal.name}: {fatal.reason}"})
     if refused:
         raise ThanoSQLDataError(
-            f"{len(refused):,} of {len(texts):,} rows cannot be learned from.", rows=refused, hint=HINT
+            f"{len(refused):,} of {len(texts):,} rows cannot be trained on.", rows=refused, hint=HINT
         )
     if len(skipped) == len(texts):
-        raise ThanoSQLDataError(f"None of the {len(texts):,} rows can be learned from.", rows=skipped)
+        raise ThanoSQLDataError(f"None of the {len(texts):,} rows can be trained on.", rows=skipped)
     return skipped, counted
 
 
@@ -166,11 +166,11 @@ def _groups(about: BoundStatement, snapshot: Snapshot) -> list[str]:
         raise ThanoSQLDataError(
             f"{len(unknown):,} of {len(values):,} rows have no group in '{column.name}'.",
             rows=unknown,
-            hint=f"Leave them out, or give each a group of its own: coalesce({column.name}, …).",
+            hint=f"Leave these rows out, or give each a group of its own: coalesce({column.name}, …).",
         )
     if len(set(values)) < 2:
         raise ThanoSQLDataError(
-            f"All rows have the same '{column.name}', {values[0]}: no group can be held out.",
-            hint="valid_split without valid_group holds out single rows.",
+            f"All rows have the same '{column.name}', {values[0]}: no group can be set aside for validation.",
+            hint="valid_split without valid_group sets single rows aside.",
         )
     return [str(value) for value in values]

@@ -116,7 +116,7 @@ class _Finder:
         if self._trained and isinstance(text, str) and audio is not None:
             (fingerprint,) = row_fingerprints([(audio, text)])
             if fingerprint in self._trained:
-                yield Problem("trained on", "the model has learned from this row: a measurement with it says too much")
+                yield Problem("trained on", "the model was trained on this row: figures measured on it are too good")
 
     def _written(self, column: str, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
         if text is None:
@@ -126,7 +126,7 @@ class _Finder:
         known = self._known
         if known is None or known.vocabulary is None or known.normalizer is None:
             if not text.strip():
-                yield Problem("empty text", f"'{column}' has nothing but white space")
+                yield Problem("empty text", f"'{column}' holds only white space")
             return
         normal = known.normalizer.normalize(text)
         if not normal:
@@ -138,7 +138,8 @@ class _Finder:
             return
         if new := "" if known.base_vocabulary is None else known.base_vocabulary.missing(normal):
             yield Problem(
-                "new characters", f"vocabulary='keep' would refuse the row: the base lacks {' '.join(new[:SHOWN])}"
+                "new characters",
+                f"vocabulary='keep' would refuse the row: the base's vocabulary lacks {' '.join(new[:SHOWN])}",
             )
         if isinstance(found, AudioFacts):
             ids = known.vocabulary.encode(normal)
@@ -168,7 +169,7 @@ def _sound(found: AudioFacts, *, training: bool) -> Iterator[Problem]:
     if seconds > LONG_SECONDS:
         hurt = "memory grows with its square, and a long text is hard to align"
         if not training:
-            hurt = "it is heard in windows, at whose seams words may be lost"
+            hurt = "it is transcribed in windows, and words may be lost where they meet"
         yield Problem("long audio", f"{seconds:.1f} s; over {LONG_SECONDS:.0f} s {hurt}")
     elif seconds < SHORT_SECONDS:
         yield Problem("short audio", f"{seconds:.3f} s is shorter than a word")

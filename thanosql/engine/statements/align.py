@@ -74,23 +74,29 @@ class Align(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions(ResumableOptions):
-    text_col: str = option("text", "the column with what is said in it", kind="column")
+    text_col: str = option("text", "the column with the text that is spoken in it", kind="column")
     result_col: str = option(
         "align_result",
-        "the jsonb column that takes a list of word, start and end (seconds) and confidence, in the place of one of that "
-        "name; another with _confidence behind its name says how well the whole text fits, from 0 to 1",
+        "the jsonb column for the list of word, start and end (seconds) and confidence; it replaces a "
+        "query column of that name; a second column, its name plus _confidence, says how well the whole text fits, from 0 to 1",
         kind="column",
     )
-    timestamps: str = option("word", "what is timed: words, characters, or segments between pauses", choices=LEVELS)
-    table_name: str | None = option(None, "the table that the result replaces, in one step", kind="table")
-    words_table: str | None = option(None, "the table that takes a row for each word", kind="table")
+    timestamps: str = option(
+        "word", "the unit of the times: words, characters, or segments between pauses", choices=LEVELS
+    )
+    table_name: str | None = option(
+        None, "the table to write the result to; an existing one is replaced in one step", kind="table"
+    )
+    words_table: str | None = option(None, "the table to write one row per word to", kind="table")
     row_key: str | None = option(
-        None, "the column that stands beside each word in words_table; audio_col where it is NULL", kind="column"
+        None,
+        "the column of the query that identifies the recording of each word in words_table; NULL: audio_col",
+        kind="column",
     )
     on_error: str = option(
         "raise",
         "a row whose audio cannot be read, or whose text cannot be aligned: 'raise' stops; 'null' gives NULL, and the "
-        "reason in a column named as result_col with _error behind it",
+        "reason in the column result_col plus _error",
         choices=("raise", "null"),
     )
 
@@ -282,5 +288,5 @@ def _unaligned(column: Column, failures: list[dict[str, Any]], rows: int) -> Tha
     return ThanoSQLDataError(
         f"{len(failures):,} of {rows:,} rows have a text in '{column.name}' that cannot be aligned.",
         rows=failures,
-        hint="Nothing was changed. on_error='null' goes on past such rows.",
+        hint="Nothing was changed. on_error='null' skips such rows.",
     )

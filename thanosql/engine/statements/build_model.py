@@ -54,8 +54,8 @@ class BuildModel(Statement):
         options=lambda: (BuildOptions, TrainOptions),
         columns=lambda: [entry.name for entry in fields(ModelReport)],
         view="training",
-        gives="A report: an object with these fields, shown as a table of one row. The model is in the store when it "
-        "comes. `loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained` "
+        gives="A report: an object with these fields, shown as a table of one row. When it is returned, the model is "
+        "in the store. `loss` is the mean CTC loss of the last epoch, `folder` opens with `Wav2Vec2ForCTC.from_pretrained` "
         "(of a model of adapters alone: with `load_adapter`, see [Hugging Face](../guides/hugging_face.md)).",
     )
 
@@ -69,10 +69,10 @@ class BuildModel(Statement):
 class BuildOptions(AudioOptions):
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(
-        False, "replace the model of that name; the old version stays until the new one is complete"
+        False, "replace an existing model of that name; the old version stays in use until the new one is complete"
     )
     valid_query: str | None = option(
-        None, "a query for the validation set, in a string; the model of the epoch with the best WER on it is saved"
+        None, "a query for the validation set, as a string; the model of the epoch with the best WER on it is saved"
     )
 
     @property
@@ -158,11 +158,11 @@ def bind_training(
 def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
     if options.valid_query is not None and train.valid_split:
         raise ThanoSQLOptionError(
-            "valid_query and valid_split both say what the validation set is.", hint="Keep one of them."
+            "valid_query and valid_split both define the validation set.", hint="Keep one of them."
         )
     if train.early_stopping and options.valid_query is None and not train.valid_split:
         raise ThanoSQLOptionError(
-            "early_stopping needs a validation set.", hint="Set some rows aside: valid_split=0.1, for one."
+            "early_stopping needs a validation set.", hint="Set some rows aside, for example valid_split=0.1."
         )
 
 
@@ -262,7 +262,7 @@ def _said_how_to_go_on(plan: TrainPlan, state: Path, *, interactive: bool) -> It
     try:
         yield
     except UnfinishedRun as error:
-        error.hint = f"Write {plan.resuming} to resume it, or resume=False to begin anew."
+        error.hint = f"Write {plan.resuming} to resume it, or resume=False to start over."
         raise
     except KeyboardInterrupt as stop:
         if not state.is_dir():

@@ -38,7 +38,8 @@ class Check(Statement):
         "CHECK statement",
         columns=lambda: COLUMNS,
         view="whole",
-        gives="A row for every row that would fail or hurt: audio that is missing, unreadable, silent, too short or too "
+        gives="A row for every row that would fail or would lower the quality: audio that is missing, unreadable, "
+        "silent, too short or too "
         "long; text that is missing, empty, outside the vocabulary or too long for its audio; duplicates; rows the model "
         "was trained on. An empty table means that nothing was found.",
     )

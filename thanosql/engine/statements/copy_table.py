@@ -62,33 +62,35 @@ class Copy(Statement):
 class CopyOptions:
     if_exists: str = option(
         "fail",
-        "a table of that name: 'fail' stops, 'replace' puts the file's content in its place, 'append' adds its rows",
+        "if the table exists: 'fail' stops, 'replace' replaces its content, 'append' adds the rows",
         choices=("fail", "replace", "append"),
     )
     delimiter: str | None = option(
-        None, "the character between the values of a csv or tsv file; found by reading the file if not said"
+        None, "the character between the values of a csv or tsv file; found by reading the file if NULL"
     )
     quote: str | None = option(
-        None, "the mark around values of a csv or tsv file, '' for none; found by reading the file if not said"
+        None, "the quotation mark around values of a csv or tsv file, '' for none; found by reading the file if NULL"
     )
     header: bool | None = option(
-        None, "whether the first row names the columns (csv, tsv, xlsx); found by reading the file if not said"
+        None, "whether the first row names the columns (csv, tsv, xlsx); found by reading the file if NULL"
     )
     header_row: int | None = option(
         None, "the line on which the table begins, below a title (csv, tsv, xlsx)", low=1, high=1_000_000
     )
-    columns: list[str] | None = option(None, "names of the columns, in place of the header's or where there is none")
+    columns: list[str] | None = option(
+        None, "names of the columns, instead of those in the header, or if there is no header"
+    )
     null: list[str] | None = option(
-        None, "texts that are NULL, as 'NA'; a field of a csv or tsv file without anything is always NULL"
+        None, "texts that are NULL, as 'NA'; an empty field of a csv or tsv file is always NULL"
     )
     encoding: str | None = option(
         None,
-        "the encoding of a csv or tsv file or of captions, as 'cp949'; the byte order mark's, or UTF-8, if not said",
+        "the encoding of a csv or tsv file or of captions, as 'cp949'; NULL: as the byte order mark says, or UTF-8",
     )
     types: list[str] | None = option(
-        None, "types of columns of a csv or tsv file, as ['id text']; the narrowest that keeps every value if not said"
+        None, "types of columns of a csv or tsv file, as ['id text']; NULL: the narrowest type that keeps every value"
     )
-    sheet: str | None = option(None, "the sheet of an xlsx file; the first if not said")
+    sheet: str | None = option(None, "the sheet of an xlsx file; NULL: the first")
 
 
 @dataclass(frozen=True)

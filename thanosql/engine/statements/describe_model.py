@@ -35,7 +35,7 @@ class DescribeModel(Statement):
         names={"name": "model or base"},
         columns=lambda: [column.name for column in COLUMNS],
         view="card",
-        gives="A fact a row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, "
+        gives="One fact per row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, "
         "options, versions, the history of its training, its evaluations. A base model may be described too.",
     )
 

@@ -20,8 +20,8 @@ class DropModel(Statement):
     syntax = StatementSyntax(
         ("DROP MODEL [IF EXISTS] name", "DELETE MODEL name"),
         names={"name": "model"},
-        gives="A status. The model goes with all its versions, and with an unfinished training run of that name. The two "
-        "words mean the same; `IF EXISTS` makes an absent model no error.",
+        gives="A status. The model is removed with all its versions, and so is an unfinished training run of that "
+        "name. DROP and DELETE mean the same; with `IF EXISTS` a missing model is no error.",
     )
 
     name: Word

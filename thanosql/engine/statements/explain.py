@@ -41,8 +41,8 @@ class Explain(Statement):
         columns=lambda: ("item", "value"),
         view="whole",
         gives="An item a row: rows, hours of audio, model and its size, device, precision, batches, estimated memory and "
-        "time. The query is run READ ONLY and headers are read; no model is loaded. `EXPLAIN` before anything else is "
-        "PostgreSQL's.",
+        "time. The query is run READ ONLY and the audio headers are read; no model is loaded. `EXPLAIN` "
+        "before any other statement is PostgreSQL's own.",
     )
 
     statement: Statement

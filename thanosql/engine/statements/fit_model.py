@@ -64,7 +64,7 @@ def plan_fit(statement: FitModel, environment: Environment) -> TrainPlan:
         return TrainPlan(about, name, resuming=resuming)
     if about.options.valid_query is None:
         raise ThanoSQLOptionError(
-            "overwrite_if_better needs rows to judge by.", hint="Name them: valid_query='SELECT …'."
+            "overwrite_if_better needs rows to compare the versions on.", hint="Give them with valid_query='SELECT …'."
         )
     rival = resolve_model(ModelReference(name), environment) if environment.store.exists(name) else None
     return TrainPlan(about, name, rival, resuming)

@@ -23,8 +23,8 @@ class GetDataset(Statement):
         "GET THANOSQL DATASET name [OPTIONS (…)]",
         names={"name": "data set"},
         options=lambda: (GetDatasetOptions,),
-        gives="A status. The data set is in `thanosql-dataset/NAME/` of the workspace, where `COPY` and the paths in its "
-        "rows find it from any working folder.",
+        gives="A status. The data set is copied to `thanosql-dataset/NAME/` in the workspace, where `COPY` and the "
+        "paths in its rows find it from any working folder.",
     )
 
     name: Word
@@ -37,8 +37,8 @@ class GetModel(Statement):
         "GET THANOSQL MODEL name [OPTIONS (…)]",
         names={"name": "base"},
         options=lambda: (GetModelOptions,),
-        gives="A status. The base's files are in the store under a name of your own, and stay as they are when the hub "
-        "changes.",
+        gives="A status. The base's files are copied into the store under a name of your choice, and do not change "
+        "when the hub does.",
     )
 
     name: Word
@@ -47,7 +47,7 @@ class GetModel(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class GetDatasetOptions:
-    overwrite: bool = option(False, "renew a data set that is in the workspace already")
+    overwrite: bool = option(False, "copy the data set again if it is in the workspace already")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,10 @@ def run_get_dataset(plan: GetDatasetPlan, environment: Environment) -> Result:
 
 @dataclass(frozen=True, kw_only=True)
 class GetModelOptions:
-    model_name: str | None = option(None, "the name it gets in the store; the base's own if not said")
-    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+    model_name: str | None = option(None, "the name of the model in the store; NULL: the base's own name")
+    overwrite: bool = option(
+        False, "replace an existing model of that name; the old one stays in use until the new one is complete"
+    )
 
 
 @dataclass(frozen=True)

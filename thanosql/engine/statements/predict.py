@@ -65,7 +65,7 @@ class Predict(Statement):
         options=lambda: (PredictOptions, TranscribeOptions),
         view="transcripts",
         gives="The query's columns with their types, in the query's order, and the transcript in `result_col`. Options "
-        "add columns behind it: `timestamps` adds `…_words` (jsonb), `confidence=True` adds `…_confidence`, "
+        "add columns after it: `timestamps` adds `…_words` (jsonb), `confidence=True` adds `…_confidence`, "
         "`on_error='null'` adds `…_error`. With `table_name` the same rows are that table; with `mode='update'` they are "
         "those that were recognized, and `…_by` says by what.",
     )

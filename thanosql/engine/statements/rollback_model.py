@@ -35,7 +35,8 @@ class RollbackModel(Statement):
         "ROLLBACK MODEL name [TO version]",
         names={"name": "model"},
         also=("VERSION",),
-        gives="A status. Without a version, the one before the current is made current. The newest three versions are kept.",
+        gives="A status. Without a version, the one before the current one becomes current. The newest three versions "
+        "are kept.",
     )
 
     name: Word
@@ -51,7 +52,7 @@ class ListVersions(Statement):
         also=("MODELS",),
         view="whole",
         columns=lambda: ("version", "current", "rows", "hours", "wer", "created", "statement"),
-        gives="A row for each version that is kept of a model.",
+        gives="A row for each saved version of a model.",
     )
 
     name: Word
@@ -86,7 +87,7 @@ def plan_rollback(statement: RollbackModel, environment: Environment) -> Rollbac
             wanted = "no version before it" if version is None else f"no other version {version}"
             raise ThanoSQLModelError(
                 f"The model {name} is at version {current}, and there is {wanted}.",
-                hint=f"The versions that are kept: {listed}.",
+                hint=f"The saved versions: {listed}.",
             )
     return RollbackPlan(name, current, version)
 

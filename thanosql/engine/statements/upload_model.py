@@ -25,7 +25,7 @@ class UploadModel(Statement):
         "UPLOAD MODEL name [OPTIONS (…)] FROM 'path'",
         names={"'path'": ""},
         options=lambda: (UploadOptions,),
-        gives="A status. The folder is one that `save_pretrained` leaves; its files are checked and copied.",
+        gives="A status. The folder is one that `save_pretrained` writes; its files are checked and copied into the store.",
     )
 
     name: Word
@@ -35,7 +35,9 @@ class UploadModel(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class UploadOptions:
-    overwrite: bool = option(False, "replace a model of that name; the old one stays until the new one is complete")
+    overwrite: bool = option(
+        False, "replace an existing model of that name; the old one stays in use until the new one is complete"
+    )
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def plan_upload(statement: UploadModel, environment: Environment) -> UploadPlan:
     if not (folder / "config.json").is_file():
         what = "has no config.json" if folder.is_dir() else "is a file"
         raise ThanoSQLModelError(
-            f"{folder} {what}: UPLOAD takes the folder of a Hugging Face model.",
-            hint="It holds config.json, vocab.json and model.safetensors, as save_pretrained leaves them.",
+            f"{folder} {what}: UPLOAD MODEL takes the folder of a Hugging Face model.",
+            hint="Such a folder holds config.json, vocab.json and model.safetensors, as save_pretrained writes them.",
         )
     return UploadPlan(statement.name.text, options, folder)
 

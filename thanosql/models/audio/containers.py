@@ -70,7 +70,7 @@ def not_audio(head: bytes) -> str:
     """What a file is that no decoder takes for audio, judged by its first bytes.
 
     >>> not_audio(b"#EXTM3U\\n/etc/passwd")
-    'an m3u playlist: it only names other files, which are not opened; give the audio file itself'
+    'an m3u playlist: it only names other files, which ThanoSQL does not open; give the audio file itself'
     >>> not_audio(b"hello, world")
     "text, not audio (it begins with 'hello, world')"
     """
@@ -78,7 +78,7 @@ def not_audio(head: bytes) -> str:
     for mark, name in _PLAYLISTS:
         # XML may stand before the element that tells, so that one is looked for in all of the head.
         if start.startswith(mark) or (mark[:1] == b"<" and start[:1] == b"<" and mark.lower() in head.lower()):
-            return f"{name}: it only names other files, which are not opened; give the audio file itself"
+            return f"{name}: it only names other files, which ThanoSQL does not open; give the audio file itself"
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the audio itself: fetch it with `git lfs pull`"
     if start.startswith(b"NIST_1A"):

@@ -30,7 +30,7 @@ MAX_HOURS = 24.0  # of a recording, where no setting says otherwise
 BOMB_SECONDS = 3600.0
 BOMB_BYTES_A_SECOND = 10
 
-_LATE = Note("late start", "it begins up to 70 ms late: it does not note its coder's delay")
+_LATE = Note("late start", "it may start up to 70 ms late: the file does not record its encoder's delay")
 
 
 @contextmanager

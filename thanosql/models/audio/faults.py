@@ -60,7 +60,7 @@ def raise_if_out_of_memory(error: BaseException) -> None:
     try:
         bytearray(SPARE_MEMORY)
     except MemoryError:
-        raise MemoryError("no memory left to decode audio in") from error
+        raise MemoryError("not enough memory to decode the audio") from error
 
 
 class SourceFile:

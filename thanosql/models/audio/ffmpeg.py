@@ -158,7 +158,7 @@ class Container:
 
 
 def _refuse(url: str, flags: int, options: object) -> NoReturn:
-    raise AudioError("it makes the decoder open another file, which no audio file may")
+    raise AudioError("it tells the decoder to open another file, which is not allowed")
 
 
 def _open(file: io.BytesIO | SourceFile, head: bytes, ignore_length: bool) -> Any:
@@ -195,9 +195,9 @@ def _stream(container: Any, track: int | None) -> Any:
     stream = tracks[track - 1] if track is not None else container.streams.best("audio") or tracks[0]
     context = stream.codec_context
     if context is None:
-        raise AudioError(f"no decoder for the sound in this {name} file")
+        raise AudioError(f"no decoder for the audio in this {name} file")
     if not LOWEST_RATE <= (context.sample_rate or 0) <= HIGHEST_RATE or not context.channels:
-        raise AudioError(f"damaged: the {name} header names no sampling rate that can be ({context.sample_rate} Hz)")
+        raise AudioError(f"damaged: the {name} header gives an impossible sampling rate ({context.sample_rate} Hz)")
     return stream
 
 

@@ -58,7 +58,7 @@ class Mixer:
         if self._levels is None or not self._levels.any():
             return ()
         if self.cancels:
-            said = "its channels cancel each other in the mix, so channel 1 is read; channel=2 reads the other"
+            said = "its channels cancel each other when mixed, so only channel 1 is read; channel=2 reads the other"
             return (Note("channels cancel", said),)
         silent = self._levels < self._levels.max() * 10 ** (-SILENT_DB / 10)
         if silent.any():

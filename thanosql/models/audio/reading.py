@@ -147,7 +147,7 @@ def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, mos
             waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
             notes[:] = source.info.notes
             if source.silence:
-                said = f"nothing was recorded for {source.silence:.2f} s of it, which are silence here"
+                said = f"nothing was recorded for {source.silence:.2f} s of it, read as silence"
                 notes.append(Note("gap in time", said))
         return waveform
 

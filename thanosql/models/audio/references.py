@@ -103,7 +103,7 @@ def _nearly(path: str, named: Path, roots: Sequence[Path], confined: bool) -> tu
     if not named.is_absolute():
         folders = ", ".join(str(root) for root in roots)
         said += (
-            f" (looked for in {folders}; audio_roots names other folders)"
+            f" (looked for in {folders}; the setting the setting the setting audio_roots names other folders)"
             if roots
             else " (a relative path, and there is no folder to look for it in)"
         )
@@ -170,7 +170,7 @@ def _local(path: str) -> Path:
     if scheme[1].lower() != "file":
         raise AudioError(
             f"{scheme[1].lower()}:// audio is not fetched without allow_remote=True; a local path, a file:// URL or "
-            f"the bytes need no leave ({shown(path)})"
+            f"the bytes do not need it ({shown(path)})"
         )
     url = urlsplit(path)
     if url.netloc not in ("", "localhost"):

@@ -60,7 +60,7 @@ def fetch(url: str, access: RemoteAccess) -> bytes:
     """
     scheme = urlsplit(url).scheme.lower()
     if scheme not in SCHEMES:
-        raise AudioError(f"{scheme}:// audio is not fetched; there are {', '.join(SCHEMES)}: {shown(url)}")
+        raise AudioError(f"{scheme}:// audio is not fetched; supported are {', '.join(SCHEMES)}: {shown(url)}")
     attempt = _from_web if scheme in ("http", "https") else _from_store
     pause = access.pause_seconds
     for left in range(access.attempts - 1, -1, -1):
@@ -104,7 +104,7 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
         from fsspec.asyn import get_loop, sync
     except ImportError as error:
         raise AudioError(
-            f'remote audio needs more packages: pip install "{DISTRIBUTION}[remote]" ({shown(url)})'
+            f'remote audio needs extra packages: pip install "{DISTRIBUTION}[remote]" ({shown(url)})'
         ) from error
 
     refused: list[str] = []
@@ -152,12 +152,12 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
     except aiohttp.TooManyRedirects as error:
         raise AudioError(f"cannot be fetched (more than 5 redirects): {shown(url)}") from error
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise AudioError(f"cannot be fetched (it, or where it leads, is not an http URL): {shown(url)}") from error
+        raise AudioError(f"cannot be fetched (it, or its redirect, is not an http URL): {shown(url)}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         if refused:
             raise AudioError(
-                f"not fetched: it leads to {refused[0]}, which is not a public address, and its host is not among "
-                f"those that are allowed: {shown(url)}"
+                f"not fetched: it redirects to {refused[0]}, which is not a public address, and the setting "
+                f"remote_hosts does not name its host: {shown(url)}"
             ) from error
         raise _Passing(_reason(error, access)) from error
     return content
@@ -191,7 +191,7 @@ def _from_store(url: str, access: RemoteAccess) -> bytes:
     except Exception as error:  # every store has errors of its own, and none of them may get past this door
         raise AudioError(f"cannot be fetched ({type(error).__name__}: {error}): {shown(url)}") from error
     if len(content) != size:
-        raise _Passing(f"{len(content):,} of {size:,} bytes came")
+        raise _Passing(f"{len(content):,} of {size:,} bytes arrived")
     return content
 
 

@@ -60,7 +60,7 @@ class LongWaveform:
 
         begin, end, step = part.indices(self._samples)
         if step != 1:
-            raise ValueError("a long waveform is read from one sample to the next")
+            raise ValueError("a long waveform is read from start to end only")
         found = np.empty(max(0, end - begin), dtype=np.float32)
         with self._turn:
             self._file.seek(begin * SAMPLE_BYTES)

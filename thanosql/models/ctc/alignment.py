@@ -72,7 +72,7 @@ def best_path(log_probabilities: np.ndarray, labels: Sequence[int], blank: int) 
     frames, vocabulary = log_probabilities.shape
     wanted = np.asarray(labels, dtype=np.int64)
     if ((wanted < 0) | (wanted >= vocabulary) | (wanted == blank)).any():
-        raise ValueError("a label is the blank, or none of the vocabulary's")
+        raise ValueError("a label is the blank, or not in the vocabulary")
     needed = frames_needed(labels)
     if frames < needed:
         raise AlignmentError(f"the text needs {needed:,} frames, and the audio has {frames:,}")
@@ -145,5 +145,5 @@ class _Lattice:
         if state and column[state] <= column[state - 1]:
             state -= 1
         if column[state] == -np.inf:
-            raise AlignmentError("the model gives the text no probability at all")
+            raise AlignmentError("the model gives the text a probability of zero")
         return state

@@ -205,7 +205,7 @@ class _Reader:
         self.rows.sort()
         keys = np.array([key for key, _, _ in self.rows], dtype=np.int64)
         if (keys[1:] == keys[:-1]).any():
-            raise self._damaged(number, f"one of the {order}-grams stands twice")
+            raise self._damaged(number, f"one of the {order}-grams is listed twice")
         logs = np.array([log for _, log, _ in self.rows], dtype=np.float32)
         backoffs = np.array([backoff for _, _, backoff in self.rows], dtype=np.float32)
         self.tables.append(Table(keys, logs, backoffs))

@@ -53,14 +53,14 @@ def decoder(
         return _Greedy(vocabulary, level, frame_seconds)
     if vocabulary.pieces and (model is not None or options.hotwords):
         raise ThanoSQLOptionError(
-            "lm and hotwords guide models that spell words in letters; this one hears pieces of words.",
-            hint="Leave them out, or take a model with a vocabulary of letters.",
+            "lm and hotwords work with models whose tokens are letters; the tokens of this one are parts of words.",
+            hint="Leave these options out, or choose a model with a vocabulary of letters.",
         )
     words = _spellings(model.words, vocabulary, normalize) if model is not None else {}
     phrases = hot_words(options.hotwords, vocabulary, normalize)
     if options.lm_closed and not words and not phrases:
         raise ThanoSQLOptionError(
-            "lm_closed needs a list of words, and the language model has none that the model can spell.",
+            "lm_closed needs a list of words, and the language model has none that the vocabulary can spell.",
             hint="A file in ARPA format has one, and so has lm_query.",
         )
     guidance = ShallowFusion(
@@ -96,7 +96,9 @@ def hot_words(phrases: Iterable[str], vocabulary: Vocabulary, normalize: Callabl
     for phrase in phrases:
         spelling = normalize(phrase)
         if missing := vocabulary.missing(spelling):
-            raise ThanoSQLOptionError(f"The model cannot hear the hot word '{phrase}': it has no {', '.join(missing)}.")
+            raise ThanoSQLOptionError(
+                f"The model cannot recognize the hot word '{phrase}': its vocabulary lacks {', '.join(missing)}."
+            )
         if not spelling:
             raise ThanoSQLOptionError(f"The hot word '{phrase}' has no letters.")
         found.append(_written(spelling, vocabulary))

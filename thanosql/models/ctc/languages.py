@@ -72,7 +72,7 @@ def adapter_files(folder: Path) -> list[Path]:
 def no_adapter(folder: Path, language: str) -> ThanoSQLModelError:
     """That the weights of a language are not in the folder."""
     there = [path.name.split(".")[1] for path in adapter_files(folder)]
-    hint = f"Put {adapter_name(language)} into the folder, from where the model comes from."
+    hint = f"Put {adapter_name(language)} into the folder; you find it where the model was published."
     if there:
         hint += f" Languages whose adapters are there: {', '.join(there[:20])}."
     return ThanoSQLModelError(f"{folder.name} has no adapter of the language {language!r}.", hint=hint)

@@ -101,7 +101,7 @@ class NGram:
         """The model of texts, each with how often it was said: of words alone, where no text has two, else of pairs."""
         sentences = [(text.split(), count) for text, count in texts if text.split() and count > 0]
         if not sentences:
-            raise ThanoSQLModelError("There are no words to make a language model of.")
+            raise ThanoSQLModelError("There are no words to make a language model from.")
         if all(len(words) == 1 for words, _ in sentences):
             return cls._of_counts([(words, count) for words, count in sentences], pairs=False)
         return cls._of_counts([([*words, END], count) for words, count in sentences], pairs=True)

@@ -196,13 +196,13 @@ class FrameRecognizer:
                 raise ThanoSQLModelError(f"The model failed on {seconds:.1f} s of audio: {error}") from error
             if len(waveforms) == 1:
                 raise ThanoSQLResourceError(
-                    f"Memory does not suffice for {seconds:.1f} s of audio at once.",
-                    hint="Set window_seconds lower, or choose a smaller model.",
+                    f"There is not enough memory for {seconds:.1f} s of audio at once.",
+                    hint="Lower window_seconds, or choose a smaller model.",
                 ) from error
         else:
             if any(bool(logs.isnan().any()) for logs in found):
                 raise ThanoSQLModelError(
-                    "The model gives no numbers (NaN): its weights are damaged, or its precision does not hold them."
+                    "The model's output is not a number (NaN): its weights are damaged, or its precision is too low for them."
                 )
             return found
         if torch.cuda.is_available():

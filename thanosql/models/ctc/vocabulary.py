@@ -268,7 +268,7 @@ def read_vocabulary(folder: Path, language: str | None = None) -> Vocabulary:
     if found.language is not None and size is not None and max(found.by_number) + 1 != size:
         raise ThanoSQLModelError(
             f"{folder} is set to the language {found.language!r}, whose vocabulary does not fit the head in its weights.",
-            hint=f"Put adapter.{found.language}.safetensors into the folder, from where the model comes from.",
+            hint=f"Put adapter.{found.language}.safetensors into the folder; you find it where the model was published.",
         )
     return Vocabulary.read(folder, size)
 

@@ -73,11 +73,11 @@ def select(
         else:
             examples.append(Example(utterance.row, utterance.audio, text, labels, utterance.seconds, utterance.group))
     if foreign:
-        raise ThanoSQLDataError("Texts hold characters that the model's vocabulary has not.", rows=foreign)
+        raise ThanoSQLDataError("Texts contain characters that the model's vocabulary lacks.", rows=foreign)
     if skipped and options.on_error == "raise":
-        raise ThanoSQLDataError(f"{len(skipped):,} of {len(utterances):,} rows cannot be learned from.", rows=skipped)
+        raise ThanoSQLDataError(f"{len(skipped):,} of {len(utterances):,} rows cannot be trained on.", rows=skipped)
     if not examples:
-        raise ThanoSQLDataError(f"None of the {len(utterances):,} rows can be learned from.", rows=skipped)
+        raise ThanoSQLDataError(f"None of the {len(utterances):,} rows can be trained on.", rows=skipped)
     return examples, skipped
 
 

@@ -61,9 +61,7 @@ class SavedState:
             os.replace(draft, self.folder / FILE)
             sync(self.folder)
         except (OSError, SafetensorError) as error:
-            raise ThanoSQLModelError(
-                f"The checkpoint of the training cannot be written to {self.folder}: {error}"
-            ) from error
+            raise ThanoSQLModelError(f"The training checkpoint cannot be written to {self.folder}: {error}") from error
 
     def load(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
         """The numbers and tensors last saved, None where there are none.
@@ -83,8 +81,8 @@ class SavedState:
         ]
         if changed:
             raise ThanoSQLModelError(
-                "The unfinished training cannot be resumed, since these changed: " + "; ".join(changed),
-                hint="Run the statement as it was, or begin anew with resume=False.",
+                "The unfinished training cannot be resumed, because these changed: " + "; ".join(changed),
+                hint="Run the statement as it was, or start over with resume=False.",
             )
         return header.numbers, load_file(self.folder / FILE)
 
@@ -121,19 +119,19 @@ def _header(folder: Path) -> _Header | None:
     path = folder / FILE
     try:
         if path.exists() and not path.is_file():
-            raise OSError(f"{path.name} is no regular file")
+            raise OSError(f"{path.name} is not a regular file")
         # Read as numpy's: as torch's, the file would be opened a second time, and the run may have removed it by then.
         with safe_open(path, "np") as file:
             said = file.metadata() or {}
         header = _Header(json.loads(said["numbers"]), json.loads(said["identity"]))
         if not all(isinstance(header.numbers[name], int) for name in ("step", "steps")):
-            raise ValueError("its steps are no numbers")
+            raise ValueError("its step counts are not numbers")
         dict(header.identity)
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ThanoSQLModelError(
             f"The checkpoint of the unfinished training in {folder} is damaged: {error}",
-            hint="Begin anew: OPTIONS (resume=False).",
+            hint="Start over: OPTIONS (resume=False).",
         ) from error
     return header

@@ -33,7 +33,7 @@ def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOption
     if rows:
         shown = " ".join(letter if letter != " " else "(space)" for letter, _ in counts.most_common(40))
         raise ThanoSQLDataError(
-            f"{len(rows):,} texts hold characters that the model's vocabulary lacks: {shown}",
+            f"{len(rows):,} texts contain characters that the model's vocabulary lacks: {shown}",
             rows=rows,
             hint=_cure(counts, built.vocabulary, options),
         )
@@ -41,11 +41,11 @@ def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOption
 
 def _cure(counts: Counter[str], vocabulary: Vocabulary, options: TrainOptions) -> str:
     if vocabulary.delimiter in counts:
-        return f"The sign {vocabulary.delimiter} stands between words: write the texts without it."
+        return f"The sign {vocabulary.delimiter} separates words in the vocabulary: write the texts without it."
     if all(letter.swapcase() in vocabulary.characters for letter in counts):
         return "The vocabulary has them in the other case: normalizer='auto' folds the texts to it."
     return (
-        "Write them as they are spoken (5 → five), have them learned as new characters with vocabulary='extend', leave "
+        "Write them as they are spoken (5 → five), add them to the vocabulary with vocabulary='extend', leave "
         "these rows out with on_error='skip', or choose a base that has them."
     )
 

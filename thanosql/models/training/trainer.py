@@ -78,7 +78,7 @@ def train(
         )
     if options.early_stopping and not held_out:
         raise ThanoSQLOptionError(
-            "early_stopping needs a validation set.", hint="Set some rows aside: valid_split=0.1, for one."
+            "early_stopping needs a validation set.", hint="Set some rows aside, for example valid_split=0.1."
         )
     device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
@@ -179,7 +179,7 @@ def _unfinished(found: resume.Interrupted) -> resume.UnfinishedRun:
     """Rather than throw work away where a statement says nothing of it, it is refused with the offer."""
     return resume.UnfinishedRun(
         f"The same statement was interrupted before: {found.step:,} of its {found.steps:,} steps are done.",
-        hint="Resume it with resume=True, or begin anew with resume=False.",
+        hint="Resume it with resume=True, or start over with resume=False.",
     )
 
 
@@ -199,13 +199,13 @@ def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | N
         return []
     found = run.saved.load()
     if found is None:
-        return ["There was no unfinished training to resume: this one began anew."]
+        return ["There was no unfinished training to resume: this one started from the beginning."]
     run.resume_from(*found)
     if unfinished is None:
         return []
     return [
         f"Resumed the unfinished training of this statement after {unfinished.step:,} of {unfinished.steps:,} steps; "
-        "resume=False begins anew."
+        "resume=False starts over."
     ]
 
 
@@ -214,14 +214,16 @@ def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
     # Of a run that fell silent, the best epoch may speak.
     if not run.spoken and wer >= 1:
         return [
-            "Every frame of the last epoch was decoded as blank: the model transcribes nothing yet. The likely cause is "
+            "Every frame of the last epoch was decoded as blank: the model does not transcribe anything yet. The "
+            "likely cause is "
             f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
         ]
     if wer >= 1:
         rows = "validation set" if run.best.epoch else "training rows"
         return [
-            f"The WER on the {rows} is {wer:.2f}, no better than silence. The likely cause is texts that do not "
-            f"belong to their audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "
+            f"The WER on the {rows} is {wer:.2f}, no better than empty transcripts. The likely cause is texts that do "
+            f"not belong to their "
+            f"audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "
             "low or too high here."
         ]
     return []
@@ -247,6 +249,6 @@ def _memory(options: TrainOptions) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "DefaultCPUAllocator" not in str(error):
             raise
         raise ThanoSQLResourceError(
-            "The memory does not suffice for one forward and backward pass.",
+            "There is not enough memory for one forward and backward pass.",
             hint=f"Choose a max_seconds below {options.max_seconds:g}: the same steps are computed in smaller parts.",
         ) from error

@@ -44,7 +44,7 @@ def hold_out(
         return list(examples), []
     if len(examples) < 2:
         raise ThanoSQLDataError(
-            "There is one row alone that can be learned from: none can be held out.",
+            "Only one row can be trained on, so none can be set aside for validation.",
             hint="Leave valid_split out, or name rows to validate on with valid_query.",
         )
     if grouped:
@@ -64,9 +64,9 @@ def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
     sizes = Counter(example.group for example in examples)
     if len(sizes) < 2:
         raise ThanoSQLDataError(
-            f"All {len(examples):,} rows that can be learned from are of one group, {next(iter(sizes))}: none can be "
-            "held out.",
-            hint="valid_group needs rows of at least two groups; valid_split without it holds out single rows.",
+            f"All {len(examples):,} rows that can be trained on are in one group, {next(iter(sizes))}: none can be set "
+            f"aside for validation.",
+            hint="valid_group needs rows of at least two groups; valid_split without it sets single rows aside.",
         )
     names = sorted(sizes)
     order = [names[index] for index in generator("validation", seed).permutation(len(names))]

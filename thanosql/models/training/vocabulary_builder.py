@@ -41,12 +41,12 @@ def training_vocabulary(folder: Path, texts: Iterable[str], options: TrainOption
     if not has_one and options.vocabulary != "rebuild":
         if any(name.startswith("lm_head.") for name in tensor_shapes(folder)):
             raise ThanoSQLModelError(
-                f"{folder.name} has a trained head, and no vocabulary that says what it hears.",
-                hint="Put its own vocab.json and tokenizer_config.json into the folder.",
+                f"{folder.name} has a trained head, but no vocabulary that says what its outputs mean.",
+                hint="Copy its own vocab.json and tokenizer_config.json into the folder.",
             )
         raise ThanoSQLModelError(
             f"{folder.name} is a pretrained model without a vocabulary.",
-            hint="Have one made from the texts, vocabulary='rebuild', or name a model with a CTC head.",
+            hint="Make one from the texts with vocabulary='rebuild', or name a model with a CTC head.",
         )
     base = read_vocabulary(folder, options.language) if has_one else None
     normalizer = folded(Normalizer.read(folder, base) if base is not None else PLAIN, options)

@@ -128,7 +128,7 @@ def test_damaged_files_are_a_model_error_that_names_them(copy: Path, name: str, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "whisper"}, "no model that hears raw waveforms"),
+        ({"model_type": "whisper"}, "is not a CTC model that takes raw waveforms"),
         ({"hidden_size": 64}, "do not fit"),
         ({"num_hidden_layers": 3}, "incomplete"),
         ({"feat_extract_norm": "batch"}, "config.json"),

@@ -100,7 +100,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(folder: Path, caplog: pytest
     recognizer.forward = Small()  # type: ignore[assignment]
     assert recognizer.transcribe(waveforms, OPTIONS) == expected
     assert "Out of memory with 5 utterances at once; continuing with 2" in caplog.text
-    with pytest.raises(ThanoSQLResourceError, match=r"Memory does not suffice for 0\.6 s"):
+    with pytest.raises(ThanoSQLResourceError, match=r"There is not enough memory for 0\.6 s"):
         recognizer.transcribe(waves(10_000), OPTIONS)
 
 

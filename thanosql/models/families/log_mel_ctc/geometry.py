@@ -61,7 +61,7 @@ def geometry(config: Mapping[str, Any], folder: Path) -> Geometry:
             adapted = _size(config, "adapter_stride", 2, path) ** _size(config, "num_adapter_layers", 1, path)
         return Geometry("Wav2Vec2BertForCTC", 2, 400 + HOP, 400 + HOP, 400 - HOP, adapted)
     raise ThanoSQLModelError(
-        f"{folder} is no model that hears log-mel frames: its config.json says model_type {kind!r}."
+        f"{folder} is not a model that takes log-mel frames: its config.json says model_type {kind!r}."
     )
 
 

@@ -46,7 +46,7 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     model, _, vocabulary = _parts(source)
     damaged = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if damaged:
-        raise ThanoSQLModelError(f"{source} is damaged: weights are no numbers (NaN or infinite) in {damaged[0]}.")
+        raise ThanoSQLModelError(f"{source} is damaged: weights are NaN or infinite in {damaged[0]}.")
     checkpoint_files.copy(source, folder)
     try:
         Normalizer.read(source, vocabulary).write(folder)
@@ -60,7 +60,9 @@ def _parts(folder: Path) -> tuple[Any, Any, Vocabulary]:
     shapes = tensor_shapes(folder)
     check_sizes({**config, **encoder(config)}, shapes, folder)
     if not shapes:
-        raise ThanoSQLModelError(f"{folder} has no safetensors, the only weights that are read of this type of model.")
+        raise ThanoSQLModelError(
+            f"{folder} has no model.safetensors, the only weight format read for this type of model."
+        )
     vocabulary = read_vocabulary(folder)
     model_class = getattr(transformers(), geometry(config, folder).model_class)
     try:
@@ -75,7 +77,7 @@ def _parts(folder: Path) -> tuple[Any, Any, Vocabulary]:
         raise ThanoSQLModelError(f"The weights in {folder} are incomplete or do not fit its config.json: {names}.")
     if extractor.sampling_rate != SAMPLING_RATE:
         raise ThanoSQLModelError(
-            f"{folder} wants audio at {extractor.sampling_rate} Hz; this family hears {SAMPLING_RATE} Hz."
+            f"{folder} needs audio at {extractor.sampling_rate} Hz; models of this kind take {SAMPLING_RATE} Hz."
         )
     if len(vocabulary.tokens) != model.config.vocab_size:
         raise ThanoSQLModelError(f"{folder}: the vocabulary and the model's head differ in size.")

@@ -53,7 +53,7 @@ def architecture_of(config: Mapping[str, Any], where: str) -> Architecture:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         raise ThanoSQLModelError(
-            f"{where} is no model that hears raw waveforms with a CTC head: its config.json says model_type {kind!r}.",
-            hint=f"Types that are: {', '.join(ARCHITECTURES)}.",
+            f"{where} is not a CTC model that takes raw waveforms: its config.json says model_type {kind!r}.",
+            hint=f"Supported types: {', '.join(ARCHITECTURES)}.",
         )
     return ARCHITECTURES[kind]

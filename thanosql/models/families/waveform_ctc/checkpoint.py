@@ -68,10 +68,10 @@ def read_features(folder: Path) -> Features:
         content = content.get("feature_extractor") or {}
     padding = content.get("padding_value", 0.0) if isinstance(content, dict) else None
     if not isinstance(padding, (int, float)):
-        raise ThanoSQLModelError(f"{path} is damaged: it must say how the audio is prepared.")
+        raise ThanoSQLModelError(f"{path} is damaged: it must be the settings of a feature extractor.")
     rate = content.get("sampling_rate", SAMPLING_RATE)
     if rate != SAMPLING_RATE:
-        raise ThanoSQLModelError(f"{folder} wants audio at {rate} Hz; this family hears {SAMPLING_RATE} Hz.")
+        raise ThanoSQLModelError(f"{folder} needs audio at {rate} Hz; models of this kind take {SAMPLING_RATE} Hz.")
     return Features(
         do_normalize=bool(content.get("do_normalize", True)),
         return_attention_mask=bool(content.get("return_attention_mask", False)),
@@ -134,7 +134,7 @@ def load_model(
         with torch.device("meta"):
             model = model_class(config)
     except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
-        raise ThanoSQLModelError(f"{folder / 'config.json'} describes no model that can be made: {error}") from error
+        raise ThanoSQLModelError(f"{folder / 'config.json'} does not describe a valid model: {error}") from error
     spec_embed = prefix + SPEC_EMBED
     if spec_embed in model.state_dict() and spec_embed not in weights:
         weights[spec_embed] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0)).to(dtype)
@@ -200,8 +200,8 @@ def _check_head(weights: dict[str, torch.Tensor], old: Vocabulary | None, folder
     if rows and (old is None or len(old.tokens) != rows):
         known = "its vocabulary is not there" if old is None else f"its vocabulary has {len(old.tokens):,}"
         raise ThanoSQLModelError(
-            f"{folder} has a trained head of {rows:,} tokens, and {known}: a new head would throw away what it has learned.",
-            hint="Put its own vocab.json and tokenizer_config.json into the folder, or start from the pretrained model.",
+            f"{folder} has a trained head of {rows:,} tokens, and {known}: a new head would lose what it has learned.",
+            hint="Copy its own vocab.json and tokenizer_config.json into the folder, or start from the pretrained model.",
         )
 
 

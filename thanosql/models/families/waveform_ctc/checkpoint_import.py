@@ -30,8 +30,8 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     damaged = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
     if damaged:
         raise ThanoSQLModelError(
-            f"{source.folder} is damaged: weights are no numbers (NaN or infinite) in {', '.join(damaged[:3])}.",
-            hint="Fetch it again, or take the checkpoint of an earlier step.",
+            f"{source.folder} is damaged: weights are NaN or infinite in {', '.join(damaged[:3])}.",
+            hint="Fetch it again, or use the checkpoint of an earlier step.",
         )
     if not any((source.folder / name).is_file() for name in checkpoint_files.SAFETENSORS):
         checkpoints.save(folder, model, vocabulary, normalizer, features)

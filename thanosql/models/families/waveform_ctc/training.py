@@ -89,9 +89,7 @@ class WaveformCheckpoint:
             self.folder, language=self._options.language, vocabulary=vocabulary, new_head=True
         )
         if has_adapter(model.config):
-            raise ThanoSQLModelError(
-                f"{self.folder} has adapter layers behind its encoder: training cannot start from it."
-            )
+            raise ThanoSQLModelError(f"{self.folder} has adapter layers after its encoder, and cannot be trained.")
         for name, parameter in model.named_parameters():
             parameter.requires_grad = self.language is None or checkpoint.is_of_language(name)
             # The weights may be pages of the base's file: what is trained is a copy.
