@@ -214,10 +214,10 @@ def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("hotwords=['one']", "'hotwords' guides a beam"),
+        ("hotwords=['one']", "'hotwords' needs decoder='beam'"),
         ("decoder='beam', lm_closed=True", "lm_closed needs a list of words"),
-        ("lm_query='SELECT 1'", "'lm_query' guides a beam"),
-        ("decoder='beam', lm='a', lm_query='b'", "given both"),
+        ("lm_query='SELECT 1'", "'lm_query' needs decoder='beam'"),
+        ("decoder='beam', lm='a', lm_query='b'", "Both lm and lm_query are given"),
         ("decoder='beam', hotwords=['50%']", "cannot recognize the hot word '50%'"),
         ("decoder='bean'", "cannot be 'bean'"),
     ],
