@@ -118,7 +118,13 @@ class Worker:
         return self.recognizer.transcribe(waveforms, self.task.options, self._cancellation)
 
     def _timed(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
-        return [self.decoder(logs) for logs in self._log_probabilities(waveforms)]
+        from thanosql.models.ctc.word_bounds import WordBounds
+
+        timed = self.task.level != "none"
+        return [
+            self.decoder(logs, WordBounds(waveform) if timed else None)
+            for logs, waveform in zip(self._log_probabilities(waveforms), waveforms, strict=True)
+        ]
 
     def _assessments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         decoder = None if self.task.decode.decoder == "greedy" else self.decoder
@@ -128,14 +134,20 @@ class Worker:
     def _alignments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
         from thanosql.models.ctc import decoder
         from thanosql.models.ctc.alignment import AlignmentError
+        from thanosql.models.ctc.word_bounds import WordBounds
 
         found: list[Any] = []
         vocabulary, step = self._ctc.vocabulary, self._ctc.frame_seconds
-        for row, logs in zip(rows, self._log_probabilities(waveforms), strict=True):
+        for row, logs, waveform in zip(rows, self._log_probabilities(waveforms), waveforms, strict=True):
             try:
                 if row.text is None:
                     raise AlignmentError("no text (NULL)")
-                found.append(decoder.aligned(logs, row.text, vocabulary, level=self.task.level, frame_seconds=step))
+                bounds = WordBounds(waveform)
+                found.append(
+                    decoder.aligned(
+                        logs, row.text, vocabulary, level=self.task.level, frame_seconds=step, bounds=bounds
+                    )
+                )
             except AlignmentError as error:
                 found.append(Failure(str(error), "text"))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.ctc import alignment, timestamps
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.models.ctc.arpa import LanguageModel
+    from thanosql.models.ctc.word_bounds import WordBounds
     from thanosql.models.options import DecodeOptions
 
 
@@ -31,7 +32,11 @@ class TimedTranscript:
     words: tuple[Timed, ...] = ()
 
 
-Decoder = Callable[["np.ndarray"], TimedTranscript]
+class Decoder(Protocol):
+    """What makes text of log-probabilities."""
+
+    def __call__(self, log_probabilities: np.ndarray, bounds: WordBounds | None = None) -> TimedTranscript:
+        """The transcript of one utterance, `(frames, vocab)`; with `bounds` its words begin and end with their sound."""
 
 
 def decoder(
@@ -82,12 +87,13 @@ def aligned(
     *,
     level: str = "word",
     frame_seconds: float = FRAME_SECONDS,
+    bounds: WordBounds | None = None,
 ) -> TimedTranscript:
     """Where a normalized text stands in the audio, and how sure the model is of it there. Raises AlignmentError."""
     if missing := vocabulary.missing(text):
         raise AlignmentError(f"the model has no {', '.join(map(repr, missing))}")
     labels = vocabulary.encode(text)
-    return _hearing(log_probabilities, text, labels, vocabulary, level, frame_seconds)
+    return _hearing(log_probabilities, text, labels, vocabulary, level, frame_seconds, bounds)
 
 
 def hot_words(phrases: Iterable[str], vocabulary: Vocabulary, normalize: Callable[[str], str]) -> list[str]:
@@ -125,13 +131,13 @@ class _Greedy:
     level: str
     frame_seconds: float
 
-    def __call__(self, log_probabilities: np.ndarray) -> TimedTranscript:
+    def __call__(self, log_probabilities: np.ndarray, bounds: WordBounds | None = None) -> TimedTranscript:
         transcript = greedy(log_probabilities, self.vocabulary)
         if self.level == "none" or len(log_probabilities) == 0:
             return TimedTranscript(transcript.text, transcript.confidence)
         path = self.vocabulary.joined(log_probabilities.argmax(axis=-1))
         spans = alignment.spans(log_probabilities, path, self.vocabulary.blank)
-        words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds)
+        words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds, bounds)
         return TimedTranscript(transcript.text, transcript.confidence, words)
 
 
@@ -143,9 +149,11 @@ class _Beam:
     guidance: ShallowFusion
     width: int
 
-    def __call__(self, log_probabilities: np.ndarray) -> TimedTranscript:
+    def __call__(self, log_probabilities: np.ndarray, bounds: WordBounds | None = None) -> TimedTranscript:
         best = search(log_probabilities, self.vocabulary, self.guidance, width=self.width)[0]
-        return _hearing(log_probabilities, best.text, best.labels, self.vocabulary, self.level, self.frame_seconds)
+        return _hearing(
+            log_probabilities, best.text, best.labels, self.vocabulary, self.level, self.frame_seconds, bounds
+        )
 
 
 def _hearing(
@@ -155,8 +163,9 @@ def _hearing(
     vocabulary: Vocabulary,
     level: str,
     frame_seconds: float,
+    bounds: WordBounds | None,
 ) -> TimedTranscript:
     spans = alignment.align(log_probabilities, labels, vocabulary.blank)
     sure = timestamps.confidence(spans, log_probabilities, vocabulary.blank)
-    words = () if level == "none" else timestamps.timed(spans, vocabulary, level, frame_seconds)
+    words = () if level == "none" else timestamps.timed(spans, vocabulary, level, frame_seconds, bounds)
     return TimedTranscript(text, sure, words)

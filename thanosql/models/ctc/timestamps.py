@@ -2,8 +2,7 @@
 
 A frame of wav2vec 2.0 stands for 20 ms, the step of its convolutions (320 samples at 16,000 Hz): frame f for the time
 from 0.02·f to 0.02·(f + 1) seconds, as in Hugging Face's pipeline. It hears 25 ms, 400 samples from 320·f on. CTC puts
-a label where it is sure of it, not where its sound begins and ends: a word is timed from its first label's first frame
-to its last label's last frame, which is good to a few frames.
+a label where it is sure of it, not where its sound begins and ends: where a word does, the sound tells (`word_bounds`).
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from thanosql.models.ctc.vocabulary import WORD, Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from thanosql.models.ctc.word_bounds import WordBounds
 
 STEP_SAMPLES = 320  # of wav2vec 2.0's convolutions, from one frame to the next
 FRAME_SECONDS = STEP_SAMPLES / SAMPLING_RATE
@@ -47,9 +48,15 @@ class Timed:
 
 
 def timed(
-    spans: Sequence[Span], vocabulary: Vocabulary, level: str, frame_seconds: float = FRAME_SECONDS
+    spans: Sequence[Span],
+    vocabulary: Vocabulary,
+    level: str,
+    frame_seconds: float = FRAME_SECONDS,
+    bounds: WordBounds | None = None,
 ) -> tuple[Timed, ...]:
     """The words, characters or segments (`level`) of labels in their order; word breaks are nobody's.
+
+    With `bounds`, those of the sound, a word begins and ends with its sound; without, with its labels.
 
     >>> found = [Span(1, 0, 2, -0.1, -0.2), Span(2, 3, 4, 0.0, 0.0), Span(3, 5, 6, 0.0, 0.0), Span(1, 8, 9, -0.7, -0.7)]
     >>> for word in timed(found, Vocabulary(("<pad>", "A", "B", "|")), "word"):
@@ -60,15 +67,20 @@ def timed(
     if level not in LEVELS:
         raise ValueError(f"there are no timestamps of a {level}")
     words = list(_words(spans, vocabulary))
+    seconds = [(word[0].start * frame_seconds, word[-1].end * frame_seconds) for word in words]
+    if bounds is not None:
+        seconds = bounds.of(seconds)
     if level == "char":
-        return tuple(_timed([span], vocabulary, frame_seconds) for word in words for span in word)
+        pairs = zip(words, seconds, strict=True)
+        return tuple(one for word, known in pairs for one in _characters(word, vocabulary, known, frame_seconds))
+    timed_words = [_timed(word, vocabulary, known) for word, known in zip(words, seconds, strict=True)]
     if level == "word":
-        return tuple(_timed(word, vocabulary, frame_seconds) for word in words)
+        return tuple(timed_words)
     found = []
-    for segment in _segments(words, frame_seconds):
-        text = " ".join(_timed(word, vocabulary, frame_seconds).text for word in segment)
-        spans = [span for word in segment for span in word]
-        found.append(dataclasses.replace(_timed(spans, vocabulary, frame_seconds), text=text))
+    for segment in _segments(timed_words):
+        labels = [span for number in segment for span in words[number]]
+        whole = _timed(labels, vocabulary, (timed_words[segment[0]].start, timed_words[segment[-1]].end))
+        found.append(dataclasses.replace(whole, text=" ".join(timed_words[number].text for number in segment)))
     return tuple(found)
 
 
@@ -98,21 +110,33 @@ def _words(spans: Iterable[Span], vocabulary: Vocabulary) -> Iterator[list[Span]
         yield word
 
 
-def _timed(spans: Sequence[Span], vocabulary: Vocabulary, frame_seconds: float) -> Timed:
+def _timed(spans: Sequence[Span], vocabulary: Vocabulary, seconds: tuple[float, float]) -> Timed:
     return Timed(
         text=vocabulary.spell(span.label for span in spans),
-        start=round(spans[0].start * frame_seconds, 3),
-        end=round(spans[-1].end * frame_seconds, 3),
+        start=round(seconds[0], 3),
+        end=round(seconds[1], 3),
         confidence=min(1.0, math.exp(sum(span.peak for span in spans) / len(spans))),
     )
 
 
-def _segments(words: Sequence[list[Span]], frame_seconds: float) -> Iterator[list[list[Span]]]:
-    segment: list[list[Span]] = []
-    for word in words:
-        if segment and (word[0].start - segment[-1][-1].end) * frame_seconds >= PAUSE_SECONDS - 1e-9:
+def _characters(
+    word: Sequence[Span], vocabulary: Vocabulary, seconds: tuple[float, float], frame_seconds: float
+) -> Iterator[Timed]:
+    """The characters of a word from its beginning to its end; the inner ones stand where their labels do."""
+    least, most = seconds
+    for number, span in enumerate(word):
+        start = min(max(span.start * frame_seconds, least), most) if number else least
+        end = min(max(span.end * frame_seconds, start), most) if number < len(word) - 1 else most
+        yield _timed([span], vocabulary, (start, end))
+
+
+def _segments(words: Sequence[Timed]) -> Iterator[list[int]]:
+    """Numbers of the words of each segment."""
+    segment: list[int] = []
+    for number, word in enumerate(words):
+        if segment and word.start - words[number - 1].end >= PAUSE_SECONDS - 1e-9:
             yield segment
             segment = []
-        segment.append(word)
+        segment.append(number)
     if segment:
         yield segment
