@@ -1,8 +1,7 @@
 """A prepared waveform in, its log-probabilities out, on a CPU: Wav2Vec2 and what is built alike, in fewer steps.
 
-Convolutions are matrix products over windows of channels-last frames, in blocks that stay in the cache; the first
-layer's group norm, whose statistics follow from ten-by-ten moments of the waveform, is folded into its weights; query,
-key and value are one product. In bfloat16 only the products are: norms, sums and the first layer stay float32.
+The feature encoder is that of `feature_encoder`; query, key and value are one product. In bfloat16 only the products are:
+norms, sums and the first layer stay float32.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from torch.nn import functional
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
+from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder, Norm, activation
 from thanosql.models.families.waveform_ctc.positional_convolution import PositionalConvolution
 from thanosql.models.families.waveform_ctc.products import Activation, Product
-from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, normalizes_over_time, norms_come_first
+from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, norms_come_first
 
-BLOCK = 64  # frames of the feature encoder's output computed at a time: 1.3 s of audio
 HEADS = 3  # of the attention computed at a time in bfloat16
 
 
@@ -50,15 +49,15 @@ class CPUModel:
             base = base_of(model)
             self.config: Any = model.config
             self.dtype = dtype
-            self._encoder = _FeatureEncoder(base.feature_extractor, self.config, dtype)
+            self._encoder = FeatureEncoder(base.feature_extractor, self.config, dtype)
             projection = base.feature_projection
-            self._projection_norm = _Norm(projection.layer_norm)
+            self._projection_norm = Norm(projection.layer_norm)
             self._projection = _linear(projection.projection, dtype)
             # Data2Vec has several positional convolutions, one after the other; all others have one.
             embeddings = getattr(base.encoder.pos_conv_embed, "layers", [base.encoder.pos_conv_embed])
             self._positions = [PositionalConvolution(embedding) for embedding in embeddings]
             self._stable = norms_come_first(base.encoder)
-            self._norm = _Norm(base.encoder.layer_norm)
+            self._norm = Norm(base.encoder.layer_norm)
             self._layers = [_Layer(layer, self.config, dtype, stable=self._stable) for layer in base.encoder.layers]
             self._head = _linear(model.lm_head, dtype)
 
@@ -106,73 +105,6 @@ class CPUModel:
         return self._head(hidden.to(self.dtype)).float().log_softmax(-1)
 
 
-class _Norm:
-    """Layer norm over the last axis, in float32."""
-
-    def __init__(self, norm: torch.nn.LayerNorm) -> None:
-        self._weight = norm.weight.detach().float().clone()
-        self._bias = norm.bias.detach().float().clone()
-        self._eps = norm.eps
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x.float(), self._weight.shape, self._weight, self._bias, self._eps)
-
-
-class _FeatureEncoder:
-    """Prepared waveform `(samples,)` → `(frames, conv_dim[-1])`."""
-
-    def __init__(self, encoder: Any, config: Any, dtype: torch.dtype) -> None:
-        layers = list(encoder.conv_layers)
-        self._kernels, self._strides = list(config.conv_kernel), list(config.conv_stride)
-        self._dtype = dtype
-        self._grouped = normalizes_over_time(encoder)
-        self._activation = _activation(layers[0].activation)
-        self._norms = [None if self._grouped else _Norm(layer.layer_norm) for layer in layers]
-        first = layers[0]
-        self._first_weight = first.conv.weight.detach().float()[:, 0].clone()
-        self._first_bias = None if first.conv.bias is None else first.conv.bias.detach().float().clone()
-        self._group: Any = first.layer_norm if self._grouped else None
-        fused = self._activation if self._grouped else None  # a norm stands between product and activation otherwise
-        self.products = [
-            Product(layer.conv.weight.detach().permute(0, 2, 1).flatten(1).to(dtype), layer.conv.bias, fused)
-            for layer in layers[1:]
-        ]
-
-    def __call__(self, heard: Tensor) -> Tensor:
-        weight, bias = self._first_weight, self._first_bias
-        if self._group is not None:
-            weight, bias = self._fold_group_norm(heard)
-        first = Product(weight, bias, self._activation if self._grouped else None)
-        count = frames(len(heard), self._kernels, self._strides)
-        reach, step = geometry(self._kernels, self._strides)
-        blocks = []
-        for begin in range(0, count, BLOCK):
-            end = min(begin + BLOCK, count)
-            blocks.append(self._block(heard[begin * step : (end - 1) * step + reach], first))
-        return torch.cat(blocks)
-
-    def _block(self, heard: Tensor, first: Product) -> Tensor:
-        x = self._after(0, first(_windows(heard[:, None], self._kernels[0], self._strides[0])))
-        for number, product in enumerate(self.products, start=1):
-            x = self._after(number, product(_windows(x.to(self._dtype), self._kernels[number], self._strides[number])))
-        return x
-
-    def _after(self, number: int, x: Tensor) -> Tensor:
-        norm = self._norms[number]
-        return x if norm is None else self._activation(norm(x))
-
-    def _fold_group_norm(self, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """The first layer's weights with its norm over time inside: its mean and variance are the windows' moments."""
-        windows = _windows(heard[:, None], self._kernels[0], self._strides[0]).double()
-        weight = self._first_weight.double()
-        means = windows.mean(0)
-        moments = windows.T @ windows / len(windows) - torch.outer(means, means)
-        variance = ((weight @ moments) * weight).sum(1).clamp_min(0)
-        scale = self._group.weight.double() / (variance + self._group.eps).sqrt()
-        # The convolution's own bias moves the mean by as much, and so goes out with it.
-        return (weight * scale[:, None]).float(), (self._group.bias.double() - weight @ means * scale).float()
-
-
 class _Layer:
     """One layer of the transformer, `(frames, hidden)` float32 in and out."""
 
@@ -187,9 +119,9 @@ class _Layer:
         )
         self._out = _linear(attention.out_proj, dtype)
         feed = layer.feed_forward
-        self._wide = _linear(feed.intermediate_dense, dtype, _activation(feed.intermediate_act_fn))
+        self._wide = _linear(feed.intermediate_dense, dtype, activation(feed.intermediate_act_fn))
         self._narrow = _linear(feed.output_dense, dtype)
-        self._norm, self._final_norm = _Norm(layer.layer_norm), _Norm(layer.final_layer_norm)
+        self._norm, self._final_norm = Norm(layer.layer_norm), Norm(layer.final_layer_norm)
         self.products = [self._qkv, self._out, self._wide, self._narrow]
 
     def __call__(self, hidden: Tensor) -> Tensor:
@@ -220,18 +152,5 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.cat([torch.bmm(torch.bmm(q, k).softmax(-1), v) for q, k, v in parts])
 
 
-def _windows(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Every `stride`th window of `kernel` rows of `(rows, width)`: a view `(windows, kernel * width)`."""
-    x = x.contiguous()
-    width = x.shape[1]
-    return x.as_strided(((len(x) - kernel) // stride + 1, kernel * width), (stride * width, 1))
-
-
 def _linear(linear: torch.nn.Linear, dtype: torch.dtype, activation: Activation | None = None) -> Product:
     return Product(linear.weight.detach().to(dtype), linear.bias, activation)
-
-
-def _activation(module: Any) -> Activation:
-    """The exact GELU by its function, so that it can be fused; any other as it is."""
-    found: Activation = functional.gelu if getattr(module, "act", None) is functional.gelu else module
-    return found

@@ -12,7 +12,7 @@ from thanosql.models.adapter_base import AdapterBase, read_base
 from thanosql.models.ctc.languages import read_languages
 from thanosql.models.families.waveform_ctc import checkpoint, convolutions, training_forward
 from thanosql.models.families.waveform_ctc.architectures import Architecture
-from thanosql.models.families.waveform_ctc.steps import frame_count, has_adapter, squeeze
+from thanosql.models.families.waveform_ctc.steps import base_of, frame_count, has_adapter, squeeze
 from thanosql.models.training.masking import SpecAugment
 from thanosql.models.weights import weight_files
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
     from thanosql.models.options import TrainOptions
     from thanosql.models.text import Normalizer
     from thanosql.models.training.trainable import TrainableModel
@@ -85,9 +86,14 @@ class WaveformCheckpoint:
 
         Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
         """
+        from thanosql.models.training import attention
+
         model = checkpoint.load_model(
             self.folder, language=self._options.language, vocabulary=vocabulary, new_head=True
         )
+        if model.config._attn_implementation == "sdpa":
+            attention.register()
+            model.config._attn_implementation = attention.NAME
         if has_adapter(model.config):
             raise ThanoSQLModelError(f"{self.folder} has adapter layers after its encoder, and cannot be trained.")
         for name, parameter in model.named_parameters():
@@ -118,6 +124,7 @@ class WaveformModel:
     def __init__(self, model: Any, architecture: Architecture) -> None:
         self.model = model
         self.padded = architecture.padded
+        self._encoders: dict[torch.dtype, FeatureEncoder] = {}
 
     @cached_property
     def spec_augment(self) -> SpecAugment | None:
@@ -131,8 +138,22 @@ class WaveformModel:
         return SpecAugment(channels=config.hidden_size, **asked)
 
     def encode(self, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """See `training_forward.encode`."""
-        return training_forward.encode(self.model, waveforms)
+        """See `training_forward.encode`; a frozen encoder is folded on a CPU, where that is half again as fast."""
+        return training_forward.encode(self.model, waveforms, self._folded(waveforms[0].device.type))
+
+    def _folded(self, device: str) -> FeatureEncoder | None:
+        import torch
+
+        from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
+
+        if device != "cpu" or training_forward.learns_features(self.model):
+            return None
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+        if dtype not in self._encoders:
+            with torch.no_grad():
+                encoder = base_of(self.model).feature_extractor
+                self._encoders[dtype] = FeatureEncoder(encoder, self.model.config, dtype)
+        return self._encoders[dtype]
 
     def logits(
         self,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
+
 
 def start_learning(model: Any) -> None:
     """Put a model into training mode, all but its batch norms (Wav2Vec2-Conformer's): those keep the statistics that they
@@ -29,16 +31,23 @@ def start_learning(model: Any) -> None:
             module.eval()
 
 
-def encode(model: Any, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+def learns_features(model: Any) -> bool:
+    """Whether any of the feature encoder is trained."""
+    return any(parameter.requires_grad for parameter in base_of(model).feature_extractor.parameters())
+
+
+def encode(model: Any, waveforms: Sequence[torch.Tensor], folded: FeatureEncoder | None = None) -> list[torch.Tensor]:
     """The feature encoder's frames of each waveform `(samples,)`, float32 `(frames, conv_dim[-1])`.
 
-    Gradients are kept unless all of the encoder is frozen.
+    Gradients are kept unless all of the encoder is frozen; then `folded` may do its work.
     """
     import torch
 
+    if folded is not None:
+        with torch.no_grad():
+            return [folded(waveform).float() for waveform in waveforms]
     encoder = base_of(model).feature_extractor
-    frozen = not any(parameter.requires_grad for parameter in encoder.parameters())
-    with torch.no_grad() if frozen else nullcontext():
+    with nullcontext() if learns_features(model) else torch.no_grad():
         if normalizes_over_time(encoder):
             return [encoder(waveform[None])[0].T for waveform in waveforms]
         # With layer norms a frame depends on its own samples alone: what is padded behind it cannot reach it.
