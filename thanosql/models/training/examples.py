@@ -99,8 +99,8 @@ class Waveforms:
     """The examples' waveforms as the model takes them, varied anew each epoch as `varied` says; float32 `(samples,)`.
 
     Four of five are varied in the first epoch, fewer from one to the next, none in the last of `epochs`: the model
-    meets other voices and rooms while it learns most, and ends on the speech that it will transcribe. What an example sounds like
-    in an epoch depends on the seed, the epoch and its own number alone.
+    meets other voices and rooms while it learns most, and ends on the speech that it will transcribe. What an example sounds
+    like in an epoch depends on the seed, the epoch and its own number alone.
     """
 
     def __init__(
