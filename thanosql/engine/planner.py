@@ -63,6 +63,7 @@ class Environment:
     progress: Callable[[Progress], None] = lambda _: None
     cancellation: Cancellation = field(default_factory=Cancellation)
     fetch: bool = True
+    loading_seconds: Callable[[], float] = lambda: 0.0  # that the session has spent on loading models so far
     interactive: bool = False  # a person waits: at the prompt, in a notebook's cell
     at_once: int | None = None  # rows that a result brings before it is used; None: all
     saved: bool = False  # tables or a model of the statement are in their places

@@ -197,6 +197,7 @@ class Session:
             params=params,
             fetch=fetch,
             resources=resources,
+            loading_seconds=lambda: self.loaded.loading_seconds,
         )
 
     def _open_executor(self, name: str) -> Executor:

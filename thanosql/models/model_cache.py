@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,10 +31,14 @@ class _Key(NamedTuple):
 
 
 class ModelCache:
-    """Recognizers by the state of their model's files: what was built, fetched or changed anew is loaded at once."""
+    """Recognizers by the state of their model's files: what was built, fetched or changed anew is loaded at once.
+
+    `loading_seconds` is what loading has taken so far, the import of the library that it needs with it.
+    """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
+        self.loading_seconds = 0.0
         self._kept: OrderedDict[_Key, Recognizer] = OrderedDict()
 
     def __len__(self) -> int:
@@ -41,6 +46,13 @@ class ModelCache:
 
     def recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
+        started = time.perf_counter()
+        try:
+            return self._recognizer(model, options)
+        finally:
+            self.loading_seconds += time.perf_counter() - started
+
+    def _recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         device = str(choose_device(options.device))
         with registry.reading(model):
             folder = languages.open(model.checkpoint, model.language).folder

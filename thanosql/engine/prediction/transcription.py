@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from thanosql.counting import counted
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.prediction.batching import Cache, recognize
+from thanosql.engine.prediction.stopwatch import Spent
 from thanosql.engine.rows.audio_probe import ProbedRows
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError
 from thanosql.models.tasks import AudioRow, Failure, Outcome, TranscribeTask
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.parts import Audio
+
+LOADING = 0.5  # seconds of loading that are said
 
 
 def transcribe(
@@ -84,12 +87,16 @@ def resumable(cache: Cache | None) -> Iterator[None]:
         raise
 
 
-def summary(rows: int, audio_seconds: float, seconds: float) -> str:
+def summary(rows: int, audio_seconds: float, spent: Spent) -> str:
     """One line of what was done.
 
-    >>> summary(1200, 7200.0, 90.0), summary(3, 3.9, 18.1)
-    ('1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)', '3 rows, 3.9 s of audio in 18.1 s (0.2 × real time)')
+    >>> summary(1200, 7200.0, Spent(90.0))
+    '1,200 rows, 2.00 h of audio in 90.0 s (80 × real time)'
+    >>> summary(3, 3.9, Spent(0.5, loading=17.6))
+    '3 rows, 3.9 s of audio in 0.5 s (7.8 × real time); loading the model took 17.6 s before it'
     """
     hours = f"{audio_seconds / 3600:.2f} h" if audio_seconds >= 360 else f"{audio_seconds:.1f} s"
-    speed = audio_seconds / max(seconds, 1e-9)
-    return f"{counted(rows, 'row')}, {hours} of audio in {seconds:.1f} s ({speed:,.{0 if speed >= 10 else 1}f} × real time)"
+    speed = audio_seconds / max(spent.seconds, 1e-9)
+    said = f"{counted(rows, 'row')}, {hours} of audio in {spent.seconds:.1f} s"
+    said += f" ({speed:,.{0 if speed >= 10 else 1}f} × real time)"
+    return f"{said}; loading the model took {spent.loading:.1f} s before it" if spent.loading >= LOADING else said

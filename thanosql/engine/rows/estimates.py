@@ -109,8 +109,14 @@ def training_memory(model: Facts, audio: Length, seconds: float) -> tuple[float,
     )
 
 
-def seconds(operations: float, precision: str, where: str) -> tuple[float, str]:
-    """How long so many operations take, and how that was reckoned."""
+def seconds(operations: float, precision: str, where: str, kept: float | None = None) -> tuple[float, str]:
+    """How long so many operations take, and how that was reckoned: by the rate that was kept of such a statement, or by
+    what the machine does."""
+    if kept is not None:
+        return (
+            operations / kept,
+            f"{operations / 1e9:,.0f} GFLOP at {kept / 1e9:.1f} GFLOP/s, as such statements took here",
+        )
     faster = BFLOAT16 if precision in ("bfloat16", "float16") else 1.0
     if where.startswith("cuda"):
         return operations / (GPU_RATE * faster), f"at an assumed {GPU_RATE / 1e12:.0f} TFLOP/s of a GPU"

@@ -9,7 +9,6 @@ words = torchaudio.functional.merge_tokens(path[0], scores[0])      # and these 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +21,7 @@ from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.opening import open_cache
+from thanosql.engine.prediction.stopwatch import Spent, Stopwatch
 from thanosql.engine.prediction.word_table import (
     LEVELS,
     WordsTable,
@@ -32,6 +32,7 @@ from thanosql.engine.prediction.word_table import (
     replaced_columns,
     words_json,
 )
+from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
@@ -129,7 +130,7 @@ class _Aligned:
 
     snapshot: Snapshot
     probed: ProbedRows
-    seconds: float
+    spent: Spent
     cache: PredictionCache[Any] | None
     target: Target | None
     words: WordsTable | None
@@ -177,7 +178,7 @@ def plan_align(statement: Align, environment: Environment) -> AlignPlan:
 def run_align(plan: AlignPlan, environment: Environment) -> Result:
     done = _align(plan, environment)
     snapshot = done.snapshot
-    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.seconds)
+    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.spent)
     with transcription.resumable(done.cache):
         # Read before the replacement: the query may have read the very table that is replaced.
         frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
@@ -219,12 +220,15 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
         level=options.timestamps,
     )
     cache = open_cache(task, about, options.save_seconds, environment)
-    started = time.perf_counter()
+    watch = Stopwatch(environment)
     with transcription.resumable(cache):
         snapshot.write(_columns(options), _alignments(plan, task, snapshot, probed, texts, cache, environment))
         if cache is not None:
             cache.save()
-    return _Aligned(snapshot, probed, time.perf_counter() - started, cache, target, words)
+    spent = watch.read()
+    if cache is None or not cache.before:
+        speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
+    return _Aligned(snapshot, probed, spent, cache, target, words)
 
 
 def _columns(options: AlignOptions) -> list[Column]:

@@ -29,6 +29,7 @@ from thanosql.engine.planner import (
     resolve_model,
 )
 from thanosql.engine.postgres.columns import find_column
+from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import AudioOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.rows.spoken_language import in_language, language_notes
@@ -212,6 +213,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         model = draft.commit(card, current=better)
         environment.saved = True
     shutil.rmtree(state, ignore_errors=True)
+    heard = report.audio_hours * 3600 * len(report.history)
+    speeds.keep(plan.about, report.precision, heard, sum(epoch.seconds for epoch in report.history), environment)
     said = [skipped_rows(report.skipped)] if report.skipped else []
     said.extend(language_notes(plan.about.model, plan.train))
     said.extend(rows.remarks())

@@ -7,7 +7,6 @@ jiwer.process_words(test["text"], hypotheses).wer                   # what it me
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +26,9 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.prediction.stopwatch import Stopwatch
 from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
+from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
 from thanosql.engine.rows.query import open_snapshot
@@ -147,9 +148,9 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
 def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     about, options = plan.about, plan.options
     rows = _read(plan, environment)
-    started = time.perf_counter()
+    watch = Stopwatch(environment)
     recognized, cache = _recognize(plan, rows, about.model, environment)
-    seconds = time.perf_counter() - started
+    spent = watch.read()
     check = _check(plan, rows, recognized, environment) if _how(plan).precision == "auto" else None
     other = _recognize(plan, rows, plan.against, environment)[0] if plan.against is not None else None
     trained = rows.figures.trained
@@ -164,7 +165,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         rows.figures,
         recognized,
         counted,
-        seconds,
+        spent.seconds,
         options.seed,
         plan.against.name if plan.against is not None else None,
         other,
@@ -175,7 +176,10 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     with transcription.resumable(cache):
         named = options.table_name, options.confusions_table
         environment.saved = tables.write(rows.snapshot, *named, evaluation, environment.database)
-    notes = [transcription.summary(len(counted), evaluation.audio_seconds, seconds)]
+    notes = [transcription.summary(len(counted), evaluation.audio_seconds, spent)]
+    if cache is None or not cache.before:
+        kept = _how(plan).precision if check is None else "float32"
+        speeds.keep(about, kept, evaluation.audio_seconds, spent.seconds, environment)
     notes += dict.fromkeys(note for one in _compared(plan) for note in language_notes(one, _how(plan)))
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     notes += outcome_of(check, about.model)

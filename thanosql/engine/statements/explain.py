@@ -15,7 +15,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.prediction.stale_rows import rows_to_do
-from thanosql.engine.rows import estimates
+from thanosql.engine.rows import estimates, speeds
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
 from thanosql.engine.rows.spoken_language import spoken_language
@@ -127,7 +127,7 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
     yield from _batches(about, audio)
     known = registry.facts(about.model)
     if known is not None:
-        yield from _costs(about, audio, known, expected_device(about.how.device))
+        yield from _costs(about, audio, known, expected_device(about.how.device), environment)
 
 
 def _precision(about: BoundStatement, where: str) -> str:
@@ -166,17 +166,24 @@ def _batches(about: BoundStatement, audio: estimates.Length) -> Iterator[tuple[s
     yield "batches", f"about {batches:,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
 
 
-def _costs(about: BoundStatement, audio: estimates.Length, known: Facts, where: str) -> Iterator[tuple[str, str]]:
+def _costs(
+    about: BoundStatement, audio: estimates.Length, known: Facts, where: str, environment: Environment
+) -> Iterator[tuple[str, str]]:
     how: Any = about.how
     forward = known.flops_per_second * audio.total
     if not isinstance(how, TrainOptions):
         memory, parts = estimates.transcription_memory(known, audio)
-        seconds, said = estimates.seconds(forward, settled(how, about.model).precision, where)
+        precision_ = settled(how, about.model).precision
+        kept = speeds.measured(environment.settings.home, about, precision_, where)
+        seconds, said = estimates.seconds(forward, precision_, where, kept)
     else:
         memory, parts = estimates.training_memory(known, audio, how.max_seconds)
         encoder = known.encoder_share if how.freeze_feature_encoder else 0.0
         # A frozen feature encoder has no backward pass; with augmentation it runs in every epoch.
         passes = encoder + estimates.TRAINING * (1 - encoder)
-        seconds, said = estimates.seconds(forward * passes * how.max_epochs, how.precision, where)
+        # What was measured of a training is its audio's forward passes, whatever else it did.
+        kept = speeds.measured(environment.settings.home, about, how.precision, where)
+        operations = forward * how.max_epochs * (passes if kept is None else 1)
+        seconds, said = estimates.seconds(operations, how.precision, where, kept)
     yield "memory", f"about {estimates.size(memory)}: {parts}"
     yield "time", f"{estimates.duration(seconds)}: {said}"

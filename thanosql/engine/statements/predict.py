@@ -10,7 +10,6 @@ calls.to_sql("heard", engine, if_exists="replace")                  # but in one
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.prediction.provenance import provenance_of
 from thanosql.engine.prediction.stale_rows import StaleRows, find_stale_rows
+from thanosql.engine.prediction.stopwatch import Spent, Stopwatch
 from thanosql.engine.prediction.table_upkeep import find_target, refuse_unfit_options, update_tables
 from thanosql.engine.prediction.word_table import (
     WordsTable,
@@ -37,6 +37,7 @@ from thanosql.engine.prediction.word_table import (
     replaced_columns,
     words_json,
 )
+from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import ProbedRows, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
@@ -104,7 +105,7 @@ class _Predicted:
 
     snapshot: Snapshot
     probed: ProbedRows
-    seconds: float
+    spent: Spent
     cache: PredictionCache[Any] | None
     target: Target | None
     words: WordsTable | None
@@ -161,7 +162,7 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
 def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     done = _predict(plan, environment)
     snapshot, stale = done.snapshot, done.stale
-    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.seconds)
+    note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.spent)
     if stale is not None:
         note = f"{stale.said}; {note}" if snapshot.rows else stale.said
     with transcription.resumable(done.cache):
@@ -221,13 +222,15 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
             level=options.level,
         )
         cache = open_cache(task, about, options.save_seconds, environment)
-        started = time.perf_counter()
+        watch = Stopwatch(environment)
         with transcription.resumable(cache):
             snapshot.write(options.columns, _predictions(plan, task, snapshot, probed, cache, environment))
             if cache is not None:
                 cache.save()
-    seconds = time.perf_counter() - started
-    return _Predicted(snapshot, probed, seconds, cache, target, words, stale)
+    spent = watch.read()
+    if cache is None or not cache.before:
+        speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
+    return _Predicted(snapshot, probed, spent, cache, target, words, stale)
 
 
 def _predictions(

@@ -1,0 +1,56 @@
+"""What is said of time: loading apart from transcribing, and estimates by what such statements took on this machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from thanosql.engine.prediction import transcription
+from thanosql.engine.rows import speeds
+from thanosql.engine.session import Session
+
+PREDICT = "PREDICT USING Wav2Vec2Tiny AS SELECT * FROM librispeech_test LIMIT 12"
+BUILD = "BUILD MODEL {} USING Wav2Vec2Tiny OPTIONS (max_epochs=1) AS SELECT * FROM librispeech_test LIMIT 12"
+
+
+def time_of(session: Session, statement: str) -> str:
+    frame = session.execute(f"EXPLAIN {statement}")
+    return str(frame.set_index("item").value["time"])
+
+
+def test_what_loading_took_is_said_apart(numbers: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcription, "LOADING", 1e-9)
+    assert numbers.loaded.loading_seconds == 0
+    said = numbers.run(PREDICT).note
+    assert "× real time); loading the model took" in said
+    loaded = numbers.loaded.loading_seconds
+    assert loaded > 0
+    before = transcription.summary(1, 10.0, transcription.Spent(2.0, loading=30.0))
+    assert before.startswith("1 row, 10.0 s of audio in 2.0 s (5.0 × real time)")
+
+
+@pytest.mark.parametrize("statement", [PREDICT, BUILD, PREDICT.replace("PREDICT", "EVALUATE")])
+def test_an_estimate_is_by_what_such_a_statement_took(numbers: Session, statement: str) -> None:
+    assert "measured just now" in time_of(numbers, statement.format("timed"))
+    numbers.execute(statement.format("timed"))
+    assert "as such statements took here" in time_of(numbers, statement.format("again"))
+    path = numbers.settings.home / speeds.FILE
+    (key, (operations, _)), *more = json.loads(path.read_text()).items()
+    assert not more
+    path.write_text(json.dumps({key: [operations, 90.0]}))
+    assert time_of(numbers, statement.format("again")).startswith("about 1.5 min: ")
+    path.write_text("not json")
+    assert "measured just now" in time_of(numbers, statement.format("again"))
+
+
+def test_what_a_cache_gave_is_no_speed(numbers: Session) -> None:
+    def stop(step: object) -> None:
+        if getattr(step, "what", "") == "transcribing" and getattr(step, "done", 0) > 8:
+            raise KeyboardInterrupt
+
+    slow = PREDICT.replace("AS SELECT", "OPTIONS (batch_size=2, save_seconds=1) AS SELECT")
+    with pytest.raises(KeyboardInterrupt):
+        numbers.run(slow, progress=stop)
+    assert "resumed from the cache" in numbers.run(slow).note
+    assert not (numbers.settings.home / speeds.FILE).exists()
