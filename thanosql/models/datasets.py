@@ -8,12 +8,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from thanosql import private
 from thanosql.errors import ThanoSQLDataError, did_you_mean
+from thanosql.models.digest import digest
 from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 
 ASSETS = Path(__file__).parent / "assets"
@@ -49,43 +50,60 @@ def get(name: str, workspace: Path, *, overwrite: bool = False, lock_timeout: fl
     if name not in DATASETS:
         raise ThanoSQLDataError(f"There is no data set '{name}'.", hint=did_you_mean(name, DATASETS))
     target = workspace / WORKSPACE_FOLDER / name
-    _refuse_existing(target, overwrite)
-    private.folder(workspace)
-    private.folder(target.parent)
-    path = private.folder(workspace / ".locks") / f"{name}.lock"
-    try:
-        with locked(path, lock_timeout):
-            _refuse_existing(target, overwrite)
-            _put(DATASETS[name], target)
-    except LockTimeout as busy:
-        raise ThanoSQLDataError(
-            f"The data set '{name}' is being copied into the workspace by another statement ({busy.holder}).",
-            hint="Run the statement again later.",
-        ) from busy
+    with placed(target, workspace, overwrite=overwrite, lock_timeout=lock_timeout) as new:
+        shutil.copytree(DATASETS[name].folder, new, dirs_exist_ok=True)
     return target
 
 
-def _refuse_existing(target: Path, overwrite: bool) -> None:
+@contextlib.contextmanager
+def placed(
+    target: Path, workspace: Path, *, overwrite: bool = False, lock_timeout: float = LOCK_TIMEOUT
+) -> Iterator[Path]:
+    """A new folder beside `target`, which is put in its place in one step, where the system can, when all went well. A
+    kill leaves what was there; what it leaves of the new folder goes with the next one who writes.
+
+    Raises ThanoSQLDataError for a folder that is there already, unless `overwrite`.
+    """
+    refuse_existing(target, overwrite)
+    private.folder(workspace)
+    inside = target.is_relative_to(workspace)
+    if inside:
+        private.folder(target.parent)
+    name = target.name if inside else f"{target.name}-{digest([str(target)])}"
+    path = private.folder(workspace / ".locks") / f"{name}.lock"
+    try:
+        with locked(path, lock_timeout):
+            refuse_existing(target, overwrite)
+            for left in target.parent.glob(f".{target.name}-*"):  # by a kill
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as staging:
+                new = Path(staging) / "new"
+                new.mkdir()
+                yield new
+                if inside:
+                    private.tree(new)
+                _put(new, target, Path(staging) / "old")
+    except LockTimeout as busy:
+        raise ThanoSQLDataError(
+            f"The data set '{target.name}' is being put into {target.parent} by another statement ({busy.holder}).",
+            hint="Run the statement again later.",
+        ) from busy
+
+
+def refuse_existing(target: Path, overwrite: bool) -> None:
+    """Raise ThanoSQLDataError for a data set's folder that is there already, unless it is to be replaced."""
     if target.exists() and not overwrite:
         raise ThanoSQLDataError(
-            f"The data set '{target.name}' is in the workspace already: {target}",
-            hint="OPTIONS (overwrite=True) copies it again.",
+            f"The data set '{target.name}' is there already: {target}", hint="OPTIONS (overwrite=True) replaces it."
         )
 
 
-def _put(dataset: Dataset, target: Path) -> None:
-    """Put a data set's files in place of what may be there, in one step where the system can."""
-    for left in target.parent.glob(f".{dataset.name}-*"):  # what a kill left
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=target.parent) as staging:
-        new = Path(staging) / "new"
-        shutil.copytree(dataset.folder, new)
-        private.tree(new)
-        if not target.exists():
-            new.rename(target)
-        elif not _swapped(new, target):
-            target.rename(Path(staging) / "old")
-            new.rename(target)
+def _put(new: Path, target: Path, old: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+    elif not _swapped(new, target):
+        target.rename(old)
+        new.rename(target)
 
 
 def _swapped(one: Path, other: Path) -> bool:

@@ -138,7 +138,8 @@ def _query_begin(words: Sequence[str]) -> int | None:
     if first not in ours.own and ours.seconds[first] and words[1:] and words[1] not in ours.seconds[first]:
         return 0  # PostgreSQL's own
     opening = words[1] if first in ours.prefixes and len(words) > 1 else first
-    return words.index("AS") + 1 if opening in ours.takes_query and "AS" in words else None
+    introducer = ours.takes_query.get(opening)
+    return words.index(introducer) + 1 if introducer in words else None
 
 
 def _in_options(frame: _Frame, options: _Frame, text: str, fragment: str, in_string: bool) -> CursorContext | None:

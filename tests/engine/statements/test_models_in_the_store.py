@@ -200,7 +200,7 @@ def test_a_data_set_is_in_the_workspace_and_stays_unless_overwritten(session: Se
     assert "'thanosql-dataset/spoken_numbers/spoken_numbers_train.csv'" in result.note
     frame = pd.read_csv(folder / "spoken_numbers_train.csv")
     assert all((session.settings.workspace / path).is_file() for path in frame["audio_path"])
-    with pytest.raises(ThanoSQLDataError, match="in the workspace already"):
+    with pytest.raises(ThanoSQLDataError, match="is there already"):
         session.execute("GET THANOSQL DATASET spoken_numbers")
     (folder / "spoken_numbers_train.csv").unlink()
     session.execute("GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")

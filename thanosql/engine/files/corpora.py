@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from thanosql.config import Settings
 
 ID = ("id", "text")
+_HARMLESS = re.compile(r"-[cds]+|--(stdout|decode|silent)")  # options of flac
 MANIFEST = frozenset(("audio_filepath", "duration"))  # what every line of a NeMo manifest has
 
 
@@ -32,9 +35,10 @@ def open_corpus(folder: Path, settings: Settings) -> Records | None:
 def _kaldi(folder: Path, settings: Settings) -> Records:
     """A row an utterance of a Kaldi data folder: wav.scp, and segments, text and utt2spk where they are there.
 
-    https://kaldi-asr.org/doc/data_prep.html. Commands in wav.scp are never run.
+    https://kaldi-asr.org/doc/data_prep.html. Commands in wav.scp are never run; of one that only decodes a FLAC file, that
+    file is read.
     """
-    recordings = dict(_pairs(folder / "wav.scp", settings))
+    recordings = {name: _decoded(place) for name, place in _pairs(folder / "wav.scp", settings)}
     for name, place in recordings.items():
         if place.endswith("|"):
             raise ThanoSQLDataError(
@@ -72,6 +76,21 @@ def _kaldi(folder: Path, settings: Settings) -> Records:
         return ", ".join(parts)
 
     return segment_records(folder, segments, audio, "a Kaldi data folder", (ID,), said)
+
+
+def _decoded(place: str) -> str:
+    """The file of `flac -c -d -s FILE |`, as corpora in FLAC have it; what else stands in wav.scp as it is.
+
+    >>> _decoded("flac -c -d -s '/calls/a b.flac' |"), _decoded("sox a.wav -t wav - |"), _decoded("a.wav")
+    ('/calls/a b.flac', 'sox a.wav -t wav - |', 'a.wav')
+    """
+    if not place.startswith("flac ") or not place.endswith("|"):
+        return place
+    try:
+        *options, file = shlex.split(place[len("flac ") : -1])
+    except ValueError:
+        return place
+    return file if all(_HARMLESS.fullmatch(option) for option in options) else place
 
 
 def _seconds(said: str, row: int) -> float:

@@ -79,7 +79,7 @@ class Scanner:
         """A statement of ours, and its query; `parenthesis` is the one that it is nested in."""
         text = self.text
         self.head = word = lexeme(text, self.at)
-        expects_query = word.upper in self.words.takes_query
+        introducer = self.words.takes_query.get(word.upper)
         depth = lists = 0
         for _ in range(MAX_HEAD):
             piece = lexeme(text, self.at)
@@ -98,13 +98,13 @@ class Scanner:
                 raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
             token = head_token(self.text, piece, depth, self.words)
             if word.upper in self.words.prefixes and token.type in self.words.takes_query:
-                self.head, expects_query = piece, True
+                self.head, introducer = piece, self.words.takes_query[token.type]
                 word = piece
             if token.type == "LPAR" and word.upper == "COPY" and lexeme(text, word.end).start == piece.start:
                 depth -= yield from self._copied(piece.start, token)
                 continue
             yield token
-            if token.type == "AS" and depth == 0 and expects_query:
+            if token.type == introducer and depth == 0:
                 yield from self._sql(parenthesis, ours=True)
                 return
         raise Refusal(

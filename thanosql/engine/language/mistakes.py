@@ -94,6 +94,11 @@ class _Stop:
         return vocabulary().shape(*said)
 
     @property
+    def introducer(self) -> str:
+        """The word that the statement's query stands behind."""
+        return vocabulary().takes_query.get(self.head.upper if self.head is not None else "", "AS")
+
+    @property
     def found(self) -> str:
         if self.at_end:
             return "the end of the text"
@@ -223,7 +228,7 @@ def _sign_in_name(stop: _Stop) -> Refusal:
 
 _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     "missing AS": _missing_as,
-    "missing query": lambda stop: stop.refusal("The query after AS is missing."),
+    "missing query": lambda stop: stop.refusal(f"The query after {stop.introducer} is missing."),
     "missing comma": _missing_comma,
     "missing =": _missing_equals,
     "doubled =": _doubled_equals,

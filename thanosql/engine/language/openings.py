@@ -189,9 +189,10 @@ def refuse_no_query(text: str, at: int, head: Lexeme | None) -> None:
 
 
 def behind_query(word: Lexeme, head: Lexeme | None) -> Refusal:
-    """The error for OPTIONS behind AS."""
+    """The error for OPTIONS behind AS, or what else a query stands behind."""
     shape = f" {vocabulary().shape(head.upper)}" if head else ""
-    return Refusal("OPTIONS (…) comes after AS.", word.start, len(word.text), f"Put it before AS:{shape}")
+    after = vocabulary().takes_query.get(head.upper, "AS") if head else "AS"
+    return Refusal(f"OPTIONS (…) comes after {after}.", word.start, len(word.text), f"Put it before {after}:{shape}")
 
 
 @lru_cache(10_000)

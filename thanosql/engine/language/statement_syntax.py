@@ -82,9 +82,9 @@ class StatementSyntax:
         return tuple(way for line in self.lines for way in _ways(iter(_PIECE.findall(line)), ""))
 
     @property
-    def takes_query(self) -> bool:
-        """Whether it ends with AS and a query."""
-        return any(way[-2:] == ("AS", "query") for way in self.ways)
+    def query_behind(self) -> str:
+        """The word that a query stands behind, at its end: AS or FROM; "" where none does."""
+        return next((way[-2] for way in self.ways if way[-1] == "query" and way[-2] in CLAUSES), "")
 
     def kind_of(self, slot: str) -> str:
         """What kind of name a word of the shape stands for; "" for a new one."""

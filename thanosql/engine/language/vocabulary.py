@@ -57,9 +57,9 @@ class Vocabulary:
         return self.firsts - POSTGRES
 
     @cached_property
-    def takes_query(self) -> frozenset[str]:
-        """The first words of statements that end with AS and a query."""
-        return _firsts(syntax for syntax in self.syntaxes if syntax.takes_query)
+    def takes_query(self) -> Mapping[str, str]:
+        """The first words of statements that end with a query, and the word before it: AS or FROM."""
+        return {way[0]: syntax.query_behind for syntax in self.syntaxes for way in syntax.ways if syntax.query_behind}
 
     @cached_property
     def planned(self) -> tuple[str, ...]:

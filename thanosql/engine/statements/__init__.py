@@ -10,6 +10,7 @@ from thanosql.engine.statements.drop_model import DropModel
 from thanosql.engine.statements.drop_predictions import DropPredictions
 from thanosql.engine.statements.evaluate import Evaluate
 from thanosql.engine.statements.explain import Explain
+from thanosql.engine.statements.export_dataset import ExportDataset
 from thanosql.engine.statements.fit_model import FitModel
 from thanosql.engine.statements.get_thanosql import GetDataset, GetModel
 from thanosql.engine.statements.listing import List
@@ -30,6 +31,7 @@ __all__ = [
     "DropPredictions",
     "Evaluate",
     "Explain",
+    "ExportDataset",
     "FitModel",
     "GetDataset",
     "GetModel",
