@@ -53,6 +53,8 @@ class Counting:
 
 
 class Loaded:
+    loading_seconds = 0.0
+
     def __init__(self, recognizer: Any) -> None:
         self._recognizer = recognizer
 
