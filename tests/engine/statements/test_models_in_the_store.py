@@ -19,7 +19,7 @@ LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Wav2Vec2ForCTC as transformers saves it."""
-    from thanosql.models.families.waveform_ctc.imports import transformers
+    from thanosql.models.families.imports import transformers
 
     package = transformers()
     folder = tmp_path_factory.mktemp("uploaded") / "model"

@@ -246,7 +246,7 @@ import logging
 logging.basicConfig(level=logging.WARNING)
 from thanosql.models import checkpoint_files
 from thanosql.models.families.waveform_ctc import checkpoint
-from thanosql.models.families.waveform_ctc.imports import transformers
+from thanosql.models.families.imports import transformers
 checkpoint.load_model(checkpoint_files.open({str(folder)!r}).folder)
 transformers().Wav2Vec2Processor.from_pretrained({str(folder)!r})
 print("loaded")

@@ -11,9 +11,10 @@ from tests.models import checkpoints
 from thanosql.models.ctc.loss import ctc_losses, frames_needed
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.families.waveform_ctc.checkpoint import load_model
-from thanosql.models.families.waveform_ctc.training_forward import encode, frame_logits, start_learning
+from thanosql.models.families.waveform_ctc.training_forward import encode, frame_logits
 from thanosql.models.options import TrainOptions
 from thanosql.models.training import schedule
+from thanosql.models.training.batch_norms import start_learning
 
 DROPOUTS = (
     "hidden_dropout",

@@ -29,6 +29,10 @@ class Geometry:
     first: int
     mel_window: int  # samples of the first mel frame beyond its hop
     adapted: int = 1
+    halves: bool = False  # whether mel frames are padded to a whole frame of the encoder
+    adapter_layers: int = 0
+    adapter_kernel: int = 1  # frames; half of them are padded on either side
+    adapter_stride: int = 1
 
     @property
     def step(self) -> int:
@@ -46,6 +50,16 @@ class Geometry:
         mel = (samples - self.mel_window) // HOP
         return -(-mel // self.subsampling)
 
+    def model_frames(self, samples: int, *, whole: bool = False) -> int:
+        """The same behind the adapter: how many frames the text is heard in; `whole`, without a last one that is half
+        padding, which transformers masks."""
+        count = self.frames(samples)
+        if whole and self.halves:
+            count = min(count, (samples - self.mel_window) // HOP // self.subsampling)
+        for _ in range(self.adapter_layers if count else 0):
+            count = (count + 2 * (self.adapter_kernel // 2) - self.adapter_kernel) // self.adapter_stride + 1
+        return count
+
 
 def geometry(config: Mapping[str, Any], folder: Path) -> Geometry:
     """Of a checkpoint's folder. Raises ThanoSQLModelError for another type, and for sizes that no model has."""
@@ -56,10 +70,11 @@ def geometry(config: Mapping[str, Any], folder: Path) -> Geometry:
         # Of its mel frames each is normalized over time, which takes two.
         return Geometry("ParakeetForCTC", factor, factor * HOP, 2 * HOP, 0)
     if kind == "wav2vec2-bert":
-        adapted = 1
-        if config.get("add_adapter"):
-            adapted = _size(config, "adapter_stride", 2, path) ** _size(config, "num_adapter_layers", 1, path)
-        return Geometry("Wav2Vec2BertForCTC", 2, 400 + HOP, 400 + HOP, 400 - HOP, adapted)
+        sizes = "Wav2Vec2BertForCTC", 2, 400 + HOP, 400 + HOP, 400 - HOP
+        if not config.get("add_adapter"):
+            return Geometry(*sizes, halves=True)
+        layers, stride = _size(config, "num_adapter_layers", 1, path), _size(config, "adapter_stride", 2, path)
+        return Geometry(*sizes, stride**layers, True, layers, _size(config, "adapter_kernel_size", 3, path), stride)
     raise ThanoSQLModelError(
         f"{folder} is not a model that takes log-mel frames: its config.json says model_type {kind!r}."
     )

@@ -5,22 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
-from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc.recognizer import FrameRecognizer
 from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
 from thanosql.models.devices import choose_device, choose_dtype
+from thanosql.models.families.log_mel_ctc import checkpoint as checkpoints
 from thanosql.models.families.log_mel_ctc.forward import Forward
-from thanosql.models.families.log_mel_ctc.geometry import encoder, geometry
-from thanosql.models.families.waveform_ctc.imports import transformers
+from thanosql.models.families.log_mel_ctc.geometry import geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.text import Normalizer
-from thanosql.models.weights import tensor_shapes
 
 
 def load(checkpoint: str, options: TranscribeOptions) -> FrameRecognizer:
@@ -56,29 +51,8 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
 
 def _parts(folder: Path) -> tuple[Any, Any, Vocabulary]:
     """The model, its feature extractor and its vocabulary. Raises ThanoSQLModelError for what is missing or does not fit."""
-    config = read_json(folder / "config.json")
-    shapes = tensor_shapes(folder)
-    check_sizes({**config, **encoder(config)}, shapes, folder)
-    if not shapes:
-        raise ThanoSQLModelError(
-            f"{folder} has no model.safetensors, the only weight format read for this type of model."
-        )
+    model, extractor = checkpoints.load_model(folder), checkpoints.read_extractor(folder)
     vocabulary = read_vocabulary(folder)
-    model_class = getattr(transformers(), geometry(config, folder).model_class)
-    try:
-        extractor = transformers().AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        model, loaded = model_class.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
-    except Exception as error:  # transformers raises whatever its own reading of the files raises
-        raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
-    if loaded["missing_keys"] or loaded["mismatched_keys"]:
-        names = ", ".join(sorted(map(str, (*loaded["missing_keys"], *loaded["mismatched_keys"])))[:3])
-        raise ThanoSQLModelError(f"The weights in {folder} are incomplete or do not fit its config.json: {names}.")
-    if extractor.sampling_rate != SAMPLING_RATE:
-        raise ThanoSQLModelError(
-            f"{folder} needs audio at {extractor.sampling_rate} Hz; models of this kind take {SAMPLING_RATE} Hz."
-        )
     if len(vocabulary.tokens) != model.config.vocab_size:
         raise ThanoSQLModelError(f"{folder}: the vocabulary and the model's head differ in size.")
-    return model.eval(), extractor, vocabulary
+    return model, extractor, vocabulary

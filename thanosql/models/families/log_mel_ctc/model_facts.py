@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
-from thanosql.models.ctc.vocabulary import Vocabulary, read_vocabulary
+from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.log_mel_ctc.geometry import HOP, Geometry, encoder, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
+from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
+
+if TYPE_CHECKING:
+    from thanosql.models.options import TrainOptions
 
 CHANNELS = 256  # of Parakeet's first convolutions, which are the widest of either
 
@@ -43,8 +49,8 @@ class LogMelFacts:
         return 2 * self.parameters * SAMPLING_RATE / self.geometry.step
 
     def frames(self, samples: int) -> int:
-        """How many frames the encoder makes of so many samples."""
-        return self.geometry.frames(samples)
+        """How many frames the model makes of so many samples."""
+        return self.geometry.model_frames(samples)
 
 
 def facts(folder: Path) -> LogMelFacts:
@@ -52,7 +58,7 @@ def facts(folder: Path) -> LogMelFacts:
     config = read_json(folder / "config.json")
     shapes = tensor_shapes(folder)
     check_sizes({**config, **encoder(config)}, shapes, folder)
-    vocabulary = read_vocabulary(folder)
+    vocabulary = read_vocabulary(folder) if has_vocabulary(folder) else None
     weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
     return LogMelFacts(
         folder=folder,
@@ -61,6 +67,19 @@ def facts(folder: Path) -> LogMelFacts:
         layers=int(encoder(config).get("num_hidden_layers", 24)),
         hidden=int(encoder(config).get("hidden_size", 1024)),
         vocabulary=vocabulary,
-        normalizer=Normalizer.read(folder, vocabulary),
+        normalizer=Normalizer.read(folder, vocabulary) if vocabulary else None,
         geometry=geometry(config, folder),
+    )
+
+
+def facts_for_training(folder: Path, texts: Iterable[str], options: TrainOptions) -> LogMelFacts:
+    """What is known of the checkpoint, with the vocabulary and the normalizer that training makes of it and the texts."""
+    known = facts(folder)
+    built = training_vocabulary(folder, texts, options)
+    made = options.vocabulary != "keep"
+    return replace(
+        known,
+        vocabulary=built.vocabulary,
+        normalizer=built.normalizer,
+        base_vocabulary=known.vocabulary if made else None,
     )

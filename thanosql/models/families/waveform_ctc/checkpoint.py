@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
+from thanosql.models.ctc import head
 from thanosql.models.ctc.languages import no_adapter
 from thanosql.models.ctc.tokenizer_files import adapter_file, read_settings, vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
-from thanosql.models.families.waveform_ctc import head
+from thanosql.models.families.imports import transformers
 from thanosql.models.families.waveform_ctc.architectures import Architecture, architecture_of
-from thanosql.models.families.waveform_ctc.imports import transformers
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
 from thanosql.models.weights import read_file, read_weights, tensor_shapes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEFT_OUT = ("quantizer.", "project_q.", "project_hid.")
 SPEC_EMBED = "masked_spec_embed"
 ADAPTER = ".adapter_layer."
+HEAD_WEIGHT, HEAD_BIAS = "lm_head.weight", "lm_head.bias"
 
 
 @dataclass(frozen=True)
@@ -109,20 +110,20 @@ def load_model(
     model_class = getattr(transformers(), architecture.model_class)
     prefix = f"{model_class.base_model_prefix}."
     weights = {name: value.to(dtype) for name, value in _weights(folder, prefix, language).items()}
-    if head.WEIGHT in weights and adapter_file(folder, language) is not None:
-        config.vocab_size = len(weights[head.WEIGHT])
+    if HEAD_WEIGHT in weights and adapter_file(folder, language) is not None:
+        config.vocab_size = len(weights[HEAD_WEIGHT])
     old = read_vocabulary(folder, language) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
-    if vocabulary is None and new_head and head.WEIGHT not in weights:
+    if vocabulary is None and new_head and HEAD_WEIGHT not in weights:
         vocabulary = old
     if vocabulary is not None:
         _check_head(weights, old, folder)
-        weights.update(head.fitted(weights, config, old, vocabulary))
+        weights.update(_fitted_head(weights, config, old, vocabulary))
         config.vocab_size = len(vocabulary.tokens)
         config.pad_token_id = vocabulary.blank
         config.bos_token_id, config.eos_token_id = (
             None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
         )
-    elif head.WEIGHT not in weights:
+    elif HEAD_WEIGHT not in weights:
         made = [str(name) for name in config.architectures or [] if str(name).startswith(architecture.name)]
         what = f" ({made[0][:80]})" if made else ""
         raise ThanoSQLModelError(
@@ -194,9 +195,19 @@ def is_of_language(name: str) -> bool:
     return ADAPTER in name or name.startswith("lm_head.")
 
 
+def _fitted_head(
+    weights: dict[str, torch.Tensor], config: Any, old: Vocabulary | None, vocabulary: Vocabulary
+) -> dict[str, torch.Tensor]:
+    own = (weights[HEAD_WEIGHT], weights[HEAD_BIAS]) if HEAD_WEIGHT in weights else None
+    width = config.output_hidden_size if getattr(config, "add_adapter", False) else config.hidden_size
+    weight, bias = head.fitted(own, width, config.initializer_range, old, vocabulary)
+    dtype = next(iter(weights.values())).dtype
+    return {HEAD_WEIGHT: weight.to(dtype), HEAD_BIAS: bias.to(dtype)}
+
+
 def _check_head(weights: dict[str, torch.Tensor], old: Vocabulary | None, folder: Path) -> None:
     """Refuse to put a new head in the place of a trained one of which nobody knows what it hears."""
-    rows = len(weights[head.WEIGHT]) if head.WEIGHT in weights else 0
+    rows = len(weights[HEAD_WEIGHT]) if HEAD_WEIGHT in weights else 0
     if rows and (old is None or len(old.tokens) != rows):
         known = "its vocabulary is not there" if old is None else f"its vocabulary has {len(old.tokens):,}"
         raise ThanoSQLModelError(

@@ -13,6 +13,7 @@ from thanosql.models.ctc.languages import read_languages
 from thanosql.models.families.waveform_ctc import checkpoint, convolutions, training_forward
 from thanosql.models.families.waveform_ctc.architectures import Architecture
 from thanosql.models.families.waveform_ctc.steps import base_of, frame_count, has_adapter, squeeze
+from thanosql.models.training.batch_norms import start_learning
 from thanosql.models.training.masking import SpecAugment
 from thanosql.models.weights import weight_files
 
@@ -172,7 +173,7 @@ class WaveformModel:
         return self
 
     def train(self) -> Self:
-        training_forward.start_learning(self.model)
+        start_learning(self.model)
         return self
 
     def eval(self) -> Self:

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
 
 
-def start_learning(model: Any) -> None:
-    """Put a model into training mode, all but its batch norms (Wav2Vec2-Conformer's): those keep the statistics that they
-    have learned, since a step's few utterances would give poor ones, and hear each other through them."""
-    import torch
-
-    model.train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
 def learns_features(model: Any) -> bool:
     """Whether any of the feature encoder is trained."""
     return any(parameter.requires_grad for parameter in base_of(model).feature_extractor.parameters())

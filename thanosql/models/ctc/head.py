@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
     from thanosql.models.ctc.vocabulary import Vocabulary
 
-WEIGHT, BIAS = "lm_head.weight", "lm_head.bias"
-
 
 def fitted(
-    weights: Mapping[str, torch.Tensor], config: Any, old: Vocabulary | None, vocabulary: Vocabulary
-) -> dict[str, torch.Tensor]:
-    """The head's weight `(vocab, hidden)` and bias `(vocab,)`, in the dtype of `weights`.
+    own: tuple[torch.Tensor, torch.Tensor] | None,
+    width: int,
+    spread: float,
+    old: Vocabulary | None,
+    vocabulary: Vocabulary,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The head's weight `(vocab, width)` and bias `(vocab,)`, in float32; `own` are those of the old vocabulary.
 
     Rows of tokens that the `old` head has are kept to the last bit, the blank, the unknown token and the sign between
     words by the part they play, a letter of another case by its other form. A new letter starts halfway between the
     blank and the mean of the old head's letters: its logit is then never above the highest of theirs, so that until it
     is learned the model says what it said before. A small random row has a logit near 0, which may be far above all
     others or far below (only differences of logits count), and was measured to be learned more slowly. Without an old
-    head all rows start small.
+    head all rows start small, drawn with the standard deviation `spread`.
     """
     import torch
 
-    width = config.output_hidden_size if getattr(config, "add_adapter", False) else config.hidden_size
     generator = torch.Generator().manual_seed(0)
-    dtype = next(iter(weights.values())).dtype
-    weight = torch.empty(len(vocabulary.tokens), width).normal_(0.0, config.initializer_range, generator=generator)
+    weight = torch.empty(len(vocabulary.tokens), width).normal_(0.0, spread, generator=generator)
     bias = torch.zeros(len(vocabulary.tokens))
-    if WEIGHT in weights and old is not None:
-        own = weights[WEIGHT].float(), weights[BIAS].float()
+    if own is not None and old is not None:
+        own = own[0].float(), own[1].float()
         letters = [old.ids[token] for token in old.tokens if token in old.characters]
         if letters:
             weight[:] = (own[0][old.blank] + own[0][letters].mean(0)) / 2
             bias[:] = (own[1][old.blank] + own[1][letters].mean()) / 2
         for number, known in _known(old, vocabulary).items():
             weight[number], bias[number] = own[0][known], own[1][known]
-    return {WEIGHT: weight.to(dtype), BIAS: bias.to(dtype)}
+    return weight, bias
 
 
 def _known(old: Vocabulary, vocabulary: Vocabulary) -> dict[int, int]:

@@ -1,0 +1,158 @@
+"""A folder in; a CTC model that hears log-mel frames, its feature extractor and its vocabulary out; and back into a folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models import hub
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.config_sizes import check_sizes
+from thanosql.models.ctc import head as heads
+from thanosql.models.ctc.tokenizer_files import vocabulary_folder
+from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
+from thanosql.models.families.imports import transformers
+from thanosql.models.families.log_mel_ctc.geometry import encoder, geometry
+from thanosql.models.json_file import read_json
+from thanosql.models.text import NORMALIZER_FILE, Normalizer
+from thanosql.models.weights import tensor_shapes
+
+if TYPE_CHECKING:
+    pass
+
+HEADS = ("ctc_head.", "lm_head.")
+DRAWN = ("masked_spec_embed",)  # what training alone uses, and a checkpoint may lack
+OF_TOKENIZER = frozenset(hub.SMALL) - {"config.json", "preprocessor_config.json", NORMALIZER_FILE}
+
+
+def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: bool = False) -> Any:
+    """The model, in evaluation mode, in float32.
+
+    With a `vocabulary` its head is made for it (`ctc.head.fitted`). With `new_head`, one that was only pretrained and has a
+    vocabulary gets a head for that. Raises ThanoSQLModelError for whatever is missing or does not fit.
+    """
+    import torch
+
+    config = read_json(folder / "config.json")
+    shapes = tensor_shapes(folder)
+    check_sizes({**config, **encoder(config)}, shapes, folder)
+    if not shapes:
+        raise ThanoSQLModelError(
+            f"{folder} has no model.safetensors, the only weight format read for this type of model."
+        )
+    known = geometry(config, folder)
+    trained = any(name.startswith(HEADS) for name in shapes)
+    old = read_vocabulary(folder) if has_vocabulary(folder) else None
+    wanted = vocabulary or (old if new_head and not trained else None)
+    if not trained and wanted is None:
+        raise ThanoSQLModelError(
+            f"{folder} is a pretrained model without a CTC head: it cannot transcribe yet.",
+            hint="Train it first: BUILD MODEL name USING it.",
+        )
+    sizes = {} if trained or wanted is None else {"vocab_size": len(wanted.tokens), "pad_token_id": wanted.blank}
+    try:
+        model, loaded = getattr(transformers(), known.model_class).from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **sizes,
+        )
+    except Exception as error:  # transformers raises whatever its own reading of the files raises
+        raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
+    missing = [
+        name
+        for name in map(str, (*loaded["missing_keys"], *loaded["mismatched_keys"]))
+        if not name.endswith(DRAWN) and (trained or not name.startswith(HEADS))
+    ]
+    if missing:
+        raise ThanoSQLModelError(
+            f"The weights in {folder} are incomplete or do not fit its config.json: {', '.join(sorted(missing)[:3])}."
+        )
+    if wanted is not None:
+        _put_head(model, old if trained else None, wanted, folder)
+    return model.eval()
+
+
+def read_extractor(folder: Path) -> Any:
+    """What makes log-mel frames of a waveform. Raises ThanoSQLModelError when it wants another sampling rate."""
+    try:
+        extractor = transformers().AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # as above
+        raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
+    if extractor.sampling_rate != SAMPLING_RATE:
+        raise ThanoSQLModelError(
+            f"{folder} needs audio at {extractor.sampling_rate} Hz; models of this kind take {SAMPLING_RATE} Hz."
+        )
+    return extractor
+
+
+def head_of(model: Any) -> Any:
+    """The CTC head: Parakeet's a convolution over one frame, Wav2Vec2-BERT's a linear layer."""
+    return model.ctc_head if hasattr(model, "ctc_head") else model.lm_head
+
+
+def save(
+    folder: Path, model: Any, base: Path, vocabulary: Vocabulary, normalizer: Normalizer, extractor: Any, *, kept: bool
+) -> None:
+    """Leave a folder that transformers reads as it is; weights as safetensors.
+
+    The tokenizer's files are those of `base` where its vocabulary was `kept`. Raises ThanoSQLModelError when it cannot be
+    written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    model.config.architectures = [type(model).__name__]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
+        if kept:
+            place = vocabulary_folder(base) or base
+            for name in OF_TOKENIZER:
+                if (place / name).is_file():
+                    shutil.copyfile(place / name, folder / name)
+        else:
+            vocabulary.write(folder)
+        extractor.save_pretrained(folder)
+        normalizer.write(folder)
+    except (OSError, SafetensorError) as error:
+        raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
+
+
+def _put_head(model: Any, old: Vocabulary | None, vocabulary: Vocabulary, folder: Path) -> None:
+    """Put a head for a vocabulary in the place of the model's own, whose vocabulary is `old`; None where it has none."""
+    import torch
+
+    head = head_of(model)
+    width, spread = head.weight.shape[1], float(encoder_value(model.config, "initializer_range", 0.02))
+    own = (head.weight.detach().flatten(1), head.bias.detach()) if old is not None else None
+    if own is not None and old is not None and len(own[0]) != len(old.tokens):
+        raise ThanoSQLModelError(f"{folder}: the vocabulary and the model's head differ in size.")
+    weight, bias = heads.fitted(own, width, spread, old, vocabulary)
+    head.weight = torch.nn.Parameter(weight.reshape(len(weight), *head.weight.shape[1:]))
+    head.bias = torch.nn.Parameter(bias)
+    for size in ("out_features", "out_channels"):
+        if hasattr(head, size):
+            setattr(head, size, len(weight))
+    model.config.vocab_size, model.config.pad_token_id = len(weight), vocabulary.blank
+    if isinstance(getattr(model.config, "bos_token_id", None), int):
+        model.config.bos_token_id, model.config.eos_token_id = (
+            None if token is None else vocabulary.ids.get(token) for token in (vocabulary.bos, vocabulary.eos)
+        )
+
+
+def encoder_value(config: Any, name: str, default: Any) -> Any:
+    """A value of the encoder's configuration, which may stand in one of its own."""
+    inner = getattr(config, "encoder_config", None)
+    for place in (inner, config):
+        found = place.get(name) if isinstance(place, Mapping) else getattr(place, name, None)
+        if found is not None:
+            return found
+    return default
