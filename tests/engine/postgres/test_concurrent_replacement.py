@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -141,3 +142,37 @@ def test_a_table_made_after_the_querys_moment_is_replaced_unless_the_query_read_
         with pytest.raises(ThanoSQLDatabaseError, match="no row is lost"):
             snapshot.check_target(shared)
     assert peer("SELECT * FROM shared") == [(9,)]
+
+
+@pytest.mark.parametrize("held", ["first", "second"])
+def test_who_reads_two_tables_that_are_replaced_together_is_never_in_a_deadlock(
+    database_url: str, peer: Peer, held: str
+) -> None:
+    """The reader has one of them and asks for the other, while the replacement has that and waits for the one."""
+    peer("CREATE TABLE first AS SELECT 1 AS n; CREATE TABLE second AS SELECT 1 AS n")
+    peer.raw.autocommit = False
+    try:
+        peer(f"SELECT n FROM {held}")
+        with Database(database_url, lock_timeout=30) as database, ThreadPoolExecutor(1) as pool:
+            pid = database.connection.raw.info.backend_pid
+
+            def work() -> list[int]:
+                with database.snapshot(said("SELECT 5 AS n")) as one, database.snapshot(said("SELECT 6 AS n")) as two:
+                    return database.replace(
+                        one.replacing(one.check_target("first")), two.replacing(two.check_target("second"))
+                    )
+
+            waiting = pool.submit(work)
+            with Database(database_url) as watcher:
+                look = f"SELECT count(*) AS n FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"
+                while not watcher.run(said(look))["n"][0]:  # type: ignore[index, call-overload]
+                    assert not waiting.done()
+            time.sleep(1.2)  # over deadlock_timeout: who asks from now on is the one that finds the deadlock
+            assert peer("SELECT first.n + second.n FROM first, second") == [(2,)]
+            peer.raw.commit()
+            assert waiting.result(30) == [1, 1]
+        assert peer("SELECT first.n, second.n FROM first, second") == [(5, 6)]
+    finally:
+        peer.raw.rollback()
+        peer.raw.autocommit = True
+        peer("DROP TABLE first, second")

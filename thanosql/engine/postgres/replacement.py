@@ -11,17 +11,18 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.definition import Definition, Piece, definition_of, pieces
 from thanosql.engine.postgres.naming import fresh
+from thanosql.engine.postgres.table_locks import LOCK_NOT_AVAILABLE, InUse, lock_all
 from thanosql.engine.postgres.table_rebuild import Source, TableRebuild
 from thanosql.engine.postgres.target import AlteredMeanwhile, Target, refuse_if_hindered, state_of, written_meanwhile
 from thanosql.errors import ThanoSQLDatabaseError
 
 __all__ = ["Piece", "Replacement", "Source", "explained", "inside_transaction", "pieces", "replace"]
 
-LOCK_NOT_AVAILABLE = "55P03"
 TABLE_EXISTS = "42P07"
 DEADLOCK, INTERNAL = "40P01", "XX000"
 NO_TABLE, NO_SCHEMA = "42P01", "3F000"
@@ -91,9 +92,13 @@ def _replace(connection: Connection, replacements: Sequence[Replacement]) -> lis
                 new.constrain()
                 ready.append((target, old, new))
         ready.sort(key=lambda one: _by_name(one[0]))
+        try:
+            lock_all(connection, [target for target, _, _ in ready])
+        except InUse as busy:
+            with explained(connection, busy.target):
+                raise cast("ThanoSQLDatabaseError", busy.__cause__) from busy
         for target, old, _ in ready:
             with explained(connection, target):
-                connection.execute(f"LOCK TABLE {target.quoted} IN ACCESS EXCLUSIVE MODE")
                 _refuse_if_changed(connection, target, old)
         for target, _, new in ready:
             with explained(connection, target):
