@@ -14,6 +14,7 @@ from thanosql.engine.evaluation.recognized import RecognizedRow
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, score_each, total
+from thanosql.models.trained_rows import OTHER_TEXT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +44,12 @@ COMPARISON = (
 
 @dataclass(frozen=True)
 class EvaluationRows:
-    """What the figures need of each row beside what was heard: `seconds` of audio, whether the model was `trained` on it,
+    """What the figures need of each row beside what was heard: `seconds` of audio, whether and how the model was `trained` on
+    it (TRAINED_ON, OTHER_TEXT or nothing),
     its values of `clusters` and `groups` (of the columns `group_by`)."""
 
     seconds: Sequence[float]
-    trained: Sequence[bool]
+    trained: Sequence[str]
     clusters: Sequence[object] | None = None
     groups: Sequence[tuple[object, ...]] | None = None
     group_by: tuple[str, ...] = ()
@@ -175,14 +177,15 @@ class Evaluation:
 
     def remarks(self, *, trained_left_out: bool) -> Iterator[str]:
         """What a reader should know beside the figures."""
-        learned = sum(self.rows.trained)
+        learned = sum(map(bool, self.rows.trained))
         if learned and trained_left_out:
             yield f"{counted(learned, 'row')} that {self.model} was trained on {'is' if learned == 1 else 'are'} left out."
         elif learned:
+            relabelled = sum(leak == OTHER_TEXT for leak in self.rows.trained)
             yield (
-                f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on: on new "
-                f"audio its figures will be "
-                "worse. exclude_trained=True leaves them out."
+                f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on"
+                f"{f' ({relabelled:,} of them with another text)' if relabelled else ''}: on new "
+                "audio its figures will be worse. exclude_trained=True leaves them out."
             )
         empty = sum(not self.recognized[index].reference for index in self.counted)
         if empty:

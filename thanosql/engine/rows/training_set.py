@@ -85,7 +85,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     known = family.facts_for_training(about.model.checkpoint, spoken, how)
     executor = environment.executor(about.options.executor)
     inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
-    found = findings(inspected, known, frozenset(), environment, probed.seconds)
+    found = findings(inspected, known, None, environment, probed.seconds)
     skipped, problems = _sorted(found, texts, how)
     left_out = {row["row"] for row in skipped}
     utterances = tuple(
@@ -113,7 +113,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
         inspected = InspectedRows(about.kind, snapshot, audio, None, access, executor)
         damaged = [
             {"row": row, "path": described(value), "reason": problem.reason}
-            for row, value, problems in findings(inspected, None, frozenset(), environment, probed.seconds)
+            for row, value, problems in findings(inspected, None, None, environment, probed.seconds)
             for problem in problems
             if problem.name in UNUSABLE
         ]

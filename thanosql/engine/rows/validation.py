@@ -14,7 +14,7 @@ from thanosql.engine.rows.headers import MISSING
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
-from thanosql.models.trained_rows import row_fingerprints
+from thanosql.models.trained_rows import OTHER_TEXT, TRAINED_ON, TrainedRows
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
@@ -27,6 +27,10 @@ LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training b
 SHORT_SECONDS = 0.1  # shorter than any word
 SILENT_DB = -60.0  # full scale; a peak under it is no speech
 SHOWN = 20  # characters named in a reason
+LEAKS = {
+    TRAINED_ON: "the model was trained on this row: figures measured on it are too good",
+    OTHER_TEXT: "the model was trained on this audio: figures measured on it are too good",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class InspectedRows:
 def findings(
     rows: InspectedRows,
     known: Facts | None,
-    trained: frozenset[str],
+    trained: TrainedRows | None,
     environment: Environment,
     durations: MutableSequence[float] | None = None,
 ) -> Iterator[tuple[int, Audio | None, list[Problem]]]:
@@ -96,7 +100,7 @@ def _decoded(
 class _Finder:
     """Looks at one row after the other, and remembers the first of each audio."""
 
-    def __init__(self, rows: InspectedRows, known: Facts | None, trained: frozenset[str]) -> None:
+    def __init__(self, rows: InspectedRows, known: Facts | None, trained: TrainedRows | None) -> None:
         self._training = rows.kind in ("BUILD", "FIT")
         self._column = rows.text
         self._known = known
@@ -113,10 +117,8 @@ class _Finder:
             yield from self._written(self._column.name, text, found)
             if isinstance(found, AudioFacts):
                 yield from self._seen_before(row, text, found)
-        if self._trained and isinstance(text, str) and audio is not None:
-            (fingerprint,) = row_fingerprints([(audio, text)])
-            if fingerprint in self._trained:
-                yield Problem("trained on", "the model was trained on this row: figures measured on it are too good")
+        if self._trained and isinstance(text, str) and (leak := self._trained.find(audio, text)):
+            yield Problem(leak, LEAKS[leak])
 
     def _written(self, column: str, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
         if text is None:

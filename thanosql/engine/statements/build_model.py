@@ -39,7 +39,7 @@ from thanosql.models.model_report import ModelReport, leaks, model_report, skipp
 from thanosql.models.options import TrainOptions, option
 from thanosql.models.results import TrainingProgress
 from thanosql.models.tasks import TrainTask
-from thanosql.models.trained_rows import row_fingerprints, trained_rows, write_trained_rows
+from thanosql.models.trained_rows import learned_rows, row_fingerprints, trained_rows, write_trained_rows
 from thanosql.models.training.resume import UnfinishedRun
 
 if TYPE_CHECKING:
@@ -191,11 +191,13 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         )
         report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
         skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
-        warned = (*leaks(rows.utterances, rows.validation), *report.warnings)
+        contents = learned_rows(((one.audio, one.text) for one in rows.utterances), rows.access)
+        leaked = leaks(contents, learned_rows(((one.audio, one.text) for one in rows.validation), rows.access))
+        warned = (*leaked, *report.warnings)
         report = replace(report, skipped=tuple(skipped), warnings=warned)
         fingerprints = row_fingerprints((utterance.audio, utterance.text) for utterance in rows.utterances)
         numbers = frozenset(report.learned)
-        known = (row for row, utterance in zip(fingerprints, rows.utterances, strict=True) if utterance.row in numbers)
+        known = (row for row, utterance in zip(contents, rows.utterances, strict=True) if utterance.row in numbers)
         # What the model it starts from has learned is known to this one as well.
         write_trained_rows(draft.folder, trained_rows(plan.about.model).union(known))
         compared = _compared(plan, rows, draft.folder, executor, environment)

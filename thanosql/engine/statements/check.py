@@ -23,7 +23,7 @@ from thanosql.engine.rows.spoken_language import language_notes
 from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
-from thanosql.models.trained_rows import trained_rows
+from thanosql.models.trained_rows import TrainedRows, trained_rows
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
@@ -88,8 +88,9 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
     notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
     known = _known(about, snapshot) if about.text is not None else None
     # What a model learned from may be aligned with it: nothing is measured.
-    trained = trained_rows(about.model) if about.kind != "ALIGN" and about.text is not None else frozenset[str]()
+    measured = about.kind != "ALIGN" and about.text is not None
     access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
+    trained = TrainedRows(trained_rows(about.model) if measured else frozenset(), access)
     inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
     for row, audio, problems in findings(inspected, known, trained, environment):
         for problem in problems:

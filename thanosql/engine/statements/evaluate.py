@@ -41,7 +41,7 @@ from thanosql.models.devices import expected_device
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.precision import Check
 from thanosql.models.tasks import Failure, Output, TranscribeTask
-from thanosql.models.trained_rows import row_fingerprints, trained_rows
+from thanosql.models.trained_rows import TrainedRows, row_fingerprints, trained_rows
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
@@ -226,17 +226,17 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     probed = probe_rows(snapshot, about.audio, environment, access)
     probed.refuse(about.audio.name)
     texts = references(snapshot, about.text)
-    fingerprints = row_fingerprints(zip((audio for _, audio in transcription.audio_of(snapshot, about.audio)()), texts))
-    trained = trained_rows(about.model)
+    audio = transcription.audio_of(snapshot, about.audio)
+    fingerprints = row_fingerprints(zip((sound for _, sound in audio()), texts))
+    trained = TrainedRows(trained_rows(about.model), access)
     figures = EvaluationRows(
         probed.seconds,
-        [row in trained for row in fingerprints],
+        [trained.find(sound, text) for (_, sound), text in zip(audio(), texts)] if trained else [""] * len(texts),
         [value for _, value in snapshot.stream(plan.cluster)] if plan.cluster is not None else None,
         [tuple(values) for _, *values in snapshot.stream(*plan.group_by)] if plan.group_by else None,
         tuple(options.group_by),
     )
     keys = [value for _, value in snapshot.stream(plan.key)] if plan.key is not None else None
-    audio = transcription.audio_of(snapshot, about.audio)
     kept: Snapshot | None = snapshot
     if not about.audio.raw:
         listed = list(audio())
