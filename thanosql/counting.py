@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str, verbs: tuple[str, str] | None = None) -> str:
-    """The number with the noun in its form for it, and behind them the verb's: (for one, for several).
+    """The number with the noun in its form for it, and after them the verb's: (for one, for several).
 
     >>> counted(1, "row"), counted(1200, "row"), counted(0, "row"), counted(1, "row", ("was", "were"))
     ('1 row', '1,200 rows', '0 rows', '1 row was')

@@ -43,11 +43,11 @@ def as_error(error: Exception) -> ThanoSQLError:
             f"The operating system refuses what is needed here: {os.strerror(number)}{where}.", hint=CURES[number]
         )
     if isinstance(error, MemoryError):
-        return ThanoSQLResourceError(f"The memory does not suffice. {said}".strip(), hint=MEMORY)
+        return ThanoSQLResourceError(f"There is not enough memory. {said}".strip(), hint=MEMORY)
     # By name, since torch may not be here: OutOfMemoryError is CUDA's, a RuntimeError with these words the processor's.
     if name == "OutOfMemoryError" or (isinstance(error, RuntimeError) and _MEMORY.search(said)):
         device = "GPU's" if "CUDA" in said or "CUBLAS" in said else "machine's"
-        return ThanoSQLResourceError(f"The {device} memory does not suffice: {said}", hint=MEMORY)
+        return ThanoSQLResourceError(f"The {device} memory is not enough: {said}", hint=MEMORY)
     if isinstance(error, RuntimeError) and "start new thread" in said:
         return ThanoSQLResourceError(f"The operating system gives no more threads: {said}.", hint=CURES[errno.EAGAIN])
     if type(error).__module__ == "sqlite3" and said in _SQLITE:

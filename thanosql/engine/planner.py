@@ -159,7 +159,7 @@ class QueryPlan:
     """A query, or any other SQL, checked and not run.
 
     `columns` are those that it will give, `nested` the plans of the statements in it by where they stand; `shared` are the
-    WITH queries that those read, each behind the ones that it reads itself.
+    WITH queries that those read, each after the ones that it reads itself.
     """
 
     query: Query

@@ -136,7 +136,7 @@ deletions=0, insertions=1, hits=2)
 
 
 def confusions(scores: Iterable[UtteranceScore]) -> Counter[tuple[str, str]]:
-    """How often each reference word was heard as each other word; '' stands for none.
+    """How often each reference word was recognized as each other word; '' stands for none.
 
     >>> confusions(score_each(["one two", "two"], ["one too", ""]))
     Counter({('two', 'too'): 1, ('two', ''): 1})
@@ -147,7 +147,7 @@ def confusions(scores: Iterable[UtteranceScore]) -> Counter[tuple[str, str]]:
 
 
 def character_confusions(references: Sequence[str], hypotheses: Sequence[str]) -> Counter[tuple[str, str]]:
-    """How often each character of the references was heard as each other one; '' stands for none.
+    """How often each character of the references was recognized as each other one; '' stands for none.
 
     >>> character_confusions(["one"], ["ane"])
     Counter({('o', 'a'): 1})

@@ -1,4 +1,4 @@
-"""What stands behind USING, as data: a model's or base's name, where its files are, and which state of them is meant."""
+"""What follows USING, as data: a model's or base's name, where its files are, and which state of them is meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Model:
-    """What stands behind USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
+    """What follows USING: `checkpoint` is a folder or hub id, `key` tells one state of it from any other.
 
     `family` is its model_type; empty for a hub id of which nothing is known yet. `language` is the one that it is heard in,
     of the `languages` (a number) that it has; None where it has only one.

@@ -67,7 +67,7 @@ class ModelFolder:
         return sorted(int(path.name) for path in self.path.iterdir() if path.name.isascii() and path.name.isdigit())
 
     def versions(self) -> list[int]:
-        """The versions that are kept, oldest first; after a rollback, later ones than the current too."""
+        """The saved versions, oldest first; after a rollback, later ones than the current too."""
         try:
             newest = self.pointer()[1]
         except (OSError, ValueError):
@@ -105,7 +105,7 @@ class ModelFolder:
         """
         version = max(self.numbers(), default=0) + 1
         card = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **card, "name": name, "version": version}
-        # Versions of a model that is dropped and built again are counted anew: this tells them apart.
+        # Versions of a model that is dropped and built again start at 1 again: this tells them apart.
         card["content"] = digest_folder(draft)
         (draft / CARD_FILE).write_text(_json(card), encoding="utf-8")
         private.tree(draft)

@@ -109,7 +109,8 @@ class TrainOptions:
     seed: int = option(0, "seed of every random choice", low=0, high=2**31 - 1)
     warmup_ratio: float = option(
         0.1,
-        "share of the steps in which the learning rate rises to its peak to its peak to its peak to its peak to its peak",
+        "share of the steps in which the learning rate rises to its peak to its peak to its peak to its peak to its "
+        "peak to its peak",
         low=0.0,
         high=1.0,
     )

@@ -52,7 +52,7 @@ NEEDS = {
 
 
 def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model:
-    """The model that stands behind USING: in the store, a base, or (`literal`, in quotes) a folder or hub id.
+    """The model that follows USING: in the store, a base, or (`literal`, in quotes) a folder or hub id.
 
     A model of the store stands before a base of the same name. Raises ThanoSQLModelError when there is none, with the
     closest name there is, and for a model of no family that is known.
@@ -76,7 +76,7 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
 
 
 def _stored(name: str, store: Store) -> Model | None:
-    """A model of the store, as it is at one moment: where it is replaced meanwhile it is looked for once more."""
+    """A model of the store, as it is at one moment: where it is replaced meanwhile it is looked for again."""
     for _ in range(LOOKS):
         if not store.exists(name):
             return None
@@ -97,7 +97,7 @@ def _stored(name: str, store: Store) -> Model | None:
 
 
 def checkpoint_of(name: str, settings: Settings) -> str:
-    """The folder or hub id behind a base's name: the configuration may name another, or another base."""
+    """The folder or hub id after a base's name: the configuration may name another, or another base."""
     named = settings.base_models.get(name) or name
     return BASES[named].checkpoint if named in BASES else named
 

@@ -12,7 +12,7 @@ from thanosql.models.audio.parts import Audio
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was heard in one utterance. `confidence` is from 0 to 1."""
+    """What was recognized in one utterance. `confidence` is from 0 to 1."""
 
     text: str
     confidence: float
@@ -75,7 +75,7 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """What training did. `audio_hours` is that of the rows learned from, once.
+    """What training did. `audio_hours` is that of the training rows, once.
 
     `learned` are the numbers of those rows, without the ones held out; `skipped` the rows left out, each with its `row`,
     `text` and `reason`; `warnings` say in sentences what the user

@@ -1,14 +1,14 @@
 """A model's name in, its folder and card out; and a new version put in its place in one step.
 
     NAME/VERSION/        a folder that Wav2Vec2ForCTC.from_pretrained reads as it is, and its card, thanosql.json
-    NAME/CURRENT         the version that the name stands for (after a rollback, the newest one behind it); replaced
+    NAME/CURRENT         the version that the name stands for (after a rollback, the newest one after it); replaced
                          atomically, after everything is on the disk
     NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
     .training/NAME/      the checkpoint of a training of that name that is unfinished
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
 
 A reader needs no lock: the version it found stays for as long as it is among the newest that are kept. What it finds
-missing because the model was replaced at that moment, it looks for once more.
+missing because the model was replaced at that moment, it looks for again.
 """
 
 from __future__ import annotations
@@ -130,14 +130,14 @@ class Store:
         ) from fault
 
     def versions(self, name: str) -> list[int]:
-        """The versions that are kept, oldest first; after a rollback, later ones than the current too."""
+        """The saved versions, oldest first; after a rollback, later ones than the current too."""
         try:
             return self.home(name).versions() if self.exists(name) else []
         except FileNotFoundError:  # dropped meanwhile
             return []
 
     def roll_back(self, name: str, version: int) -> StoredModel:
-        """Make a kept version what the name stands for, in one step. Raises ThanoSQLModelError when it is not kept."""
+        """Make a saved version what the name stands for, in one step. Raises ThanoSQLModelError when it is not kept."""
         with self._writing(name):
             found = self.get(name, version)
             home = self.home(name)

@@ -26,7 +26,7 @@ BATCH_SECONDS = 60.0
 
 
 class Output(StrEnum):
-    """What is wanted of each row's audio; the type of an outcome's value stands behind each."""
+    """What is wanted of each row's audio; the type of an outcome's value follows each."""
 
     TRANSCRIPT = "transcript"  # Transcript: text and confidence
     TIMED_TRANSCRIPT = "timed transcript"  # the same with words and their seconds, by any decoder

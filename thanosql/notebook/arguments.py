@@ -111,7 +111,7 @@ def unfilled(sql: str, names: Container[object]) -> str:
 
 
 def value_of(text: str) -> Any:
-    """A value as written behind `NAME=`: a number, True, False, NULL, something in quotes; else a string.
+    """A value as written after `NAME=`: a number, True, False, NULL, something in quotes; else a string.
 
     >>> value_of("5"), value_of("1e-4"), value_of("'5'"), value_of("2026-11-22"), value_of("007"), value_of("true")
     (5, 0.0001, '5', '2026-11-22', '007', True)

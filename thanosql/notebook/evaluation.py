@@ -139,7 +139,7 @@ def comparison(row: Row) -> Html:
 
 
 def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | None:
-    """The utterances with the most errors first: player, what was said against what was heard, errors."""
+    """The utterances with the most errors first: player, what was said against what was recognized, errors."""
     if not utterances:
         return None
     wrong = _with_errors(utterances)
@@ -178,7 +178,7 @@ def named(one: Row) -> str:
 
 
 def _update(one: Row) -> Html | None:
-    """The statement that makes what was heard the row's label, to be copied and corrected."""
+    """The statement that makes what was recognized the row's label, to be copied and corrected."""
     if not one.get("update"):
         return None
     summary = element("summary", "correct the label")
@@ -186,7 +186,7 @@ def _update(one: Row) -> Html | None:
 
 
 def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
-    """The same in lines: the row, and `[-what was said-]{+what was heard+}`; nothing where there are no errors."""
+    """The same in lines: the row, and `[-what was said-]{+what was recognized+}`; nothing where there are no errors."""
     wrong = _with_errors(utterances)
     shown = wrong[: limit or None]
     lines = []

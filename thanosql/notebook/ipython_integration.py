@@ -134,7 +134,7 @@ def complete_cells(shell: Any) -> None:
 
 
 def highlight_cells(shell: Any) -> None:
-    """Colour `%%thanosql` cells in a terminal's IPython, which makes its lexer anew for every prompt."""
+    """Colour `%%thanosql` cells in a terminal's IPython, which makes its lexer again for every prompt."""
     options = getattr(shell, "_extra_prompt_options", None)
     if options is None or getattr(options, "__name__", "") == "with_our_lexer":
         return

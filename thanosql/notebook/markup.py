@@ -42,7 +42,7 @@ def text(value: object) -> Html:
 
 
 def breakable(value: str, behind: str = "/") -> Html:
-    """Text that may go over lines behind a slash too, so that a long path leaves room for its neighbours.
+    """Text that may go over lines after a slash too, so that a long path leaves room for its neighbours.
 
     >>> breakable("calls/2026/a&b.wav")
     'calls/<wbr>2026/<wbr>a&amp;b.wav'

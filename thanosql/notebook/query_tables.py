@@ -48,7 +48,7 @@ def tables_in(text: str, at: int) -> dict[str, str]:
 
 
 def _whole(text: str) -> list[Lexeme]:
-    """The lexemes of a text; past a quote that is being typed they go on behind the word that it opens."""
+    """The lexemes of a text; past a quote that is being typed they go on after the word that it opens."""
     try:
         tokens = lexemes(text)
         if tokens and tokens[-1].kind in ("'", '"'):
@@ -62,7 +62,7 @@ def _whole(text: str) -> list[Lexeme]:
 
 
 def _qualified(tokens: Sequence[Lexeme], index: int, end: int) -> tuple[str, int]:
-    """The dotted name at `index`, and the index behind it; an empty name where none stands."""
+    """The dotted name at `index`, and the index after it; an empty name where none stands."""
     parts: list[str] = []
     while index < end and tokens[index].kind in ("WORD", "QUOTED") and tokens[index].upper not in SQL_WORDS:
         parts.append(tokens[index].text)

@@ -29,7 +29,7 @@ SQL_OPENERS = (
     "COMMIT",
     "ROLLBACK",
 )
-BEHIND = {  # PostgreSQL's words behind a first word that is ours as well
+BEHIND = {  # PostgreSQL's words after a first word that is ours as well
     "DELETE": ("FROM",),
     "DROP": ("TABLE", "VIEW", "INDEX", "SCHEMA"),
     "EXPLAIN": ("SELECT", "ANALYZE"),

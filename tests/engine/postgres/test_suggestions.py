@@ -69,4 +69,4 @@ def test_a_reference_to_the_query_around_a_statement_is_refused_with_the_cure(ca
     hint, place = refused(calls, "SELECT * FROM calls c, (PREDICT USING Wav2Vec2Tiny AS SELECT c.audio_path) p")
     assert place == "c"
     assert hint is not None
-    assert "sees none of that query's columns" in hint
+    assert "cannot see that query's columns" in hint

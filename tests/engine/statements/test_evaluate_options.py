@@ -78,7 +78,10 @@ def test_the_loss_of_what_a_beam_heard_is_no_more_than_that_of_a_wrong_reference
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [("hotwords=['one']", "'hotwords' guides a beam"), ("decoder='beam', lm='a', lm_query='b'", "given both")],
+    [
+        ("hotwords=['one']", "'hotwords' guides a beam"),
+        ("decoder='beam', lm='a', lm_query='b'", "Both lm and lm_query are given"),
+    ],
 )
 def test_what_would_guide_nothing_is_refused(session: Session, options: str, message: str) -> None:
     with pytest.raises(ThanoSQLOptionError, match=message):

@@ -100,7 +100,7 @@ def test_its_words_are_told_without_marks(path: Path) -> None:
         ("one two three", "two one three", "'two one' is none of the 2-grams"),
         ("-0.05", "often", "line 21: no number"),
         ("two three\n-0.1", "two\n-0.1", "2 or|3 or 4 fields"),
-        ("two three\n", "one two\n", "stands twice"),
+        ("two three\n", "one two\n", "is listed twice"),
         ("\\3-grams:", "\\4-grams:", "not expected"),
     ],
 )

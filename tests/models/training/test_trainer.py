@@ -241,7 +241,7 @@ def test_memory_that_does_not_suffice_is_an_error_with_its_cure(base: Path, tmp_
         torch.empty(1 << 50)
         return whistle("TEA")
 
-    with pytest.raises(ThanoSQLResourceError, match="memory does not suffice") as caught:
+    with pytest.raises(ThanoSQLResourceError, match="not enough memory for one forward") as caught:
         run(base, tmp_path / "model", read=read)
     assert "max_seconds below 30" in str(caught.value)
 

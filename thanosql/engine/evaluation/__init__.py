@@ -1,1 +1,1 @@
-"""Evaluation: what a model heard and what was said in; figures, intervals, comparisons and tables out."""
+"""Evaluation: hypotheses and references in; figures, intervals, comparisons and tables out."""

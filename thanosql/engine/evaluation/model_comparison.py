@@ -1,4 +1,4 @@
-"""Two versions of a model and rows held out in; whether the new one is really better, out.
+"""Two versions of a model and validation rows in; whether the new one is really better, out.
 
 Better is a lower WER with p < 0.05 in a paired bootstrap over the rows.
 """

@@ -1,4 +1,4 @@
-"""One row of an evaluation: what was said, what was heard, and how well each explains the audio."""
+"""One row of an evaluation: what was said, what was recognized, and how well each explains the audio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecognizedRow:
     @property
     def suspicion(self) -> float:
         """How much better the hypothesis explains the audio than the reference does, in nats a character; 0 where they
-        are one text. A confident model that hears another word than the label says points at the label.
+        are one text. A confident model that recognizes another word than the label says points at the label.
         """
         losses = (self.assessment.reference_loss, self.assessment.hypothesis_loss)
         if self.reference == self.hypothesis or math.isnan(losses[0]):

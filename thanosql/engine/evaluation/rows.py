@@ -42,8 +42,7 @@ class RowsToEvaluate:
 def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction | None) -> list[dict[str, Any]]:
     """The utterances with the most errors, for a notebook to show; ones without errors where there are no others.
 
-    Each has its number from 1, its key and its file where there are any, and the UPDATE that gives it what was heard as its
-    label.
+    Each has its number from 1, its key and its file where there are any, and the UPDATE that makes the transcript its label.
     """
     errors = {evaluation.counted[place] + 1: score.errors for place, score in enumerate(evaluation.scores)}
     chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])

@@ -67,7 +67,7 @@ def write(
 
 
 def utterance_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
-    """A row an utterance, in COLUMNS' order behind the row's number (COMPARED_COLUMNS' with another model)."""
+    """A row an utterance, in COLUMNS' order after the row's number (COMPARED_COLUMNS' with another model)."""
     for place, index in enumerate(evaluation.counted):
         row, score = evaluation.recognized[index], evaluation.scores[place]
         values = (

@@ -58,7 +58,7 @@ class Executor(Protocol):
         """Train, leave the model in the task's folder, and say how it went. Raises what the family's trainer raises."""
 
     def close(self) -> None:
-        """Let go of what is held beyond one statement."""
+        """Let go of what is open beyond one statement."""
 
 
 def check_name(name: str, option: str = "executor") -> str:

@@ -75,7 +75,7 @@ class _Pieces:
                 if self._ended or len(self._text) - self._at > LONGEST_VALUE:
                     raise
             else:
-                # A number at the end of what was read may go on behind it.
+                # A number at the end of what was read may go on after it.
                 if end < len(self._text) or self._ended:
                     self._at = end
                     return item
@@ -96,6 +96,6 @@ class _Pieces:
             raise json.JSONDecodeError("more follows behind the list", self._text, self._at)
 
     def _more(self) -> None:
-        # Twice as much each time, so that a long value is not begun anew too often.
+        # Twice as much each time, so that a long value is not begun again too often.
         block = self._file.read(max(BLOCK, len(self._text) - self._at))
         self._text, self._at, self._ended = self._text[self._at :] + block, 0, not block

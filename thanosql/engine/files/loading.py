@@ -59,7 +59,7 @@ def replace(database: Database, source: Source, table: str, progress: Reporter) 
 
 
 def append(database: Database, source: Source, table: str, progress: Reporter) -> Loaded:
-    """The file's rows put behind the table's own; its columns must be among the table's, in any order.
+    """The file's rows put after the table's own; its columns must be among the table's, in any order.
 
     Raises ThanoSQLDataError for a column that the table lacks and for a value that does not fit its type.
     """

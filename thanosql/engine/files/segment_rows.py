@@ -127,7 +127,7 @@ def segment_records(
     more: Sequence[tuple[str, str]] = (),
     said: Callable[[], str] = lambda: "",
 ) -> Records:
-    """Segments as rows of a table, with columns of their own behind the usual ones."""
+    """Segments as rows of a table, with columns of their own after the usual ones."""
     watched = [Times()]
 
     def rows() -> Iterator[Sequence[Any]]:

@@ -31,7 +31,7 @@ def head_token(text: str, piece: Lexeme, depth: int, ours: Vocabulary) -> Token:
     """The token of a lexeme, with `depth` parentheses and lists open around it. Raises Refusal for what is none."""
     kind, value = _SIGNS.get(piece.kind, piece.kind), piece.text
     if kind == "WORD":
-        # Between parentheses every word is a name, but an AS with a query behind it: there one is not closed.
+        # Between parentheses every word is a name, but an AS with a query after it: there one is not closed.
         if piece.upper in ours.keywords and (depth <= 0 or (piece.upper == "AS" and _opens_query(text, piece.end))):
             kind = piece.upper
         elif (foreign := foreign_character(piece)) is not None:

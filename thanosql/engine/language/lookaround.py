@@ -39,7 +39,7 @@ def is_operand(text: str, last: int) -> bool:
 
 
 def separates(text: str, last: int, openers: Sequence[int], end: int) -> bool:
-    """Whether a colon here stands between two things: a slice's bounds, a JSON key and its value; `end` is behind its name."""
+    """Whether a colon here stands between two things: a slice's bounds, a JSON key and its value; `end` is after its name."""
     if last < 0:
         return False
     # Behind a string, a quoted name or a number no value can stand.
@@ -71,7 +71,7 @@ def made_by(text: str, at: int) -> str:
 
 
 def refuse_home(made: str, parenthesis: int, before: str) -> None:
-    """Raise Refusal where a statement of ours cannot stand: in what makes a `made`, behind the word `before`."""
+    """Raise Refusal where a statement of ours cannot stand: in what makes a `made`, after the word `before`."""
     if before.upper() == "LATERAL":
         raise Refusal(
             "A statement in a query cannot be LATERAL: it runs once, before the query around it.",

@@ -154,7 +154,7 @@ def _list(entries: Sequence[WithQuery]) -> Query:
 
 
 def _dependencies_first(entries: Sequence[WithQuery]) -> list[WithQuery]:
-    """The WITH queries, each behind those that it reads; they may stand behind it in a WITH RECURSIVE."""
+    """The WITH queries, each after those that it reads; they may follow it in a WITH RECURSIVE."""
     ordered: list[WithQuery] = []
 
     def take(entry: WithQuery, above: tuple[WithQuery, ...]) -> None:
@@ -170,7 +170,7 @@ def _dependencies_first(entries: Sequence[WithQuery]) -> list[WithQuery]:
 
 
 def _entry(entry: WithQuery, needed: Sequence[WithQuery]) -> WithEntry:
-    """A WITH query with a query for its rows: itself behind what it reads."""
+    """A WITH query with a query for its rows: itself after what it reads."""
     read: set[int] = set()
 
     def collect(one: WithQuery) -> None:

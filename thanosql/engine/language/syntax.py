@@ -56,7 +56,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class ModelReference:
-    """What stands behind USING: a name, or in quotes a folder or hub id (`literal`)."""
+    """What follows USING: a name, or in quotes a folder or hub id (`literal`)."""
 
     text: str
     literal: bool = False
@@ -105,7 +105,7 @@ class Nested:
     """A statement in parentheses where a sub-select stands, the parentheses included.
 
     `scope` is the WITH list that its query reads, as SQL ready to stand before it (empty when there is none); `reads` has
-    the queries of that list one by one, each behind those that it reads itself.
+    the queries of that list one by one, each after those that it reads itself.
     """
 
     statement: Statement

@@ -82,7 +82,7 @@ class Lexeme(NamedTuple):
 
 
 def comment_end(text: str, start: int) -> int:
-    """The offset behind the block comment that opens at `start`; comments nest."""
+    """The offset after the block comment that opens at `start`; comments nest."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == "/*" else -1
@@ -101,7 +101,7 @@ def skip_blank(text: str, at: int) -> int:
 
 
 def dollar_end(text: str, start: int) -> int | None:
-    """The offset behind the dollar-quoted string that opens at `start`, or None where none does."""
+    """The offset after the dollar-quoted string that opens at `start`, or None where none does."""
     tag = DOLLAR_TAG.match(text, start)
     if tag is None:
         return None
@@ -126,7 +126,7 @@ def unclosed_quote(text: str, start: int) -> Refusal:
 
 
 def quoted_end(text: str, start: int) -> int:
-    """The offset behind the string or quoted name that opens at `start`; a lone dollar is passed over."""
+    """The offset after the string or quoted name that opens at `start`; a lone dollar is passed over."""
     if text[start] == "$":
         return dollar_end(text, start) or start + 1
     if text[start] == '"':
@@ -148,7 +148,7 @@ def unclosed(text: str, opener: int) -> Refusal:
 
 
 def lexeme(text: str, at: int) -> Lexeme:
-    """The next lexeme at or behind `at`. What cannot be read is an OPERATOR of one character, or an open quote "'"."""
+    """The next lexeme at or after `at`. What cannot be read is an OPERATOR of one character, or an open quote "'"."""
     found = _LEXEME.match(text, at)
     if found is None:
         at = skip_blank(text, at)  # comments are rare
@@ -176,7 +176,7 @@ _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def closing_parenthesis(text: str, parenthesis: int) -> int:
-    """The offset behind the parenthesis that closes the one at `parenthesis`; -1 where none does.
+    """The offset after the parenthesis that closes the one at `parenthesis`; -1 where none does.
 
     >>> closing_parenthesis("(a, ')', (b)) c", 0)
     13

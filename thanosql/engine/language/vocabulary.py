@@ -37,7 +37,7 @@ class Vocabulary:
 
     @cached_property
     def seconds(self) -> Mapping[str, frozenset[str]]:
-        """The keywords that may stand behind each first word; none where a name does."""
+        """The keywords that may follow each first word; none where a name does."""
         found: dict[str, set[str]] = {}
         for syntax in self.syntaxes:
             for first, *rest in syntax.ways:
@@ -73,12 +73,12 @@ class Vocabulary:
 
     @cached_property
     def nested_using(self) -> frozenset[str]:
-        """The first words of those that may stand in a query, with USING behind them."""
+        """The first words of those that may stand in a query, with USING after them."""
         return _firsts(syntax for syntax in self.syntaxes if syntax.nests and syntax.ways[0][1] == "USING")
 
     @cached_property
     def nested_kinds(self) -> Mapping[str, frozenset[str]]:
-        """Of the others that may stand in a query: the words behind the first."""
+        """Of the others that may stand in a query: the words after the first."""
         others = [syntax for syntax in self.syntaxes if syntax.nests and syntax.ways[0][1] != "USING"]
         return Vocabulary(tuple(others)).seconds if others else {}
 
@@ -123,7 +123,7 @@ class Vocabulary:
         return line.replace(" statement", f" {{{' | '.join(self.planned)}}} …")
 
     def following(self, *said: str) -> tuple[str, ...]:
-        """What may stand behind these words of a statement: keywords (IF EXISTS is one), and kinds of names.
+        """What may follow these words of a statement: keywords (IF EXISTS is one), and kinds of names.
 
         Words are in capitals, whatever they are; a parenthesis and what it holds is `(…)`.
         """

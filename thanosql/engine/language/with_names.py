@@ -61,7 +61,7 @@ class WithNames:
         return (entry for entry in self._open.values() if entry.recursive)
 
     def begin(self, word: Lexeme, before: str, *, level: int, depth: int) -> None:
-        """A WITH stands at `word`, behind the character `before`; it may begin a list."""
+        """A WITH stands at `word`, after the character `before`; it may begin a list."""
         following = lexeme(self._text, word.end)
         recursive = following.upper == "RECURSIVE"
         entry = _with_query(self._text, following.end if recursive else word.end, recursive, level, depth)

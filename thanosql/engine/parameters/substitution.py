@@ -86,7 +86,7 @@ def _value(parameter: Parameter, value: Any, before: Text | None, behind: str) -
 
 
 def _listed(parameter: Parameter, items: list[Any], before: Text, listed: re.Match[str]) -> Iterator[Text | Bound]:
-    """`[NOT] IN` and the list behind it: a comparison with an array, or with rows where the items are such."""
+    """`[NOT] IN` and the list after it: a comparison with an array, or with rows where the items are such."""
     array = array_of(items)
     if array is None:
         yield before
@@ -101,7 +101,7 @@ def _listed(parameter: Parameter, items: list[Any], before: Text, listed: re.Mat
 
 
 def _is_named(behind: str) -> bool:
-    """Whether what stands behind a table gives it a name."""
+    """Whether what follows a table gives it a name."""
     word = lexeme(behind, 0)
     if word.kind == "WORD":
         return word.upper not in _NO_NAME

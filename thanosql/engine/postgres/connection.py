@@ -253,7 +253,7 @@ class Connection:
         self._driver.cancel()
 
     def close(self) -> None:
-        """End it. Raises nothing; what is asked next opens it anew."""
+        """End it. Raises nothing; what is asked next opens it again."""
         with self.turn:
             self._session = None
             self._begin()

@@ -36,7 +36,7 @@ class CursorSnapshot(Snapshot):
         self._connection = connection
         self._refusal = refusal
         self._cursor = quoted(fresh("rows"))
-        self._kept: dict[tuple[Column, ...], dict[int, tuple[Any, ...]]] = {}
+        self._written_rows: dict[tuple[Column, ...], dict[int, tuple[Any, ...]]] = {}
         if connection.in_transaction:
             self._refuse("in an open transaction")
         with (
@@ -75,7 +75,7 @@ class CursorSnapshot(Snapshot):
                 yield tuple(row[place] for place in places)
 
     def write(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> None:
-        kept = self._kept.setdefault(tuple(columns), {})
+        kept = self._written_rows.setdefault(tuple(columns), {})
         for batch in batched(rows, 1000):
             kept.update((row[0], row[1:]) for row in batch)
 
@@ -85,7 +85,7 @@ class CursorSnapshot(Snapshot):
         columns = {
             name: (oid, [row[place] for row in rows]) for place, (name, oid) in enumerate(self._fields) if place > 0
         }
-        for written, kept in self._kept.items():
+        for written, kept in self._written_rows.items():
             for place, column in enumerate(written):
                 ((oid,),) = self._connection.values("SELECT to_regtype(%s)::oid::bigint", column.type)
                 nothing = (None,) * len(written)
@@ -104,7 +104,7 @@ class CursorSnapshot(Snapshot):
         self._refuse(f"into the table {target}")
 
     def close(self) -> None:
-        self._kept.clear()
+        self._written_rows.clear()
         self._connection.attempt(f"CLOSE {self._cursor}", *self._restore)
         self._restore = ()
 

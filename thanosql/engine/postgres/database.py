@@ -41,7 +41,7 @@ class Table(NamedTuple):
 class Database:
     """A session in PostgreSQL: one connection, opened when first needed, kept until `close`; autocommit.
 
-    `url` is SQLAlchemy's (postgresql://user:password@host:port/database), or what gives it anew for each connection,
+    `url` is SQLAlchemy's (postgresql://user:password@host:port/database), or what gives it again for each connection,
     where the server may have to be started first; `lock_timeout` is how many seconds a replacement waits for other
     sessions. Any thread may ask; one waits for the other (`connection`), and `turn` is the lock of those who share it.
     `cancel` waits for nobody.

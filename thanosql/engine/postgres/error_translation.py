@@ -36,7 +36,7 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
     place = position(int(at) - 1, sql, places) if at else None
     if at and error.pgcode == SYNTAX:
         end = end_of_query(int(at) - 1, sql, places)
-        # The parenthesis behind the query is ours.
+        # The parenthesis after the query is ours.
         if end is not None or (place is None and primary.endswith('near ")"')):
             return ThanoSQLDatabaseError(ENDS_EARLY, sqlstate=SYNTAX, hint=hint or None, position=end)
     return ThanoSQLDatabaseError(

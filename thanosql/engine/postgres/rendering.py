@@ -54,7 +54,7 @@ def position(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
 
 
 def end_of_query(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
-    """The end of the user's query, where character `at` of the text that was sent is the first behind it; else None."""
+    """The end of the user's query, where character `at` of the text that was sent is the first after it; else None."""
     for index, (begin, end, start) in reversed([*enumerate(places)]):
         if start is None or end > at:
             continue

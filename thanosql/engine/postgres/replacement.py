@@ -43,7 +43,7 @@ def replace(connection: Connection, *replacements: Replacement) -> list[int]:
     """Do all of them or none; the rows of each. Raises ThanoSQLDatabaseError and leaves everything as it was.
 
     What another session did meanwhile to a table that the query did not read (replaced it, gave a right, made an index)
-    is taken over: then it is done once more.
+    is taken over: then it is done again.
     """
     if connection.in_transaction:
         raise inside_transaction(", ".join(str(one.target) for one in replacements))

@@ -40,13 +40,13 @@ class TableRebuild:
         self._source = source
         self._old = old
         columns = set(source.columns)
-        self._kept: dict[str, Attribute] = (
+        self._kept_columns: dict[str, Attribute] = (
             {attribute.piece.name: attribute for attribute in old.attributes if attribute.piece in columns}
             if old
             else {}
         )
         # A column that was predicted holds the predictions: it is not computed or counted up any more.
-        computed = {name: attribute for name, attribute in self._kept.items() if name not in source.written}
+        computed = {name: attribute for name, attribute in self._kept_columns.items() if name not in source.written}
         self._generated = {
             name for name, attribute in computed.items() if attribute.generated and self._has(attribute.uses)
         }
@@ -78,7 +78,7 @@ class TableRebuild:
     def constrain(self) -> None:
         """Give it what the old table has and it may have too, all that needs no name of the old one's."""
         assert self._old is not None
-        for name, attribute in self._kept.items():
+        for name, attribute in self._kept_columns.items():
             self._finish_column(name, attribute)
         for part in self._old.parts:
             if part.kind != "s" and self._has(part.needs):
@@ -89,13 +89,13 @@ class TableRebuild:
             identity = "FULL" if self._old.replica_identity == "f" else "NOTHING"
             self._run(f"ALTER TABLE {self._table} REPLICA IDENTITY {identity}")
         self._run(f"ALTER TABLE {self._table} OWNER TO {self._old.owner}")
-        rights = [grant for grant in self._old.grants if grant.column is None or grant.column in self._kept]
+        rights = [grant for grant in self._old.grants if grant.column is None or grant.column in self._kept_columns]
         self._grant("TABLE", self._table, rights, keep_owner=not self._old.granted)
 
     def take_place_of(self, target: Target) -> None:
         """The last step, under the lock: sequences handed over, the old table dropped, its names taken."""
         assert self._old is not None
-        for name, attribute in self._kept.items():
+        for name, attribute in self._kept_columns.items():
             if attribute.sequence and not attribute.identity:
                 self._run(f"ALTER SEQUENCE {attribute.sequence} OWNED BY {self._table}.{quoted(name)}")
         counters = {name: self._counter(attribute) for name, attribute in self._identities.items()}
@@ -122,14 +122,14 @@ class TableRebuild:
             self._run(f"ALTER TABLE {self._table} REPLICA IDENTITY USING INDEX {quoted(self._old.identity_index)}")
 
     def _has(self, names: Sequence[str]) -> bool:
-        return set(names) <= self._kept.keys()
+        return set(names) <= self._kept_columns.keys()
 
     def _defined(self, piece: Piece) -> str:
         text = f"{quoted(piece.name)} {piece.type}"
         if piece.collation:
             text += f" COLLATE {piece.collation}"
         if piece.name in self._generated:
-            attribute = self._kept[piece.name]
+            attribute = self._kept_columns[piece.name]
             kind = "STORED" if attribute.generated == "s" else "VIRTUAL"
             text += f" GENERATED ALWAYS AS ({attribute.default}) {kind}"
         return text

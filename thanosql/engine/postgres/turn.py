@@ -11,7 +11,7 @@ import weakref
 class Turn:
     """A lock that the thread which has it may take again; a context manager.
 
-    Who gives it back and asks again stands behind those who wait. A forked child has the threads of its parent no more:
+    Who gives it back and asks again comes after those who wait. A forked child has the threads of its parent no more:
     a turn that one of them had there is free.
     """
 

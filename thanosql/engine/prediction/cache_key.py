@@ -40,7 +40,7 @@ def result_fingerprint(family: str, content: str, *options: Any, more: object = 
     audio, on any machine.
 
     `content` is the model's fingerprint. Unlike in `cache_key`, neither the version of ThanoSQL counts nor an option that
-    has its default: rows of last year are not recognized anew because an option was added since.
+    has its default: rows of last year are not recognized again because an option was added since.
     """
     counted = sorted(
         [entry.name, repr(getattr(given, entry.name))]

@@ -1,4 +1,4 @@
-"""The rows of a query that were recognized anew in; the table that is kept current, and that of its words, out.
+"""The newly recognized rows of a query in; the table that is kept current, and that of its words, out.
 
 What is checked before any work is here too: mode='update' needs a table and a key, and rights to write.
 """

@@ -49,7 +49,7 @@ class TrainingSet:
     problems: Counter[str]
 
     def remarks(self) -> Iterator[str]:
-        """What the user should know of the rows that are learned from."""
+        """What the user should know of the rows that are trained on."""
         said = ", ".join(f"{count:,} {name}" for name, count in self.problems.most_common())
         if said:
             yield f"CHECK finds more in the rows: {said}."

@@ -67,7 +67,7 @@ def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
 
 
 def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environment) -> Result:
-    """PostgreSQL's own plan of a query, and behind it those of the statements in the query, a line an item."""
+    """PostgreSQL's own plan of a query, and after it those of the statements in the query, a line an item."""
     import pandas as pd
 
     lines = [f"{item}: {value}" for item, value in _nested_items(query, environment)]

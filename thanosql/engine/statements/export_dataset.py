@@ -146,7 +146,7 @@ def run_export(plan: ExportPlan, environment: Environment) -> Result:
         except OSError as error:
             raise ThanoSQLResourceError(
                 f"The data set {plan.folder.name} cannot be written into {plan.folder.parent}: {error}",
-                hint="What was there is as it was.",
+                hint="The model that was there is unchanged.",
             ) from error
     note = f"{counted(written, 'utterance')}, {folder.seconds / 3600:.2f} h of audio in {plan.folder}"
     if written < snapshot.rows:

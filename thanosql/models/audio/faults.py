@@ -40,7 +40,7 @@ def of_source(error: OSError, path: Path) -> AudioError:
 
 
 def raise_if_machine(error: BaseException | None) -> None:
-    """Raise the OSError or MemoryError behind what a library said, where the machine is at fault and not the audio.
+    """Raise the OSError or MemoryError that caused what a library said, where the machine is at fault and not the audio.
 
     Libraries hide it: in a cause, in a field of their own, or altogether; so whether a file can still be opened is tried.
     """

@@ -97,7 +97,7 @@ def _riff_is_whole(head: bytes, length: int) -> bool:
 
 
 def _is_chunk(file: Seekable, position: int, length: int) -> bool:
-    """Whether a RIFF chunk with a name stands at or just behind a position, and ends within the file."""
+    """Whether a RIFF chunk with a name stands at or just after a position, and ends within the file."""
     for begin in (position, position + 1):  # an odd size is followed by a byte of padding
         file.seek(begin)
         name = file.read(4)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # Shorter than two frames of a recognizer: clocks in milliseconds, coders' delays and lost frames are no pauses.
 LEAST_GAP = 0.04  # seconds
-MOST_GAP = 2 * 3600.0  # seconds, where no header knows better; a clock that leaps further was set anew
+MOST_GAP = 2 * 3600.0  # seconds, where no header knows better; a clock that leaps further was set again
 
 
 class Timeline:
@@ -17,7 +17,7 @@ class Timeline:
     >>> line.lay(0.0, 2.0), line.lay(20.0, 1.0), line.position, line.silence
     (0.0, 18.0, 21.0, 18.0)
 
-    A clock that goes back begins anew there: another recording follows, as in chained Ogg.
+    A clock that goes back begins again there: another recording follows, as in chained Ogg.
 
     >>> line.lay(0.0, 2.0), line.lay(2.0, 1.0), line.position
     (0.0, 0.0, 24.0)

@@ -40,7 +40,7 @@ class LongWaveform:
         self._file.close()
 
     def append(self, block: np.ndarray) -> None:
-        """Float32 `(samples,)` to stand behind what is there. Raises OSError, with the folder, when the disk is full."""
+        """Float32 `(samples,)` to follow what is there. Raises OSError, with the folder, when the disk is full."""
         import numpy as np
 
         content = np.ascontiguousarray(block, dtype=np.float32).view(np.uint8).data

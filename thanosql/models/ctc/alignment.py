@@ -140,7 +140,7 @@ class _Lattice:
         return best + self.logs[frame, self.labels], moves
 
     def last(self, column: NDArray[np.float64]) -> int:
-        """The state that the best path ends in: the last label, or the blank behind it."""
+        """The state that the best path ends in: the last label, or the blank after it."""
         state = len(column) - 1
         if state and column[state] <= column[state - 1]:
             state -= 1

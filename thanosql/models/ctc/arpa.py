@@ -33,7 +33,7 @@ class LanguageModel(Protocol):
         """The context that a text begins in."""
 
     def score(self, context: Any, word: str) -> tuple[float, Any]:
-        """The natural log-probability of a word in a context, and the context behind it."""
+        """The natural log-probability of a word in a context, and the context after it."""
 
     def end(self, context: Any) -> float:
         """The natural log-probability that the text ends here."""

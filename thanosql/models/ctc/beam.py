@@ -47,7 +47,7 @@ def search(
 
     `width` is how many prefixes are kept after each frame; `min_log` and `margin` of minus and plus infinity prune
     nothing, as it is with guidance whose list of words is closed. Spellings of one text that differ in word breaks at its
-    ends or behind one another are added up.
+    ends or after one another are added up.
 
     >>> logs = np.log([[0.4, 0.6], [0.6, 0.4]])
     >>> [(found.text, round(math.exp(found.log_probability), 2)) for found in search(logs, Vocabulary(("<pad>", "A")))]
@@ -64,8 +64,8 @@ def search(
 
 
 class _Prefix:
-    """The labels from the root of a tree to here; `blank` and `label` are the log-probabilities of being here behind a
-    blank and behind the last label, `next_…` those of the coming frame."""
+    """The labels from the root of a tree to here; `blank` and `label` are the log-probabilities of being here after a
+    blank and after the last label, `next_…` those of the coming frame."""
 
     __slots__ = ("after", "blank", "held", "label", "last", "next_blank", "next_label", "parent", "refused", "state")
 

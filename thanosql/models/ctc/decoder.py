@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TimedTranscript:
-    """What was heard in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments."""
+    """What was recognized in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments."""
 
     text: str
     confidence: float

@@ -63,7 +63,7 @@ class NGram:
         return (self.numbers[BEGIN],) if self.sentences and self.order > 1 else ()
 
     def score(self, context: Context, word: str) -> tuple[float, Context]:
-        """The natural log-probability of a word behind a context, and the context with it.
+        """The natural log-probability of a word after a context, and the context with it.
 
         One that the model does not know has the probability of `<unk>`, or of the rarest word where there is no such.
         """

@@ -55,7 +55,7 @@ class FrameForward(Protocol):
 
     @property
     def squeeze(self) -> int:
-        """How many frames the model hears as one: windows begin at multiples of them."""
+        """How many frames the model merges into one: windows begin at multiples of them."""
 
     def frames(self, samples: int) -> int:
         """How many frames so many samples give; 0 when they are too few for one."""

@@ -94,7 +94,7 @@ class ShallowFusion:
         return state._replace(ahead=self._ahead(word, nodes), word=word, hot=nodes)
 
     def divide(self, state: State) -> State:
-        """The state with its word at its end; another word break behind one changes nothing."""
+        """The state with its word at its end; another word break after one changes nothing."""
         if not state.word:
             return state
         earned = state.earned

@@ -1,7 +1,7 @@
 """A checkpoint's folder in; its tokens by their numbers, and what its tokenizer's files say of them, out.
 
 All the layouts in which transformers leaves a CTC tokenizer: vocab.json, of one language or of several, with the tokens that
-were added behind it, or tokenizer.json alone; beside the weights, or above a Trainer's checkpoint-500.
+were added after it, or tokenizer.json alone; beside the weights, or above a Trainer's checkpoint-500.
 """
 
 from __future__ import annotations

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
 
 PAUSE_STEPS = 12  # quiet of this length is no closure of a plosive
-FAR_STEPS = 60  # no word goes on for longer behind its last label, or begins earlier before its first one
+FAR_STEPS = 60  # no word goes on for longer after its last label, or begins earlier before its first one
 TAIL_STEPS = 16  # how far a word goes on in the median, where the sound does not tell
 RANGE_DB = 40.0  # what is weaker than this against the word's loudest 10 ms is no part of it
 MARGIN_DB = (3.0, 10.0)  # above the recording's quiet: for an even noise, at most for one that comes and goes
 SPREADS = 3.0  # how much more than its own spread sound must stand above the quiet
 HEADROOM_DB = 3.0  # a word that does not stand out by more, at its loudest, is not bounded by this level
-AROUND_STEPS = 500  # before and behind a moment, of which the quietest part is the recording's quiet there
+AROUND_STEPS = 500  # before and after a moment, of which the quietest part is the recording's quiet there
 EVERY_STEPS = 50  # from one moment at which the quiet is measured to the next
 QUIETEST, LOWER = 10, 2  # percentiles
 
@@ -57,7 +57,7 @@ class WordBounds:
             [self._levels[:, max(0, begin - 5) : end + 5].max(axis=1) for begin, end in zip(first, last)], axis=1
         )
         starts, ends = list(first), list(last)
-        for number in range(len(words) + 1):  # the gap before each word, and the one behind the last
+        for number in range(len(words) + 1):  # the gap before each word, and the one after the last
             here = loudest[:, max(0, number - 1) : number + 1].min(axis=1)
             before = (first[number - 1], last[number - 1]) if number else None
             after = (first[number], last[number]) if number < len(words) else None
@@ -74,7 +74,7 @@ class WordBounds:
     def _gap(
         self, before: tuple[int, int] | None, after: tuple[int, int] | None, loudest: NDArray[np.float32]
     ) -> tuple[int, int]:
-        """Where the word before the gap ends and the one behind it begins, in steps; words are those of their labels."""
+        """Where the word before the gap ends and the one after it begins, in steps; words are those of their labels."""
         begin = before[1] if before else max(0, after[0] - FAR_STEPS) if after else 0
         end = max(begin, after[0]) if after else min(self._steps, begin + FAR_STEPS)
         moment = min(begin, self._steps - 1) // EVERY_STEPS
@@ -83,7 +83,7 @@ class WordBounds:
         if not tells.any():
             return (min(begin + TAIL_STEPS, end) if before else end), end
         least = np.where(tells, least, np.inf)
-        # A label may stand in the silence behind its word, or before it.
+        # A label may stand in the silence after its word, or before it.
         low = before[0] + 1 if before else begin
         high = max(end, after[1] - 1) if after else end
         one, other = self._levels[:, low:high]

@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A row that can be learned from; `labels` are token ids, `seconds` what the file's header says."""
+    """A row that can be trained on; `labels` are token ids, `seconds` what the file's header says."""
 
     row: int
     audio: Audio
@@ -96,7 +96,7 @@ def _unfit(labels: Sequence[int], seconds: float, model: FrameCount, max_seconds
 
 
 class Waveforms:
-    """The examples' waveforms as the model takes them, varied anew each epoch as `varied` says; float32 `(samples,)`.
+    """The examples' waveforms as the model takes them, varied differently in each epoch as `varied` says; float32 `(samples,)`.
 
     Four of five are varied in the first epoch, fewer from one to the next, none in the last of `epochs`: the model
     meets other voices and rooms while it learns most, and ends on the speech that it will transcribe. What an example sounds
@@ -121,7 +121,7 @@ class Waveforms:
         self._epochs = epochs
         self._varied = varied
         self._normalized = normalized
-        self._kept: dict[int, np.ndarray] = {}
+        self._decoded: dict[int, np.ndarray] = {}
         self._bytes = 0
 
     def get(self, index: int, epoch: int) -> np.ndarray:
@@ -141,7 +141,7 @@ class Waveforms:
         return waveform.astype(np.float32, copy=False)
 
     def _recorded(self, index: int) -> np.ndarray:
-        waveform = self._kept.get(index)
+        waveform = self._decoded.get(index)
         if waveform is None:
             example = self._examples[index]
             try:
@@ -152,7 +152,7 @@ class Waveforms:
                     rows=[{"row": example.row, "audio": described(example.audio), "reason": str(error)}],
                 ) from error
             if self._bytes + waveform.nbytes <= _KEPT_BYTES:
-                self._kept[index] = waveform
+                self._decoded[index] = waveform
                 self._bytes += waveform.nbytes
         return waveform
 

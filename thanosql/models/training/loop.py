@@ -58,7 +58,7 @@ class Run:
         blank: int,
         device: torch.device,
         *,
-        kept: FeatureCache | None = None,
+        feature_cache: FeatureCache | None = None,
         validator: Validator | None = None,
         saved: SavedState | None = None,
     ) -> None:
@@ -68,7 +68,7 @@ class Run:
         self.options = options
         self.blank = blank
         self.device = device
-        self.kept = kept
+        self.feature_cache = feature_cache
         self.validator = validator
         self.saved = saved
         self.optimizer = schedule.adamw(model, options)
@@ -108,7 +108,7 @@ class Run:
         import torch
 
         started = last = time.perf_counter()
-        # A run that had stopped early may be taken up once more.
+        # A run that had stopped early may be taken up again.
         plan = () if self._is_enough() and not self.tally.utterances else self._plan()
         with closing(read_ahead(self._read, plan)) as ahead:
             for step, waveforms in ahead:
@@ -155,19 +155,23 @@ class Run:
     def _read(self, step: Step) -> list[np.ndarray | None]:
         """The waveforms of a step; None where the frames are kept already."""
         return [
-            None if self.kept is not None and index in self.kept else self.waveforms.get(index, step.epoch)
+            None
+            if self.feature_cache is not None and index in self.feature_cache
+            else self.waveforms.get(index, step.epoch)
             for index in step.examples
         ]
 
     def _step(self, step: Step, waveforms: Sequence[np.ndarray | None], rate: float) -> tuple[float, int]:
-        """One optimizer step; its mean loss, and how many frames were not heard as blank."""
+        """One optimizer step; its mean loss, and how many frames were not decoded as blank."""
         import torch
 
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         # Where frames are kept, it depends on the moment which waveforms are here: a resumed run must split as this one.
         seconds = [
-            self.examples[index].seconds if waveform is None or self.kept is not None else len(waveform) / SAMPLING_RATE
+            self.examples[index].seconds
+            if waveform is None or self.feature_cache is not None
+            else len(waveform) / SAMPLING_RATE
             for index, waveform in zip(step.examples, waveforms, strict=True)
         ]
         total, spoken = 0.0, 0
@@ -195,10 +199,10 @@ class Run:
         return total, spoken
 
     def _frames(self, chosen: Sequence[int], waveforms: Sequence[np.ndarray | None]) -> list[torch.Tensor]:
-        if self.kept is None:
+        if self.feature_cache is None:
             return self._encode(waveforms)
         return [
-            self.kept.get(index, partial(self._encode, [waveform])).to(self.device)
+            self.feature_cache.get(index, partial(self._encode, [waveform])).to(self.device)
             for index, waveform in zip(chosen, waveforms, strict=True)
         ]
 

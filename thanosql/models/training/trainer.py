@@ -102,12 +102,12 @@ def train(
             epochs=options.max_epochs,
             normalized=base.normalizes,
         )
-        kept = None
+        feature_cache = None
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
         if repeated:
             room = FeatureCache.fit(seconds, base.feature_width, task.folder.parent)
-            kept = stack.enter_context(FeatureCache(task.folder.parent, room=room))
+            feature_cache = stack.enter_context(FeatureCache(task.folder.parent, room=room))
         validator = None
         if held_out:
             validator = Validator(held_out, sound(held_out, varied=None), vocabulary, options.max_seconds)
@@ -115,7 +115,15 @@ def train(
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
         waveforms = sound(examples, varied=varied)
         run = Run(
-            model, examples, waveforms, options, vocabulary.blank, device, kept=kept, validator=validator, saved=saved
+            model,
+            examples,
+            waveforms,
+            options,
+            vocabulary.blank,
+            device,
+            feature_cache=feature_cache,
+            validator=validator,
+            saved=saved,
         )
         warnings = _take_up(run, options, unfinished)
         run.train(progress, cancellation)

@@ -33,7 +33,7 @@ class TrainingVocabulary:
 def training_vocabulary(folder: Path, texts: Iterable[str], options: TrainOptions) -> TrainingVocabulary:
     """What `options.vocabulary` and `options.normalizer` make of a base and the texts.
 
-    'extend' puts new characters behind the base's tokens, which keep their numbers. 'rebuild' is the blank (`<pad>`),
+    'extend' puts new characters after the base's tokens, which keep their numbers. 'rebuild' is the blank (`<pad>`),
     `<unk>`, `|` between words, and the texts' characters, sorted. Neither takes up the sign between words as a letter.
     Raises ThanoSQLModelError for a base without a vocabulary, unless one is made.
     """

@@ -20,7 +20,7 @@ HOP = 160  # samples
 class Geometry:
     """`subsampling` mel frames are one frame of the encoder; `first` samples, fewer than which are none, make the first.
 
-    `adapted` frames of the encoder are one of the model, where an adapter shortens time behind it.
+    `adapted` frames of the encoder are one of the model, where an adapter shortens time after it.
     """
 
     model_class: str

@@ -17,7 +17,7 @@ from thanosql.errors import ThanoSQLModelError
 class Architecture:
     """A type of model, by the name that stands before ForCTC and Config in transformers.
 
-    `padded`: whether an utterance padded behind its end, with a mask, is answered as it is alone. Where it is not, since
+    `padded`: whether an utterance padded after its end, with a mask, is answered as it is alone. Where it is not, since
     convolutions or pooling in the transformer reach into the padding, utterances go one by one.
     `folded`: whether its forward pass is Wav2Vec2's, as `cpu_model` has it written out.
     """

@@ -54,7 +54,7 @@ class Forward:
 
     @property
     def squeeze(self) -> int:
-        """How many frames the model hears as one."""
+        """How many frames the model merges into one."""
         return squeeze(self.config)
 
     @property
@@ -69,7 +69,7 @@ class Forward:
 
     @property
     def frame_seconds(self) -> float:
-        """From one frame to the next: 20 ms, more where an adapter shortens time behind the transformer."""
+        """From one frame to the next: 20 ms, more where an adapter shortens time after the transformer."""
         shortened = self.config.adapter_stride**self.config.num_adapter_layers if not self.windowed else 1
         return float(self.geometry[1] * shortened / SAMPLING_RATE)
 

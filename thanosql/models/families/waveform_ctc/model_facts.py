@@ -45,7 +45,7 @@ class WaveformFacts:
     vocabulary: Vocabulary | None
     normalizer: Normalizer | None
     base_vocabulary: Vocabulary | None = None
-    squeeze: int = 1  # frames that the transformer hears as one: SEW's
+    squeeze: int = 1  # frames that the transformer merges into one: SEW's
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""

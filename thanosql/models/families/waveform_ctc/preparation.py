@@ -1,4 +1,4 @@
-"""A waveform in, the same as a model hears it out."""
+"""A waveform in, the same as a model takes it out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOOR = 1e-7  # of the variance
 
 
 def prepare(waveform: np.ndarray, features: Features) -> np.ndarray:
-    """A waveform as the model hears it, float32 `(samples,)`: as Wav2Vec2FeatureExtractor makes it, bit for bit."""
+    """A waveform as the model takes it, float32 `(samples,)`: as Wav2Vec2FeatureExtractor makes it, bit for bit."""
     if not features.do_normalize or len(waveform) == 0:
         return waveform
     normalized: np.ndarray = (waveform - waveform.mean()) / np.sqrt(waveform.var() + FLOOR)

@@ -39,17 +39,17 @@ def contextualize(base: Any, hidden: torch.Tensor, present: torch.Tensor | None 
 
 
 def frame_count(config: Any, samples: int) -> int:
-    """How many frames a model makes of so many samples, before any adapter; 0 when they are too few to be heard."""
+    """How many frames a model makes of so many samples, before any adapter; 0 when they are too few to be recognized."""
     return frames(samples, config.conv_kernel, config.conv_stride, squeeze(config))
 
 
 def squeeze(config: Any) -> int:
-    """How many frames the transformer hears as one."""
+    """How many frames the transformer merges into one."""
     return int(getattr(config, "squeeze_factor", 1))
 
 
 def has_adapter(config: Any) -> bool:
-    """Whether layers behind the transformer shorten time."""
+    """Whether layers after the transformer shorten time."""
     return bool(getattr(config, "add_adapter", False))
 
 

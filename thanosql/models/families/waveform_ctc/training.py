@@ -85,7 +85,7 @@ class WaveformCheckpoint:
     def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> WaveformModel:
         """The model, its head made for `vocabulary` where one is given.
 
-        Raises ThanoSQLModelError for one with adapter layers behind its encoder, and for what cannot be read.
+        Raises ThanoSQLModelError for one with adapter layers after its encoder, and for what cannot be read.
         """
         from thanosql.models.training import attention
 

@@ -39,7 +39,7 @@ def encode(model: Any, waveforms: Sequence[torch.Tensor], folded: FeatureEncoder
     with nullcontext() if learns_features(model) else torch.no_grad():
         if normalizes_over_time(encoder):
             return [encoder(waveform[None])[0].T for waveform in waveforms]
-        # With layer norms a frame depends on its own samples alone: what is padded behind it cannot reach it.
+        # With layer norms a frame depends on its own samples alone: what is padded after it cannot reach it.
         padded = torch.nn.utils.rnn.pad_sequence(list(waveforms), batch_first=True)
         features = _channels_last(encoder, padded)
     return [
