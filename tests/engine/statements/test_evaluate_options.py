@@ -79,7 +79,7 @@ def test_the_loss_of_what_a_beam_heard_is_no_more_than_that_of_a_wrong_reference
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("hotwords=['one']", "'hotwords' guides a beam"),
+        ("hotwords=['one']", "'hotwords' needs decoder='beam'"),
         ("decoder='beam', lm='a', lm_query='b'", "Both lm and lm_query are given"),
     ],
 )
