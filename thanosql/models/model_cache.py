@@ -39,10 +39,10 @@ class ModelCache:
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self.loading_seconds = 0.0
-        self._kept: OrderedDict[_Key, Recognizer] = OrderedDict()
+        self._recognizers: OrderedDict[_Key, Recognizer] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._recognizers)
 
     def recognizer(self, model: Model, options: TranscribeOptions) -> Recognizer:
         """The recognizer of a model on the device and in the precision of the options. Raises what loading raises."""
@@ -65,14 +65,17 @@ class ModelCache:
                 device,
                 options.precision,
             )
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            for other in [other for other in self._kept if other.model == name and other.files != key.files]:
-                del self._kept[other]
+            if key in self._recognizers:
+                self._recognizers.move_to_end(key)
+                return self._recognizers[key]
+            for other in [other for other in self._recognizers if other.model == name and other.files != key.files]:
+                del self._recognizers[other]
             # The folder, not the name: what is loaded is what the key was made of.
             recognizer = registry.family_of(model).load(str(folder), replace(options, language=model.language))
-        self._kept[key] = recognizer
-        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self.limit_bytes:
-            self._kept.popitem(last=False)
+        self._recognizers[key] = recognizer
+        while (
+            len(self._recognizers) > 1
+            and sum(loaded.nbytes for loaded in self._recognizers.values()) > self.limit_bytes
+        ):
+            self._recognizers.popitem(last=False)
         return recognizer
