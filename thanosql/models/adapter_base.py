@@ -63,7 +63,7 @@ class AdapterBase:
             if not path.is_file():
                 raise ThanoSQLModelError(
                     f"{self._incomplete(model)} That base is gone: there is no {path}.",
-                    hint="Put it back there, or train again with train='all' for a model that stands alone.",
+                    hint="Put it back there, or train again with train='all' for a model that needs no base.",
                 )
             stamp = _stamp(path)
             if stamp != (known.size, known.changed) and _digest(path, *stamp) != known.digest:
@@ -78,7 +78,7 @@ class AdapterBase:
 
 
 def read_base(folder: Path) -> AdapterBase | None:
-    """What a folder says of its base; None for a model that stands alone. Raises ThanoSQLModelError for a damaged file."""
+    """What a folder says of its base; None for a model that needs no base. Raises ThanoSQLModelError for a damaged file."""
     if not (folder / FILE).is_file():
         return None
     content = read_json(folder / FILE)

@@ -42,11 +42,9 @@ def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) 
     held_out = [epoch["valid_wer"] for epoch in epochs if isinstance(epoch.get("valid_wer"), int | float)]
     audio = duration(fields["hours"] * 3600) if "hours" in fields else ""
     if held_out:
-        said = hears({"wer": min(held_out)}).replace("words.", "words in the rows held out.")
+        said = hears({"wer": min(held_out)}).replace("words.", "words in the validation set.")
     else:
-        said = (
-            f"Trained on {audio} of audio. How well does it hear? EVALUATE USING {fields.get('model', '')} AS SELECT …"
-        )
+        said = f"Trained on {audio} of audio. How accurate is it? EVALUATE USING {fields.get('model', '')} AS SELECT …"
     shown = {
         "held-out WER": f"{min(held_out):.2%}" if held_out else None,
         "audio": audio or None,
@@ -122,7 +120,7 @@ def _measured(evaluations: Sequence[Mapping[str, Any]], name: str) -> str:
     """The last evaluation in a sentence, or how to make the first one."""
     last = evaluations[-1] if evaluations else {}
     if not (said := hears(last)):
-        return f"How well does it hear? EVALUATE USING {name} AS SELECT …" if name else ""
+        return f"How accurate is it? EVALUATE USING {name} AS SELECT …" if name else ""
     return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
 
 

@@ -119,7 +119,7 @@ def _pairs(file: Path, settings: Settings) -> Iterator[tuple[str, str]]:
         if not name:
             continue
         if name in seen:
-            raise ThanoSQLDataError(f"{file.name}, line {number}: {name} stands there twice.")
+            raise ThanoSQLDataError(f"{file.name}, line {number}: {name} is listed twice.")
         seen.add(name)
         yield name, rest.strip()
 

@@ -93,7 +93,7 @@ class _Pieces:
             self._at += mark == ","
         self._at += 1
         if self.peek():
-            raise json.JSONDecodeError("more follows behind the list", self._text, self._at)
+            raise json.JSONDecodeError("more follows after the list", self._text, self._at)
 
     def _more(self) -> None:
         # Twice as much each time, so that a long value is not begun again too often.

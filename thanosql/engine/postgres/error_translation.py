@@ -52,7 +52,7 @@ def lost(error: BaseException) -> ThanoSQLConnectionError:
     said = " ".join(str(error).split()) or "the server closed it"
     return ThanoSQLConnectionError(
         f"The connection to the database was lost: {said}",
-        hint="The next statement connects anew. Settings, temporary tables and an open transaction are gone.",
+        hint="The next statement connects again. Settings, temporary tables and an open transaction are gone.",
     )
 
 

@@ -57,7 +57,7 @@ class ServerCursor:
             except ThanoSQLDatabaseError as error:
                 if error.sqlstate != NO_SUCH_CURSOR:
                     raise
-                raise _gone("The rows of this result were let go by CLOSE ALL or DISCARD ALL.") from error
+                raise _gone("CLOSE ALL or DISCARD ALL released the rows of this result.") from error
 
 
 def hold(connection: Connection, *query: str | SQL) -> ServerCursor:

@@ -76,7 +76,7 @@ def refuse_if_hindered(connection: Connection, target: Target) -> None:
             f"The table {target} cannot be replaced: {'; '.join(found)}.",
             sqlstate="2BP01",
             hint="Give another table_name and write from there into this table with SQL of your own, "
-            "or remove what stands in the way.",
+            "or remove what prevents it.",
         )
 
 

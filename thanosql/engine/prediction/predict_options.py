@@ -62,8 +62,8 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     )
     row_key: str | None = option(
         None,
-        "the column that tells the query's rows apart: mode='update' needs it; and it stands beside each word in "
-        "words_table (audio_col where it is NULL)",
+        "the column that identifies the query's rows: mode='update' needs it, and words_table has it "
+        "for each word (NULL there: audio_col)",
         kind="column",
         changes_result=False,
     )

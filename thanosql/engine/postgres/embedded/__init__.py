@@ -55,7 +55,7 @@ def start(folder: Path) -> str:
         except (OSError, locks.Timeout) as error:
             raise ThanoSQLConnectionError(
                 f"The embedded PostgreSQL in {folder} cannot be started: {_said(error)}",
-                hint=f"Its log is {server.log}. Mend what it says, or {ELSEWHERE}",
+                hint=f"Its log is {server.log}. Correct what it reports, or {ELSEWHERE}",
             ) from error
 
 

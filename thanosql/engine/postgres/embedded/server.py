@@ -266,7 +266,7 @@ class Server:
     def _does_not_start(self, words: str) -> ThanoSQLConnectionError:
         return ThanoSQLConnectionError(
             f"The embedded PostgreSQL in {self.folder} does not start: {words}",
-            hint=f"Its log is {self.log}. Mend what it says, or {ELSEWHERE}",
+            hint=f"Its log is {self.log}. Correct what it reports, or {ELSEWHERE}",
         )
 
 
