@@ -94,7 +94,9 @@ def measure(session: thanosql.Session) -> None:
     result = session.run(STATEMENT)
     seconds = time.perf_counter() - began
     here, there = time.process_time() - here, processor_seconds(server) - there
-    print(f"{seconds:.2f} s (processor: {here:.2f} s here, {there:.2f} s at the server): {result.status}: {result.note}")
+    print(
+        f"{seconds:.2f} s (processor: {here:.2f} s here, {there:.2f} s at the server): {result.status}: {result.note}"
+    )
 
 
 def processor_seconds(process: int) -> float:

@@ -83,7 +83,7 @@ def test_every_code_block_of_a_page_runs(page: Path, shell: InteractiveShell) ->
     alone = page.parent.name == "reference"
     _start_page(session, "" if alone else page.read_text(encoding="utf-8"))
     shell.reset(new_session=False, aggressive=False)
-    shell.push(dict(PARAMETERS))
+    shell.push({**PARAMETERS, **({"frame": session.execute("SELECT * FROM calls")} if alone else {})})
     for block in found:
         if "needs" in block.attributes or block.language not in RUN_BY_PAGES:
             _parse(block)
