@@ -58,6 +58,14 @@ def test_a_segment_ends_at_a_pause_of_half_a_second() -> None:
     assert [(one.text, one.start, one.end) for one in found] == [("A B", 0.0, 0.06), ("C A", 0.56, 1.08)]
 
 
+def test_a_long_pause_ends_a_word_where_the_model_missed_its_end() -> None:
+    found = [Span(1, 0, 2, 0.0, 0.0), Span(2, 28, 29, 0.0, 0.0), Span(1, 54, 55, 0.0, 0.0)]
+    vocabulary = Vocabulary(("<pad>", "A", "B", "|"))
+    assert [word.text for word in timed(found, vocabulary, "word", 0.02)] == ["ABA"]
+    words = timed(found, vocabulary, "word", 0.02, longest_gap=0.5)
+    assert [(word.text, word.start, word.end) for word in words] == [("A", 0.0, 0.04), ("BA", 0.56, 1.1)]
+
+
 def test_a_word_is_as_sure_as_its_characters_are_at_their_best_on_the_mean() -> None:
     found = [Span(3, 0, 2, np.log(0.9), np.log(0.5)), Span(4, 2, 3, np.log(0.6), np.log(0.6)), Span(2, 3, 4, 0, 0)]
     (word,) = timed(found, LETTERS, "word")

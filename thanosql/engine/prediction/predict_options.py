@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.naming import Column
+from thanosql.engine.prediction.segments_table import SegmentOptions
 from thanosql.engine.prediction.word_table import LEVELS
 from thanosql.engine.rows.audio_probe import ResumableOptions
 from thanosql.models.options import DecodeOptions, option
@@ -13,7 +14,7 @@ TYPES = {"_words": "jsonb", "_confidence": "double precision", "_error": "text"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(ResumableOptions, DecodeOptions):
+class PredictOptions(ResumableOptions, SegmentOptions, DecodeOptions):
     result_col: str = option(
         "predict_result",
         "the column for the transcript; it replaces a query column of that name",
@@ -62,8 +63,8 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     )
     row_key: str | None = option(
         None,
-        "the column that identifies the query's rows: mode='update' needs it, and words_table has it "
-        "for each word (NULL there: audio_col)",
+        "the column that identifies the query's rows: mode='update' needs it, and words_table and segments_table have it "
+        "for each of their rows (NULL there: audio_col)",
         kind="column",
         changes_result=False,
     )
@@ -71,7 +72,8 @@ class PredictOptions(ResumableOptions, DecodeOptions):
     @property
     def level(self) -> str:
         """What is timed."""
-        return "word" if self.timestamps == "none" and self.words_table is not None else self.timestamps
+        beside = self.words_table is not None or self.segments_table is not None
+        return "word" if self.timestamps == "none" and beside else self.timestamps
 
     @property
     def columns(self) -> list[Column]:
@@ -106,4 +108,6 @@ class PredictOptions(ResumableOptions, DecodeOptions):
         """The option that needs probabilities of frames; empty where there is none."""
         if self.decoder != "greedy":
             return f"decoder='{self.decoder}'"
-        return "" if self.plain else "words_table" if self.timestamps == "none" else "timestamps"
+        if self.plain or self.timestamps != "none":
+            return "" if self.plain else "timestamps"
+        return "words_table" if self.words_table is not None else "segments_table"

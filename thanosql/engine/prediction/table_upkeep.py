@@ -1,4 +1,4 @@
-"""The newly recognized rows of a query in; the table that is kept current, and that of its words, out.
+"""The newly recognized rows of a query in; the table that is kept current, and those beside it, out.
 
 What is checked before any work is here too: mode='update' needs a table and a key, and rights to write.
 """
@@ -13,14 +13,16 @@ from thanosql.engine.postgres import table_update
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.postgres.table_update import TableUpdate
-from thanosql.engine.prediction.word_table import WordsTable, refuse_taken, replaced_columns
+from thanosql.engine.prediction.word_table import refuse_taken, replaced_columns
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
     from thanosql.engine.postgres.database import Target
     from thanosql.engine.prediction.predict_options import PredictOptions
+    from thanosql.engine.prediction.side_table import SideTable
     from thanosql.engine.prediction.stale_rows import StaleRows
+    from thanosql.engine.rows.audio_probe import ProbedRows
 
 
 def refuse_unfit_options(options: PredictOptions) -> None:
@@ -58,7 +60,12 @@ def find_target(options: PredictOptions, columns: Sequence[Column], environment:
 
 
 def update_tables(
-    stale: StaleRows, options: PredictOptions, target: Target, words: WordsTable | None, environment: Environment
+    stale: StaleRows,
+    options: PredictOptions,
+    target: Target,
+    tables: Sequence[SideTable],
+    probed: ProbedRows,
+    environment: Environment,
 ) -> str:
     """Write the rows, all or nothing; what is to be said of it. Where there is nothing to do, nothing is touched.
 
@@ -72,12 +79,12 @@ def update_tables(
     table, _ = stale.rows.numbered_table
     gone = f"SELECT key FROM {stale.gone}" if pruned else None
     said, updates = "", []
-    if words is not None:
-        rows = words.rows(stale.rows, environment)
+    for beside in tables:
+        rows = beside.rows(stale.rows, probed, environment)
         replaced = f"SELECT {quoted(key)} FROM {table}"
-        source = rows.replacing(words.target).source
-        updates.append(TableUpdate(words.target, source, words.key.name, gone=gone, replaced=replaced))
-        said += f"; {counted(rows.rows, 'word')} in table {words.target}"
+        source = rows.replacing(beside.target).source
+        updates.append(TableUpdate(beside.target, source, beside.key.name, gone=gone, replaced=replaced))
+        said += f"; {counted(rows.rows, beside.unit)} in table {beside.target}"
     written = frozenset(column.name for column in options.written_columns)
     ours = None
     if stale.query.has_read(target):

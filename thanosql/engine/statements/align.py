@@ -10,7 +10,7 @@ words = torchaudio.functional.merge_tokens(path[0], scores[0])      # and these 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.dispatcher import Result, run
@@ -21,13 +21,12 @@ from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.opening import open_cache
+from thanosql.engine.prediction.segments_table import SegmentOptions
+from thanosql.engine.prediction.side_table import SideTable
+from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
 from thanosql.engine.prediction.stopwatch import Spent, Stopwatch
 from thanosql.engine.prediction.word_table import (
     LEVELS,
-    WordsTable,
-    plan_words,
-    put_in_place,
-    refuse_tables_inside,
     refuse_taken,
     replaced_columns,
     words_json,
@@ -74,7 +73,7 @@ class Align(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignOptions(ResumableOptions):
+class AlignOptions(ResumableOptions, SegmentOptions):
     text_col: str = option("text", "the column with the text that is spoken in it", kind="column")
     result_col: str = option(
         "align_result",
@@ -91,7 +90,8 @@ class AlignOptions(ResumableOptions):
     words_table: str | None = option(None, "the table to write one row per word to", kind="table")
     row_key: str | None = option(
         None,
-        "the column of the query that identifies the recording of each word in words_table; NULL: audio_col",
+        "the column of the query that identifies the recording of each row in words_table and segments_table; NULL: "
+        "audio_col",
         kind="column",
     )
     on_error: str = option(
@@ -101,16 +101,21 @@ class AlignOptions(ResumableOptions):
         choices=("raise", "null"),
     )
 
+    @property
+    def level(self) -> str:
+        """What is timed."""
+        return self.timestamps
+
 
 @dataclass(frozen=True)
 class AlignPlan(RowsPlan):
-    """`about` is the statement with its names, options and columns checked; `words` the table of its words."""
+    """`about` is the statement with its names, options and columns checked; `tables` are those beside its result."""
 
     recognizes = True
 
     about: BoundStatement
     transcribe: TranscribeOptions
-    words: WordsTable | None
+    tables: tuple[SideTable, ...]
 
     @property
     def options(self) -> AlignOptions:
@@ -121,7 +126,7 @@ class AlignPlan(RowsPlan):
         return replaced_columns(self.about.query.columns, _columns(self.options))
 
     def check_nested(self) -> None:
-        refuse_tables_inside("ALIGN", self.about.target, self.words)
+        refuse_tables_inside("ALIGN", self.about.target, self.tables)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ class _Aligned:
     spent: Spent
     cache: PredictionCache[Any] | None
     target: Target | None
-    words: WordsTable | None
+    tables: tuple[SideTable, ...]
 
 
 @bind_statement.register
@@ -146,7 +151,7 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
     model = in_language(model, transcribe, statement.options, environment)
     registry.require(model, Capability.CTC, "ALIGN")
     checked_executor(options, environment)
-    if options.table_name is not None or options.words_table is not None:
+    if writes_tables(options):
         refuse_open_transaction(environment, "ALIGN with a table")
     query, audio = plan_rows(statement.query, options, environment)
     text = find_column(query.columns, options.text_col, "text_col")
@@ -159,19 +164,9 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
 def plan_align(statement: Align, environment: Environment) -> AlignPlan:
     about = bind_align(statement, environment)
     options = about.options
-    words = None
-    if options.words_table is not None:
-        words = plan_words(
-            about.query.columns,
-            options.words_table,
-            options.row_key,
-            about.audio.audio,
-            options.result_col,
-            about.target,
-            environment,
-        )
+    tables = plan_tables(about, options.result_col, environment)
     assert isinstance(about.how, TranscribeOptions)
-    return AlignPlan(about, settled(about.how, about.model), words)
+    return AlignPlan(about, settled(about.how, about.model), tables)
 
 
 @run.register
@@ -182,7 +177,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     with transcription.resumable(done.cache):
         # Read before the replacement: the query may have read the very table that is replaced.
         frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
-        note += put_in_place(snapshot, done.target, done.words, environment)
+        note += put_in_place(snapshot, done.target, done.tables, done.probed, environment)
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
@@ -204,7 +199,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
     # Looked at again at the query's own moment: it may have read the very table that is replaced.
     target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-    words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
+    tables = tuple(table.seen_by(snapshot) for table in plan.tables)
     strict = options.on_error == "raise"
     access = access_of(options, environment)
     probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
@@ -228,7 +223,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     spent = watch.read()
     if cache is None or not cache.before:
         speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
-    return _Aligned(snapshot, probed, spent, cache, target, words)
+    return _Aligned(snapshot, probed, spent, cache, target, tables)
 
 
 def _columns(options: AlignOptions) -> list[Column]:

@@ -26,8 +26,8 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.prediction.side_tables import refuse_same_table, refuse_tables_inside
 from thanosql.engine.prediction.stopwatch import Stopwatch
-from thanosql.engine.prediction.word_table import refuse_same_table, refuse_tables_inside
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.engine.dispatcher import Result, run
@@ -25,14 +25,12 @@ from thanosql.engine.prediction.language_models import check_language_model, lan
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.prediction.provenance import provenance_of
+from thanosql.engine.prediction.side_table import SideTable
+from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
 from thanosql.engine.prediction.stale_rows import StaleRows, find_stale_rows
 from thanosql.engine.prediction.stopwatch import Spent, Stopwatch
 from thanosql.engine.prediction.table_upkeep import find_target, refuse_unfit_options, update_tables
 from thanosql.engine.prediction.word_table import (
-    WordsTable,
-    plan_words,
-    put_in_place,
-    refuse_tables_inside,
     refuse_taken,
     replaced_columns,
     words_json,
@@ -78,13 +76,13 @@ class Predict(Statement):
 
 @dataclass(frozen=True)
 class PredictPlan(RowsPlan):
-    """`about` is the statement with its names, options and columns checked; `words` the table of its words."""
+    """`about` is the statement with its names, options and columns checked; `tables` are those beside its result."""
 
     recognizes = True
 
     about: BoundStatement
     transcribe: TranscribeOptions
-    words: WordsTable | None
+    tables: tuple[SideTable, ...]
 
     @property
     def options(self) -> PredictOptions:
@@ -95,7 +93,7 @@ class PredictPlan(RowsPlan):
         return replaced_columns(self.about.query.columns, self.options.columns)
 
     def check_nested(self) -> None:
-        refuse_tables_inside("PREDICT", self.about.target, self.words)
+        refuse_tables_inside("PREDICT", self.about.target, self.tables)
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class _Predicted:
     spent: Spent
     cache: PredictionCache[Any] | None
     target: Target | None
-    words: WordsTable | None
+    tables: tuple[SideTable, ...]
     stale: StaleRows | None
 
 
@@ -123,7 +121,7 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
     if needing := options.needs_ctc:
         registry.require(model, Capability.CTC, needing)
     checked_executor(options, environment)
-    if options.table_name is not None or options.words_table is not None:
+    if writes_tables(options):
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
     refuse_unfit_options(options)
@@ -140,22 +138,10 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
 def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
     about = bind_predict(statement, environment)
     options = about.options
-    words = None
-    if options.words_table is not None:
-        named = f"{options.result_col}_words"
-        words = plan_words(
-            about.query.columns,
-            options.words_table,
-            options.row_key,
-            about.audio.audio,
-            named,
-            about.target,
-            environment,
-            updates=options.mode == "update",
-        )
+    tables = plan_tables(about, f"{options.result_col}_words", environment, updates=options.mode == "update")
     check_language_model(options, environment)
     assert isinstance(about.how, TranscribeOptions)
-    return PredictPlan(about, settled(about.how, about.model), words)
+    return PredictPlan(about, settled(about.how, about.model), tables)
 
 
 @run.register
@@ -169,9 +155,9 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
         # Read before the replacement: the query may have read the very table that is replaced.
         frame = snapshot.frame(environment.at_once) if environment.fetch or done.target is None else None
         if stale is not None and done.target is not None:
-            note += update_tables(stale, plan.options, done.target, done.words, environment)
+            note += update_tables(stale, plan.options, done.target, done.tables, done.probed, environment)
         else:
-            note += put_in_place(snapshot, done.target, done.words, environment)
+            note += put_in_place(snapshot, done.target, done.tables, done.probed, environment)
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
@@ -200,12 +186,12 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     if options.mode == "update":
         language = language_model(options, about.model, environment)
         stale = find_stale_rows(about, provenance_of(about, language), access, environment)
-        snapshot, target, words = stale.rows, about.target, plan.words
+        snapshot, target, tables = stale.rows, about.target, plan.tables
     else:
         snapshot = environment.resources.enter_context(open_snapshot(about.query, environment))
         # Looked at again at the query's own moment: it may have read the very table that is replaced.
         target = snapshot.check_target(options.table_name) if options.table_name is not None else None
-        words = plan.words and replace(plan.words, target=snapshot.check_target(plan.words.name))
+        tables = tuple(table.seen_by(snapshot) for table in plan.tables)
         language = language_model(options, about.model, environment)
     with stale.numbered() if stale is not None else nullcontext():
         strict = options.on_error == "raise"
@@ -230,7 +216,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     spent = watch.read()
     if cache is None or not cache.before:
         speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
-    return _Predicted(snapshot, probed, spent, cache, target, words, stale)
+    return _Predicted(snapshot, probed, spent, cache, target, tables, stale)
 
 
 def _predictions(

@@ -137,7 +137,10 @@ class _Greedy:
             return TimedTranscript(transcript.text, transcript.confidence)
         path = self.vocabulary.joined(log_probabilities.argmax(axis=-1))
         spans = alignment.spans(log_probabilities, path, self.vocabulary.blank)
-        words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds, bounds)
+        # A model may miss the word break in a long pause; the text is left as it is, as transformers gives it.
+        words = timestamps.timed(
+            spans, self.vocabulary, self.level, self.frame_seconds, bounds, longest_gap=timestamps.PAUSE_SECONDS
+        )
         return TimedTranscript(transcript.text, transcript.confidence, words)
 
 

@@ -53,10 +53,13 @@ def timed(
     level: str,
     frame_seconds: float = FRAME_SECONDS,
     bounds: WordBounds | None = None,
+    *,
+    longest_gap: float = math.inf,
 ) -> tuple[Timed, ...]:
     """The words, characters or segments (`level`) of labels in their order; word breaks are nobody's.
 
-    With `bounds`, those of the sound, a word begins and ends with its sound; without, with its labels.
+    With `bounds`, those of the sound, a word begins and ends with its sound; without, with its labels. Labels that are
+    more than `longest_gap` seconds apart belong to two words, whether a word break stands between them or not.
 
     >>> found = [Span(1, 0, 2, -0.1, -0.2), Span(2, 3, 4, 0.0, 0.0), Span(3, 5, 6, 0.0, 0.0), Span(1, 8, 9, -0.7, -0.7)]
     >>> for word in timed(found, Vocabulary(("<pad>", "A", "B", "|")), "word"):
@@ -66,7 +69,7 @@ def timed(
     """
     if level not in LEVELS:
         raise ValueError(f"there are no timestamps of a {level}")
-    words = list(_words(spans, vocabulary))
+    words = list(_words(spans, vocabulary, longest_gap / frame_seconds))
     seconds = [(word[0].start * frame_seconds, word[-1].end * frame_seconds) for word in words]
     if bounds is not None:
         seconds = bounds.of(seconds)
@@ -94,11 +97,12 @@ def confidence(spans: Sequence[Span], log_probabilities: np.ndarray, blank: int)
     return min(1.0, math.exp(sum(logs) / len(logs))) if logs else 0.0
 
 
-def _words(spans: Iterable[Span], vocabulary: Vocabulary) -> Iterator[list[Span]]:
+def _words(spans: Iterable[Span], vocabulary: Vocabulary, longest_gap: float) -> Iterator[list[Span]]:
     delimiter = None if vocabulary.delimiter is None else vocabulary.ids.get(vocabulary.delimiter)
     word: list[Span] = []
     for span in spans:
-        if vocabulary.pieces and word and vocabulary.tokens[span.label].startswith(WORD):
+        begins = vocabulary.pieces and vocabulary.tokens[span.label].startswith(WORD)
+        if word and (begins or span.start - word[-1].end > longest_gap):
             yield word
             word = []
         if span.label != delimiter:
