@@ -164,7 +164,7 @@ def test_a_model_type_that_nobody_registered_is_refused_with_those_there_are(
 ) -> None:
     with pytest.raises(ThanoSQLModelError, match=r"of the type 'ears'[^.]*\.\nTake .* types .*, wav2vec2"):
         registry.resolve(str(folder_of(tmp_path, model_type="ears")), True, store, settings)
-    with pytest.raises(ThanoSQLModelError, match="names no model_type"):
+    with pytest.raises(ThanoSQLModelError, match="has no model_type"):
         registry.resolve(str(folder_of(tmp_path)), True, store, settings)
 
 

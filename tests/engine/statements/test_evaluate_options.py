@@ -135,7 +135,7 @@ def test_a_check_that_passed_makes_auto_bfloat16(session: Session, monkeypatch: 
 
 def test_a_base_has_no_card_and_stays_float32(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precisions, "_cpu_flags", lambda: frozenset({"amx_bf16"}))
-    assert precision(session, "Wav2Vec2Tiny").startswith("float32: it is not a model of the store")
+    assert precision(session, "Wav2Vec2Tiny").startswith("float32: it is not a model in the store")
     report = session.run(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (precision='auto', device='cpu') AS {FEW}")
     assert "the check is not saved" in report.note
     assert precision(session, statement="EVALUATE") == "float32; and bfloat16, to see which words differ"
