@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from thanosql import ThanoSQLDataError
+from thanosql.engine.files import segment_rows
 from thanosql.engine.session import Session
 
 SIX = ["audio_path", "start", "end", "channel", "speaker", "text"]
@@ -187,7 +189,7 @@ def test_a_kaldi_folder_joins_its_files(copied: Session) -> None:
         [str(Path("data/call.wav").absolute()), 0.5, 1.25, None, "ann", "one two", "u1"],
         [str(Path("other/b.wav").absolute()), 0.0, None, None, "bob", None, "u2"],
     ]
-    assert "1 utterances are not in text, 1 lines of text are of no utterance" in note
+    assert "1 utterance is not in text, 1 line of text is of no utterance" in note
     Path("data/segments").unlink()
     copy(copied, "data")
     assert [row[6] for row in rows(copied)] == ["call", "b"]
@@ -201,6 +203,53 @@ def test_a_kaldi_folder_joins_its_files(copied: Session) -> None:
         with pytest.raises(ThanoSQLDataError, match=name):
             copy(copied, "data")
         Path("data", name).write_text(before) if before else Path("data", name).unlink()
+
+
+@pytest.mark.parametrize("order", ["sorted", "utterances", "texts", "speakers"])
+def test_kaldi_lists_in_any_order_and_with_gaps_are_joined(copied: Session, order: str) -> None:
+    """In one order they are read beside each other, else from memory: the same comes out."""
+    chosen = random.Random(order)
+    names = [f"u{number:03}" for number in range(300)]
+    lists = {
+        "utterances": [f"{name} r {number}.0 {number}.5" for number, name in enumerate(names) if number % 7],
+        "texts": [f"{name}\tsaid  {name} é" for number, name in enumerate(names) if number % 5],
+        "speakers": [f"{name} s{number % 3}" for number, name in enumerate(names) if number % 11],
+    }
+    if order != "sorted":
+        chosen.shuffle(lists[order])
+    sound("data/r.wav")
+    Path("data/wav.scp").write_text("r r.wav\n")
+    for name, file in (("utterances", "segments"), ("texts", "text"), ("speakers", "utt2spk")):
+        Path("data", file).write_text("\n".join(lists[name]), encoding="utf-8")
+    note = copy(copied, "data")
+    found = {row[6]: (row[1], row[4], row[5]) for row in rows(copied)}
+    assert found == {
+        name: (
+            float(number),
+            f"s{number % 3}" if number % 11 else None,
+            f"said  {name} é" if number % 5 else None,
+        )
+        for number, name in enumerate(names)
+        if number % 7
+    }
+    without = sum(1 for number in range(300) if number % 7 and not number % 5)
+    unused = sum(1 for number in range(300) if not number % 7 and number % 5)
+    assert f"{without} utterances are not in text, {unused} lines of text are of no utterance" in note
+    Path("data/text").write_text("\n".join([*lists["texts"], lists["texts"][3]]))
+    with pytest.raises(ThanoSQLDataError, match="text, line 241: .* is listed twice"):
+        copy(copied, "data")
+
+
+def test_a_kaldi_list_may_be_larger_than_what_is_read_whole(copied: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_rows, "LONGEST", 100)
+    sound("data/r.wav")
+    Path("data/wav.scp").write_text("r r.wav\n")
+    Path("data/segments").write_text("".join(f"u{number:03} r {number} {number + 1}\n" for number in range(100)))
+    copy(copied, "data")
+    assert len(rows(copied)) == 100
+    Path("data/text").write_bytes(b"u000 one\nu001 \xff\n")
+    with pytest.raises(ThanoSQLDataError, match="text, behind line 0: a byte that is not UTF-8"):
+        copy(copied, "data")
 
 
 def test_librispeech_and_ljspeech_are_known_by_their_files(copied: Session) -> None:

@@ -225,6 +225,20 @@ def test_a_nul_and_a_carriage_return_within_a_line_are_refused_with_their_line(c
         copy(copied, '{"a": "x\\u0000y"}\n', "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[{"a": 1}, {"a": 1, "b": 2, "a": 3}]', "value 2: the name 'a' stands twice in one object"),
+        ('{"a": 1}\n{"a": {"x": 1, "x": 1}}\n', "value 2: the name 'x' stands twice"),
+        ('{"a": [1, {"b": 1, "c": 2, "b": null}]}', "value 1: the name 'b' stands twice"),
+        ('{"a": 1, "\\u0061": 2}', "value 1: the name 'a' stands twice"),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused(copied: Session, content: str, said: str) -> None:
+    with pytest.raises(ThanoSQLDataError, match=said):
+        copy(copied, content, "x.json" if content.startswith("[") else "x.jsonl")
+
+
 def test_delimiters_that_would_all_do_are_asked_for(copied: Session) -> None:
     with pytest.raises(ThanoSQLDataError, match=r"semicolons and bars divide all its lines"):
         copy(copied, "a;b|c\n1;2|3\n")

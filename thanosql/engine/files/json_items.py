@@ -32,8 +32,29 @@ def items(path: Path) -> Iterator[Any]:
     except json.JSONDecodeError as error:
         shown = error.doc[max(0, error.pos - 40) : error.pos + 40]
         raise ThanoSQLDataError(f"{path} cannot be read as json: {error.msg}, near: {shown!r}") from error
+    except _Doubled as doubled:
+        raise ThanoSQLDataError(
+            f"{path}, value {pieces.begun}: the name {doubled.name!r} stands twice in one object.",
+            hint="One of its values would be lost; readers that do not say so keep the last one.",
+        ) from doubled
     except RecursionError as error:
         raise ThanoSQLDataError(f"{path} cannot be read as json: it is nested too deeply.") from error
+
+
+class _Doubled(Exception):
+    """A name that an object has twice."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Doubled(next(name for name in names if names.count(name) > 1))
+    return found
 
 
 def _exact(said: str) -> float | Decimal:
@@ -51,7 +72,8 @@ class _Pieces:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder(parse_float=_exact)
+        self._decoder = json.JSONDecoder(parse_float=_exact, object_pairs_hook=_object)
+        self.begun = 0  # values, that which is being read too
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:
@@ -68,6 +90,7 @@ class _Pieces:
     def value(self) -> Any:
         """The next value."""
         self.peek()
+        self.begun += 1
         while True:
             try:
                 item, end = self._decoder.raw_decode(self._text, self._at)

@@ -5,6 +5,7 @@ A row is a part of a recording: which file, from when to when in seconds, which 
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ COLUMNS = (
     ("speaker", "text"),
     ("text", "text"),
 )
+ID = ("id", "text")  # the column of a corpus that names its utterances
 LONGEST = 256 << 20  # bytes of a file that is read whole
 
 
@@ -159,3 +161,24 @@ def read_text(path: Path, encoding: str | None) -> str:
     if "\0" in text:
         raise ThanoSQLDataError(f"{path.name} holds a NUL character, which a text of PostgreSQL cannot.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """A file's lines without their ends, with their numbers from 1, one at a time. Raises ThanoSQLDataError."""
+    found = find_encoding(path, None)
+    number = 0
+    with path.open("rb") as raw:
+        raw.seek(found.mark)
+        with io.TextIOWrapper(raw, found.codec, newline=None) as lines:
+            try:
+                for number, line in enumerate(lines, start=1):
+                    if "\0" in line:
+                        raise ThanoSQLDataError(
+                            f"{path.name}, line {number}: a NUL character, which a text of PostgreSQL cannot hold."
+                        )
+                    yield number, line.rstrip("\n")
+            except UnicodeDecodeError as error:
+                # Decoded some lines ahead: where it is, nearly.
+                raise ThanoSQLDataError(
+                    f"{path.name}, behind line {number}: a byte that is not {found.codec.upper()}.", hint=OTHER_ENCODING
+                ) from error

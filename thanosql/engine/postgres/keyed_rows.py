@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.snapshot import Snapshot
     from thanosql.engine.postgres.target import Target
 
-FETCHED = 5000  # rows at a time
+FETCHED = 10_000  # rows at a time
 LISTED = 1000  # of the rows that an error names
 NO_OPERATOR = "42883"
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thanosql.engine.prediction import cache_key
 from thanosql.engine.prediction.language_models import language_identity
 from thanosql.models import checkpoint_files
-from thanosql.models.audio.info import AudioError
 from thanosql.models.model_content import content_of
 
 if TYPE_CHECKING:
     from thanosql.engine.rows.bound_statement import BoundStatement
-    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.ctc.ngram import NGram
     from thanosql.models.model import Model
 
-NOWHERE = "-none"  # in place of the audio's fingerprint: there is no audio
+NOWHERE = "none"  # in place of the audio's fingerprint: there is no audio
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,18 @@ class Provenance:
     label: str
     recipe: str
 
+    def of(self, audio: str) -> str:
+        """What stands beside a prediction of an audio of that fingerprint.
+
+        >>> Provenance("mine@3", "6f1d").of("1c9a")
+        'mine@3 6f1d-1c9a'
+        """
+        return f"{self.label} {self.recipe}-{audio or NOWHERE}"
+
     @property
-    def beginning(self) -> str:
-        """What every prediction of this model and these options begins with."""
-        return f"{self.label} {self.recipe}"
+    def ending(self) -> str:
+        """What every prediction of this model and these options ends with, up to the audio's fingerprint."""
+        return f" {self.recipe}-"
 
     def is_of(self, written: str) -> bool:
         """Whether a prediction is of this model and these options, whatever the model was called then.
@@ -43,7 +49,7 @@ class Provenance:
         >>> Provenance("new@1", "6f1d").is_of("old@3 6f1d-1c9a"), Provenance("new@1", "6f1d").is_of("new@1 aaaa-1c9a")
         (True, False)
         """
-        return written.rpartition(" ")[2].startswith(f"{self.recipe}-")
+        return self.ending in written
 
 
 def provenance_of(about: BoundStatement, language: Path | NGram | None, *, fetches: bool = True) -> Provenance:
@@ -73,13 +79,3 @@ def label_of(model: Model) -> str:
     if model.version is not None:
         return f"{model.name}@{model.version}"
     return Path(model.name).name if Path(model.name).is_absolute() else model.name
-
-
-def audio_mark(audio: Any, access: AudioAccess) -> str | None:
-    """A fingerprint of the audio as `predict_result_by` ends with it; None where it cannot be found. NULL has one, too."""
-    if audio is None:
-        return NOWHERE
-    try:
-        return f"-{access.fingerprint(audio, place=False).hex()}"
-    except AudioError:
-        return None

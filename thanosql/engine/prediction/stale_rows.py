@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from thanosql.counting import counted
 from thanosql.engine.language.syntax import SQL
@@ -16,9 +18,8 @@ from thanosql.engine.postgres.keyed_rows import SaidOfRows, keys_gone, refuse_do
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.postgres.one_moment import one_moment
 from thanosql.engine.postgres.table_update import stored_columns
-from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.language_models import language_model
-from thanosql.engine.prediction.provenance import NOWHERE, Provenance, audio_mark, provenance_of
+from thanosql.engine.prediction.provenance import NOWHERE, Provenance, provenance_of
 from thanosql.engine.prediction.word_table import replaced_columns
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.query import open_snapshot
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from thanosql.engine.prediction.predict_options import PredictOptions
     from thanosql.engine.rows.bound_statement import BoundStatement
     from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.audio.parts import Audio
 
-TOLD = 10_000  # rows between two words of how far it is
+COMPARED = 10_000  # rows at a time
 CURRENT, UNHEARD = "current", "without its audio"
 NEW, CHANGED = "new", "with other audio"
 OUTDATED, INCOMPLETE = "by another model or other options", "without a result or its origin"
@@ -106,16 +108,22 @@ def find_stale_rows(
     counts: Counter[str] = Counter()
 
     def chosen_rows() -> Iterator[tuple[int, str, bool]]:
-        rows = transcription.audio_of(query, about.audio)()
-        for (row, audio), said in zip(rows, table_says, strict=True):
-            kind, origin = _judge(said, audio, provenance, access, keeps=options.on_error == "null")
-            counts[kind] += 1
-            if origin is not None:
-                numbers.append(row)
-                yield row, origin, kind == NEW
-            if row % TOLD == 0:
-                environment.cancellation.check()
-                environment.progress(Progress(what="comparing", done=row, total=query.rows, unit="rows"))
+        says = iter(table_says)
+        ending = provenance.ending
+        for chunk, found in _fingerprinted(about.audio.stream(query, chunk=COMPARED), access):
+            for (row, _), audio, said in zip(chunk, found, says):
+                # Most rows are current.
+                if said and audio and said.endswith(audio) and said[: -len(audio)].endswith(ending):
+                    counts[CURRENT] += 1
+                    continue
+                kind, origin = _judge(said, audio, provenance, keeps=options.on_error == "null")
+                counts[kind] += 1
+                if origin is not None:
+                    numbers.append(row)
+                    yield row, origin, kind == NEW
+            environment.cancellation.check()
+            environment.progress(Progress(what="comparing", done=chunk[-1][0], total=query.rows, unit="rows"))
+        next(says, None)  # that a key stands in two rows of the table may show at the end
 
     chosen = database.temporary(CHOSEN, chosen_rows())
     resources.callback(database.drop_temporary, chosen)
@@ -124,6 +132,21 @@ def find_stale_rows(
     table, number = query.numbered_table
     new = f"SELECT q.{quoted(key)} FROM {table} q JOIN {chosen} c ON c.number = q.{number} WHERE c.is_new"
     return StaleRows(rows, query, numbers, counts, gone, gone_count, new, lacks)
+
+
+def _fingerprinted(
+    rows: Iterator[tuple[int, Audio | None]], access: AudioAccess
+) -> Iterator[tuple[list[tuple[int, Audio | None]], list[str | None]]]:
+    """Rows in chunks, and the fingerprints of their audio: those of one are made while the next one is fetched."""
+    with ThreadPoolExecutor(1, thread_name_prefix="fingerprints") as pool:
+        waiting: list[tuple[list[tuple[int, Audio | None]], Future[list[str | None]]]] = []
+        while chunk := list(islice(rows, COMPARED)):
+            waiting.append((chunk, pool.submit(access.fingerprints, [audio for _, audio in chunk])))
+            if len(waiting) > 1:
+                before, found = waiting.pop(0)
+                yield before, found.result()
+        for before, found in waiting:
+            yield before, found.result()
 
 
 def rows_to_do(about: BoundStatement, environment: Environment) -> tuple[Snapshot, StaleRows | None]:
@@ -150,26 +173,22 @@ def _said(options: PredictOptions, stored: Mapping[str, object]) -> str:
     return f"CASE WHEN t.{quoted(result)} IS NOT NULL AND ({' OR '.join(missing)}) THEN '' ELSE {said} END"
 
 
-def _judge(
-    said: str | None, audio: Any, provenance: Provenance, access: AudioAccess, *, keeps: bool
-) -> tuple[str, str | None]:
+def _judge(said: str | None, audio: str | None, provenance: Provenance, *, keeps: bool) -> tuple[str, str | None]:
     """What a row is, and the origin of its new result; None where it keeps what it has.
 
     A recording that is not to be found is no other one: its row keeps its result, unless it was to be recognized anyway
     and the statement fails for such rows. (With `keeps`, on_error='null', it would lose it.)
     """
-    mark = audio_mark(audio, access)
-    ending = f" {provenance.recipe}{mark}"
-    if said and said.endswith(ending):
-        return CURRENT, None
-    made_now = f"{provenance.beginning}{mark or NOWHERE}"
     if said is None:
-        return NEW, made_now
+        return NEW, provenance.of(audio or "")
     if not said:
-        return INCOMPLETE, made_now
-    if (mark is None or audio is None) and (keeps or provenance.is_of(said)):
-        return (CURRENT if said.endswith(NOWHERE) and provenance.is_of(said) else UNHEARD), None
-    return (CHANGED if provenance.is_of(said) else OUTDATED), made_now
+        return INCOMPLETE, provenance.of(audio or "")
+    by_the_same = provenance.is_of(said)
+    if not audio and by_the_same and said.endswith(f"-{NOWHERE}"):
+        return CURRENT, None
+    if not audio and (keeps or by_the_same):
+        return UNHEARD, None
+    return (CHANGED if by_the_same else OUTDATED), provenance.of(audio or "")
 
 
 def _rows_of(query: Snapshot, chosen: str, options: PredictOptions) -> str:
