@@ -229,7 +229,8 @@ def _figures(row: Row) -> dict[str, str]:
     found |= {name: _count(row[name]) for name in ("utterances", "words") if name in row}
     if not math.isnan(_rate(row.get("hours"))):
         found["audio"] = duration(float(row["hours"]) * 3600)
-    return found | {name: _count(row[name]) for name in ("substitutions", "deletions", "insertions") if name in row}
+    errors = [_count(row[name]) for name in ("substitutions", "deletions", "insertions") if name in row]
+    return found | ({"words replaced, left out, put in": " · ".join(errors)} if errors else {})
 
 
 def _bar(row: Row, top: float) -> Html:

@@ -38,8 +38,8 @@ def as_html(
     names = [str(name) for name in frame.columns]
     numeric = [is_numeric(frame, position) and name not in drawn for position, name in enumerate(names)]
     classes = [
-        None if name in drawn else "thanosql-number" if number else _class(frame.iloc[: limit or 50, position])
-        for position, (name, number) in enumerate(zip(names, numeric))
+        "thanosql-number" if number else _class(frame.iloc[: limit or 50, position])
+        for position, number in enumerate(numeric)
     ]
     head = element(
         "tr",

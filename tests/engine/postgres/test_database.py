@@ -353,3 +353,12 @@ def test_characters_that_postgresql_cannot_hold_are_refused(database: Database, 
     with pytest.raises(ThanoSQLDatabaseError) as caught:
         database.run(said(text))
     assert caught.value.sqlstate == "22021"
+
+
+def test_a_table_that_was_just_made_is_listed_with_its_rows(database: Database) -> None:
+    database.run(said('CREATE TABLE "Just%s Made" AS SELECT generate_series(1, 7) AS n'))
+    database.run(said("CREATE VIEW just_seen AS SELECT 1 AS n"))
+    rows = {table.table: table.rows for table in database.tables()}
+    assert rows["Just%s Made"] == 7
+    assert rows["just_seen"] is None
+    database.run(said('DROP TABLE "Just%s Made"; DROP VIEW just_seen'))

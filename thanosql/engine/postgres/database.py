@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Database", "Replacement", "Snapshot", "Table", "Target", "quoted"]
 
 
+COUNTED_BYTES = 16 * 2**20  # of a table whose rows are counted: some milliseconds
+
+
 class Table(NamedTuple):
-    """One relation that a user sees. `rows` is PostgreSQL's estimate, None where it has none; `bytes` with indexes."""
+    """One relation that a user sees. `rows` is PostgreSQL's estimate, of a small table that it has none of they are counted;
+    None for others; `bytes` with indexes."""
 
     schema: str
     table: str
@@ -135,7 +139,16 @@ class Database:
 
     def tables(self) -> list[Table]:
         """What stands in the schemas that are not PostgreSQL's own and that this role may use, by schema and name."""
-        return [Table(*row) for row in self._connection.values(TABLES)]
+        return [self._counted(Table(*row)) for row in self._connection.values(TABLES)]
+
+    def _counted(self, table: Table) -> Table:
+        # What was just made has no estimate. A refusal would end a transaction that is open.
+        name = f"{quoted(table.schema)}.{quoted(table.table)}"
+        if table.rows is not None or table.kind != "table" or table.bytes > COUNTED_BYTES:
+            return table
+        if self._connection.values("SELECT has_table_privilege(%s, 'SELECT')", name) != [(True,)]:
+            return table
+        return table._replace(rows=self._connection.values(f"SELECT count(*) FROM {name}")[0][0])
 
     @property
     def connection(self) -> Connection:

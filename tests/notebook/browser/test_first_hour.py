@@ -1,0 +1,75 @@
+"""The first hour as a newcomer has it: the cells of two pages, run one after the other in JupyterLab, and looked at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.blocks import ROOT, blocks
+from tests.notebook.browser import lab
+from thanosql.models.datasets import ASSETS
+
+MAGIC = "%%thanosql\n"
+PHONE = 400  # pixels
+KOREAN = f"""{MAGIC}GET THANOSQL DATASET spoken_numbers_ko OPTIONS (overwrite=True);
+COPY numbers_ko OPTIONS (if_exists='replace') FROM 'thanosql-dataset/spoken_numbers_ko/spoken_numbers_ko_test.csv';
+PREDICT USING Wav2Vec2TinyKo OPTIONS (confidence=True) AS SELECT * FROM numbers_ko ORDER BY audio_path LIMIT 5;"""
+
+
+@pytest.fixture
+def fresh(browser: Any, server: lab.Server, request: pytest.FixtureRequest) -> Iterator[lab.Notebook]:
+    """A notebook of its own beside a folder `recordings`, one of which is broken."""
+    recordings = server.folder / "recordings"
+    recordings.mkdir(exist_ok=True)
+    for number in range(1, 5):
+        shutil.copy(ASSETS / "spoken_numbers" / "test" / f"{number:04}.flac", recordings)
+    (recordings / "broken.wav").write_bytes(b"RIFF, but no more")
+    one = lab.Notebook.opened(browser, server, request.node.name.partition("[")[0])
+    yield one
+    one.close()
+
+
+def cells_of(page: Path) -> Iterator[tuple[str, bool]]:
+    """The cells that a page has, and whether each is there to show an error."""
+    for block in blocks(page):
+        if block.language in ("sql", "python") and "needs" not in block.attributes:
+            magic = MAGIC if block.language == "sql" and not block.text.startswith("%") else ""
+            yield magic + block.text, "raises" in block.attributes
+
+
+@pytest.mark.parametrize("name", ["start", "guides/recordings"])
+def test_the_cells_of_a_page_show_what_they_say(fresh: lab.Notebook, name: str) -> None:
+    if name != "start":
+        fresh.run("%load_ext thanosql")
+        fresh.run(f"{MAGIC}GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True)")
+    for number, (code, raises) in enumerate(cells_of(ROOT / "docs" / f"{name}.md"), start=1):
+        fresh.run(code)
+        said = fresh.output()
+        fresh.shot(f"hour-{Path(name).name}-{number:02}")
+        assert ("Error: " in said) == raises, f"{code}\n{said}"
+        assert "Traceback" not in said, said
+        wide = fresh.page.evaluate(
+            f"() => [...{lab.LAST}.outputArea.node.querySelectorAll('.thanosql-lead, .thanosql-card')]"
+            ".map(e => [e.scrollWidth, e.clientWidth])"
+        )
+        assert all(inner <= outer for inner, outer in wide), (code, wide)
+
+
+def test_korean_breaks_between_words_in_both_themes_and_on_a_phone(fresh: lab.Notebook, browser: Any) -> None:
+    fresh.run("%load_ext thanosql")
+    fresh.run(KOREAN)
+    assert fresh.count("[lang=ko]") > 5, fresh.output()
+    fresh.shot("korean-light")
+    fresh.theme("JupyterLab Dark")
+    fresh.shot("korean-dark")
+    fresh.theme("JupyterLab Light")
+    phone = browser.new_page(viewport={"width": PHONE, "height": 844})
+    phone.set_content(f"<!doctype html><meta name=viewport content='width=device-width'>{fresh.html()}")
+    broken = phone.evaluate("() => [...document.querySelectorAll('[lang=ko]')].map(e => getComputedStyle(e).wordBreak)")
+    phone.screenshot(path=str(lab.SHOTS / "korean-phone.png"))
+    phone.close()
+    assert set(broken) == {"keep-all"}
