@@ -4,14 +4,15 @@
 
 Both sides run in this process, in turn, with as many threads as there are cores, on the same table of audio paths; medians
 are compared. The pipeline is given its best: files read by soundfile (its own way, ffmpeg as a process, costs 0.1 s a
-file), and of the batch sizes 1 and 4 the faster in a round before those that count. Any Hugging Face folder of a
-Wav2Vec2ForCTC will do; without one it is a random model of the facebook/wav2vec2-base-960h architecture. Utterances of
+file), and of the batch sizes 1 and 4 the faster in a round before those that count. Any Hugging Face folder of
+a CTC model will do; without one it is a random model of the facebook/wav2vec2-base-960h architecture. Utterances of
 1.5 to 20 s, 7.8 s on average, are put together from the WAV or FLAC files of a folder: spoken_numbers, the data set of
 the package, unless another is named.
 
-The limit is what single matrix products of the model's own shapes reach in the same run, by the faster of oneDNN's
-products and torch's; the share is that of the whole statement. The overhead is that of the statement over the bare
-recognizer given the same waveforms.
+The ratio is the median of the rounds' ratios, each round having run both sides. The limit, of models that hear waveforms,
+is what single matrix products of the model's own shapes reach in the same run, by the faster of oneDNN's products and
+torch's; the share is that of the whole statement. The overhead is that of the statement over the bare recognizer given the
+same waveforms.
 """
 
 from __future__ import annotations
@@ -36,10 +37,9 @@ from torch.nn import functional
 import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
-from thanosql.models import audio
+from thanosql.models import audio, checkpoint_files, registry
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.datasets import DATASETS
-from thanosql.models.families import waveform_ctc
 from thanosql.models.families.waveform_ctc.model_facts import WaveformFacts
 from thanosql.models.families.waveform_ctc.products import Product
 from thanosql.models.options import TranscribeOptions
@@ -121,6 +121,7 @@ def fill(session: Session, waveforms: Sequence[np.ndarray]) -> None:
 def compare(session: Session, url: str, folder: Path, waveforms: list[np.ndarray], rounds: int) -> None:
     audio_seconds = sum(map(len, waveforms)) / SAMPLING_RATE
     print(
+        f"{processor()}; {checkpoint_files.model_type(folder)}; "
         f"{len(waveforms)} utterances, {audio_seconds:.0f} s of audio; {torch.get_num_threads()} threads; "
         f"torch {torch.__version__}; medians of {rounds} rounds",
         flush=True,
@@ -138,13 +139,15 @@ def compare(session: Session, url: str, folder: Path, waveforms: list[np.ndarray
         runs[f"best {precision}"] = runs.pop(f"pipeline {precision} {best}")
         print(f"the pipeline's best batch size in {precision}: {best}", flush=True)
         runs[f"bare {precision}"] = bare(folder, session, precision, waveforms)
-    seconds, heard = measure(runs, rounds)
+    taken, heard = measure(runs, rounds)
+    seconds = {name: statistics.median(found) for name, found in taken.items()}
+    taken.setdefault("pipeline float32 1", taken["best float32"])
     seconds.setdefault("pipeline float32 1", seconds["best float32"])
     for name, value in sorted(seconds.items()):
         print(f"{name:<24} {value:8.2f} s  {audio_seconds / value:7.1f} × real time")
-    facts = waveform_ctc.facts(str(folder))
+    facts = registry.family(checkpoint_files.model_type(folder)).facts(str(folder))
     assert facts is not None, folder
-    report(seconds, heard, facts, waveforms)
+    report(seconds, taken, heard, facts, waveforms)
 
 
 def ours(session: Session, folder: Path, precision: str) -> list[str]:
@@ -189,12 +192,12 @@ def fastest(engine: sqlalchemy.Engine, pipeline: Any, workspace: Path) -> int:
 
 def bare(folder: Path, session: Session, precision: str, waveforms: list[np.ndarray]) -> Run:
     options = TranscribeOptions(precision=precision, device="cpu")
-    recognizer = waveform_ctc.load(str(folder), options)
+    recognizer = registry.family(checkpoint_files.model_type(folder)).load(str(folder), options)
     return lambda: [found.text for found in recognizer.transcribe(waveforms, options)]
 
 
-def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, float], dict[str, list[str]]]:
-    """Median seconds and the last transcripts of each, after one run that is not counted."""
+def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
+    """Seconds of each round and the last transcripts of each, after one run that is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     heard: dict[str, list[str]] = {name: run() for name, run in runs.items()}
     for _ in range(rounds):
@@ -202,11 +205,15 @@ def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, float], dict[s
             started = time.perf_counter()
             heard[name] = run()
             taken[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in taken.items()}, heard
+    return taken, heard
 
 
 def report(
-    seconds: dict[str, float], heard: dict[str, list[str]], facts: WaveformFacts, waveforms: Sequence[np.ndarray]
+    seconds: dict[str, float],
+    taken: dict[str, list[float]],
+    heard: dict[str, list[str]],
+    facts: Any,
+    waveforms: Sequence[np.ndarray],
 ) -> None:
     audio_seconds = sum(map(len, waveforms)) / SAMPLING_RATE
     for precision, (best, usual, share) in GOALS.items():
@@ -217,14 +224,17 @@ def report(
             ("pipeline float32 1", 0),
         ):
             said = f" (goal {goal:g})" if goal else ""
-            print(f"ours {precision} against {name}: x {seconds[name] / mine:.2f}{said}")
+            pairs = [other / own for other, own in zip(taken[name], taken[f"ours {precision}"], strict=True)]
+            print(f"ours {precision} against {name}: x {statistics.median(pairs):.2f}{said}")
+        overhead = mine / seconds[f"bare {precision}"] - 1
+        print(f"overhead of the statement in {precision}: {overhead:+.1%} (goal at most {OVERHEAD_GOAL:.0%})")
+        if not isinstance(facts, WaveformFacts):
+            continue
         limit = limit_seconds(facts, PRECISIONS[precision], waveforms)
         print(
             f"limit of matrix products in {precision}: {audio_seconds / limit:.1f} × real time; "
             f"reached {limit / mine:.0%} (goal {share:.0%})"
         )
-        overhead = mine / seconds[f"bare {precision}"] - 1
-        print(f"overhead of the statement in {precision}: {overhead:+.1%} (goal at most {OVERHEAD_GOAL:.0%})")
     words = sum(len(text.split()) for text in heard["ours float32"])
     print(f"transcripts that differ, ours from the pipeline one by one in float32: {differing_texts(heard)}")
     print(f"words that differ, ours in bfloat16 from float32: {differing_words(heard)} of {words}")
@@ -270,6 +280,15 @@ def product_seconds(rows: int, inputs: int, outputs: int, dtype: torch.dtype) ->
                 product()
                 found.append(time.perf_counter() - started)
     return min(found)
+
+
+def processor() -> str:
+    """What Linux calls the processor; nothing on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "an unknown processor"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "a processor")
 
 
 if __name__ == "__main__":

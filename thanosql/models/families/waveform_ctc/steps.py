@@ -6,6 +6,7 @@ those of the model's own `forward`, in its order.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.families.waveform_ctc.convolutions import frames
@@ -33,8 +34,13 @@ def project(base: Any, features: torch.Tensor) -> torch.Tensor:
 
 def contextualize(base: Any, hidden: torch.Tensor, present: torch.Tensor | None = None) -> torch.Tensor:
     """The transformer over hidden `(batch, frames, hidden)`; `present` bool `(batch, frames)` where there is padding."""
-    # A bool mask: 0 and 1 would be added to the attention's weights.
-    found: torch.Tensor = base.encoder(hidden, attention_mask=present).last_hidden_state
+    if present is None:
+        return base.encoder(hidden, attention_mask=None).last_hidden_state  # type: ignore[no-any-return]
+    with warnings.catch_warnings():
+        # transformers' WavLM gives torch this mask beside a bias of floats: right, and nothing that a user could change.
+        warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask", UserWarning)
+        # A bool mask: 0 and 1 would be added to the attention's weights.
+        found: torch.Tensor = base.encoder(hidden, attention_mask=present).last_hidden_state
     return found
 
 
