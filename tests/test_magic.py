@@ -313,6 +313,17 @@ def test_a_variable_in_braces_in_a_text_is_pointed_out(shell: Any, written: str)
         assert "write a parameter as" not in shown
 
 
+def test_what_ran_before_a_mistake_is_shown(shell: Any) -> None:
+    result, shown = run(shell, "%%thanosql\nSET search_path TO public; SELECT 'first' AS a; SELECT nonsense")
+    assert isinstance(result.error_in_exec, ThanoSQLDatabaseError)
+    assert shown.index("SET") < shown.index("first")
+
+
+def test_a_status_stands_above_the_bar_of_the_statement_behind_it(shell: Any) -> None:
+    _, shown = run(shell, "%%thanosql\nSET search_path TO public; SELECT pg_sleep(1.6)")
+    assert shown.index("SET") < shown.index("running")
+
+
 def test_loading_twice_keeps_one_of_everything(shell: Any) -> None:
     shell.run_line_magic("reload_ext", "thanosql")
     assert [type(one).__name__ for one in shell.configurables].count("ThanoSQL") == 1

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, Float, Int
 
+from thanosql.errors import ThanoSQLError
+
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
@@ -139,18 +141,28 @@ class ThanoSQL(Magics):
         names = ChainMap(dict(given.values), dict(local), shell.user_ns)  # of a function that holds the line, too
         if said_of_braces := unfilled(given.sql, names):
             print(said_of_braces)
-        pending: list[tuple[Result, str]] = []
+        pending: list[tuple[Result, str]] = []  # what was given last, and is not shown yet
+        latest: list[tuple[Result, str]] = []
         began = time.monotonic()
 
+        def show_pending() -> None:
+            while pending:
+                self._show(*pending.pop(), given, session)
+
+        def show_status() -> None:
+            # Rows may need the session, which the statement that the bar is of has now.
+            if pending and isinstance(pending[0][0].value, str):
+                show_pending()
+
         def each(result: Result) -> None:
-            for earlier in pending:
-                self._show(*earlier, given, session)
+            show_pending()
             # A status is said with its note, in the order of the statements; rows have their note where the bar was.
             said = bar.leave("" if isinstance(result.value, str) else result.note)
-            pending[:] = [(result, "" if said or quiet else result.note)]
+            latest[:] = [(result, "" if said or quiet else result.note)]
+            pending[:] = latest
 
         try:
-            with ProgressBar(quiet=quiet, first=beginning(session)) as bar:
+            with ProgressBar(quiet=quiet, first=beginning(session), before=show_status) as bar:
                 session.run(
                     given.sql,
                     names,
@@ -160,13 +172,17 @@ class ThanoSQL(Magics):
                     progress=bar.update,
                     each=each,
                 )
+        except ThanoSQLError:
+            show_pending()  # what ran before stays done
+            raise
         except KeyboardInterrupt as stop:
+            show_pending()
             raise Interrupted(f"Interrupted after {time.monotonic() - began:.1f} s. {stop}".strip()) from None
         finally:
             sys.stdout.flush()
-        if not pending:
+        if not latest:
             return None
-        result, note = pending[0]
+        result, note = latest[0]
         value = Status(result.value) if isinstance(result.value, str) else result.value
         if given.variable is not None:
             shell.push({given.variable: value})

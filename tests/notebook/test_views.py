@@ -218,7 +218,7 @@ def test_a_long_value_shows_its_first_lines_and_opens() -> None:
     page = page_of(pd.DataFrame({"short": ["word"], "long": [long], "lines": [lines]}))
     assert page.count("<details") == 2
     assert long.strip() in words(page)
-    assert page.count('class="thanosql-text"') == 1
+    assert page.count('class="thanosql-text"') == 2
 
 
 def test_hangul_is_broken_between_words_alone() -> None:

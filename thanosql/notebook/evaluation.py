@@ -130,10 +130,8 @@ def comparison(row: Row) -> Html:
         {
             f"WER of {row.get('model', 'this model')}": percent(row["wer"]),
             f"WER of {row.get('against', 'the other')}": percent(row["wer_against"]),
-            "difference": difference,
-            "95% interval": interval,
-            "p": f"{_rate(row['p_value']):.3f}",
-            "rows won, lost, tied": ", ".join(_count(row.get(name)) for name in ("won", "lost", "tied")),
+            "difference, 95% interval": f"{difference} ({interval})",
+            "rows won · lost · tied": " · ".join(_count(row.get(name)) for name in ("won", "lost", "tied")),
         }
     )
 

@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,10 +42,13 @@ class Line(Protocol):
 
 class ProgressBar:
     """A context manager; `update` is what a session's `run` calls. `quiet` shows nothing;
-    `first` is said while nothing is reported yet."""
+    `first` is said while nothing is reported yet; `before` is called before a bar is shown, to show what comes above it."""
 
-    def __init__(self, *, quiet: bool = False, first: str = "running") -> None:
+    def __init__(
+        self, *, quiet: bool = False, first: str = "running", before: Callable[[], None] = lambda: None
+    ) -> None:
         self._quiet = quiet
+        self._before_bar = before
         self._work = ProgressState(time.monotonic(), first)
         self._line: Line | None = None
         self._drawing = threading.Lock()
@@ -111,6 +115,7 @@ class ProgressBar:
         if self._line is None:
             if now - work.begun < QUIET_SECONDS and not work.interrupted:
                 return
+            self._before_bar()
             self._line = _line()
         self._line.draw(work.at(now))
 

@@ -97,6 +97,8 @@ def _value(value: Any) -> Html:
     if is_null(value):
         return element("span", "NULL", class_="thanosql-null")
     shown = plain(value)
+    if _short(shown):
+        return element("span", shown, lang=language(shown))
     return clamped(breakable(shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"), shown)
 
 
@@ -125,4 +127,8 @@ def _class(values: Iterable[Any]) -> str | None:
     values = list(values)
     if are_paths(values):
         return "thanosql-path"
-    return "thanosql-text" if any(len(plain(value)) > A_TEXT for value in values) else "thanosql-short"
+    return "thanosql-short" if all(_short(plain(value)) for value in values) else "thanosql-text"
+
+
+def _short(value: str) -> bool:
+    return len(value) <= A_TEXT and "\n" not in value
