@@ -334,7 +334,7 @@ def test_a_player_plays_the_part(numbers: Session, glued: Path) -> None:
 
 
 def test_silence_and_duplicates_are_those_of_the_part(numbers: Session, glued: Path) -> None:
-    rows = [(0.0, 2.0), (0.0, 2.0)]
+    rows = [(0.0, 1.0), (0.0, 1.0)]
     first = numbers.execute('SELECT "end" FROM segments ORDER BY start LIMIT 1').end[0]
     rows.append((first + 0.05, first + 0.45))
     values = ", ".join(f"('{glued}', {start}::float8, {end}::float8, 'one')" for start, end in rows)
@@ -377,3 +377,15 @@ def test_what_one_should_know_of_the_channels_is_said_once_for_all_rows(numbers:
         )
         == 0
     )
+
+
+def test_parts_that_overlap_are_found_by_check(numbers: Session, glued: Path) -> None:
+    seconds = soundfile.info(glued).duration
+    rows = [(0.0, 2.0), (4.0, 6.0), (1.5, 4.5), (6.0, 8.0), (7.95, 9.0), (0.25, 0.75), (0.0, seconds)]
+    values = ", ".join(f"('{glued}', {start}::float8, {end}::float8)" for start, end in rows)
+    query = f'SELECT * FROM (VALUES {values}) v(audio_path, start, "end")'
+    found = numbers.execute(f"CHECK PREDICT USING Wav2Vec2Tiny OPTIONS ({PARTS}) AS {query}")
+    said = found[found.problem == "overlap"]
+    assert list(said.row) == [3, 6, 7]
+    assert said.reason.iloc[0] == "0.50 s of it are in row 2 as well"
+    assert said.reason.iloc[1] == "0.50 s of it are in row 3 as well"

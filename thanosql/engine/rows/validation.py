@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.rows.headers import MISSING
+from thanosql.engine.rows.overlaps import Overlaps
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
@@ -106,6 +107,7 @@ class _Finder:
         self._known = known
         self._trained = trained
         self._first: dict[bytes, tuple[int, str | None]] = {}
+        self._overlaps = Overlaps() if rows.audio.parted else None
 
     def problems(self, row: int, audio: Audio | None, text: Any, found: AudioFacts | Failure) -> Iterator[Problem]:
         if isinstance(found, Failure):
@@ -115,8 +117,8 @@ class _Finder:
             yield from (Problem(note.name, note.text) for note in found.notes)
         if self._column is not None:
             yield from self._written(self._column.name, text, found)
-            if isinstance(found, AudioFacts):
-                yield from self._seen_before(row, text, found)
+        if isinstance(found, AudioFacts):
+            yield from self._seen_before(row, audio, text, found)
         if self._trained and isinstance(text, str) and (leak := self._trained.find(audio, text)):
             yield Problem(leak, LEAKS[leak])
 
@@ -155,11 +157,14 @@ class _Finder:
                     f"{frames}",
                 )
 
-    def _seen_before(self, row: int, text: Any, found: AudioFacts) -> Iterator[Problem]:
-        first = self._first.setdefault(found.digest, (row, text))
+    def _seen_before(self, row: int, audio: Audio | None, text: Any, found: AudioFacts) -> Iterator[Problem]:
+        overlap = self._overlaps.find(row, audio, found.seconds) if self._overlaps and audio is not None else None
+        first = self._first.setdefault(found.digest, (row, text)) if self._column is not None else (row, text)
         if first[0] != row:
             also = "the same text" if first[1] == text else f"another text ({str(first[1])[:SHOWN]!r})"
             yield Problem("duplicate", f"the same audio as row {first[0]}, with {also}")
+        elif overlap is not None:
+            yield Problem("overlap", f"{overlap[1]:.2f} s of it are in row {overlap[0]} as well")
 
 
 def _sound(found: AudioFacts, *, training: bool) -> Iterator[Problem]:

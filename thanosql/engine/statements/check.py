@@ -40,8 +40,8 @@ class Check(Statement):
         view="whole",
         gives="A row for every row that would fail or would lower the quality: audio that is missing, unreadable, "
         "silent, too short or too "
-        "long; text that is missing, empty, outside the vocabulary or too long for its audio; duplicates; rows the model "
-        "was trained on. An empty table means that nothing was found.",
+        "long; text that is missing, empty, outside the vocabulary or too long for its audio; duplicates; overlapping "
+        "parts; rows the model was trained on. An empty table means that nothing was found.",
     )
 
     statement: Statement
