@@ -294,7 +294,8 @@ def test_every_option_counts_unless_it_is_declared_not_to(kind: type) -> None:
         # The part is the audio's own, which the key of a prediction has as well.
         *("start_col", "end_col", "channel", "channel_col", "track"),
         *("audio_col", "result_col", "table_name", "words_table", "row_key", "on_error", "allow_remote", "executor"),
-        *("save_seconds", "confidence", "batch_size", "device", "mode", "prune"),
+        *("save_seconds", "confidence", "batch_size", "device", "mode", "prune", "share_rows"),
+        *("segments_table", "min_pause", "segment_seconds"),
     }
     standard = cache_key.cache_key(MODEL, kind())
     in_a_table = cache_key.result_fingerprint("wav2vec2", "content", kind())

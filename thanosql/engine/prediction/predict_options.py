@@ -37,6 +37,14 @@ class PredictOptions(ResumableOptions, SegmentOptions, DecodeOptions):
     prune: bool = option(
         False, "with mode='update': delete the rows whose row_key the query gives no longer", changes_result=False
     )
+    share_rows: int | None = option(
+        None,
+        "with mode='update': recognize and write so many rows at a time, and leave those to other processes that run the same "
+        "statement at once, on any machines; NULL: all in one transaction",
+        low=1,
+        high=1_000_000,
+        changes_result=False,
+    )
     on_error: str = option(
         "raise",
         "a row whose audio cannot be read: 'raise' stops before any work; 'null' gives NULL, and the reason in the "

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def refuse_unfit_options(options: PredictOptions) -> None:
-    """Raise ThanoSQLOptionError for mode='update' without what it needs, and for prune without it."""
+    """Raise ThanoSQLOptionError for mode='update' without what it needs, and for what needs it."""
+    if options.share_rows is not None and (options.mode == "replace" or options.prune):
+        raise ThanoSQLOptionError(
+            "share_rows needs mode='update', without prune.",
+            hint="Run the statement once more with prune=True, when all shares are done.",
+        )
     if options.mode == "replace":
         if options.prune:
             raise ThanoSQLOptionError(

@@ -11,10 +11,11 @@ calls.to_sql("heard", engine, if_exists="replace")                  # but in one
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
@@ -25,6 +26,7 @@ from thanosql.engine.prediction.language_models import check_language_model, lan
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.prediction.provenance import provenance_of
+from thanosql.engine.prediction.shares import shares
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
 from thanosql.engine.prediction.stale_rows import StaleRows, find_stale_rows
@@ -51,8 +53,12 @@ from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import PredictionCache
+    from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.ctc.ngram import NGram
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,8 @@ def plan_predict(statement: Predict, environment: Environment) -> PredictPlan:
 
 @run.register
 def run_predict(plan: PredictPlan, environment: Environment) -> Result:
+    if plan.options.share_rows is not None:
+        return _run_shared(plan, environment)
     done = _predict(plan, environment)
     snapshot, stale = done.snapshot, done.stale
     note = transcription.summary(snapshot.rows, done.probed.total_seconds, done.spent)
@@ -193,6 +201,44 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
         target = snapshot.check_target(options.table_name) if options.table_name is not None else None
         tables = tuple(table.seen_by(snapshot) for table in plan.tables)
         language = language_model(options, about.model, environment)
+    return _recognize(plan, _Opened(snapshot, target, tables, stale, access, language), environment)
+
+
+def _run_shared(plan: PredictPlan, environment: Environment) -> Result:
+    """The same beside other processes: a share is recognized and written, then the next one that is free."""
+    about, options = plan.about, plan.options
+    assert about.target is not None
+    access, language = access_of(options, environment), language_model(options, about.model, environment)
+    stale = find_stale_rows(about, provenance_of(about, language), access, environment)
+    rows = 0
+    for part in shares(stale, options, about.target, environment):
+        if not part.rows.rows:
+            continue
+        with ExitStack() as resources:
+            inside = replace(environment, resources=resources)
+            done = _recognize(plan, _Opened(part.rows, about.target, plan.tables, part, access, language), inside)
+            with transcription.resumable(done.cache):
+                update_tables(part, options, about.target, done.tables, done.probed, inside)
+        rows += part.rows.rows
+    note = f"{stale.said}; {counted(rows, 'row')} recognized by this process; table {about.target} is current"
+    return Result(status=f"PREDICT {rows}", note="; ".join([note, *language_notes(about.model, plan.transcribe)]))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Rows to recognize, the tables that they go to, and how their audio is read and decoded."""
+
+    snapshot: Snapshot
+    target: Target | None
+    tables: tuple[SideTable, ...]
+    stale: StaleRows | None
+    access: AudioAccess
+    language: Path | NGram | None
+
+
+def _recognize(plan: PredictPlan, opened: _Opened, environment: Environment) -> _Predicted:
+    about, options = plan.about, plan.options
+    snapshot, stale, access = opened.snapshot, opened.stale, opened.access
     with stale.numbered() if stale is not None else nullcontext():
         strict = options.on_error == "raise"
         probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
@@ -204,7 +250,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
             model=about.model,
             options=plan.transcribe,
             decode=decode_options(options),
-            language_model=language,
+            language_model=opened.language,
             level=options.level,
         )
         cache = open_cache(task, about, options.save_seconds, environment)
@@ -216,7 +262,7 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     spent = watch.read()
     if cache is None or not cache.before:
         speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
-    return _Predicted(snapshot, probed, spent, cache, target, tables, stale)
+    return _Predicted(snapshot, probed, spent, cache, opened.target, opened.tables, stale)
 
 
 def _predictions(
