@@ -58,8 +58,8 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for(tmp_path: Path) ->
     other = tmp_path / "other"
     assert (
         why("x/a.wav", tmp_path, other)
-        == f"no such file: x/a.wav (looked for in {tmp_path}, {other}; the setting the setting the setting the setting "
-        f"the setting audio_roots names other folders)"
+        == f"no such file: x/a.wav (looked for in {tmp_path}, {other}; the setting audio_roots "
+        f"names other folders)"
     )
     assert why(str(tmp_path / "a.wav"), other) == f"no such file: {tmp_path / 'a.wav'}"
     assert "no folder to look for it in" in why("a.wav")

@@ -81,7 +81,7 @@ def test_the_closest_name_is_offered(clips: Path) -> None:
     said = why("data/clips/recording_117.wav", clips)
     assert said == (
         f"no such file: data/clips/recording_117.wav (looked for in {clips}; "
-        "the setting the setting the setting the setting the setting audio_roots names other folders). Did you mean "
+        "the setting audio_roots names other folders). Did you mean "
         "recording_0117.wav?"
     )
     assert "Did you mean" not in why("data/clips/interview.wav", clips)

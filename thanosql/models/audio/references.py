@@ -103,8 +103,7 @@ def _nearly(path: str, named: Path, roots: Sequence[Path], confined: bool) -> tu
     if not named.is_absolute():
         folders = ", ".join(str(root) for root in roots)
         said += (
-            f" (looked for in {folders}; the setting the setting the setting the setting the setting audio_roots names "
-            f"other folders)"
+            f" (looked for in {folders}; the setting audio_roots names other folders)"
             if roots
             else " (a relative path, and there is no folder to look for it in)"
         )
