@@ -274,6 +274,53 @@ def test_a_recording_in_many_rows_is_decoded_once_and_again_when_it_changes(
     assert len(decoded) == 1
 
 
+def test_a_recording_that_was_decoded_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    known = reading.opened
+    monkeypatch.setattr(reading, "opened", lambda *given, **more: (opened.append(given), known(*given, **more))[1])
+    monkeypatch.setattr(reading, "_RECORDINGS", DecodedRecordings())
+    path = tmp_path / "a.mp3"
+    path.write_bytes(by_av(noise(4.0), 16000, "mp3", "libmp3lame", write_xing="0"))
+    first = audio.read(AudioPart(str(path), 1.0, 2.0))
+    so_far = len(opened)
+    assert np.array_equal(audio.read(AudioPart(str(path), 1.0, 2.0)), first)
+    assert len(opened) == so_far
+    seconds = audio.probe(str(path)).seconds
+    so_far = len(opened)
+    assert len(audio.read(AudioPart(str(path), seconds - 1, seconds + 0.09))) > 0
+    for start, end, said in ((1.0, seconds + 0.11, "past the end"), (seconds + 1, None, "is past the end")):
+        with pytest.raises(AudioError, match=said):
+            audio.read(AudioPart(str(path), start, end))
+    assert len(opened) == so_far
+
+
+def test_long_recordings_lie_in_files_and_take_no_memory_s_place() -> None:
+    recordings = DecodedRecordings(most_bytes=4 * 1000, most_file_bytes=4 * 5000)
+    asked: list[int] = []
+
+    def decode(key: int, samples: int, *, in_file: bool) -> None:
+        def decoded() -> DecodedAudio:
+            asked.append(key)
+            if not in_file:
+                return DecodedAudio(np.zeros(samples, np.float32))
+            long = LongWaveform()
+            long.append(np.zeros(samples, np.float32))
+            return DecodedAudio(long)
+
+        recordings.get(key, decoded)
+
+    for _ in range(2):
+        decode(1, 900, in_file=False)
+        decode(2, 2000, in_file=True)
+        decode(3, 2000, in_file=True)
+    assert asked == [1, 2, 3]
+    decode(4, 2000, in_file=True)  # of the files, the one that was asked for longest ago goes
+    decode(1, 900, in_file=False)
+    decode(3, 2000, in_file=True)
+    decode(2, 2000, in_file=True)
+    assert asked == [1, 2, 3, 4, 2]
+
+
 def test_a_part_that_is_changed_changes_no_other(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(by_av(noise(2.0), 16000, "ipod", "aac"))
     part = AudioPart("a", 0.5, 1.0)

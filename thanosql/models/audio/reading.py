@@ -119,16 +119,20 @@ def _decode(
     with _opened(part.audio, roots, confined, remote) as file:
         if part.is_whole:
             return _whole(file, part, max_hours, most_seconds)
-        with opened(file, track=part.track, max_hours=max_hours) as source:
-            part.check_channel(source.info)
-            start, end = part.within(source.info.seconds)
-            begin, stop = round(start * SAMPLING_RATE), round(end * SAMPLING_RATE)
-            if isinstance(source, SoundFile) and source.seeks:
-                cut = partial(window, source.blocks, source.info.sampling_rate, begin, stop)
-                return _mixed(lambda mixer: _collected(cut(mixer.mixed), most_seconds), part, source.info.notes)
         key = (_identity(file), part.channel, part.track, max_hours)
+        # A recording that was decoded is not opened again: to know the length of a stream, its packets are counted.
+        whole = _RECORDINGS.known(key)
+        if whole is None:
+            with opened(file, track=part.track, max_hours=max_hours) as source:
+                part.check_channel(source.info)
+                start, end = part.within(source.info.seconds)
+                if isinstance(source, SoundFile) and source.seeks:
+                    bounds = round(start * SAMPLING_RATE), round(end * SAMPLING_RATE)
+                    cut = partial(window, source.blocks, source.info.sampling_rate, *bounds)
+                    return _mixed(lambda mixer: _collected(cut(mixer.mixed), most_seconds), part, source.info.notes)
+            whole = _RECORDINGS.get(key, lambda: _whole(file, part, max_hours, LONG_SECONDS))
         # The header's length is the decoded one but for a few milliseconds.
-        whole = _RECORDINGS.get(key, lambda: _whole(file, part, max_hours, LONG_SECONDS))
+        begin = round(part.within(whole.header_seconds)[0] * SAMPLING_RATE)
         samples = len(whole.waveform)
         stop = samples if part.end is None else min(round(part.end * SAMPLING_RATE), samples)
         # Copies, so that who changes a part changes no other.
@@ -140,18 +144,20 @@ def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, mos
     """All of an open file in the channel and track of a part."""
     length = file.seek(0, io.SEEK_END)
     notes: list[Note] = []
+    seconds = 0.0
 
     def decoded(mixer: Mixer) -> Waveform:
+        nonlocal seconds
         with opened(file, track=part.track, max_hours=max_hours) as source:
             part.check_channel(source.info)
             waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
-            notes[:] = source.info.notes
+            notes[:], seconds = source.info.notes, source.info.seconds
             if source.silence:
                 said = f"nothing was recorded for {source.silence:.2f} s of it, read as silence"
                 notes.append(Note("gap in time", said))
         return waveform
 
-    return _mixed(decoded, part, notes)
+    return replace(_mixed(decoded, part, notes), header_seconds=seconds)
 
 
 def _mixed(decoded: Callable[[Mixer], Waveform], part: AudioPart, notes: Sequence[Note]) -> DecodedAudio:
