@@ -268,3 +268,13 @@ def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
     measured = {**card, "evaluations": [{"wer": 0.5}, {"wer": 0.02, "created": "2026-11-23T10:00:00+00:00"}]}
     shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": measured})
     assert "Hears 98 of 100 words (measured 2026-11-23 10:00 UTC)." in words(as_html(shown, Showing()) or "")
+
+
+def test_a_long_path_shows_its_files_name_and_all_of_it_at_a_click() -> None:
+    long, short = "calls/2026/11/a-long-folder/0001.wav", "calls/0001.wav"
+    page = page_of(pd.DataFrame({"audio_path": [long, short, None]}))
+    assert page.count("<details") == 1
+    assert f'title="{long}"' in page
+    assert long in words(page)
+    assert short in words(page)
+    assert "NULL" in words(page)

@@ -223,12 +223,15 @@ def percent(value: Any) -> str:
 def _figures(row: Row) -> dict[str, str]:
     found = {name.upper(): percent(row[name]) for name in ("wer", "cer") if name in row}
     if not math.isnan(_rate(row.get("wer_low"))):
-        found["95% interval of the WER"] = f"{percent(row['wer_low'])} to {percent(row['wer_high'])}"
+        bounds = f"{float(row['wer_low']) * 100:.1f} to {float(row['wer_high']) * 100:.1f}%"
+        found = {"WER, 95% interval": f"{found['WER']} ({bounds})"} | {
+            name: found[name] for name in found if name != "WER"
+        }
     found |= {name: _count(row[name]) for name in ("utterances", "words") if name in row}
     if not math.isnan(_rate(row.get("hours"))):
         found["audio"] = duration(float(row["hours"]) * 3600)
     errors = [_count(row[name]) for name in ("substitutions", "deletions", "insertions") if name in row]
-    return found | ({"words replaced, left out, put in": " · ".join(errors)} if errors else {})
+    return found | ({"words replaced · left out · put in": " · ".join(errors)} if errors else {})
 
 
 def _bar(row: Row, top: float) -> Html:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LONGEST = 4000  # characters of one value in a notebook
 CLAMPED = 240  # characters of a value that shows its first lines until it is clicked
 LINES = 4  # of a value that has line ends
+PATH = "thanosql-path"  # the class of a column of paths
+SHORT_FOLDER = 16  # characters of a path's folders that are shown without a click
 A_TEXT = 30  # characters of a value that make a column one of texts, which has room
 NARROW = 3  # a table of so few columns stays one on a phone
 
@@ -55,7 +57,7 @@ def as_html(
         theirs = [
             element(
                 "td",
-                drawn[name](row, value) if name in drawn else _value(value),
+                drawn[name](row, value) if name in drawn else _path(value) if kind == PATH else _value(value),
                 class_=kind,
                 data_column=name,
                 dir="auto",
@@ -93,6 +95,15 @@ def counted(count: int, limit: int) -> str:
     return f"{said}, the first {limit} shown" if limit and count > limit else said
 
 
+def _path(value: Any) -> Html:
+    """A path by its file's name, and with its folders when it is clicked."""
+    folders, slash, name = ("" if is_null(value) else str(value)).rpartition("/")
+    if len(folders) <= SHORT_FOLDER:
+        return _value(value)
+    shown = element("span", breakable(f"{folders}{slash}"), class_="thanosql-folder"), element("span", name)
+    return element("details", element("summary", *shown, title=value), class_="thanosql-clamped")
+
+
 def _value(value: Any) -> Html:
     if is_null(value):
         return element("span", "NULL", class_="thanosql-null")
@@ -126,7 +137,7 @@ def _class(values: Iterable[Any]) -> str | None:
     """What a column is drawn as: paths take little room, long texts have it, short values stay on their line."""
     values = list(values)
     if are_paths(values):
-        return "thanosql-path"
+        return PATH
     return "thanosql-short" if all(_short(plain(value)) for value in values) else "thanosql-text"
 
 

@@ -166,7 +166,7 @@ class Notebook:
         SHOTS.mkdir(exist_ok=True)
         self.page.evaluate(f"() => {LAST}.node.scrollIntoView()".replace("-1", "0" if whole else "-1"))
         self.page.wait_for_timeout(400)
-        self.page.locator(".jp-NotebookPanel").last.screenshot(path=str(SHOTS / f"{name}.png"))
+        self.page.locator(".jp-NotebookPanel-notebook").last.screenshot(path=str(SHOTS / f"{name}.png"))
 
     def close(self) -> None:
         self.page.close()
