@@ -100,6 +100,22 @@ class DecodeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlignmentOptions:
+    """What is done about a text that does not fit its audio; ALIGN takes them."""
+
+    gaps: bool = option(
+        True,
+        "words without audio and audio without text are found and marked, so that what is around them keeps its place; "
+        "False places every word",
+    )
+    unknown: str = option(
+        "wildcard",
+        "words that the vocabulary cannot spell, such as digits: 'wildcard' finds when they were said, 'error' refuses them",
+        choices=("wildcard", "error"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """How a model is trained; BUILD and FIT take them. Those beyond the seed's have defaults that work."""
 

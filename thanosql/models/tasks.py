@@ -15,7 +15,7 @@ from thanosql.models.audio.access import AudioAccess
 from thanosql.models.audio.info import Note
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.options import DecodeOptions, TrainOptions, TranscribeOptions
+from thanosql.models.options import AlignmentOptions, DecodeOptions, TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class TranscribeTask:
     model: Model | None = None
     options: TranscribeOptions = field(default_factory=TranscribeOptions)
     decode: DecodeOptions = field(default_factory=DecodeOptions)
+    align: AlignmentOptions = field(default_factory=AlignmentOptions)
     language_model: Path | NGram | None = None
     level: str = "none"
     batch_seconds: float = BATCH_SECONDS

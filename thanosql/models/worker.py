@@ -132,8 +132,8 @@ class Worker:
         return self._ctc.assess(waveforms, texts, self.task.options, decoder, self._cancellation)
 
     def _alignments(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
-        from thanosql.models.ctc import decoder
         from thanosql.models.ctc.alignment import AlignmentError
+        from thanosql.models.ctc.checked_alignment import check_alignment
         from thanosql.models.ctc.word_bounds import WordBounds
 
         found: list[Any] = []
@@ -142,12 +142,16 @@ class Worker:
             try:
                 if row.text is None:
                     raise AlignmentError("no text (NULL)")
-                bounds = WordBounds(waveform)
-                found.append(
-                    decoder.aligned(
-                        logs, row.text, vocabulary, level=self.task.level, frame_seconds=step, bounds=bounds
-                    )
+                aligned = check_alignment(
+                    logs,
+                    row.text,
+                    vocabulary,
+                    self.task.align,
+                    level=self.task.level,
+                    frame_seconds=step,
+                    bounds=WordBounds(waveform),
                 )
+                found.append(aligned)
             except AlignmentError as error:
                 found.append(Failure(str(error), "text"))
         return found

@@ -36,7 +36,7 @@ def plan_tables(
     tables: list[SideTable] = []
     if (name := options.words_table) is not None:
         key = find_key(columns, options.row_key, audio.audio, name, WORD_COLUMNS)
-        tables.append(WordsTable(name, find(name), key, words))
+        tables.append(WordsTable(name, find(name), key, words, about.kind == "ALIGN"))
     if (name := options.segments_table) is not None:
         if options.level != "word":
             raise ThanoSQLOptionError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
     from thanosql.models.ctc.timestamps import Timed
 
 LEVELS = ("word", "char", "segment")
-COLUMNS = ("position", "word", "start", "end", "confidence")
+PROBLEM = "problem"
+COLUMNS = ("position", "word", "start", "end", "confidence", PROBLEM)
 
 
+@dataclass(frozen=True)
 class WordsTable(SideTable):
-    """A row for each word, in the order of rows and words."""
+    """A row for each word, in the order of rows and words; with `problems`, what is wrong with it stands beside it."""
 
     option = "words_table"
     unit = "word"
+
+    problems: bool
 
     def rows(self, snapshot: Snapshot, probed: ProbedRows, environment: Environment) -> Snapshot:
         result = snapshot.into_temporary()
@@ -34,6 +39,7 @@ class WordsTable(SideTable):
                 f"SELECT r.{quoted(self.key.name)}, w.position::integer, w.item->>'word' AS word,"
                 " (w.item->>'start')::double precision AS start, (w.item->>'end')::double precision AS \"end\","
                 " (w.item->>'confidence')::double precision AS confidence"
+                f"{', w.item->>' + repr(PROBLEM) + ' AS ' + PROBLEM if self.problems else ''}"
                 f" FROM (SELECT *, row_number() OVER (ORDER BY ctid) AS place FROM {result}) r,"
                 f" jsonb_array_elements(r.{quoted(self.words)}) WITH ORDINALITY w(item, position)"
                 " ORDER BY r.place, w.position"
@@ -69,10 +75,9 @@ def replaced_columns(columns: Iterable[Column], written: Sequence[Column]) -> tu
 
 def words_json(words: Sequence[Timed]) -> str:
     """Words as the jsonb column takes them; seconds and confidence rounded to thousandths and millionths."""
-    return json.dumps(
-        [
-            {"word": word.text, "start": word.start, "end": word.end, "confidence": round(word.confidence, 6)}
-            for word in words
-        ],
-        ensure_ascii=False,
-    )
+    return json.dumps([_as_json(word) for word in words], ensure_ascii=False)
+
+
+def _as_json(word: Timed) -> dict[str, Any]:
+    said = {"word": word.text, "start": word.start, "end": word.end, "confidence": round(word.confidence, 6)}
+    return said if word.problem is None else {**said, "problem": word.problem}

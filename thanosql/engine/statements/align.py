@@ -20,6 +20,7 @@ from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, re
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.known_texts import normalized_texts, refuse_texts, unaligned
 from thanosql.engine.prediction.opening import open_cache
 from thanosql.engine.prediction.segments_table import SegmentOptions
 from thanosql.engine.prediction.side_table import SideTable
@@ -43,16 +44,12 @@ from thanosql.engine.rows.bound_statement import (
 )
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.spoken_language import in_language, language_notes
-from thanosql.errors import ThanoSQLDataError
-from thanosql.models.options import TranscribeOptions, option
+from thanosql.models.options import AlignmentOptions, TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import PredictionCache
-    from thanosql.models.model import Model
-
-NO_TEXT = "no text (NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,8 @@ class Align(Statement):
         options=lambda: (AlignOptions, TranscribeOptions),
         view="transcripts",
         gives="The query's columns; `result_col` (jsonb), a list of objects with `word`, `start` and `end` (seconds) and "
-        "`confidence`; and `…_confidence`, how well the whole text fits, from 0 to 1.",
+        "`confidence`, and `problem` where something is wrong; `…_confidence`, how well the whole text fits, from 0 to 1; and "
+        "`…_problem`, what is wrong with the whole, NULL where nothing is.",
     )
 
     model: ModelReference
@@ -73,12 +71,13 @@ class Align(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignOptions(ResumableOptions, SegmentOptions):
+class AlignOptions(ResumableOptions, SegmentOptions, AlignmentOptions):
     text_col: str = option("text", "the column with the text that is spoken in it", kind="column")
     result_col: str = option(
         "align_result",
-        "the jsonb column for the list of word, start and end (seconds) and confidence; it replaces a "
-        "query column of that name; a second column, its name plus _confidence, says how well the whole text fits, from 0 to 1",
+        "the jsonb column for the list of word, start and end (seconds), confidence and problem; it replaces a query column of "
+        "that name; two more, its name plus _confidence and _problem, say how well the whole text fits, from 0 to 1, and what "
+        "is wrong with it",
         kind="column",
     )
     timestamps: str = option(
@@ -203,15 +202,16 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     strict = options.on_error == "raise"
     access = access_of(options, environment)
     probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
-    texts = _texts(snapshot, about.text, about.model, environment)
+    texts = normalized_texts(snapshot, about.text, about.model)
     if strict:
         probed.refuse(about.audio.name)
-        _refuse_texts(texts, about.text, about.model)
+        refuse_texts(texts, about.text, about.model, options.unknown)
     task = TranscribeTask(
         output=Output.ALIGNMENT,
         audio=access,
         model=about.model,
         options=plan.transcribe,
+        align=AlignmentOptions(gaps=options.gaps, unknown=options.unknown),
         level=options.timestamps,
     )
     cache = open_cache(task, about, options.save_seconds, environment)
@@ -228,32 +228,12 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
 
 def _columns(options: AlignOptions) -> list[Column]:
     name = options.result_col
-    columns = [Column(name, "jsonb"), Column(f"{name}_confidence", "double precision")]
+    columns = [
+        Column(name, "jsonb"),
+        Column(f"{name}_confidence", "double precision"),
+        Column(f"{name}_problem", "text"),
+    ]
     return columns + ([Column(f"{name}_error", "text")] if options.on_error == "null" else [])
-
-
-def _texts(snapshot: Snapshot, column: Column, model: Model, environment: Environment) -> list[str | None]:
-    from thanosql.models import registry
-
-    normalize = registry.normalizer(model).normalize
-    return [None if text is None else normalize(str(text)) for _, text in snapshot.stream(column)]
-
-
-def _refuse_texts(texts: list[str | None], column: Column, model: Model) -> None:
-    """Raise ThanoSQLDataError for texts that are not there, or hold what the model cannot spell."""
-    from thanosql.models import registry
-
-    facts = registry.facts(model)
-    vocabulary = facts.vocabulary if facts is not None else None
-    failures: list[dict[str, Any]] = []
-    for row, text in enumerate(texts, start=1):
-        if text is None:
-            failures.append({"row": row, "text": None, "reason": NO_TEXT})
-        elif vocabulary is not None and (missing := vocabulary.missing(text)):
-            reason = f"the model has no {', '.join(map(repr, missing))}"
-            failures.append({"row": row, "text": text, "reason": reason})
-    if failures:
-        raise _unaligned(column, failures, len(texts))
 
 
 def _alignments(
@@ -272,20 +252,12 @@ def _alignments(
     for outcome in transcription.transcribe(task, rows, probed, environment, executor, texts=texts, cache=cache):
         value = outcome.value
         if not isinstance(value, Failure):
-            found = (outcome.row, words_json(value.words), value.confidence)
+            found = (outcome.row, words_json(value.words), value.confidence, value.problem)
             yield (*found, None) if keeps_on else found
         elif keeps_on:
-            yield outcome.row, None, None, value.reason
+            yield outcome.row, None, None, None, value.reason
         elif value.kind == "text":
             failure = {"row": outcome.row, "text": texts[outcome.row - 1], "reason": value.reason}
-            raise _unaligned(about.text, [failure], len(texts))
+            raise unaligned(about.text, [failure], len(texts))
         else:
             raise transcription.unreadable(outcome.row, about.audio.name, value)
-
-
-def _unaligned(column: Column, failures: list[dict[str, Any]], rows: int) -> ThanoSQLDataError:
-    return ThanoSQLDataError(
-        f"{len(failures):,} of {rows:,} rows have a text in '{column.name}' that cannot be aligned.",
-        rows=failures,
-        hint="Nothing was changed. on_error='null' skips such rows.",
-    )

@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TimedTranscript:
-    """What was recognized in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments."""
+    """What was recognized in one utterance: `confidence` is from 0 to 1, `words` are words, characters or segments.
+
+    `problem` is what is wrong, in words, where a known text was aligned.
+    """
 
     text: str
     confidence: float
     words: tuple[Timed, ...] = ()
+    problem: str | None = None
 
 
 class Decoder(Protocol):

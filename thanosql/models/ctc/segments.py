@@ -55,9 +55,8 @@ def cut(words: Sequence[Word], *, begin: float, end: float, min_pause: float, lo
         problem = next((word.problem for word in inside if word.problem), None)
         if problem is None and stop - start > longest + 1e-6:
             problem = TOO_LONG
-        yield Segment(
-            " ".join(word.text for word in inside), round(start, 3), round(stop, 3), _confidence(inside), problem
-        )
+        text = " ".join(word.text for word in inside if word.text)  # speech without text has none
+        yield Segment(text, round(start, 3), round(stop, 3), _confidence(inside), problem)
 
 
 def _edge(left: Word, right: Word) -> float:

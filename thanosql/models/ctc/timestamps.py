@@ -35,12 +35,14 @@ class Timed:
 
     `confidence` is from 0 to 1: of a character, the highest probability that the model gives it in one of its frames;
     of a word or segment, the geometric mean of its characters'. `benchmarks/confidence.py` compares it with others.
+    `problem` is what is wrong where a known text was aligned.
     """
 
     text: str
     start: float
     end: float
     confidence: float
+    problem: str | None = None
 
     def later(self, seconds: float) -> Timed:
         """The same in a recording that the audio is a part of, from so many seconds on."""
