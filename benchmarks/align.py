@@ -7,7 +7,7 @@ not trained on), 0 to 0.25 s between them, 0.3 to 1.5 s behind it, under faint n
 is within 40 dB of its loudest 5 ms, so that the places are known to the sample. Then a tenth of the words, one to five in a
 row, is deleted from the text, and a tenth is spelled in digits, which the model's vocabulary lacks.
 
-A deleted word is marked where 'no text for it' covers half of it, one in digits where it has a problem. Other words are sound;
+A deleted word is marked where an item with a problem covers half of it, one in digits where it has a problem. Other words are sound;
 one that is marked is a false alarm. `--costs` prints what a word that is in its place costs, of which `Costs` was chosen.
 """
 
@@ -106,7 +106,7 @@ def quantiles(name: str, differences: np.ndarray) -> str:
 
 def report(hour: Hour, written: Sequence[str], found: Sequence[Timed], seconds: float) -> None:
     said = [word for word in found if word.problem != NO_TEXT]
-    gaps = [(word.start, word.end) for word in found if word.problem == NO_TEXT]
+    marked = [(word.start, word.end) for word in found if word.problem is not None]
     kept = [number for number, word in enumerate(written) if word]
     assert len(said) == len(kept)
     sound = [place for place, number in enumerate(kept) if written[number] == hour.words[number]]
@@ -122,7 +122,7 @@ def report(hour: Hour, written: Sequence[str], found: Sequence[Timed], seconds: 
     print(f"  both boundaries within 50 ms: {(np.array(both) <= 0.05).mean():.1%} of sound words")
     deleted = [hour.places[number] for number, word in enumerate(written) if not word]
     covered = [
-        sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in gaps) >= (end - start) / 2
+        sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in marked) >= (end - start) / 2
         for start, end in deleted
     ]
     digits = [said[place].problem is not None for place in range(len(kept)) if place not in set(sound)]

@@ -37,7 +37,7 @@ def training_card(
     `rows` are the fingerprints of the rows to learn from, of the `query_rows` that the query gave.
     """
     # Which rows it learned from lies beside the card, a line each.
-    said = {name: value for name, value in asdict(report).items() if name != "learned"}
+    said = {name: value for name, value in asdict(report).items() if name not in ("learned", "calibration")}
     return {
         "name": name,
         "family": model.family,
@@ -55,6 +55,7 @@ def training_card(
         "audio_hours": report.audio_hours,
         "fingerprint": fingerprint(rows),
         "report": said,
+        "calibration": report.calibration,
         "evaluations": [],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {

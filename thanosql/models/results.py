@@ -83,7 +83,8 @@ class TrainingReport:
     whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
     `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
     `precision` is what 'auto' came to; `identity` has the fingerprints of rows and base, the options and the versions
-    that made the model.
+    that made the model. `calibration` has the fields of a `ctc.calibration.Calibration`, where there was enough to measure it
+    on.
     """
 
     steps: int
@@ -103,3 +104,4 @@ class TrainingReport:
     precision: str = "float32"
     curve: tuple[tuple[int, float, float], ...] = ()
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    calibration: Mapping[str, float] | None = None

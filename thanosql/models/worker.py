@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
     from thanosql.models.base import CTCRecognizer, Recognizer
     from thanosql.models.cancellation import Cancellation
+    from thanosql.models.ctc.calibration import Calibration
     from thanosql.models.ctc.decoder import Decoder
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.results import TrainingProgress, TrainingReport
@@ -76,7 +77,17 @@ class Worker:
         )
 
     def _recognized(self, rows: Sequence[AudioRow], waveforms: list[Waveform]) -> Sequence[Any]:
-        return _OUTPUTS[self.task.output](self, rows, waveforms)
+        found = _OUTPUTS[self.task.output](self, rows, waveforms)
+        if self.calibration is None or self.task.output is Output.ALIGNMENT:
+            return found
+        return [self.calibration.of(value) for value in found]
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What makes the model's confidence the chance of being right, where its card has that."""
+        from thanosql.models.ctc.calibration import Calibration
+
+        return Calibration.of_card(None if self.task.model is None else self.task.model.card)
 
     @cached_property
     def recognizer(self) -> Recognizer:

@@ -97,7 +97,7 @@ def test_align_cuts_the_text_that_is_known(numbers: Session, glued: Path) -> Non
     assert list(found.text[:3]) == list(clips.text.str.lower()[:3])
     figures = numbers.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS ({PARTS}) AS SELECT * FROM cuts")
     assert figures.wer[0] < 0.25, "a segment holds its words, whole"
-    assert len(numbers.execute("SELECT * FROM said")) == sum(len(text.split()) for text in found.text)
+    assert len(numbers.execute("SELECT * FROM said WHERE word <> ''")) == sum(len(text.split()) for text in found.text)
 
 
 def test_segments_are_at_most_as_long_as_is_asked_for(numbers: Session, glued: Path) -> None:

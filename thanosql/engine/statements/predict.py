@@ -22,6 +22,7 @@ from thanosql.engine.language.syntax import ModelReference, Option, Query, State
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
@@ -169,7 +170,9 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
-    note = "\n".join([note, *done.probed.notes.remarks()])
+    asked = plan.options.confidence or plan.options.level != "none"
+    remarks = [*done.probed.notes.remarks(), *calibration_notes(plan.about.model, asked, environment)]
+    note = "\n".join([note, *remarks])
     return Result(
         status=f"PREDICT {snapshot.rows}",
         rows=frame,

@@ -27,8 +27,8 @@ TOO_LONG = "too long"
 LOW_SCORE = "low score"
 
 # Measured by benchmarks/align.py, see docs/performance.md: what hardly any word that is in its place reaches.
-LETTER_SECONDS = 0.35  # between the first and the last letter of a word, for each of its letters
-LETTER_EXCESS = 2.5  # by how much likelier the likeliest tokens are, in nats for each letter
+LETTER_SECONDS = 0.3  # between the first and the last letter of a word, for each of its letters
+LETTER_EXCESS = 4.0  # by how much likelier the likeliest tokens are, in nats for each letter
 
 
 def check_alignment(

@@ -33,9 +33,9 @@ class Costs:
     `gap` once for a gap, `frame` for each frame that a star takes, `letter` for each label of a word that is left out.
     """
 
-    gap: float = 6.0
+    gap: float = 10.0
     frame: float = 0.05
-    letter: float = 1.5
+    letter: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from thanosql.models.devices import choose_device, exact_float32
 from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.training import augmentation_config, precision, resume
+from thanosql.models.training.confidence import calibrate
 from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
@@ -125,6 +126,7 @@ def train(
             validator=validator,
             saved=saved,
         )
+        calibration = None
         warnings = _take_up(run, options, unfinished)
         run.train(progress, cancellation)
         if validator is None:
@@ -133,6 +135,17 @@ def train(
             wer = validator.validate(run.model, device, cancellation).wer
         else:
             wer = run.best.score[0]
+            calibration = calibrate(
+                run.model,
+                held_out,
+                sound(held_out, varied=None),
+                vocabulary,
+                device,
+                seed=options.seed,
+                max_seconds=options.max_seconds,
+                normalized=base.normalizes,
+                cancellation=cancellation,
+            )
     base.save(run.model, task.folder, vocabulary, built.normalizer)
     return TrainingReport(
         steps=run.done,
@@ -152,6 +165,7 @@ def train(
         precision=options.precision,
         curve=run.curve.whole(),
         identity=identity,
+        calibration=None if calibration is None else asdict(calibration),
     )
 
 
