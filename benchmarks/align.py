@@ -7,8 +7,9 @@ not trained on), 0 to 0.25 s between them, 0.3 to 1.5 s behind it, under faint n
 is within 40 dB of its loudest 5 ms, so that the places are known to the sample. Then a tenth of the words, one to five in a
 row, is deleted from the text, and a tenth is spelled in digits, which the model's vocabulary lacks.
 
-A deleted word is marked where an item with a problem covers half of it, one in digits where it has a problem. Other words are sound;
-one that is marked is a false alarm. `--costs` prints what a word that is in its place costs, of which `Costs` was chosen.
+A deleted word is marked where an item with a problem covers half of it, one in digits where it has a problem. Other words are
+sound; one that is marked is a false alarm. `--costs` prints what a word that is in its place costs, of which `Costs` was
+chosen.
 """
 
 from __future__ import annotations

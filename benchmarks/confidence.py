@@ -1,6 +1,7 @@
 """How well a word's confidence tells right words from wrong: AUROC and calibration error, with intervals.
 
     python benchmarks/confidence.py [--model FOLDER | --epochs 10 --keep FOLDER] [--words 2000] [--seed 1] [--fsdd FOLDER]
+    python benchmarks/confidence.py --model FOLDER --calibrated
 
 over noisy connected digits (`connected_digits.py`) that the model was not trained on. Beside the definition that
 PREDICT uses, the mean of the characters' peaks (geometric), stand others that a user might expect. A word is right where the
@@ -11,16 +12,23 @@ error is the mean distance, over ten bins of as many words, of the mean confiden
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import jiwer
 import numpy as np
-from connected_digits import Heard, arguments, prepared
+from connected_digits import HALF, Heard, Spoken, arguments, hear, prepared, utterances
 
+from thanosql.models.ctc import calibration
 from thanosql.models.ctc.alignment import Span, spans
 from thanosql.models.ctc.timestamps import timed
 from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.training import augmentation_config
+from thanosql.models.training.augmentation import augment
+from thanosql.models.training.confidence import NOISY, SIGNAL_TO_NOISE
 
+CALIBRATED = 8  # recordings of each digit and speaker that the calibration is measured on, of 25
 DRAWS = 1000
 BINS = 10
 
@@ -131,9 +139,41 @@ def interval(
     return float(low), float(high)
 
 
+def calibrated(model: str, given: argparse.Namespace) -> None:
+    """The confidence of PREDICT, calibrated on a third of the recordings as the end of BUILD does it (as they are, and
+    twice under the noise of its augmentation), judged on the noisy words of the others."""
+    clean = list(utterances(given.fsdd, 300, given.seed + 1, indices=range(CALIBRATED), noisy=False))
+    random = np.random.default_rng(given.seed)
+    noise = augmentation_config.chosen(["noise"])
+    assert noise is not None
+    noise = replace(noise, noise_share=1.0, signal_to_noise=SIGNAL_TO_NOISE)
+    noisy = [Spoken(augment(one.waveform, random, noise), one.text, one.speaker) for one in clean for _ in range(NOISY)]
+    heard, vocabulary, _ = hear(model, clean + noisy)
+    confidences, right, _ = judged(heard, vocabulary)
+    column = DEFINITIONS.index(mean_peak)
+    found = calibration.fit(confidences[:, column], right)
+    if found is None:
+        raise SystemExit("too few words to calibrate on")
+    never_seen = list(utterances(given.fsdd, given.words, given.seed, indices=range(CALIBRATED, HALF)))
+    heard, vocabulary, _ = hear(model, never_seen)
+    confidences, right, places = judged(heard, vocabulary)
+    before = confidences[:, column]
+    after = np.array([found.chance(one) for one in before.tolist()])
+    print(f"calibrated on {found.words:,} words; {len(right):,} others, {right.mean():.1%} of them right")
+    for name, sure in (("mean_peak", before), ("calibrated", after)):
+        low, high = interval(calibration_error, sure, right, places)
+        print(
+            f"{name:<20} AUROC {auroc(sure, right):.3f}, ECE {calibration_error(sure, right):.3f} {low:.3f}-{high:.3f}"
+        )
+
+
 def main() -> None:
     parser = arguments(__doc__)
+    parser.add_argument("--calibrated", action="store_true", help="a --model's confidence before and after calibration")
     given = parser.parse_args()
+    if given.calibrated:
+        calibrated(given.model or parser.error("--calibrated needs a --model, as --keep leaves one"), given)
+        return
     heard, vocabulary, _ = prepared(given)
     confidences, right, places = judged(heard, vocabulary)
     print(

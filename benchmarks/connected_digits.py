@@ -54,16 +54,24 @@ class Heard:
     seconds: float
 
 
-def utterances(folder: Path, words: int, seed: int, *, training: bool = False) -> Iterator[Spoken]:
+def utterances(
+    folder: Path,
+    words: int,
+    seed: int,
+    *,
+    training: bool = False,
+    indices: range = range(HALF),
+    noisy: bool = True,
+) -> Iterator[Spoken]:
     """Utterances of one to six digits with at least `words` words in all, or of all the recordings there are, twice.
 
-    Those for `training` are of the second half, and without noise.
+    They are of the recordings with these `indices`; those for `training` of the second half, and without noise.
     """
     random = np.random.default_rng(seed)
     speakers: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.wav")):
         _, speaker, index = path.stem.split("_")
-        if (int(index) >= HALF) == training:
+        if int(index) >= HALF if training else int(index) in indices:
             speakers.setdefault(speaker, []).append(path)
     for speaker, paths in speakers.items():
         speakers[speaker] = [paths[number] for _ in range(2) for number in random.permutation(len(paths))]
@@ -79,7 +87,7 @@ def utterances(folder: Path, words: int, seed: int, *, training: bool = False) -
             parts += [read(str(path)), np.zeros(int(random.integers(0, SAMPLING_RATE // 5)), dtype=np.float32)]
         text = " ".join(DIGITS[int(path.stem.split("_")[0])] for path in taken)
         waveform = np.concatenate(parts)
-        yield Spoken(waveform if training else _noisy(waveform, random), text, speaker)
+        yield Spoken(_noisy(waveform, random) if noisy and not training else waveform, text, speaker)
 
 
 def train_on(data: Path, epochs: int, folder: Path) -> str:
