@@ -499,6 +499,9 @@ def test_explain_says_how_many_are_to_be_recognized_and_check_looks_at_them(
     assert items["rows"] == "12"
     assert items["to recognize"] == "3 of 12 rows: 2 new, 1 with other audio"
     assert items["writes"] == "table public.heard (updated)"
+    assert {by.startswith(f"{items['results by']}-") for (by,) in heard(calls, "predict_result_by")} == {True}
+    others = dict(calls.execute(f"EXPLAIN {UPDATE.replace('row_key', 'window_seconds=20, row_key')}").values.tolist())
+    assert others["results by"] != items["results by"]
     assert items["hours of audio"].endswith("(all 3 headers read)")
     checked = calls.run(f"CHECK {UPDATE}")
     assert "3 rows checked" in checked.note

@@ -30,13 +30,18 @@ class Provenance:
     label: str
     recipe: str
 
+    @property
+    def beginning(self) -> str:
+        """What every prediction of this model and these options begins with, made by a model of this name."""
+        return f"{self.label} {self.recipe}"
+
     def of(self, audio: str) -> str:
         """What stands beside a prediction of an audio of that fingerprint.
 
         >>> Provenance("mine@3", "6f1d").of("1c9a")
         'mine@3 6f1d-1c9a'
         """
-        return f"{self.label} {self.recipe}-{audio or NOWHERE}"
+        return f"{self.beginning}-{audio or NOWHERE}"
 
     @property
     def ending(self) -> str:

@@ -46,7 +46,8 @@ class StaleRows:
 
     `counts` says how many there are of each kind. `gone` is a temporary table of the keys (`key`) that the query gives no
     longer, where they are to be deleted, `gone_count` their number; `new` is a query for the keys that the table does not
-    have. `lacks` are the columns that the table is to get.
+    have. `lacks` are the columns that the table is to get. `made_by` begins what will be said of where their results are
+    from.
     """
 
     rows: Snapshot
@@ -57,6 +58,7 @@ class StaleRows:
     gone_count: int
     new: str
     lacks: tuple[str, ...]
+    made_by: str
 
     @property
     def said(self) -> str:
@@ -131,7 +133,7 @@ def find_stale_rows(
     lacks = tuple(column.name for column in rows.columns if stored and column.name not in stored)
     table, number = query.numbered_table
     new = f"SELECT q.{quoted(key)} FROM {table} q JOIN {chosen} c ON c.number = q.{number} WHERE c.is_new"
-    return StaleRows(rows, query, numbers, counts, gone, gone_count, new, lacks)
+    return StaleRows(rows, query, numbers, counts, gone, gone_count, new, lacks, provenance.beginning)
 
 
 def _fingerprinted(

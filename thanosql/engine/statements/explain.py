@@ -87,6 +87,7 @@ def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[st
         yield "rows", f"{(snapshot if stale is None else stale.query).rows:,}"
         if stale is not None:
             yield "to recognize", stale.said
+            yield "results by", stale.made_by
         yield from _counted(about, snapshot, environment)
     if about.writes:
         yield "writes", about.writes
