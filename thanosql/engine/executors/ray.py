@@ -15,7 +15,7 @@ from thanosql.engine.executors.ray_pool import Pool, PoolRun, Share
 from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import checkpoint_files
-from thanosql.models.audio import Audio, AudioError, AudioPart
+from thanosql.models.audio import Audio, AudioError, AudioPart, described
 from thanosql.models.audio.references import is_remote
 from thanosql.models.audio.waveform import SAMPLING_RATE
 
@@ -183,13 +183,7 @@ class Driver:
             size = file.stat().st_size
         except (AudioError, OSError):
             return audio
-        if size > SENT_BYTES:
-            raise ThanoSQLDataError(
-                f"Only this machine has {audio}, and it is too large to send to the workers of the Ray cluster: "
-                f"{size / 2**20:.0f} MB, {SENT_BYTES / 2**20:.0f} at most.",
-                hint="Put the audio where all workers can read it: a shared folder, or object storage (s3://…) with "
-                "allow_remote=True.",
-            )
+        _refuse_too_large(audio, size)
         return file.read_bytes()
 
     def _part(self, part: AudioPart) -> Audio:
@@ -200,7 +194,18 @@ class Driver:
             soundfile.write(content, self._audio.read(part), SAMPLING_RATE, format="WAV", subtype="FLOAT")
         except (AudioError, OSError):
             return part
+        _refuse_too_large(described(part), content.tell())
         return content.getvalue()
+
+
+def _refuse_too_large(audio: str, size: int) -> None:
+    if size > SENT_BYTES:
+        raise ThanoSQLDataError(
+            f"Only this machine has {audio}, and it is too large to send to the workers of the Ray cluster: "
+            f"{size / 2**20:.0f} MB, {SENT_BYTES / 2**20:.0f} at most.",
+            hint="Put the audio where all workers can read it: a shared folder, or object storage (s3://…) with "
+            "allow_remote=True.",
+        )
 
 
 def _anywhere(task: TranscribeTask) -> TranscribeTask:
