@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
 from thanosql.models.ctc.tokenizer_files import (
+    FAST_FILE,
     SPECIAL_FILE,
     TOKENIZER_FILE,
     VOCABULARY_FILE,
@@ -61,6 +62,7 @@ class Vocabulary:
     space: str = " "  # what the delimiter is in a text: Hugging Face's replace_word_delimiter_char
     phones: bool = False  # tokens are sounds, one space between them, and the delimiter is not heard
     pieces: bool = False  # tokens are parts of words (SentencePiece); with ▁ a word's first begins
+    tokenizer: Path | None = field(default=None, compare=False, repr=False)  # tokenizer.json, which spells in pieces
     clean_up: bool = False  # Hugging Face's clean_up_tokenization_spaces: "it ' s" is written "it's"
 
     def __post_init__(self) -> None:
@@ -111,7 +113,23 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a normalized text. A character that the vocabulary lacks raises KeyError: ask `missing` first."""
+        if self._tokenizer is not None:
+            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+            if self.spell(ids) == text:
+                return ids
         return [self.ids[self.delimiter or "" if piece == " " else piece] for piece in self._split(text)]
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """What spells a text in the pieces that the model has learned to spell it in; None where there is no choice."""
+        if not self.pieces or self.tokenizer is None:
+            return None
+        import tokenizers
+
+        try:
+            return tokenizers.Tokenizer.from_file(str(self.tokenizer))
+        except Exception as error:  # the library's own, which is no other class
+            raise ThanoSQLModelError(f"{self.tokenizer} cannot be read: {str(error)[:200]}") from error
 
     def missing(self, text: str) -> str:
         """The characters of a normalized text that the vocabulary lacks, each once, in their order.
@@ -127,7 +145,7 @@ class Vocabulary:
         return list(dict.fromkeys(piece.replace(WORD, " ") for piece in self._split(text) if piece not in known))
 
     def _split(self, text: str) -> list[str]:
-        if self.pieces:  # the longest that fit, from the left: one spelling of the several that a text has
+        if self.pieces:  # the longest that fit, from the left: a spelling that needs no tokenizer
             return self._pieces.findall(WORD + text.replace(" ", WORD)) if text else []
         return text.split() if self.phones else self._pieces.findall(text.upper() if self.lower_case else text)
 
@@ -209,6 +227,7 @@ class Vocabulary:
             space=space if isinstance(space, str) else " ",
             phones=phones,
             pieces=found.pieces,
+            tokenizer=(vocabulary_folder(folder) or folder) / FAST_FILE if found.pieces else None,
             clean_up=bool(settings.get("clean_up_tokenization_spaces", False)),
         )
 

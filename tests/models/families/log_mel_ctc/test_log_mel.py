@@ -131,7 +131,7 @@ def test_hot_words_and_language_models_are_refused_for_pieces(tmp_path: Path, se
     path = min(fsdd.glob("*.wav"))
     query = f"SELECT '{path}' AS audio_path"
     assert len(session.execute(f"PREDICT USING '{folder}' OPTIONS (decoder='beam', beam_width=4) AS {query}")) == 1
-    with pytest.raises(ThanoSQLOptionError, match="pieces of words"):
+    with pytest.raises(ThanoSQLOptionError, match="parts of words"):
         session.execute(f"PREDICT USING '{folder}' OPTIONS (decoder='beam', hotwords=['the']) AS {query}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +173,32 @@ def test_a_vocabulary_is_made_from_the_texts(kind: str, digits: Session, tmp_pat
     assert report.loss < 3.5, "it learns"
 
 
+def test_texts_are_learned_in_the_pieces_that_the_tokenizer_writes(tmp_path: Path) -> None:
+    """BPE joins pieces in the order of its merges, which is not always the longest piece from the left."""
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    from thanosql.models.ctc.vocabulary import read_vocabulary
+
+    folder = parakeet(tmp_path / "m")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["merges"] = [["t", "h"], ["▁", "a"]]
+    content["model"]["vocab"] |= {"th": content["model"]["vocab"].pop("ing")}
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    assert Tokenizer.from_file(str(folder / "tokenizer.json"))
+    vocabulary = read_vocabulary(folder)
+    for text in ("the nest on a hill", "a", "tooth ant"):
+        expected = AutoTokenizer.from_pretrained(folder)(text, add_special_tokens=False).input_ids
+        assert vocabulary.encode(text) == expected
+        assert vocabulary.spell(expected) == text
+    assert vocabulary.encode("the nest") != replace(vocabulary, tokenizer=None).encode("the nest")
+    with pytest.raises(KeyError):
+        vocabulary.encode("quest")
+
+
 def test_single_letters_are_not_added_to_pieces_of_words(digits: Session, tmp_path: Path) -> None:
     folder = parakeet(tmp_path / "m")
-    with pytest.raises(ThanoSQLModelError, match=r"pieces of words(?s:.*)\nSay vocabulary='rebuild'"):
+    with pytest.raises(ThanoSQLModelError, match=r"parts of words(?s:.*)\nSay vocabulary='rebuild'"):
         digits.execute(
             f"BUILD MODEL ours USING '{folder}' OPTIONS (vocabulary='extend') AS SELECT audio_path, 'quest' AS text FROM digits"
         )

@@ -54,7 +54,7 @@ def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOpt
     folder = checkpoint_files.open(checkpoint).folder
     if options.vocabulary == "extend" and has_vocabulary(folder) and read_vocabulary(folder).pieces:
         raise ThanoSQLModelError(
-            f"{folder.name} has a vocabulary of pieces of words (SentencePiece), which takes no single letters more.",
+            f"{folder.name} has a vocabulary of parts of words (SentencePiece), which takes no single letters more.",
             hint="Say vocabulary='rebuild' for one of the texts' letters, or choose a base that has them.",
         )
     checks.prepare(folder, texts, options)
