@@ -74,7 +74,7 @@ def test_the_same_label_twice_needs_a_frame_between() -> None:
 
 
 def test_a_text_without_any_probability_is_refused() -> None:
-    with pytest.raises(AlignmentError, match="no probability"):
+    with pytest.raises(AlignmentError, match="a probability of zero"):
         best_path(np.log(np.array([[1.0, 1e-300], [1.0, 1e-300]])) * np.array([0, np.inf]) + 0.0, [1], blank=0)
 
 

@@ -69,7 +69,7 @@ def test_a_language_models_words_are_taken_in_the_vocabularys_letters() -> None:
     assert decoder(LOWERED, options, str.upper, model)(logs).text == "three"
 
 
-@pytest.mark.parametrize(("word", "said"), [("50%", "it has no 5, 0, %"), (" ", "has no letters")])
+@pytest.mark.parametrize(("word", "said"), [("50%", "its vocabulary lacks 5, 0, %"), (" ", "has no letters")])
 def test_a_hot_word_that_cannot_be_spelled_is_refused(word: str, said: str) -> None:
     with pytest.raises(ThanoSQLOptionError, match=said):
         decoder(LETTERS, DecodeOptions(decoder="beam", hotwords=["CALL", word]), lambda text: text.upper().strip())
