@@ -97,6 +97,7 @@ class _Lattice:
         self.costs = costs
         self.frame_cost = (costs or Costs()).frame
         self.star = log_probabilities.shape[1]
+        self.row = np.empty(self.star + 1)  # of the frame that is looked at, and the star's
         wanted: list[int] = []
         first, last = [], []
         for number, word in enumerate(words):
@@ -115,6 +116,7 @@ class _Lattice:
         letters = np.array([1 if word is None else len(word) for word in words])
         left_out = letters * (costs.letter if costs is not None else 0.0)
         self.left_out = np.concatenate([[0.0], np.cumsum(left_out)])
+        self.numbers = np.arange(len(self.left_out), dtype=np.int32)
 
     def path(self) -> NDArray[np.int64]:
         """The state of each frame, `(frames,)`; those of gaps from `states` on."""
@@ -125,7 +127,7 @@ class _Lattice:
         for begin in begins[1:]:
             column = columns[-1]
             for frame in range(begin - block + 1, begin + 1):
-                column = self._step(column, frame)[0]
+                column = self._step(column, frame, traced=False)[0]
             columns.append(column)
         path = np.empty(frames, dtype=np.int64)
         state = -1
@@ -155,9 +157,10 @@ class _Lattice:
         return self.states + gap if not back else int(self.last[gap - 1]) + back - 1
 
     def _emitted(self, frame: int) -> tuple[NDArray[np.float64], float]:
-        row = self.logs[frame]
-        star = float(row.max()) - self.frame_cost
-        return np.append(row, star)[self.labels], star
+        star = float(self.logs[frame].max()) - self.frame_cost
+        self.row[:-1] = self.logs[frame]
+        self.row[-1] = star
+        return self.row[self.labels], star
 
     def _first(self) -> NDArray[np.float64]:
         emitted, star = self._emitted(0)
@@ -168,42 +171,44 @@ class _Lattice:
         return column
 
     def _step(
-        self, column: NDArray[np.float64], frame: int
+        self, column: NDArray[np.float64], frame: int, *, traced: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.int8], NDArray[np.int32]]:
         """The next column; how many states back each of its values came from (3: from the gap before it); of each gap, how
         it was entered (0: it went on, 1: from the last label before it, 2: from the blank behind that), and the gap that it
-        was before words were left out."""
+        was before words were left out. Where it is not `traced`, the column alone."""
         emitted, star = self._emitted(frame)
         old = column[: self.states]
         new = np.empty_like(column)
         best = new[: self.states]
         best[:] = old
-        moves = np.zeros(self.states, dtype=np.int8)
-        np.greater(old[:-1], old[1:], out=moves[1:], casting="unsafe")
+        moves, entered, through = _NOTHING8, _NOTHING8, _NOTHING32
         np.maximum(old[:-1], old[1:], out=best[1:])
         skipping = old[1:-2:2] + self.skips
-        moves[3::2][skipping > best[3::2]] = 2
+        if traced:
+            moves = np.zeros(self.states, dtype=np.int8)
+            np.greater(old[:-1], old[1:], out=moves[1:], casting="unsafe")
+            moves[3::2][skipping > best[3::2]] = 2
         np.maximum(skipping, best[3::2], out=best[3::2])
         if self.costs is None:
             new[self.states :] = -np.inf
             best += emitted
-            return new, moves, _NOTHING8, _NOTHING32
+            return new, moves, entered, through
         gaps = column[self.states :]
-        leaving = gaps[:-1] > best[self.first]
-        best[self.first[leaving]] = gaps[:-1][leaving]
-        moves[self.first[leaving]] = 3
+        if traced:
+            moves[self.first[gaps[:-1] > best[self.first]]] = 3
+        best[self.first] = np.maximum(best[self.first], gaps[:-1])
         best += emitted
-        entered = np.zeros(len(gaps), dtype=np.int8)
         here = gaps.copy()
-        for back in (1, 2):
-            entering = old[self.last + (back - 1)] - self.costs.gap
-            better = entering > here[1:]
-            here[1:][better] = entering[better]
-            entered[1:][better] = back
+        ending, behind = old[self.last] - self.costs.gap, old[self.last + 1] - self.costs.gap
+        if traced:
+            entered = np.zeros(len(gaps), dtype=np.int8)
+            entered[1:] = np.where(behind > np.maximum(ending, gaps[1:]), 2, ending > gaps[1:])
+        np.maximum(here[1:], np.maximum(ending, behind), out=here[1:])
         # The best gap to have come from, words left out on the way: a running maximum.
         reached = here + self.left_out
         running = np.maximum.accumulate(reached)
-        through = np.maximum.accumulate(np.where(reached == running, np.arange(len(gaps)), 0)).astype(np.int32)
+        if traced:
+            through = np.maximum.accumulate(np.where(reached == running, self.numbers, 0))
         new[self.states :] = running - self.left_out + star
         return new, moves, entered, through
 
