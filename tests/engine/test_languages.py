@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.models import multilingual
-from thanosql.engine.prediction.cache_key import cache_key
+from thanosql.engine.prediction.cache_key import cache_key, result_fingerprint
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.audio import read
@@ -138,6 +138,11 @@ def test_saved_predictions_of_one_language_are_no_other_languages(folder: Path) 
         for code in (*multilingual.LANGUAGES, None)
     }
     assert len(keys) == len(multilingual.LANGUAGES) + 1
+    written = {
+        result_fingerprint("wav2vec2", "1", TranscribeOptions(language=code))
+        for code in (*multilingual.LANGUAGES, None)
+    }
+    assert len(written) == len(multilingual.LANGUAGES) + 1, "what mode='update' tells predictions by"
 
 
 BUILD = "OPTIONS (language='kor', max_epochs=2, batch_size=4, learning_rate=0.01{}) AS SELECT * FROM digits"
