@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # The address of an index with torch's CPU builds, where the usual one has builds for CUDA only: make TORCH_INDEX=…
 TORCH_INDEX ?=
 
-.PHONY: help setup demo test check lint format bench docs notebooks ray browser lab clean
+.PHONY: help setup demo test check torture lint format bench docs notebooks ray browser lab clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -53,6 +53,9 @@ lab: setup  ## JupyterLab with the notebooks, and the colours of their cells (as
 	$(BIN)/jupyter lab $(JUPYTER) notebooks
 
 check: lint test  ## lint, then the suite with warnings as errors
+
+torture: setup  ## kills, faults, concurrency, hostile input and a soak, for hours; docs/reliability.md (TORTURE='--kills 30 --soak 5')
+	$(BIN)/python -m tests.torture $(TORTURE)
 
 lint: setup  ## format, style, types, import direction
 	$(BIN)/ruff format --check .

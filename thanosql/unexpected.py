@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLResourceError
 
@@ -30,6 +32,17 @@ CURES = {
 _NUMBER = re.compile(r"\bos error (\d+)\b")
 _MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
 _SQLITE = {"database or disk is full": DISK, "attempt to write a readonly database": RIGHTS, "disk I/O error": DISK}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What is raised within is a ThanoSQLError: as it is, or made of what nobody translated."""
+    try:
+        yield
+    except ThanoSQLError:
+        raise
+    except Exception as error:
+        raise as_error(error) from error
 
 
 def as_error(error: Exception) -> ThanoSQLError:

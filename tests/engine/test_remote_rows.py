@@ -195,3 +195,12 @@ def test_folders_that_were_set_confine_local_audio(session: Session, fsdd: Path,
     for path in (str(fsdd / DIGITS[0]), "link.wav", f"file://{fsdd / DIGITS[0]}"):
         with pytest.raises(ThanoSQLDataError, match="outside of the folders that audio may be read from"):
             session.execute(predict, {"path": path})
+
+
+@pytest.mark.parametrize("statement", ["PREDICT USING Wav2Vec2Tiny", "BUILD MODEL m USING Wav2Vec2Tiny"])
+def test_a_message_repeats_no_password_and_no_signature_of_a_url(session: Session, statement: str) -> None:
+    url = "https://me:hunter2@127.0.0.1:9/a.wav?X-Amz-Signature=hunter2"
+    with pytest.raises(ThanoSQLDataError) as refused:
+        session.execute(f"{statement} AS SELECT :url AS audio_path, 'one' AS text", {"url": url})
+    assert "https://127.0.0.1:9/a.wav" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

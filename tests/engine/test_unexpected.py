@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +119,20 @@ def test_a_hint_that_lists_what_there_is_stays_whole() -> None:
     assert ThanoSQLError(listed, hint=listed).hint == listed
     quoted = "There are: " + ", ".join(f"'column {number}'" for number in range(200))
     assert str(ThanoSQLError(quoted)) == quoted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+@pytest.mark.parametrize(
+    ("limit", "least"),
+    [("RLIMIT_AS", "int(open('/proc/self/statm').read().split()[0]) * 4096"), ("RLIMIT_NOFILE", "3")],
+)
+def test_what_the_machine_lacks_for_the_first_statement_is_told(limit: str, least: str) -> None:
+    code = (
+        "import resource, thanosql; session = thanosql.connect('postgresql://nowhere')\n"
+        f"resource.setrlimit(resource.{limit}, ({least}, resource.getrlimit(resource.{limit})[1]))\n"
+        "try: session.execute('SELECT 1')\n"
+        "except thanosql.ThanoSQLResourceError: print('told')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "told\n", done.stderr

@@ -67,7 +67,7 @@ def test_a_name_that_exists_is_refused_before_the_body_runs(store: Store) -> Non
 
 @pytest.mark.parametrize("name", ["", "a-b", "1a", "../a", "a/b", "ä", "x" * 64, "CURRENT.new", "a\n"])
 def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(ThanoSQLModelError, match="no name"), store.writing(name):
+    with pytest.raises(ThanoSQLModelError, match="is not a valid name"), store.writing(name):
         pytest.fail("the body ran")
 
 

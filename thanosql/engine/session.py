@@ -23,6 +23,7 @@ from thanosql.engine import stopping
 from thanosql.engine.postgres.turn import Turn
 from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
+from thanosql.unexpected import as_error, translated
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
@@ -81,8 +82,9 @@ class Session:
         More rows than `at_once` stay in the database until the DataFrame that stands for them is used. `interactive` says
         that a person is waiting: an unfinished training of the same statement is resumed, where a script gets an error.
         """
-        from thanosql.engine.dispatcher import Result
-        from thanosql.engine.parser import parse_with_texts
+        with translated():  # the first statement of a process may find no memory and no handle for the parser
+            from thanosql.engine.dispatcher import Result
+            from thanosql.engine.parser import parse_with_texts
 
         result = Result(status="")
         with self._turn, self._cancellable():
@@ -91,7 +93,8 @@ class Session:
                 from thanosql.engine.language.backslashes import with_escapes_marked
 
                 sql = with_escapes_marked(sql)
-            statements = parse_with_texts(sql)
+            with translated():
+                statements = parse_with_texts(sql)
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
                     result = self._run_one(statement, text, sql, params or {}, fetch, at_once, interactive, progress)
@@ -133,7 +136,6 @@ class Session:
     ) -> Result:
         from thanosql.engine import dispatcher, planner
         from thanosql.engine.postgres import suggestions
-        from thanosql.unexpected import as_error
 
         cancellation = self._running or Cancellation()
 

@@ -4,6 +4,7 @@
     NAME/CURRENT         the version that the name stands for (after a rollback, the newest one after it); replaced
                          atomically, after everything is on the disk
     NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
+    .format              the number of this layout (`store_format`)
     .training/NAME/      the checkpoint of a training of that name that is unfinished
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
 
@@ -31,6 +32,7 @@ from thanosql.errors import (
     ThanoSQLResourceError,
     did_you_mean,
 )
+from thanosql.models import store_format
 from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 from thanosql.models.model_folder import DRAFT, ModelFolder
 
@@ -245,6 +247,7 @@ class Store:
                 raise ThanoSQLModelError(f"There is a model {other}: names that differ only in case are refused.")
 
     def _entries(self) -> list[str]:
+        store_format.check(self.folder)
         return _entries(self.folder)
 
     @contextmanager
@@ -253,8 +256,10 @@ class Store:
         seconds = self.lock_timeout if lock_timeout is None else lock_timeout
         locks = self.folder / ".locks"
         with ExitStack() as held:
+            store_format.check(self.folder)
             try:
                 private.folder(private.folder(self.folder) / locks.name)
+                store_format.mark(self.folder)
                 held.enter_context(locked(locks / f"{(lock or name).lower()}.lock", seconds, self.check))
             except OSError as error:
                 raise _cannot_write(name, error) from error

@@ -125,3 +125,12 @@ def test_tokens_past_the_head_are_left_out_and_gaps_are_unknown(tmp_path: Path) 
 def test_a_vocabulary_without_a_blank_is_refused() -> None:
     with pytest.raises(ThanoSQLModelError, match="blank"):
         Vocabulary(("A", "B"))
+
+
+@pytest.mark.parametrize("name", ["unk_token", "pad_token", "bos_token", "word_delimiter_token"])
+@pytest.mark.parametrize("value", [[-1], 7, True, {"content": ["<pad>"]}, {"content": 1.5}])
+def test_a_token_that_is_no_text_is_damage(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / "vocab.json").write_text(json.dumps({"<pad>": 0, "a": 1}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({name: value}))
+    with pytest.raises(ThanoSQLModelError, match=f"damaged: {name} is"):
+        Vocabulary.read(tmp_path)

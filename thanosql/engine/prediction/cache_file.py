@@ -17,6 +17,8 @@ FILE = "predictions.sqlite"
 WAIT_SECONDS = 30.0  # for another process that is writing; it does so for milliseconds
 SHRINK_PAGES = 1000  # of 4 kB, that an emptied file may go on taking
 
+FORMAT = 1  # tables that an older ThanoSQL would misread get the next number; a file without one (0) has those of 1
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS statements (
     id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, model TEXT NOT NULL, version INTEGER,
@@ -39,19 +41,36 @@ class SavedPredictions(NamedTuple):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The file opened to read and write, made where it is not there. Raises sqlite3.Error and OSError."""
+    """The file opened to read and write, made where it is not there. Raises sqlite3.Error and OSError, NewerFormat for
+    the file of a newer ThanoSQL."""
     # A statement may be taken up by another thread than began it; never by two at once.
     private.file(path)  # the files that SQLite puts beside it take its rights
     connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        found = _checked_format(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a power cut loses nothing that was saved
         connection.execute("PRAGMA cache_size = -16000")
         connection.executescript(TABLES)
+        if found < FORMAT:
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+class NewerFormat(sqlite3.OperationalError):
+    """The file is of a newer ThanoSQL."""
+
+
+def _checked_format(connection: sqlite3.Connection) -> int:
+    ((number,),) = connection.execute("PRAGMA user_version")
+    if number > FORMAT:
+        raise NewerFormat(
+            f"a newer ThanoSQL has written it: its format is {number}, and this one knows those up to {FORMAT}"
+        )
+    return int(number)
 
 
 @contextmanager
@@ -127,7 +146,13 @@ def _opened_to_read(path: Path) -> sqlite3.Connection:
             raise
     # Where nothing can be written, SQLite cannot keep readers and writers apart, and need not.
     quoted = urllib.parse.quote(str(path))
-    return sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
+    try:
+        _checked_format(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -139,4 +164,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _cannot(path: Path, error: Exception) -> ThanoSQLError:
-    return ThanoSQLError(f"The prediction cache {path} cannot be read: {error}.", hint="DROP PREDICTIONS removes them.")
+    hint = "DROP PREDICTIONS removes them."
+    if isinstance(error, NewerFormat):
+        hint = "Use that version, or another home (THANOSQL_HOME). Nothing in it was touched."
+    return ThanoSQLError(f"The prediction cache {path} cannot be read: {error}.", hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; a header outside of these is damaged
 
@@ -37,6 +38,19 @@ class AudioInfo:
 def damaged(seconds: float, reason: str) -> AudioError:
     """The AudioError for decoding that fails after so many seconds."""
     return AudioError(f"damaged: decoding fails after {seconds:.2f} s ({reason})")
+
+
+def shown(url: str) -> str:
+    """A URL without what may be secret in it: user, password, query and fragment.
+
+    >>> shown("https://me:secret@host.org:8443/a/b.wav?X-Amz-Signature=0#t")
+    'https://host.org:8443/a/b.wav'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a host that is none
+        return f"{url.partition('://')[0]}://…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def shown_path(path: str, most: int = 160) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
-from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.info import AudioError, AudioInfo, shown
 
+_URL = re.compile(r"(?!file:)[a-z][a-z0-9+.\-]+://", re.IGNORECASE)
 PAST_THE_END = 0.1  # seconds by which an end may pass the recording's, and is cut to it
 
 
@@ -99,15 +101,19 @@ def no_such_channel(channel: int, channels: int) -> str:
 
 
 def described(audio: Audio | None) -> str:
-    """Which sound a row means, as a message shows it.
+    """Which sound a row means, as a message shows it: of a URL nothing that may be secret.
 
+    >>> described("https://me:secret@host.org/a.wav?signature=0")
+    'https://host.org/a.wav'
+    >>> described("https://[x/a.wav?signature=0"), described("file:///a?b.wav"), described("a/b://c")
+    ('https://…', 'file:///a?b.wav', 'a/b://c')
     >>> described(b"RIFF"), described(AudioPart("a.wav", 1.5, 3.0, channel=2)), described(AudioPart("a.wav", 4.25))
     ('4 bytes', 'a.wav, 1.5 s to 3 s, channel 2', 'a.wav, 4.25 s to its end')
     """
     if audio is None:
         return "NULL"
     if isinstance(audio, str):
-        return audio
+        return shown(audio) if _URL.match(audio) else audio
     if isinstance(audio, bytes):
         return f"{len(audio):,} bytes"
     said = [described(audio.audio)]

@@ -15,7 +15,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 from thanosql.models.audio.faults import of_source
-from thanosql.models.audio.info import AudioError, shown_path
+from thanosql.models.audio.info import AudioError, shown, shown_path
 from thanosql.models.audio.near_names import closest, matches, spelled_plainly
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
@@ -149,16 +149,6 @@ def of_data_uri(audio: str) -> bytes | None:
         return unquote_to_bytes(content)
     except ValueError as error:
         raise AudioError(f"damaged: a data URI whose base64 cannot be read ({error})") from error
-
-
-def shown(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query and fragment.
-
-    >>> shown("https://me:secret@host.org:8443/a/b.wav?X-Amz-Signature=0#t")
-    'https://host.org:8443/a/b.wav'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _local(path: str) -> Path:

@@ -18,8 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from thanosql.models.audio.faults import raise_if_machine
-from thanosql.models.audio.info import AudioError
-from thanosql.models.audio.references import shown
+from thanosql.models.audio.info import AudioError, shown
 from thanosql.version import DISTRIBUTION
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")

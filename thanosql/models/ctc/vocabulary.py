@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -212,14 +212,14 @@ class Vocabulary:
         numbers, settings = found.by_number, found.settings
         if max(numbers) >= LARGEST:
             raise ThanoSQLModelError(f"The vocabulary in {folder} is damaged: it has a token number {max(numbers):,}.")
-        named = {name: _token(settings.get(f"{key}_token", default)) for name, key, default in _PARTS}
+        named = {name: _token(settings, f"{key}_token", default, folder) for name, key, default in _PARTS}
         unk = named["unk"] or "<unk>"
         phones = settings.get("tokenizer_class") == PHONE_CLASS
         space = settings.get("replace_word_delimiter_char", " ")
         return cls(
             tokens=tuple(numbers.get(number, unk) for number in range(size or max(numbers) + 1)),
             pad=named["pad"] or "<pad>",
-            delimiter=_token(settings.get("word_delimiter_token")) if phones else named["delimiter"],
+            delimiter=_token(settings, "word_delimiter_token", None, folder) if phones else named["delimiter"],
             unk=unk,
             bos=named["bos"],
             eos=named["eos"],
@@ -264,8 +264,12 @@ _PARTS = (
 )
 
 
-def _token(value: Any) -> str | None:
-    return value.get("content") if isinstance(value, dict) else value
+def _token(settings: Mapping[str, Any], name: str, default: str | None, folder: Path) -> str | None:
+    value = settings.get(name, default)
+    token = value.get("content") if isinstance(value, dict) else value
+    if token is not None and not isinstance(token, str):
+        raise ThanoSQLModelError(f"The vocabulary in {folder} is damaged: {name} is {str(token)[:40]}, no text.")
+    return token
 
 
 def read_vocabulary(folder: Path, language: str | None = None) -> Vocabulary:

@@ -1,0 +1,174 @@
+"""Statements under faults of the machine and of the database; each ends in a message of its own, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+
+from tests.torture.findings import Findings
+from tests.torture.world import DEFECT, REFUSED, World, act, children
+
+DISK = 150 << 20  # bytes of the small disk that holds a home
+LIMITS = ("file size", "open files", "memory", "full disk", "full temporary folder")
+SETTINGS = (
+    "statement_timeout",
+    "lock_timeout",
+    "transaction_timeout",
+    "default_transaction_read_only",
+    "temp_file_limit",
+)
+BACKENDS = ("pg_terminate_backend", "pg_cancel_backend")
+
+
+def limit_file_size(size: int) -> None:
+    _limit(resource.RLIMIT_FSIZE, size)
+
+
+def limit_open_files(more: int) -> None:
+    _limit(resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) + more)
+
+
+def limit_memory(more: int) -> None:
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    _limit(resource.RLIMIT_AS, taken + more)
+
+
+def _limit(what: int, value: int) -> None:
+    resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
+
+
+def use_temporary_folder(folder: Path) -> None:
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A small disk (tmpfs), to be filled but for some bytes; None where this user may mount none."""
+
+    path: Path
+
+    @classmethod
+    def mount(cls, path: Path, size: int) -> Disk | None:
+        path.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+        with suppress(OSError):
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+                return cls(path)
+        return None
+
+    def fill(self, but: int) -> None:
+        free = shutil.disk_usage(self.path).free - but
+        if free > 0:
+            with (self.path / "ballast").open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, free)
+
+    def empty(self) -> None:
+        (self.path / "ballast").unlink(missing_ok=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "-l", str(self.path)], check=False)
+
+
+def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0) -> Findings:
+    """`faults` statements, every kind of them and of faults; `url` names a database of their own."""
+    findings = Findings(f"{faults} faults of the machine and of the database")
+    draw = random.Random(seed)
+    disk, temporary = Disk.mount(home, DISK), Disk.mount(folder / "tmp", 4 << 20)
+    try:
+        world = World(home, folder, url)
+        world.make()
+        kinds = [kind for kind in LIMITS if "full" not in kind or (disk and temporary)]
+        for number in range(faults):
+            deed = world.deeds[number % len(world.deeds)]
+            fault = draw.choice([*kinds, *SETTINGS, *BACKENDS])
+            variant = draw.randrange(2)
+            before = world.prepare(deed, variant)
+            world.session.close()
+            limit, hurt, heal = _fault(fault, draw, url, disk, temporary)
+            child = children().Process(target=act, args=(url, home, deed.variants[variant], limit), daemon=True)
+            try:
+                if fault not in BACKENDS:
+                    hurt()
+                child.start()
+                if fault in BACKENDS:
+                    while child.is_alive() and draw.random() < 0.9:
+                        child.join(draw.uniform(0, 0.4))
+                        hurt()
+                child.join(180)
+            finally:
+                heal()
+            what = f"{deed.kind}, {fault}"
+            if child.is_alive():
+                findings.fail(f"{what}: still running after three minutes")
+                child.kill()
+                child.join()
+            ending = {0: "done", REFUSED: "refused", DEFECT: "defect"}.get(child.exitcode or 0, "died")
+            findings.counts[f"{fault}: {ending}"] += 1
+            # A library that is refused memory may end the process; what it was at is as it was then, too.
+            findings.check(ending in ("done", "refused") or (ending, fault) == ("died", "memory"), f"{what}: {ending}")
+            world.judge(deed, variant, before, what, findings)
+        world.session.close()
+    finally:
+        for mounted in (disk, temporary):
+            if mounted is not None:
+                mounted.unmount()
+    return findings.done()
+
+
+def _nothing() -> None: ...
+
+
+def _fault(
+    fault: str, draw: random.Random, url: str, disk: Disk | None, temporary: Disk | None
+) -> tuple[Callable[[], None] | None, Callable[[], None], Callable[[], None]]:
+    """What the child does to itself first; what is done to it; and how that is undone."""
+    if fault == "file size":
+        return partial(limit_file_size, draw.choice((0, 1_000, 30_000, 1_000_000))), _nothing, _nothing
+    if fault == "open files":
+        return partial(limit_open_files, draw.randrange(12)), _nothing, _nothing
+    if fault == "memory":
+        return partial(limit_memory, draw.randrange(1 << 20, 256 << 20)), _nothing, _nothing
+    if fault == "full disk":
+        assert disk is not None
+        return None, partial(disk.fill, draw.choice((0, 1_000, 100_000, 3_000_000, 8_000_000))), disk.empty
+    if fault == "full temporary folder":
+        assert temporary is not None
+        return partial(use_temporary_folder, temporary.path), partial(temporary.fill, 0), temporary.empty
+    if fault in BACKENDS:
+        return None, partial(_on_others, url, fault), _nothing
+    value = {"default_transaction_read_only": "on", "temp_file_limit": "0"}.get(fault, f"{draw.choice((2, 20, 100))}ms")
+    return None, partial(_set, url, fault, value), partial(_set, url, fault, None)
+
+
+def _on_others(url: str, function: str) -> None:
+    _run(
+        url,
+        f"SELECT {function}(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+def _set(url: str, setting: str, value: str | None) -> None:
+    database = psycopg2.extensions.parse_dsn(url)["dbname"]
+    with suppress(psycopg2.errors.UndefinedObject):  # a setting of newer servers
+        _run(url, f'ALTER DATABASE "{database}" ' + (f"SET {setting} = '{value}'" if value else f"RESET {setting}"))
+
+
+def _run(url: str, sql: str) -> None:
+    raw = psycopg2.connect(url, options="-c default_transaction_read_only=off -c statement_timeout=0")
+    try:
+        raw.autocommit = True
+        with raw.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        raw.close()
