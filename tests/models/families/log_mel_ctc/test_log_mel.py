@@ -122,7 +122,7 @@ def test_every_statement_that_trains_nothing_takes_them(folder: Path, session: S
     assert session.execute("EVALUATE USING mel AS SELECT * FROM said").wer[0] > 0
     said = "'the'" if "arakeet" in (folder / "config.json").read_text() else "'THE'"
     aligned = session.execute(f"ALIGN USING mel AS SELECT audio_path, {said} AS text FROM said LIMIT 2")
-    assert all(len(words) == 1 for words in aligned.align_result)
+    assert all(len([word for word in words if word["word"]]) == 1 for words in aligned.align_result)
     assert session.execute("EXPLAIN PREDICT USING mel AS SELECT * FROM said") is not None
 
 
