@@ -31,6 +31,7 @@ TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and 
 def load(shell: Any) -> None:
     """Register the magics, the views and the completions with an IPython shell; a second time replaces the first, and keeps
     its settings and the views of its values."""
+    from thanosql.notebook.background_imports import import_after_cell
     from thanosql.notebook.ipython_integration import Views, complete_cells, highlight_cells, let_help_through
 
     # tqdm says so whenever a library imports it in a notebook without ipywidgets; our progress needs none.
@@ -45,6 +46,7 @@ def load(shell: Any) -> None:
     complete_cells(shell)
     highlight_cells(shell)
     let_help_through(shell)
+    import_after_cell(shell)
 
 
 def unload(shell: Any) -> None:

@@ -57,6 +57,19 @@ def test_without_matrix_units_auto_is_float32_whatever_was_checked(monkeypatch: 
     assert choose(good, "cpu") == ("float32", "this machine has no matrix units for bfloat16")
 
 
+@pytest.mark.parametrize(
+    ("flags", "slower"),
+    [({"amx_bf16", "avx512_bf16"}, False), ({"avx512_bf16"}, False), ({"avx2"}, True), (set(), False)],
+)
+def test_bfloat16_is_slower_where_a_processor_has_no_products_of_its_own_for_it(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], slower: bool
+) -> None:
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: frozenset(flags))
+    assert (precision.speed("bfloat16", "cpu") < 1) is slower
+    assert precision.speed("float32", "cpu") == 1.0
+    assert precision.speed("bfloat16", "cuda:0") > 1
+
+
 def test_the_processor_s_flags_are_those_that_linux_lists() -> None:
     listed = Path("/proc/cpuinfo")
     if not listed.is_file():

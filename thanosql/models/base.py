@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.models.results import Assessment, TrainingProgress, TrainingReport, Transcript
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.memory import TrainingSizes
 
 
 class Capability(StrEnum):
@@ -126,6 +127,9 @@ class Facts(Protocol):
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""
+
+    def training_sizes(self, options: TrainOptions) -> TrainingSizes:
+        """What the memory that training takes depends on."""
 
 
 class Family(Protocol):

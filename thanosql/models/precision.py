@@ -14,6 +14,8 @@ from typing import Any
 ENOUGH_WORDS = 2_000
 MOST_DIFFERING = 0.001  # of the words
 CPU_FLAG = "amx_bf16"
+SPEEDS = {CPU_FLAG: 2.5, "avx512_bf16": 1.3}  # of bfloat16 against float32, by what a processor can do, the best first
+SPEED_WITHOUT = 0.2  # where it has no products of bfloat16: each is made of float32's
 GPU_GENERATION = 8  # Ampere, the first of Nvidia's with units for bfloat16
 
 
@@ -79,6 +81,18 @@ def has_matrix_units(device: str) -> bool:
 
         return torch.cuda.get_device_capability(device)[0] >= GPU_GENERATION
     return CPU_FLAG in _cpu_flags()
+
+
+def speed(precision: str, device: str) -> float:
+    """How many times float32's speed a precision was measured to have on hardware of a kind (docs/performance.md)."""
+    if precision not in ("bfloat16", "float16"):
+        return 1.0
+    if device.startswith("cuda"):
+        return 2.5
+    flags = _cpu_flags()
+    if not flags:  # nobody says
+        return 1.0
+    return next((times for flag, times in SPEEDS.items() if flag in flags), SPEED_WITHOUT)
 
 
 def _cpu_flags() -> frozenset[str]:

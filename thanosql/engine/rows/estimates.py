@@ -15,24 +15,25 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from thanosql.engine.rows.headers import Headers
+from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.precision import speed
 from thanosql.models.tasks import BATCH_SECONDS
+from thanosql.models.training.memory import KEPT_BYTES, PROCESS_BYTES
 
 if TYPE_CHECKING:
     from thanosql.engine.audio_columns import AudioColumns
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Facts
+    from thanosql.models.options import TrainOptions
+    from thanosql.models.training.memory import TrainingSizes
 
 HEADERS = 500  # read at most; a sample where there are more rows
 EFFICIENCY = 0.6  # of the rate of plain matrix products that a forward pass reaches on a CPU (benchmarks measure it)
-BFLOAT16 = 2.5  # how much faster where the processor multiplies bfloat16 itself
 GPU_RATE = 20e12  # operations a second that are assumed of a GPU, float32
 TRAINING = 3  # a backward pass costs two forward passes
 CONV_COPIES = 3  # activations of the first convolution held at once: input, product, norm
 BLOCK_COPIES = 20  # of a frame's hidden state that one transformer block holds at once in a forward pass
-KEPT_BYTES = (
-    64  # a frame, hidden unit and block that training keeps in float32 (34 in 16 bits; Korthikanti et al. 2022)
-)
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ def transcription_memory(model: Facts, audio: Length) -> tuple[float, str]:
     )
 
 
-def training_memory(model: Facts, audio: Length, seconds: float) -> tuple[float, str]:
-    """Bytes for weights, gradients, AdamW's two moments and the activations of one pass of so many audio seconds."""
-    weights = 16 * model.parameters
-    kept = KEPT_BYTES * 50 * min(max(seconds, audio.longest), max(audio.total, 1)) * model.hidden * model.layers
-    first = model.features_per_second * 4 * CONV_COPIES * audio.longest
-    return weights + kept + first, (
-        f"weights, gradients and optimizer {size(weights)}, activations {size(kept + first)}"
+def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) -> tuple[float, str]:
+    """Bytes at the peak of a training, and how that was reckoned; see `models.training.memory`."""
+    fitting = [length for length in audio.seconds if length <= options.max_seconds]
+    largest = sizes.largest_pass(fitting, options.max_seconds, options.batch_size)
+    recordings = min(KEPT_BYTES, 4 * SAMPLING_RATE * audio.total)
+    return PROCESS_BYTES + sizes.state_bytes + largest + recordings, (
+        f"weights, gradients and optimizer {size(sizes.state_bytes)}, the largest forward and backward pass {size(largest)}, "
+        f"decoded audio {size(recordings)}, Python and torch {size(PROCESS_BYTES)}"
     )
 
 
@@ -117,7 +119,7 @@ def seconds(operations: float, precision: str, where: str, kept: float | None = 
             operations / kept,
             f"{operations / 1e9:,.0f} GFLOP at {kept / 1e9:.1f} GFLOP/s, as such statements took here",
         )
-    faster = BFLOAT16 if precision in ("bfloat16", "float16") else 1.0
+    faster = speed(precision, where)
     if where.startswith("cuda"):
         return operations / (GPU_RATE * faster), f"at an assumed {GPU_RATE / 1e12:.0f} TFLOP/s of a GPU"
     measured = rate()

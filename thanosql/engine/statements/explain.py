@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from thanosql.models.base import Facts
 
 NOTE = "Memory and time are estimates; nothing was loaded or changed."
+SLOWER = ": slower than float32 here, since this processor has no products of its own for it"
 UNKNOWN = "not known before the statement inside the query has run"
 
 
@@ -133,7 +134,8 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
 
 def _precision(about: BoundStatement, where: str) -> str:
     if about.how.precision != "auto" or isinstance(about.how, TrainOptions):
-        return about.how.precision
+        slower = precision.speed(about.how.precision, where) < 1
+        return f"{about.how.precision}{SLOWER if slower else ''}"
     if about.kind == "EVALUATE":
         return "float32; and bfloat16, to see which words differ"
     chosen, reason = precision.choose(about.model.card, where)
@@ -178,7 +180,7 @@ def _costs(
         kept = speeds.measured(environment.settings.home, about, precision_, where)
         seconds, said = estimates.seconds(forward, precision_, where, kept)
     else:
-        memory, parts = estimates.training_memory(known, audio, how.max_seconds)
+        memory, parts = estimates.training_memory(known.training_sizes(how), audio, how)
         encoder = known.encoder_share if how.freeze_feature_encoder else 0.0
         # A frozen feature encoder has no backward pass; with augmentation it runs in every epoch.
         passes = encoder + estimates.TRAINING * (1 - encoder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +36,14 @@ def steps(seconds: Sequence[float], size: int, generator: np.random.Generator) -
     return [full[index] for index in generator.permutation(len(full))] + short
 
 
-def split(seconds: Sequence[float], max_seconds: float, size: int | None = None) -> list[list[int]]:
-    """Utterances as forward passes of at most `max_seconds` each, padding counted, and of at most `size` utterances.
+def split(
+    seconds: Sequence[float],
+    max_seconds: float,
+    size: int | None = None,
+    fits: Callable[[Sequence[float]], bool] = lambda lengths: True,
+) -> list[list[int]]:
+    """Utterances as forward passes of at most `max_seconds` each, padding counted, of at most `size` utterances, whose
+    lengths together `fits` approves.
 
     One that is longer goes alone.
 
@@ -47,8 +53,12 @@ def split(seconds: Sequence[float], max_seconds: float, size: int | None = None)
     passes: list[list[int]] = []
     for index in sorted(range(len(seconds)), key=lambda index: -seconds[index]):
         longest = seconds[passes[-1][0]] if passes else 0.0
-        fits = passes and longest * (len(passes[-1]) + 1) <= max_seconds
-        if fits and (size is None or len(passes[-1]) < size):
+        room = passes and longest * (len(passes[-1]) + 1) <= max_seconds
+        if (
+            room
+            and (size is None or len(passes[-1]) < size)
+            and fits([*(seconds[one] for one in passes[-1]), seconds[index]])
+        ):
             passes[-1].append(index)
         else:
             passes.append([index])

@@ -13,6 +13,7 @@ from thanosql.models.audio import Audio, AudioError, described
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import frames_needed
 from thanosql.models.training.augmentation import Augmentation, augment
+from thanosql.models.training.memory import KEPT_BYTES
 from thanosql.models.training.seeding import generator
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from thanosql.models.training.trainable import FrameCount
 
 _VARIED_AT_FIRST = 0.8  # share of the examples, in the first epoch
-_KEPT_BYTES = 1 << 29  # decoded audio that stays in memory from one epoch to the next
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -151,7 +151,7 @@ class Waveforms:
                     "Audio cannot be read.",
                     rows=[{"row": example.row, "audio": described(example.audio), "reason": str(error)}],
                 ) from error
-            if self._bytes + waveform.nbytes <= _KEPT_BYTES:
+            if self._bytes + waveform.nbytes <= KEPT_BYTES:
                 self._decoded[index] = waveform
                 self._bytes += waveform.nbytes
         return waveform

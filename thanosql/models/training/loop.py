@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
     from thanosql.models.training.feature_cache import FeatureCache
+    from thanosql.models.training.memory import TrainingSizes
     from thanosql.models.training.resume import SavedState
     from thanosql.models.training.trainable import TrainableModel
     from thanosql.models.training.validation import Validator
@@ -57,6 +58,7 @@ class Run:
         options: TrainOptions,
         blank: int,
         device: torch.device,
+        sizes: TrainingSizes,
         *,
         feature_cache: FeatureCache | None = None,
         validator: Validator | None = None,
@@ -68,6 +70,7 @@ class Run:
         self.options = options
         self.blank = blank
         self.device = device
+        self.sizes = sizes
         self.feature_cache = feature_cache
         self.validator = validator
         self.saved = saved
@@ -99,10 +102,9 @@ class Run:
             if self._whole and self.done:
                 self._save()
             raise
-        if self.best.epoch:
-            with torch.no_grad():
-                for name, value in self.best.weights.items():
-                    self.learned[name].copy_(value)
+        with torch.no_grad():
+            for name, value in self.best.weights.items():  # none without a validator
+                self.learned[name].copy_(value)
 
     def _train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         import torch
@@ -166,24 +168,23 @@ class Run:
         import torch
 
         self.model.train()
-        self.optimizer.zero_grad(set_to_none=True)
         # Where frames are kept, it depends on the moment which waveforms are here: a resumed run must split as this one.
+        cached = self.feature_cache is not None
         seconds = [
-            self.examples[index].seconds
-            if waveform is None or self.feature_cache is not None
-            else len(waveform) / SAMPLING_RATE
+            self.examples[index].seconds if cached or waveform is None else len(waveform) / SAMPLING_RATE
             for index, waveform in zip(step.examples, waveforms, strict=True)
         ]
         total, spoken = 0.0, 0
-        for places in batches.split(seconds, self.options.max_seconds, self.options.batch_size):
+        for places in batches.split(seconds, self.options.max_seconds, self.options.batch_size, self.sizes.fits):
+            self.model.recompute(self.sizes.recomputes([seconds[place] for place in places]))
             chosen = [step.examples[place] for place in places]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
                 frames = self._frames(chosen, [waveforms[place] for place in places])
                 logits, lengths = self.model.logits(frames, *self._masks(step, chosen, frames))
             each = ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
             loss = each.sum() / len(step.examples)
-            loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+            loss.backward()  # type: ignore[no-untyped-call]
             spoken += spoken_frames(logits.detach(), lengths, self.blank)
         norm = torch.nn.utils.clip_grad_norm_(self.learned.values(), CLIP)
         if not (math.isfinite(total) and math.isfinite(float(norm))):
@@ -196,6 +197,7 @@ class Run:
             group["lr"] = rate
         self._whole = False
         self.optimizer.step()
+        self.optimizer.zero_grad()  # validation and a checkpoint need that memory
         return total, spoken
 
     def _frames(self, chosen: Sequence[int], waveforms: Sequence[np.ndarray | None]) -> list[torch.Tensor]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.text import Normalizer
     from thanosql.models.training.masking import SpecAugment
+    from thanosql.models.training.memory import TrainingSizes
 
 
 class FrameCount(Protocol):
@@ -59,6 +60,9 @@ class TrainableModel(Protocol):
     def eval(self) -> Self:
         """In evaluation mode."""
 
+    def recompute(self, on: bool) -> None:
+        """Whether its layers are computed anew for their gradients, for a quarter more time, instead of being kept."""
+
 
 class TrainableCheckpoint(FrameCount, Protocol):
     """A checkpoint's files, from which a model to train is loaded, and into which it is saved."""
@@ -73,6 +77,10 @@ class TrainableCheckpoint(FrameCount, Protocol):
     @property
     def feature_width(self) -> int:
         """Numbers in one frame of the feature encoder."""
+
+    @property
+    def sizes(self) -> TrainingSizes:
+        """What the memory that training takes depends on."""
 
     def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> TrainableModel:
         """The model, its head made for `vocabulary` where one is given; its weights are copies.

@@ -23,7 +23,7 @@ from thanosql.models.ctc.tokenizer_files import adapter_file
 from thanosql.models.devices import choose_device, exact_float32
 from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
-from thanosql.models.training import augmentation_config, precision, resume
+from thanosql.models.training import augmentation_config, memory, precision, resume
 from thanosql.models.training.confidence import calibrate
 from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
@@ -104,6 +104,9 @@ def train(
             normalized=base.normalizes,
         )
         feature_cache = None
+        sizes = base.sizes
+        if device.type == "cpu":
+            memory.check(sizes, [example.seconds for example in examples], options.max_seconds, options.batch_size)
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
         if repeated:
@@ -111,7 +114,7 @@ def train(
             feature_cache = stack.enter_context(FeatureCache(task.folder.parent, room=room))
         validator = None
         if held_out:
-            validator = Validator(held_out, sound(held_out, varied=None), vocabulary, options.max_seconds)
+            validator = Validator(held_out, sound(held_out, varied=None), vocabulary, options.max_seconds, sizes.fits)
         made = None if options.vocabulary == "keep" else vocabulary
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
         waveforms = sound(examples, varied=varied)
@@ -122,6 +125,7 @@ def train(
             options,
             vocabulary.blank,
             device,
+            sizes,
             feature_cache=feature_cache,
             validator=validator,
             saved=saved,
@@ -131,7 +135,7 @@ def train(
         run.train(progress, cancellation)
         if validator is None:
             known = examples[:SANITY_ROWS]
-            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds)
+            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits)
             wer = validator.validate(run.model, device, cancellation).wer
         else:
             wer = run.best.score[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,12 +85,17 @@ class Validator:
     """Transcribes the validation set, as it was recorded."""
 
     def __init__(
-        self, examples: Sequence[Example], waveforms: Waveforms, vocabulary: Vocabulary, max_seconds: float
+        self,
+        examples: Sequence[Example],
+        waveforms: Waveforms,
+        vocabulary: Vocabulary,
+        max_seconds: float,
+        fits: Callable[[Sequence[float]], bool],
     ) -> None:
         self._examples = examples
         self._waveforms = waveforms
         self._vocabulary = vocabulary
-        self._passes = batches.split([example.seconds for example in examples], max_seconds)
+        self._passes = batches.split([example.seconds for example in examples], max_seconds, fits=fits)
 
     def validate(self, model: TrainableModel, device: torch.device, cancellation: Cancellation) -> Validation:
         """The model as it is now, in float32 and evaluation mode; it is left in that mode."""

@@ -11,6 +11,7 @@ from tests.models import checkpoints
 from thanosql.models.ctc.loss import ctc_losses, frames_needed
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.families.waveform_ctc.checkpoint import load_model
+from thanosql.models.families.waveform_ctc.training import WaveformModel
 from thanosql.models.families.waveform_ctc.training_forward import encode, frame_logits
 from thanosql.models.options import TrainOptions
 from thanosql.models.training import schedule
@@ -105,6 +106,23 @@ def test_an_utterance_has_the_loss_and_gradient_that_it_has_alone_whatever_it_is
     assert together == pytest.approx(alone / 4, abs=1e-5)
     for name, gradient in gradients(model).items():
         assert (got[name] - gradient / 4).abs().max() < 1e-5 * max(1.0, float(gradient.abs().max())), name
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "wavlm", "sew-d", "wav2vec2-conformer"])
+def test_layers_computed_anew_give_the_same_gradients_dropout_included(tmp_path: Path, kind: str) -> None:
+    model = quiet_model(tmp_path, model_type=kind, **dict.fromkeys(DROPOUTS[:3], 0.2), layerdrop=0.0)
+    trained = WaveformModel(model, ARCHITECTURES[kind])
+    sound = waveforms([9_000] * 2)
+    found = []
+    for on in (False, True):
+        trained.recompute(on)
+        torch.manual_seed(0)
+        found.append((ours(model, sound, LABELS[:2]), gradients(model)))
+    (loss, kept), (again, anew) = found
+    assert again == pytest.approx(loss, abs=1e-6)
+    assert kept.keys() == anew.keys()
+    for name, gradient in kept.items():
+        assert (anew[name] - gradient).abs().max() < 1e-5 * max(1.0, float(gradient.abs().max())), name
 
 
 def test_a_text_that_cannot_fit_its_frames_adds_neither_loss_nor_gradient(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_voca
 from thanosql.models.families.log_mel_ctc.geometry import HOP, Geometry, encoder, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
+from thanosql.models.training.memory import TrainingSizes
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
 
@@ -36,6 +37,9 @@ class LogMelFacts:
     normalizer: Normalizer | None
     geometry: Geometry
     base_vocabulary: Vocabulary | None = None
+    heads: int = 8
+    intermediate: int = 4096
+    channels: int = CHANNELS
     encoder_share: float = 0.0  # there is no feature encoder that could be frozen
 
     @property
@@ -52,6 +56,27 @@ class LogMelFacts:
         """How many frames the model makes of so many samples."""
         return self.geometry.model_frames(samples)
 
+    def training_sizes(self, options: TrainOptions) -> TrainingSizes:
+        """What the memory that training takes depends on: counted as `training.memory` says."""
+        parakeet = self.geometry.model_class.startswith("Parakeet")
+        return TrainingSizes(
+            parameters=self.parameters,
+            trained=self.parameters,
+            layers=self.layers,
+            heads=self.heads,
+            hidden=self.hidden,
+            intermediate=self.intermediate,
+            tokens=len(self.vocabulary.tokens) if self.vocabulary else 32,
+            frame_samples=self.geometry.step,
+            encoder_numbers=1230.0 * self.channels if parakeet else 6_700.0,
+            encoder_trained=True,
+            hidden_copies=23.0 if parakeet else 21.5,
+            intermediate_copies=6.0 if parakeet else 4.0,
+            attention_copies=3.0 if parakeet else 1.5,
+            # Wav2Vec2-BERT looks a vector up for each pair of frames.
+            position_copies=0.0 if parakeet else self.hidden / self.heads,
+        )
+
 
 def facts(folder: Path) -> LogMelFacts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
@@ -66,6 +91,9 @@ def facts(folder: Path) -> LogMelFacts:
         weight_bytes=weights,
         layers=int(encoder(config).get("num_hidden_layers", 24)),
         hidden=int(encoder(config).get("hidden_size", 1024)),
+        heads=int(encoder(config).get("num_attention_heads", 8)),
+        intermediate=int(encoder(config).get("intermediate_size", 4096)),
+        channels=int(encoder(config).get("subsampling_conv_channels", CHANNELS)),
         vocabulary=vocabulary,
         normalizer=Normalizer.read(folder, vocabulary) if vocabulary else None,
         geometry=geometry(config, folder),

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.families.log_mel_ctc import checkpoint
+from thanosql.models.families.log_mel_ctc import checkpoint, model_facts
 from thanosql.models.families.log_mel_ctc.geometry import Geometry, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.training.batch_norms import start_learning
 from thanosql.models.training.masking import SpecAugment
+from thanosql.models.training.recomputation import Recomputation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thanosql.models.ctc.vocabulary import Vocabulary
     from thanosql.models.options import TrainOptions
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.memory import TrainingSizes
     from thanosql.models.training.trainable import TrainableModel
 
 
@@ -64,6 +66,11 @@ class LogMelCheckpoint:
             low, high = (low, middle) if self.frames(middle) >= frames else (middle, high)
         return high
 
+    @property
+    def sizes(self) -> TrainingSizes:
+        """What the memory that training takes depends on."""
+        return model_facts.facts(self.folder).training_sizes(self._options)
+
     def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> LogMelModel:
         """The model, its head made for `vocabulary` where one is given."""
         return LogMelModel(checkpoint.load_model(self.folder, vocabulary=vocabulary, new_head=True), self._extractor)
@@ -81,6 +88,7 @@ class LogMelModel:
     def __init__(self, model: Any, extractor: Any) -> None:
         self.model = model
         self._extractor = extractor
+        self._recomputation = Recomputation(model)
 
     @cached_property
     def spec_augment(self) -> SpecAugment | None:
@@ -179,3 +187,7 @@ class LogMelModel:
     def eval(self) -> Self:
         self.model.eval()
         return self
+
+    def recompute(self, on: bool) -> None:
+        """Whether the layers are computed anew for their gradients, with the same draws of dropout."""
+        self._recomputation.set(on)

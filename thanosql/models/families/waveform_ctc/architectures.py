@@ -20,11 +20,14 @@ class Architecture:
     `padded`: whether an utterance padded after its end, with a mask, is answered as it is alone. Where it is not, since
     convolutions or pooling in the transformer reach into the padding, utterances go one by one.
     `folded`: whether its forward pass is Wav2Vec2's, as `cpu_model` has it written out.
+    `kept`: what training keeps of a layer, as `TrainingSizes` counts it: for each number of a frame's hidden state, for each of
+    its intermediate one, for each weight of its attention (0: torch's fused attention, or ours, keeps none).
     """
 
     name: str
     padded: bool = False
     folded: bool = False
+    kept: tuple[float, float, float] = (11.5, 3.0, 0.0)
 
     @property
     def model_class(self) -> str:
@@ -38,13 +41,13 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {
     "wav2vec2": Architecture("Wav2Vec2", padded=True, folded=True),
     "hubert": Architecture("Hubert", padded=True, folded=True),
-    "wavlm": Architecture("WavLM", padded=True),
+    "wavlm": Architecture("WavLM", padded=True, kept=(11.5, 3.0, 3.0)),
     "data2vec-audio": Architecture("Data2VecAudio", folded=True),
     "unispeech": Architecture("UniSpeech", padded=True, folded=True),
     "unispeech-sat": Architecture("UniSpeechSat", padded=True, folded=True),
     "sew": Architecture("SEW"),
-    "sew-d": Architecture("SEWD"),
-    "wav2vec2-conformer": Architecture("Wav2Vec2Conformer"),
+    "sew-d": Architecture("SEWD", kept=(19.5, 4.0, 3.0)),
+    "wav2vec2-conformer": Architecture("Wav2Vec2Conformer", kept=(30.0, 6.0, 3.0)),
 }
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import prod
+from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc.tokenizer_files import adapter_file
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
-from thanosql.models.families.waveform_ctc.convolutions import frames
+from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
+from thanosql.models.families.waveform_ctc.checkpoint import is_of_language
+from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
+from thanosql.models.training.memory import TrainingSizes
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
 
@@ -46,6 +51,10 @@ class WaveformFacts:
     normalizer: Normalizer | None
     base_vocabulary: Vocabulary | None = None
     squeeze: int = 1  # frames that the transformer merges into one: SEW's
+    heads: int = 12
+    encoder_parameters: int = 0
+    adapter_parameters: int = 0  # of adapters of languages and the head, where there are such adapters
+    kept: tuple[float, float, float] = (11.5, 3.0, 0.0)  # see `Architecture`
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""
@@ -55,6 +64,30 @@ class WaveformFacts:
     def features_per_second(self) -> float:
         """Numbers that the first layer, the widest, makes of a second of audio."""
         return self.conv_dim[0] * SAMPLING_RATE / self.conv_stride[0]
+
+    def training_sizes(self, options: TrainOptions) -> TrainingSizes:
+        """What the memory that training takes depends on."""
+        whole = not options.freeze_feature_encoder
+        trained = self.parameters - (0 if whole else self.encoder_parameters)
+        if self.adapter_parameters and options.train != "all":
+            trained = self.adapter_parameters
+        step = geometry(self.conv_kernel, self.conv_stride)[1] * self.squeeze
+        strides = accumulate(self.conv_stride, mul)
+        return TrainingSizes(
+            parameters=self.parameters,
+            trained=trained,
+            layers=self.layers,
+            heads=self.heads,
+            hidden=self.hidden,
+            intermediate=self.intermediate,
+            tokens=len(self.vocabulary.tokens) if self.vocabulary else 32,
+            frame_samples=step,
+            encoder_numbers=sum(width * SAMPLING_RATE / stride for width, stride in zip(self.conv_dim, strides)),
+            encoder_trained=whole,
+            hidden_copies=self.kept[0],
+            intermediate_copies=self.kept[1],
+            attention_copies=self.kept[2],
+        )
 
     @property
     def flops_per_second(self) -> float:
@@ -105,9 +138,27 @@ def facts(folder: Path, language: str | None = None) -> WaveformFacts:
             vocabulary=vocabulary,
             normalizer=Normalizer.read(folder, vocabulary) if vocabulary else None,
             squeeze=max(1, int(config.get("squeeze_factor", 1))),
+            heads=int(config.get("num_attention_heads", 12)),
+            encoder_parameters=sum(prod(shape) for name, shape in shapes.items() if "feature_extractor." in name),
+            adapter_parameters=_adapter_parameters(config, shapes),
+            kept=_kept(config),
         )
     except (TypeError, ValueError) as error:
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
+
+
+def _adapter_parameters(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int:
+    if config.get("adapter_attn_dim") is None:
+        return 0
+    return sum(prod(shape) for name, shape in shapes.items() if is_of_language(name))
+
+
+def _kept(config: Mapping[str, Any]) -> tuple[float, float, float]:
+    architecture = ARCHITECTURES.get(str(config.get("model_type")))
+    hidden, intermediate, attention = architecture.kept if architecture else WaveformFacts.kept
+    # Wav2Vec2-Conformer's attention is fused unless a bias of frames² positions is added to its weights.
+    positions = config.get("position_embeddings_type", "relative")
+    return hidden, intermediate, attention if positions == "relative" else 0.0
 
 
 def facts_for_training(folder: Path, texts: Iterable[str], options: TrainOptions) -> WaveformFacts:

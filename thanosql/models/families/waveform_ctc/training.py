@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.adapter_base import AdapterBase, read_base
 from thanosql.models.ctc.languages import read_languages
-from thanosql.models.families.waveform_ctc import checkpoint, convolutions, training_forward
+from thanosql.models.families.waveform_ctc import checkpoint, convolutions, model_facts, training_forward
 from thanosql.models.families.waveform_ctc.architectures import Architecture
 from thanosql.models.families.waveform_ctc.steps import base_of, frame_count, has_adapter, squeeze
 from thanosql.models.training.batch_norms import start_learning
 from thanosql.models.training.masking import SpecAugment
+from thanosql.models.training.recomputation import Recomputation
 from thanosql.models.weights import weight_files
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
     from thanosql.models.options import TrainOptions
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.memory import TrainingSizes
     from thanosql.models.training.trainable import TrainableModel
 
 
@@ -82,6 +84,11 @@ class WaveformCheckpoint:
         least = max(frames, squeeze(self._config))
         return convolutions.sample_count(least, self._config.conv_kernel, self._config.conv_stride)
 
+    @property
+    def sizes(self) -> TrainingSizes:
+        """What the memory that training takes depends on."""
+        return model_facts.facts(self.folder, self._options.language).training_sizes(self._options)
+
     def load(self, vocabulary: Vocabulary | None, *, freeze_feature_encoder: bool) -> WaveformModel:
         """The model, its head made for `vocabulary` where one is given.
 
@@ -125,6 +132,7 @@ class WaveformModel:
     def __init__(self, model: Any, architecture: Architecture) -> None:
         self.model = model
         self.padded = architecture.padded
+        self._recomputation = Recomputation(model)
         self._encoders: dict[torch.dtype, FeatureEncoder] = {}
 
     @cached_property
@@ -179,3 +187,7 @@ class WaveformModel:
     def eval(self) -> Self:
         self.model.eval()
         return self
+
+    def recompute(self, on: bool) -> None:
+        """Whether the layers are computed anew for their gradients, with the same draws of dropout."""
+        self._recomputation.set(on)

@@ -1,0 +1,65 @@
+"""An IPython shell in; torch and transformers, which the first PREDICT needs, imported by a thread while the user types, out.
+
+The thread begins when the cell that loaded the extension is done. A statement that comes sooner waits for what is left of
+an import, as it would have waited for all of it; the rest of a notebook runs beside the thread, whose priority is low on
+Linux. A process is not divided (`os.fork`) in the middle: the child would wait for ever for a lock of the import system whose
+thread it does not have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+NICENESS = 10
+MODULES = ("pandas", "thanosql.models.families.waveform_ctc.loading")
+_CLASSES = ("Wav2Vec2Config", "Wav2Vec2ForCTC")
+
+_thread: threading.Thread | None = None
+
+
+def import_after_cell(shell: Any) -> None:
+    """Once the cell that is running is done, begin; only once in a process."""
+    if "torch" in sys.modules or find_spec("torch") is None:
+        return
+
+    def begin(*_: Any) -> None:
+        shell.events.unregister("post_run_cell", begin)
+        start()
+
+    shell.events.register("post_run_cell", begin)
+
+
+def start() -> threading.Thread:
+    """The thread that imports, begun if it has not been."""
+    global _thread
+    if _thread is None:
+        _thread = threading.Thread(target=_import, name="thanosql-imports")
+        os.register_at_fork(before=_wait)
+        _thread.start()
+    return _thread
+
+
+def _import() -> None:
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    try:
+        for name in MODULES:
+            if not threading.main_thread().is_alive():
+                return
+            importlib.import_module(name)
+        from thanosql.models.families.imports import transformers
+
+        for name in _CLASSES:
+            getattr(transformers(), name)
+    except Exception:  # it is said where the import is needed
+        return
+
+
+def _wait() -> None:
+    if _thread is not None and _thread is not threading.current_thread():
+        _thread.join()
