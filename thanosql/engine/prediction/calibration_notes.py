@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from thanosql.models.ctc.calibration import Calibration
-
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
     from thanosql.models.model import Model
@@ -17,6 +15,8 @@ _said: WeakKeyDictionary[Store, set[str]] = WeakKeyDictionary()  # keys of model
 
 def calibration_notes(model: Model, asked: bool, environment: Environment) -> list[str]:
     """A sentence, or none: where confidence is not `asked` for, is calibrated, or this has been said before."""
+    from thanosql.models.ctc.calibration import Calibration
+
     known = _said.setdefault(environment.store, set())
     if not asked or model.key in known or Calibration.of_card(model.card) is not None:
         return []
