@@ -132,9 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="width of a table in characters, 0 for whole values; default: the terminal's",
     )
     parser.add_argument("-x", "--expanded", action="store_true", help="one value per line, rows one below the other")
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="print print print print print rows only: no notes, no progress"
-    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print rows only: no notes, no progress")
     parser.add_argument("--version", action="version", version=f"thanosql {thanosql.__version__}")
     return parser
 

@@ -100,7 +100,7 @@ class ThanoSQL(Magics):
         variable <<          keep the result in a variable instead of showing it
         --limit N            show N rows (0: all); the value has them all
         --no-fetch           leave the rows of a PREDICT with a table_name in the database
-        --quiet              print print print print print rows only: no notes, no progress
+        --quiet              print rows only: no notes, no progress
         --with NAME=VALUE    a value for :NAME, before the notebook's variable of that name; may be repeated
 
         %thanosql            what is connected

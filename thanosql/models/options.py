@@ -124,11 +124,7 @@ class TrainOptions:
     learning_rate: float = option(1e-4, "peak learning rate", low=0.0, high=1.0, exclusive_low=True)
     seed: int = option(0, "seed of every random choice", low=0, high=2**31 - 1)
     warmup_ratio: float = option(
-        0.1,
-        "share of the steps in which the learning rate rises to its peak to its peak to its peak to its peak to its "
-        "peak to its peak",
-        low=0.0,
-        high=1.0,
+        0.1, "share of the steps in which the learning rate rises to its peak", low=0.0, high=1.0
     )
     weight_decay: float = option(0.01, "AdamW's weight decay; norms and biases are left out", low=0.0, high=1.0)
     freeze_feature_encoder: bool = option(True, "do not train the convolutional feature encoder")
