@@ -13,6 +13,7 @@ import thanosql
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLError
 from thanosql.models import datasets
+from thanosql.models.adapter_base import AdapterBase
 
 TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
 AUDIO = datasets.DATASETS["spoken_numbers"].folder / "train" / "0001.flac"
@@ -105,6 +106,18 @@ def test_a_link_within_a_model_leads_to_nothing_outside(
     model = tmp_path / "roots" / "model"
     (model / name).unlink()
     (model / name).symlink_to(tmp_path / "outside" / "model" / name)
+    with pytest.raises(ThanoSQLError, match=OUTSIDE):
+        confined.execute(statement.format(model))
+    assert not confined.store.exists("u")
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPLOAD MODEL u FROM '{}'", "PREDICT USING '{}' AS SELECT 'a.flac' AS audio_path"]
+)
+def test_adapters_lead_to_no_base_outside(confined: Session, tmp_path: Path, statement: str) -> None:
+    model = tmp_path / "roots" / "model"
+    outside = tmp_path / "outside" / "model"
+    AdapterBase.of("base", str(outside), [outside / "model.safetensors"]).write(model)
     with pytest.raises(ThanoSQLError, match=OUTSIDE):
         confined.execute(statement.format(model))
     assert not confined.store.exists("u")

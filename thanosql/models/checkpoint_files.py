@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
+from thanosql.models.adapter_base import read_base
 from thanosql.models.digest import digest
 from thanosql.models.json_file import read_json
 
@@ -79,7 +80,14 @@ def refuse_outside(folder: Path, settings: Settings) -> None:
     if not settings.confined:
         return
     inside = settings.may_read(folder)
-    for path in (folder, *(folder.iterdir() if inside and folder.is_dir() else ())):
+    read = [folder, *(folder.iterdir() if inside and folder.is_dir() else ())]
+    if (
+        inside
+        and (base := read_base(folder)) is not None
+        and (Path(base.checkpoint).exists() or not hub.is_id(base.checkpoint))
+    ):
+        read.append(Path(base.checkpoint))  # adapters alone: the base's weights are read where they are
+    for path in read:
         if not settings.may_read(path):
             raise ThanoSQLModelError(
                 f"{path} lies outside of the folders that may be read: {', '.join(map(str, settings.audio_roots))}.",
