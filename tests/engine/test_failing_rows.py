@@ -121,7 +121,9 @@ def test_all_that_headers_show_is_listed_before_a_model_is_loaded(calls: Session
     calls.execute("CREATE TABLE heard AS SELECT 1 AS old")
     with pytest.raises(ThanoSQLDataError) as caught:
         calls.execute(PREDICT.format("table_name='heard'", table))
-    expected = {f"{name}.wav": words for name, (_, words) in BY_HEADER.items()} | REFERENCES
+    # A URL is shown without what may be a secret.
+    shown = {None if path is None else path.partition("?")[0]: words for path, words in REFERENCES.items()}
+    expected = {f"{name}.wav": words for name, (_, words) in BY_HEADER.items()} | shown
     if table == "raw":
         expected = {f"{len(content):,} bytes": words for content, words in BY_HEADER.values()} | {"NULL": "no audio"}
     rows = caught.value.rows

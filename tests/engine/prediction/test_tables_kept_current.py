@@ -16,6 +16,7 @@ from tests.engine.databases import Peer
 from tests.engine.prediction.test_cache import Counting, Loaded, run_apart, times_heard
 from tests.models.recordings import wav
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.config import Settings
 from thanosql.engine.dispatcher import Result
 from thanosql.engine.prediction.cache_key import result_fingerprint
 from thanosql.engine.prediction.predict_options import PredictOptions
@@ -164,9 +165,7 @@ def test_a_folder_that_has_moved_makes_nothing_stale(calls: Session, update: Cal
     moved = old.parent / "elsewhere"
     shutil.copytree(old, moved)  # keeps the times, as rsync and cp -p do
     shutil.rmtree(old)
-    calls.settings = thanosql.config.Settings(
-        home=calls.settings.home, database_url=calls.settings.database_url, audio_roots=(moved,)
-    )
+    calls.settings = Settings(home=calls.settings.home, database_url=calls.settings.database_url, audio_roots=(moved,))
     update(hears=0)
 
 

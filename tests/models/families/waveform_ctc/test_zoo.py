@@ -294,7 +294,7 @@ def test_a_trained_head_without_its_vocabulary_is_not_thrown_away(tmp_path: Path
     (folder / "vocab.json").unlink()
     rows = [TrainingUtterance(1, "1.wav", "ABC", 0.6)]
     options = TrainOptions(max_epochs=1, vocabulary=how, device="cpu")
-    with pytest.raises(ThanoSQLModelError, match=r"has a trained head.*\nPut its own vocab\.json"):
+    with pytest.raises(ThanoSQLModelError, match=r"has a trained head.*\nCopy its own vocab\.json"):
         train(task(folder, rows, options, tmp_path / "built", lambda audio: waves()[2]))
 
 
