@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import thanosql
 from thanosql.engine import dispatcher, planner, statements
 from thanosql.engine.language.syntax import STATEMENTS as BY_RULE
 from thanosql.engine.language.syntax import Statement
@@ -153,3 +154,9 @@ def test_the_readme_names_every_statement_and_base() -> None:
     titles = [syntax.title for syntax in SYNTAXES]
     assert [word for word in (*titles, *BASES) if word not in readme] == []
     assert readme.index("make demo") < readme.index("make test") < 1500
+
+
+def test_a_module_is_read_in_one_go() -> None:
+    package = Path(thanosql.__file__).parent
+    long = {path.name: lines for path in package.rglob("*.py") if (lines := len(path.read_text().splitlines())) > 300}
+    assert long == {}

@@ -13,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.dispatcher import Result
 from thanosql.engine.language.statement_syntax import View
+from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.audio.access import AudioAccess
 from thanosql.notebook import diff, views

@@ -15,7 +15,7 @@ from thanosql.engine.planner import Environment, Plan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.audio_columns import AudioColumns
+    from thanosql.engine.postgres.audio_columns import AudioColumns
 
 
 @dataclass(frozen=True, kw_only=True)

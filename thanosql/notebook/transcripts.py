@@ -12,7 +12,7 @@ from thanosql.notebook.players import Players
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.audio_columns import AudioColumns
+    from thanosql.engine.postgres.audio_columns import AudioColumns
 
 MOST_WORDS = 200  # of one row with their times
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
+from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.models.audio.parts import AudioPart

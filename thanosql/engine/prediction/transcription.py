@@ -15,8 +15,8 @@ from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError
 from thanosql.models.tasks import AudioRow, Failure, Outcome, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.audio_columns import AudioColumns
     from thanosql.engine.executors.base import Executor
+    from thanosql.engine.postgres.audio_columns import AudioColumns
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.parts import Audio
 

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from thanosql import private
-from thanosql.engine.audio_columns import CHUNK_ROWS, AudioColumnOptions, AudioColumns
 from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.postgres.audio_columns import CHUNK_ROWS, AudioColumnOptions, AudioColumns
 from thanosql.engine.rows.headers import Headers
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio.parts import described

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.executors.base import check_name
 from thanosql.engine.language.syntax import Query, Statement
 from thanosql.engine.planner import Environment, QueryPlan
+from thanosql.engine.postgres.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.query import plan_query
 from thanosql.models import precision

@@ -21,7 +21,7 @@ from thanosql.models.tasks import BATCH_SECONDS
 from thanosql.models.training.memory import KEPT_BYTES, PROCESS_BYTES
 
 if TYPE_CHECKING:
-    from thanosql.engine.audio_columns import AudioColumns
+    from thanosql.engine.postgres.audio_columns import AudioColumns
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Facts

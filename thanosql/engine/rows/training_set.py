@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
+from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
-from thanosql.engine.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.planner import Environment, Progress
+from thanosql.engine.postgres.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.rows.headers import MISSING
 from thanosql.engine.rows.overlaps import Overlaps
 from thanosql.models.audio.parts import Audio

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
-from thanosql.engine.audio_columns import AudioColumns
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.dataset_folder import RESERVED, DatasetFolder, Utterance
 from thanosql.engine.files.paths import refuse_outside
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement, Word
 from thanosql.engine.planner import Environment, Plan, Progress, QueryPlan, plan
+from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.prediction.transcription import unreadable

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thanosql.engine.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Query, Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
+from thanosql.engine.postgres.audio_columns import AudioColumnOptions, AudioColumns
 from thanosql.engine.rows.bound_statement import plan_rows
 from thanosql.engine.rows.query import open_snapshot
 

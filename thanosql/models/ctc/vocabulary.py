@@ -1,7 +1,6 @@
-"""A vocabulary's files in; texts to ids and ids to texts out.
+"""A vocabulary's files in; texts to ids and ids to texts out. No torch is needed here.
 
-The spelling is that of Hugging Face's CTC tokenizer, character for character (repeats joined, then the blank dropped;
-Graves et al. 2006). No torch is needed here.
+Spelling is that of Hugging Face's CTC tokenizer to the letter (repeats joined, then the blank dropped; Graves et al. 2006).
 """
 
 from __future__ import annotations
