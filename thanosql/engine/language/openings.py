@@ -25,11 +25,12 @@ def opens_statement(text: str, at: int, ours: Vocabulary) -> bool:
     """Whether the statement at `at` is ours. Raises Refusal for one that nearly is."""
     first = lexeme(text, at)
     word = first.upper
-    if word in ours.own:
-        return True
     if not word:
         return False
     second = lexeme(text, first.end)
+    if word in ours.own:
+        # Others write a table to a file with EXPORT: PostgreSQL refuses it, and the cure is found there.
+        return word != "EXPORT" or not second.upper or near(second.upper, ["DATASET"], 0.75) is not None
     if word in ours.firsts:  # and PostgreSQL's
         if word in ours.prefixes:
             return _stands_before(text, first, second)
