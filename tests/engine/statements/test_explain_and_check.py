@@ -209,6 +209,17 @@ def test_a_row_passes_the_frame_count_exactly_when_ctc_can_align_it(session: Ses
         assert len(frame) == count, text
 
 
+@pytest.mark.parametrize("statement", ["BUILD MODEL m", "FIT MODEL m", "EVALUATE", "ALIGN"])
+def test_tags_of_annotators_are_told_whatever_reads_the_texts(numbers: Session, statement: str) -> None:
+    texts = ["one [noise]", "two (inaudible)", "{laughter} three", "four <unk>", "five ((cough))", "%hesitation six"]
+    query = "SELECT audio_path, :tag || ' ' || text AS text FROM librispeech_test ORDER BY audio_path LIMIT 1"
+    for text in texts:
+        frame = numbers.execute(f"CHECK {statement} USING Wav2Vec2Tiny AS {query}", {"tag": text})
+        assert "tags" in set(frame.problem), text
+    frame = numbers.execute(f"CHECK {statement} USING Wav2Vec2Tiny AS {query}", {"tag": "one"})
+    assert "tags" not in set(frame.problem)
+
+
 def test_bytes_are_checked_as_files_are(session: Session, tmp_path: Path) -> None:
     frame = session.execute("CHECK PREDICT USING Wav2Vec2Tiny AS SELECT :raw AS audio_path", {"raw": b"RIFF"})
     assert frame[["path", "problem"]].values.tolist() == [["4 bytes", "unreadable audio"]]

@@ -16,6 +16,7 @@ from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
 from thanosql.models.trained_rows import OTHER_TEXT, TRAINED_ON, TrainedRows
+from thanosql.models.transcript_tags import tags
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
@@ -127,6 +128,10 @@ class _Finder:
             yield Problem("no text", f"'{column}' is NULL")
             return
         text = text if isinstance(text, str) else str(text)
+        if tagged := " ".join(tags(text)):
+            yield Problem(
+                "tags", f"{tagged[:80]}: counted as spoken words; remove them in the query, with regexp_replace"
+            )
         known = self._known
         if known is None or known.vocabulary is None or known.normalizer is None:
             if not text.strip():
