@@ -1,4 +1,4 @@
-"""A transcript in, the tags of its annotators out: what stands in it and is not said, as [noise] or (inaudible)."""
+"""A transcript in; the tags of its annotators ([noise], (inaudible): what is written and not said), or the rest, out."""
 
 from __future__ import annotations
 
@@ -19,3 +19,12 @@ def tags(text: str) -> list[str]:
     []
     """
     return _TAG.findall(text)
+
+
+def without_tags(text: str) -> str:
+    """The transcript without its tags.
+
+    >>> without_tags("one [noise] two")
+    'one two'
+    """
+    return " ".join(_TAG.sub(" ", text).split()) if _TAG.search(text) else text

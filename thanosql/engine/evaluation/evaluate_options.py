@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thanosql.engine.rows.audio_probe import ResumableOptions
+from thanosql.engine.rows.references import TagOptions
 from thanosql.models.options import DecodeOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(ResumableOptions, DecodeOptions):
+class EvaluateOptions(ResumableOptions, TagOptions, DecodeOptions):
     text_col: str = option("text", "the column with the reference transcript", kind="column")
     group_by: list[str] = option([], "columns to group by: one row per group, and a total", kind="column")
     cluster_by: str | None = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.rows.references import spoken_texts
 from thanosql.errors import ThanoSQLDataError
 
 if TYPE_CHECKING:
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 NO_TEXT = "no text (NULL)"
 
 
-def normalized_texts(snapshot: Snapshot, column: Column, model: Model) -> list[str | None]:
-    """The texts in the model's own letters, in the rows' order; None for NULL."""
+def normalized_texts(snapshot: Snapshot, column: Column, model: Model, tags: str) -> list[str | None]:
+    """The texts in the model's own letters, tags as the option says, in the rows' order; None for NULL."""
     from thanosql.models import registry
 
     normalize = registry.normalizer(model).normalize
-    return [None if text is None else normalize(str(text)) for _, text in snapshot.stream(column)]
+    texts = spoken_texts(snapshot, column, tags)
+    return [None if text is None else normalize(text) for text in texts]
 
 
 def refuse_texts(texts: list[str | None], column: Column, model: Model, unknown: str) -> None:

@@ -41,6 +41,11 @@ class BoundStatement:
     writes: str = ""
     against: Model | None = None
 
+    @property
+    def tags(self) -> str:
+        """What becomes of tags in the texts; a statement without texts has no such option."""
+        return str(getattr(self.options, "tags", "keep"))
+
 
 @singledispatch
 def bind_statement(statement: Statement, environment: Environment) -> BoundStatement:

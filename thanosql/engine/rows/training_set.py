@@ -75,7 +75,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     probed = probe_rows(snapshot, about.audio, environment, access)
     if strict:
         probed.refuse(about.audio.name)
-    texts = references(snapshot, about.text, required=strict)
+    texts = references(snapshot, about.text, about.tags, required=strict)
     validation = _validation(about, access, environment) if about.options.valid_query is not None else ()
     # Characters of the rows to validate on belong to the vocabulary that is made as well.
     spoken = [*texts, *(utterance.text for utterance in validation)]
@@ -84,7 +84,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     groups = _groups(about, snapshot) if how.valid_group is not None else None
     known = family.facts_for_training(about.model.checkpoint, spoken, how)
     executor = environment.executor(about.options.executor)
-    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
+    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor, about.tags)
     found = findings(inspected, known, None, environment, probed.seconds)
     skipped, problems = _sorted(found, texts, how)
     left_out = {row["row"] for row in skipped}
@@ -108,7 +108,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
         text = snapshot.column(about.text.name, option="text_col of valid_query")
         probed = probe_rows(snapshot, audio, environment, access)
         probed.refuse(audio.name)
-        texts = references(snapshot, text)
+        texts = references(snapshot, text, about.tags)
         executor = environment.executor(about.options.executor)
         inspected = InspectedRows(about.kind, snapshot, audio, None, access, executor)
         damaged = [

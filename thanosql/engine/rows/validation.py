@@ -16,7 +16,7 @@ from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
 from thanosql.models.trained_rows import OTHER_TEXT, TRAINED_ON, TrainedRows
-from thanosql.models.transcript_tags import tags
+from thanosql.models.transcript_tags import tags, without_tags
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.base import Executor
@@ -53,6 +53,7 @@ class InspectedRows:
     text: Column | None
     access: AudioAccess
     executor: Executor
+    tags: str = "keep"  # what becomes of tags in the texts
 
 
 def findings(
@@ -105,6 +106,7 @@ class _Finder:
     def __init__(self, rows: InspectedRows, known: Facts | None, trained: TrainedRows | None) -> None:
         self._training = rows.kind in ("BUILD", "FIT")
         self._column = rows.text
+        self._drops = rows.tags == "drop"
         self._known = known
         self._trained = trained
         self._first: dict[bytes, tuple[int, str | None]] = {}
@@ -116,6 +118,10 @@ class _Finder:
         else:
             yield from _sound(found, training=self._training)
             yield from (Problem(note.name, note.text) for note in found.notes)
+        if isinstance(text, str) and (tagged := " ".join(tags(text))):
+            done = "left out" if self._drops else "counted as spoken words"
+            yield Problem("tags", f"{tagged[:80]}: {done}, as option tags says")
+            text = without_tags(text) if self._drops else text
         if self._column is not None:
             yield from self._written(self._column.name, text, found)
         if isinstance(found, AudioFacts):
@@ -128,10 +134,6 @@ class _Finder:
             yield Problem("no text", f"'{column}' is NULL")
             return
         text = text if isinstance(text, str) else str(text)
-        if tagged := " ".join(tags(text)):
-            yield Problem(
-                "tags", f"{tagged[:80]}: counted as spoken words; remove them in the query, with regexp_replace"
-            )
         known = self._known
         if known is None or known.vocabulary is None or known.normalizer is None:
             if not text.strip():

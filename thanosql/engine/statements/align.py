@@ -43,6 +43,7 @@ from thanosql.engine.rows.bound_statement import (
     written,
 )
 from thanosql.engine.rows.query import open_snapshot
+from thanosql.engine.rows.references import TagOptions
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.models.options import AlignmentOptions, TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
@@ -71,7 +72,7 @@ class Align(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignOptions(ResumableOptions, SegmentOptions, AlignmentOptions):
+class AlignOptions(ResumableOptions, TagOptions, SegmentOptions, AlignmentOptions):
     text_col: str = option("text", "the column with the text that is spoken in it", kind="column")
     result_col: str = option(
         "align_result",
@@ -202,7 +203,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     strict = options.on_error == "raise"
     access = access_of(options, environment)
     probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
-    texts = normalized_texts(snapshot, about.text, about.model)
+    texts = normalized_texts(snapshot, about.text, about.model, options.tags)
     if strict:
         probed.refuse(about.audio.name)
         refuse_texts(texts, about.text, about.model, options.unknown)

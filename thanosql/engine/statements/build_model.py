@@ -32,6 +32,7 @@ from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import AudioOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
+from thanosql.engine.rows.references import TagOptions
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
@@ -67,7 +68,7 @@ class BuildModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(AudioOptions):
+class BuildOptions(TagOptions, AudioOptions):
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(
         False, "replace an existing model of that name; the old version stays in use until the new one is complete"

@@ -91,7 +91,7 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
     measured = about.kind != "ALIGN" and about.text is not None
     access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
     trained = TrainedRows(trained_rows(about.model) if measured else frozenset(), access)
-    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor)
+    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor, about.tags)
     for row, audio, problems in findings(inspected, known, trained, environment):
         for problem in problems:
             yield row if stale is None else stale.numbers[row - 1], described(audio), problem.name, problem.reason
@@ -109,6 +109,6 @@ def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:
             known = registry.facts(about.model)
         return known
     assert about.text is not None
-    texts = references(snapshot, about.text, required=False)
+    texts = references(snapshot, about.text, about.tags, required=False)
     family = registry.trainable_family_of(about.model, about.kind)
     return family.facts_for_training(about.model.checkpoint, texts, about.how)

@@ -225,7 +225,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     access = access_of(options, environment)
     probed = probe_rows(snapshot, about.audio, environment, access)
     probed.refuse(about.audio.name)
-    texts = references(snapshot, about.text)
+    texts = references(snapshot, about.text, options.tags)
     audio = transcription.audio_of(snapshot, about.audio)
     fingerprints = row_fingerprints(zip((sound for _, sound in audio()), texts))
     trained = TrainedRows(trained_rows(about.model), access)
