@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import thanosql
 from tests.models.recordings import wav
 from thanosql import ThanoSQLDataError
+from thanosql.config import Settings
 from thanosql.engine.session import Session
 from thanosql.models.audio.access import AudioAccess
 
@@ -209,7 +209,7 @@ def test_a_prediction_may_be_exported(calls: Session) -> None:
 
 
 def test_where_audio_roots_are_set_nothing_is_written_elsewhere(calls: Session, tmp_path: Path) -> None:
-    settings = thanosql.config.Settings(
+    settings = Settings(
         home=calls.settings.home,
         database_url=calls.settings.database_url,
         audio_roots=(calls.settings.workspace,),
