@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import KeysView, Set, ValuesView
 from typing import Any
 
 from thanosql.engine.postgres.copying import array_text
+from thanosql.imported import imported
 
 
 def as_list(value: Any) -> list[Any] | None:
@@ -18,7 +18,7 @@ def as_list(value: Any) -> list[Any] | None:
     """
     if isinstance(value, list | tuple | range | Set | KeysView | ValuesView):
         return list(value)
-    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
+    pandas, numpy = imported("pandas"), imported("numpy")
     if pandas is not None and isinstance(value, pandas.Series | pandas.Index):
         return [None if missing else item for item, missing in zip(value.tolist(), value.isna(), strict=True)]
     if numpy is not None and isinstance(value, numpy.ndarray) and value.ndim == 1:

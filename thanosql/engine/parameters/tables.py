@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.naming import LONGEST, Column, too_long
 from thanosql.errors import ThanoSQLOptionError
+from thanosql.imported import imported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def as_table(value: Any) -> Table | None:
     """The table that a pandas DataFrame is, or anything that speaks Arrow's protocol of tables: a polars DataFrame, a
     pyarrow Table, a relation of DuckDB. None for anything else. Raises ThanoSQLOptionError for one that PostgreSQL cannot
     have. An index is no column."""
-    pandas = sys.modules.get("pandas")
+    pandas = imported("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
         return _from_pandas(value)
     if not hasattr(value, "__arrow_c_stream__") or not hasattr(value, "columns"):

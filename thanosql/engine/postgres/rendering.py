@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -12,6 +11,7 @@ from typing import Any
 
 from thanosql.engine.language.syntax import SQL, Bound, Text
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLOptionError
+from thanosql.imported import imported
 
 Place = tuple[int, int, "int | None"]  # begin and end in the text sent, offset in the source
 
@@ -71,8 +71,8 @@ def end_of_query(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
 
 def value(given: Any) -> Any:
     """A value as the driver takes it: NumPy's and pandas' scalars become Python's, their missing ones None."""
-    pandas = sys.modules.get("pandas")
-    numpy = sys.modules.get("numpy")
+    pandas = imported("pandas")
+    numpy = imported("numpy")
     if pandas is not None:
         if given is pandas.NA or given is pandas.NaT:
             return None
