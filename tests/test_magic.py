@@ -345,6 +345,7 @@ def test_loaded_again_it_keeps_the_views_the_settings_and_one_of_everything(shel
         run(shell, "%load_ext autoreload\n%autoreload 2")
         for name in ("thanosql.notebook.ipython_integration", "thanosql.magic", "thanosql"):
             superreload(sys.modules[name])
+        assert sys.modules["thanosql"].models is sys.modules["thanosql.models"]
         again = "%reload_ext thanosql"
     run(shell, again)
     after = run(shell, "%thanosql SELECT generate_series(1, 8) AS n")[0].result

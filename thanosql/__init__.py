@@ -9,6 +9,7 @@ Importing this imports nothing heavy: pandas, SQLAlchemy, lark, torch and transf
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -118,4 +119,7 @@ def __getattr__(name: str) -> Any:
         from thanosql.engine.session import Session
 
         return Session
+    # IPython's autoreload empties a module before it loads it again, and with it the names of what lies in the package.
+    if (module := sys.modules.get(f"{__name__}.{name}")) is not None:
+        return module
     raise AttributeError(f"module 'thanosql' has no attribute '{name}'")
