@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLResourceError
 
@@ -34,15 +33,19 @@ _MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|CUB
 _SQLITE = {"database or disk is full": DISK, "attempt to write a readonly database": RIGHTS, "disk I/O error": DISK}
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """What is raised within is a ThanoSQLError: as it is, or made of what nobody translated."""
-    try:
-        yield
-    except ThanoSQLError:
-        raise
-    except Exception as error:
-        raise as_error(error) from error
+class Translated:
+    """A context in which what is raised is a ThanoSQLError: as it is, or made of what nobody translated."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ThanoSQLError):
+            raise as_error(error) from error
 
 
 def as_error(error: Exception) -> ThanoSQLError:

@@ -12,10 +12,11 @@ from importlib import resources
 import pytest
 
 from thanosql.engine.language import mistakes
+from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.limits import MAX_HEAD, MAX_LISTS, MAX_NESTED, MAX_PARENTHESES, MAX_WITH
 from thanosql.engine.language.syntax import ModelReference, Option, Parameter, Query, Text, Word, walk
 from thanosql.engine.language.vocabulary import vocabulary
-from thanosql.engine.parser import _lark, parse, parse_script, stopped
+from thanosql.engine.parser import _lark, _read_all, parse, parse_script, stopped
 from thanosql.engine.statements import PlainSQL, Predict
 from thanosql.errors import ThanoSQLSyntaxError
 
@@ -35,6 +36,25 @@ def test_offsets_point_into_the_source() -> None:
     assert source[option.value_start :].startswith(":n")
     assert source[statement.model.start :].startswith("m OPTIONS")
     assert statement.query.start == source.index("SELECT")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SELECT 1",
+        "SELECT 1;",
+        " /* a */ SELECT :a, 'b;c' -- d\n ; -- e",
+        "SELECT 1; SELECT 2",
+        "SELECT 1;; LIST MODEL;",
+        "(SELECT 1)",
+        "SELECT * FROM (PREDICT USING m AS SELECT 1) p",
+        "SELECT * FROM (PREDICT USING m AS SELECT 1) p; SELECT 2",
+        "DO $$ BEGIN SELECT 1; END $$;",
+        "\ufeffTABLE t;",
+    ],
+)
+def test_plain_sql_is_read_without_the_grammar_as_it_is_with_it(source: str) -> None:
+    assert _lark().parse(Scanner(source).tokens()) == tuple(_read_all(Scanner(source)))
 
 
 @pytest.mark.parametrize("source", ["", "-- nothing", "SELECT 1; SELECT 2"])

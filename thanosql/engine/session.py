@@ -23,7 +23,7 @@ from thanosql.engine import stopping
 from thanosql.engine.postgres.turn import Turn
 from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
-from thanosql.unexpected import as_error, translated
+from thanosql.unexpected import Translated, as_error
 
 if TYPE_CHECKING:
     from thanosql.engine.dispatcher import Result
@@ -82,7 +82,7 @@ class Session:
         More rows than `at_once` stay in the database until the DataFrame that stands for them is used. `interactive` says
         that a person is waiting: an unfinished training of the same statement is resumed, where a script gets an error.
         """
-        with translated():  # the first statement of a process may find no memory and no handle for the parser
+        with Translated():  # the first statement of a process may find no memory and no handle for the parser
             from thanosql.engine.dispatcher import Result
             from thanosql.engine.parser import parse_with_texts
 
@@ -93,7 +93,7 @@ class Session:
                 from thanosql.engine.language.backslashes import with_escapes_marked
 
                 sql = with_escapes_marked(sql)
-            with translated():
+            with Translated():
                 statements = parse_with_texts(sql)
             for number, (statement, text) in enumerate(statements, start=1):
                 try:
@@ -149,12 +149,25 @@ class Session:
         try:
             cancellation.check()
             with ExitStack() as resources:
-                environment = self._environment(text, source, params, fetch, resources)
-                environment.at_once, environment.interactive = at_once, interactive
-                environment.progress, environment.cancellation = report, cancellation
+                environment = planner.Environment(
+                    settings=self.settings,
+                    open_database=self._open_database,
+                    open_executor=self._open_executor,
+                    store=self.store,
+                    statement=text,
+                    source=source,
+                    params=params,
+                    progress=report,
+                    cancellation=cancellation,
+                    fetch=fetch,
+                    loading_seconds=self._loading_seconds,
+                    interactive=interactive,
+                    at_once=at_once,
+                    resources=resources,
+                )
                 result = dispatcher.run(planner.plan(statement, environment), environment)
             _log(statement, begun, "done")
-            return replace(result, view=statement.syntax.view if statement.syntax is not None else "")
+            return result if statement.syntax is None else replace(result, view=statement.syntax.view)
         except ThanoSQLError as error:
             if cancellation.requested:
                 if getattr(error, "sqlstate", stopping.QUERY_CANCELED) != stopping.QUERY_CANCELED:
@@ -184,23 +197,11 @@ class Session:
 
         return {*BASES, *self.settings.base_models, *self.store.names()}
 
-    def _environment(
-        self, text: str, source: str, params: Mapping[str, Any], fetch: bool, resources: ExitStack
-    ) -> Environment:
-        from thanosql.engine.planner import Environment
+    def _open_database(self) -> Database:
+        return self.database
 
-        return Environment(
-            settings=self.settings,
-            open_database=lambda: self.database,
-            open_executor=self._open_executor,
-            store=self.store,
-            statement=text,
-            source=source,
-            params=params,
-            fetch=fetch,
-            resources=resources,
-            loading_seconds=lambda: self.loaded.loading_seconds,
-        )
+    def _loading_seconds(self) -> float:
+        return self.loaded.loading_seconds
 
     def _open_executor(self, name: str) -> Executor:
         """The executor of that name, opened when first asked for."""
@@ -280,6 +281,8 @@ class Session:
 
 def _log(statement: Statement, begun: float, outcome: str) -> None:
     # Neither the text nor the values: they may hold what a log is not to hold.
+    if not log.isEnabledFor(logging.INFO):
+        return
     kind, seconds = type(statement).__name__, round(time.monotonic() - begun, 3)
     about = {"statement_kind": kind, "seconds": seconds, "outcome": outcome}
     log.info("%s: %s after %.3f s", kind, outcome, seconds, extra=about)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 
 class Cancelled(KeyboardInterrupt):
     """The work was asked to stop, and has: what handles Ctrl-C handles this too. The message is the reason."""
@@ -20,20 +18,20 @@ class Cancellation:
     """
 
     def __init__(self) -> None:
-        self._requested = threading.Event()
+        self._requested = False
         self.reason = ""
 
     @property
     def requested(self) -> bool:
-        return self._requested.is_set()
+        return self._requested
 
     def cancel(self, reason: str) -> None:
         """Ask the work to stop. Only the first reason counts."""
-        if not self._requested.is_set():
+        if not self._requested:
             self.reason = reason
-            self._requested.set()
+            self._requested = True
 
     def check(self) -> None:
         """Raise Cancelled where a stop was asked for."""
-        if self._requested.is_set():
+        if self._requested:
             raise Cancelled(self.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -291,6 +292,42 @@ def test_a_type_has_one_form_in_a_frame(
                 value.to_pydatetime() if isinstance(value, pd.Timestamp) else value for value in found.tolist()[:-1]
             ]
             assert [repr(value) for value in shown] == [repr(value) for value in values]
+
+
+def test_a_frame_is_the_same_by_pandas_own_constructor(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas 2 has no other way; with pandas 3 the columns are put together as they are."""
+    columns = [f"{literal}::{kind} AS c{number}" for number, (kind, (literal, *_), _, _) in enumerate(FRAMES)]
+    for sql in (
+        f"SELECT {', '.join(columns)} FROM generate_series(1, 3)",
+        f"SELECT {', '.join(columns)} WHERE false",
+        "SELECT 1 AS a, 'x' AS a, NULL::timestamptz AS \"b c\"",
+        "SELECT FROM generate_series(1, 3)",
+        "SELECT WHERE false",
+    ):
+        quickly = database.run(said(sql))
+        with monkeypatch.context() as pandas_2:
+            pandas_2.setitem(sys.modules, "pandas.api.internals", None)
+            slowly = database.run(said(sql))
+        assert isinstance(quickly, pd.DataFrame)
+        assert isinstance(slowly, pd.DataFrame)
+        pd.testing.assert_frame_equal(quickly, slowly, check_exact=True)
+        assert quickly.columns.dtype == slowly.columns.dtype == object
+
+
+def test_frames_of_one_query_share_nothing_that_a_user_may_change(database: Database) -> None:
+    sql = said("SELECT 1 AS a, ARRAY[1] AS b, 'x' AS c")
+    first = database.run(sql)
+    assert isinstance(first, pd.DataFrame)
+    first.columns.name, first.index.name = "axis", "index"
+    first.loc[0, "a"] = 2
+    first["b"][0].append(2)
+    first["d"] = 1
+    first = first.rename(columns={"c": "e"})
+    second = database.run(sql)
+    assert isinstance(second, pd.DataFrame)
+    assert (second.columns.name, second.index.name) == (None, None)
+    assert second.to_dict("list") == {"a": [1], "b": [[1]], "c": ["x"]}
+    pd.testing.assert_frame_equal(pd.concat([second, second]).reset_index(drop=True).iloc[[0]], second)
 
 
 def test_nan_and_null_stay_apart(database: Database) -> None:

@@ -12,7 +12,6 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -20,6 +19,7 @@ from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.driver import Driver
 from thanosql.engine.postgres.rendering import rendered
 from thanosql.engine.postgres.turn import Turn
+from thanosql.engine.postgres.worker_thread import Work
 
 SAVEPOINT = "thanosql_attempt"
 COPY_BYTES = 1 << 20  # read from a stream and sent at a time
@@ -61,7 +61,7 @@ class Connection:
         self._begin()
 
     def _begin(self) -> None:
-        self._copying: Future[None] | None = None
+        self._copying: Work[None] | None = None
         self._moment: object | None = None
         self._same_moment = False
         self.in_one_moment = False
@@ -106,7 +106,7 @@ class Connection:
 
     def _status(self) -> int | None:
         if self._copying is not None:
-            wait([self._copying])
+            self._copying.wait()
         return self._driver.status
 
     def leave_open(self, whose: object) -> None:

@@ -13,13 +13,13 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.error_translation import LOST_STATES, lost, translated
 from thanosql.engine.postgres.opening import open_session
 from thanosql.engine.postgres.rendering import Place
+from thanosql.engine.postgres.worker_thread import Work, WorkerThread
 
 T = TypeVar("T")
 OURS = SQL(())  # what the user did not write has no place in the source
@@ -32,7 +32,7 @@ class Driver:
     def __init__(self, url: str | Callable[[], str]) -> None:
         self._url = url
         self._raw: Any = None
-        self._worker: ThreadPoolExecutor | None = None
+        self._worker: WorkerThread | None = None
         _living.add(self)
 
     @property
@@ -54,21 +54,22 @@ class Driver:
 
     def parameter(self, name: str) -> str:
         """One of the settings that the server reports of itself; empty without a connection."""
-        return str(self._raw.info.parameter_status(name)) if self.open else ""
+        return str(self._raw.get_parameter_status(name)) if self.open else ""
 
     def run(self, work: Callable[[], T], sql: SQL = OURS, places: Sequence[Place] = ()) -> T:
         """Do it; an error's place is in the source of `sql`, of which `places` were sent."""
         with self._translating(sql, places):
             return self._interruptible(work)
 
-    def start(self, work: Callable[[Any], None]) -> Future[None]:
+    def start(self, work: Callable[[Any], None]) -> Work[None]:
         """Begin to do it with the connection, and come back at once; `finish` waits for it."""
-        return self._apart.submit(work, self.raw)
+        raw = self.raw
+        return self._apart.begin(lambda: work(raw))
 
-    def finish(self, future: Future[None]) -> None:
+    def finish(self, work: Work[None]) -> None:
         """Wait for what was started. Raises what stopped it."""
         with self._translating(OURS, ()):
-            self._awaited(future)
+            self._awaited(work)
 
     def cancel(self) -> None:
         """Stop what the server is doing; callable from any thread, and waits for nobody."""
@@ -85,7 +86,7 @@ class Driver:
             with contextlib.suppress(Exception):
                 raw.close()
         if worker is not None:
-            worker.shutdown(wait=False)
+            worker.end()
 
     def forget(self) -> None:
         """Let go of the connection without a word to the server."""
@@ -117,22 +118,22 @@ class Driver:
     def _interruptible(self, work: Callable[[], T], *, cancel: bool = True) -> T:
         if threading.current_thread() is not threading.main_thread():
             return work()  # no signal reaches it there
-        return self._awaited(self._apart.submit(work), cancel=cancel)
+        return self._awaited(self._apart.begin(work), cancel=cancel)
 
     @property
-    def _apart(self) -> ThreadPoolExecutor:
+    def _apart(self) -> WorkerThread:
         if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, thread_name_prefix="thanosql-postgres")
+            self._worker = WorkerThread("thanosql-postgres")
         return self._worker
 
-    def _awaited(self, future: Future[T], *, cancel: bool = True) -> T:
+    def _awaited(self, work: Work[T], *, cancel: bool = True) -> T:
         try:
-            return future.result()
+            return work.result()
         except KeyboardInterrupt:
             if cancel:
                 self.cancel()
                 with contextlib.suppress(Exception):
-                    future.result()
+                    work.result()
             raise
 
 

@@ -77,11 +77,11 @@ def casts() -> tuple[Any, ...]:
     )
     raws = new_array_type((1001,), "THANOSQL_BYTESES", raw)
     written = {oid: kind for kind in (texts, contents, raws) for oid in kind.values}
-    lists = [
-        new_type((oid,), "THANOSQL_LIST", _list_by(kind))
-        for oid in (*ARRAY_OF, *TEXT_ARRAYS, *AS_WRITTEN.values())
-        if (kind := written.get(oid) or string_types.get(oid)) is not None
-    ]
+    arrays: dict[int, tuple[Any, list[int]]] = {}  # by the caster's identity: it has no hash
+    for oid in {*ARRAY_OF, *TEXT_ARRAYS, *AS_WRITTEN.values()}:
+        if (kind := written.get(oid) or string_types.get(oid)) is not None:
+            arrays.setdefault(id(kind), (kind, []))[1].append(oid)
+    lists = [new_type(tuple(oids), "THANOSQL_LIST", _list_by(kind)) for kind, oids in arrays.values()]
     return text, content, raw, *lists
 
 
@@ -106,21 +106,44 @@ def frame(
     `fields` are (name, oid of the type), in order, names may repeat; `arrays` are the oids among them that are arrays
     of types unknown to the driver; `iso` says whether dates are written in ISO style.
     """
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
+    made = [_column(oid, values, arrays, iso) for (_, oid), values in zip(fields, columns, strict=True)]
+    return _assembled(tuple(name for name, _ in fields), made, len(rows))
+
+
+def _assembled(names: tuple[str, ...], columns: Sequence[Any], count: int) -> pd.DataFrame:
+    """The frame of columns as they are. pandas' constructor takes longer for one row than all else that is done for it."""
     import numpy as np
     import pandas as pd
 
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
-    index = pd.RangeIndex(len(rows))
-    made = {
-        number: _column(oid, values, arrays, iso)
-        for number, ((_, oid), values) in enumerate(zip(fields, columns, strict=True))
-    }
-    for number, column in made.items():
-        if isinstance(column, np.ndarray):  # of objects; pandas would take a column of strings alone for text
-            made[number] = pd.Series(column, index=index, dtype=object, copy=False)
-    result = pd.DataFrame(made, index=index, copy=False)
-    result.columns = pd.Index([name for name, _ in fields], dtype=object)
-    return result
+    index, labels = pd.RangeIndex(count), _labels(names).view()  # a view: a user may name the axis
+    try:
+        from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]
+    except ImportError:  # pandas 2
+        # A Series of objects, as pandas would take a column of strings alone for text.
+        given = [
+            pd.Series(column, index=index, dtype=object, copy=False) if isinstance(column, np.ndarray) else column
+            for column in columns
+        ]
+        result = pd.DataFrame(dict(enumerate(given)), index=index, copy=False)
+        result.columns = labels
+        return result
+    if not columns:
+        return pd.DataFrame(index=index, columns=labels)
+    blocks = [
+        (column.reshape(1, -1) if isinstance(column, np.ndarray) else column, np.array([number]))
+        for number, column in enumerate(columns)
+    ]
+    frame: pd.DataFrame = create_dataframe_from_blocks(blocks, index=index, columns=labels)
+    return frame
+
+
+@lru_cache(maxsize=256)
+def _labels(names: tuple[str, ...]) -> pd.Index[Any]:
+    """The labels of columns, made once for a query that is run again and again."""
+    import pandas as pd
+
+    return pd.Index(names, dtype=object)
 
 
 def as_frame(connection: Connection, answer: Answer) -> pd.DataFrame:
@@ -178,9 +201,9 @@ def _temporal(oid: int, values: Sequence[str | None], iso: bool) -> Any:
         if not iso:
             raise ValueError
         if oid == TIMESTAMP:
-            return pd.DatetimeIndex(_moments(values))
+            return pd.DatetimeIndex(_moments(values)).array
         if oid == TIMESTAMPTZ:
-            return pd.DatetimeIndex(_moments_in_utc(values)).tz_localize("UTC")
+            return pd.DatetimeIndex(_moments_in_utc(values)).tz_localize("UTC").array
         return _objects([None if said is None else read(said) for said in values])
     except (ValueError, OverflowError):
         return pd.array(list(values), dtype="string")

@@ -67,10 +67,11 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
 
 def _refuse_views_of_tables_given(query: Query, environment: Environment) -> None:
     """Raise ThanoSQLOptionError for a view over a table that is given, which is gone when the statement ends."""
-    if made_by(environment.source, query.start) not in ("VIEW", "FUNCTION", "PROCEDURE"):
+    parameters = [part for part in query.parts if isinstance(part, Parameter)]
+    if not parameters or made_by(environment.source, query.start) not in ("VIEW", "FUNCTION", "PROCEDURE"):
         return
-    for part in query.parts:
-        if isinstance(part, Parameter) and environment.table(part) is not None:
+    for part in parameters:
+        if environment.table(part) is not None:
             raise ThanoSQLOptionError(
                 f"A view cannot read the table :{part.name}, which is there for this statement only.",
                 position=environment.place(part),

@@ -1,0 +1,85 @@
+"""A thread of its own makes calls in their order; who waits may be interrupted, and what was begun goes on."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+import time
+import weakref
+
+import pytest
+
+from thanosql.engine.postgres.worker_thread import WorkerThread
+
+
+def alive(name: str) -> bool:
+    return any(thread.name == name for thread in threading.enumerate())
+
+
+def ends(name: str) -> bool:
+    until = time.monotonic() + 10
+    while alive(name) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not alive(name)
+
+
+def test_calls_are_made_in_their_order_in_one_other_thread() -> None:
+    worker, made = WorkerThread("order"), []
+
+    def call(number: int) -> int:
+        made.append((number, threading.current_thread().name))
+        return number * 2
+
+    begun = [worker.begin(lambda number=number: call(number)) for number in range(50)]  # type: ignore[misc]
+    assert [work.result() for work in reversed(begun)] == [number * 2 for number in reversed(range(50))]
+    assert made == [(number, "order") for number in range(50)]
+    assert begun[0].result() == 0  # asked for again
+    worker.end()
+    assert ends("order")
+
+
+def test_what_a_call_raises_is_raised_where_it_is_waited_for() -> None:
+    worker = WorkerThread("raising")
+    for error in (ValueError("a"), KeyboardInterrupt("b"), SystemExit(3)):
+
+        def fail(error: BaseException = error) -> None:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            worker.begin(fail).result()
+        assert caught.value is error
+    assert worker.begin(lambda: 1).result() == 1  # and the thread goes on
+    worker.end()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_interrupt_reaches_who_waits_and_the_call_goes_on() -> None:
+    worker, may_end = WorkerThread("interrupted"), threading.Event()
+    work = worker.begin(lambda: may_end.wait(20))
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        work.result()
+    may_end.set()
+    assert work.result()
+    worker.end()
+
+
+def test_the_thread_ends_with_the_object_and_holds_nothing_of_the_last_call() -> None:
+    worker = WorkerThread("forgotten")
+
+    class Large:
+        pass
+
+    large = Large()
+    gone = []
+    weakref.finalize(large, gone.append, True)
+    assert isinstance(worker.begin(lambda large=large: large).result(), Large)  # type: ignore[misc]
+    del large
+    worker.begin(lambda: None).result()
+    gc.collect()
+    assert gone == [True]
+    del worker
+    gc.collect()
+    assert ends("forgotten")
