@@ -57,6 +57,12 @@ SETTINGS = {
         "seconds that a statement waits for another that is writing the same model or data set",
         "`10`",
     ),
+    "decoding_processes": (
+        "`THANOSQL_DECODING_PROCESSES`",
+        "how many processes decode audio at most, apart from the session's own, which a damaged file may crash without "
+        "harm; 0: the session decodes by itself",
+        "`4`, or as many as there are processors; `0` on Windows",
+    ),
     "remote_hosts": (
         "`THANOSQL_REMOTE_HOSTS` (divided by commas or spaces)",
         "names of private hosts that audio may be fetched from",

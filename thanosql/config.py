@@ -14,8 +14,9 @@ from thanosql.errors import ThanoSQLError, did_you_mean
 
 KEYS = (
     *("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "lock_timeout", "executor", "base_models"),
-    "connections",
+    *("connections", "decoding_processes"),
 )
+DECODING_PROCESSES = 4  # or as many as the machine has processors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,8 @@ class Settings:
     the working folder of the moment. `confined` says that they were set, and that statements read no local file outside
     of them: audio, tables, models and language models. `remote_hosts` are the names of private hosts that audio may be
     fetched from, where a statement allows it. A recording of more than `max_hours` is refused before it is decoded. A
-    statement waits `lock_timeout` seconds for another that is writing the same model."""
+    statement waits `lock_timeout` seconds for another that is writing the same model. Audio is decoded by up to
+    `decoding_processes` processes, which a damaged file may crash without harm; 0: by the session's own."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
@@ -33,6 +35,7 @@ class Settings:
     remote_hosts: tuple[str, ...] = ()
     max_hours: float = 24.0
     lock_timeout: float = 10.0
+    decoding_processes: int = 0
     base_models: Mapping[str, str] = field(default_factory=dict)
     executor: str = "local"
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
@@ -82,6 +85,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
         remote_hosts=tuple(hosts.replace(",", " ").split()) if hosts else tuple(file.get("remote_hosts", ())),
         max_hours=_hours(environment.get("THANOSQL_MAX_HOURS") or file.get("max_hours", 24.0)),
         lock_timeout=_seconds(environment.get("THANOSQL_LOCK_TIMEOUT") or file.get("lock_timeout", 10.0)),
+        decoding_processes=_processes(environment.get("THANOSQL_DECODING_PROCESSES") or file.get("decoding_processes")),
         base_models=bases,
         executor=environment.get("THANOSQL_EXECUTOR") or file.get("executor") or "local",
         connections=dict(file.get("connections", {})),
@@ -125,6 +129,20 @@ def _seconds(value: object) -> float:
             f"The setting lock_timeout (THANOSQL_LOCK_TIMEOUT) must be a number of seconds, 0 or more, not {value!r}."
         )
     return seconds
+
+
+def _processes(value: object) -> int:
+    if os.name == "nt":  # no open file can be handed to another process there
+        return 0
+    if value is None:
+        return min(DECODING_PROCESSES, os.cpu_count() or 1)
+    number = _number(value)
+    if not (0 <= number <= 1000 and number == int(number)):
+        raise ThanoSQLError(
+            "The setting decoding_processes (THANOSQL_DECODING_PROCESSES) must be a whole number from 0 to 1000, not "
+            f"{value!r}."
+        )
+    return int(number)
 
 
 def _number(value: object) -> float:

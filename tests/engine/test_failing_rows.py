@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.models.recordings import by_soundfile, sweep, wav
+from tests.models.recordings import by_av, by_soundfile, eight_channels, sweep, wav
 from thanosql import ThanoSQLDataError
 from thanosql.engine.session import Session
+from thanosql.models.audio.decoder_pool import POOL
 
 TONE = wav(sweep(16000), 16000, 16)
 
@@ -146,3 +148,30 @@ def test_what_only_decoding_shows_stops_the_statement_and_changes_nothing(calls:
         assert [row["row"] for row in caught.value.rows] == [2]
         assert words in caught.value.rows[0]["reason"]
     assert calls.execute("SELECT * FROM heard").to_dict("list") == {"old": [1]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the session itself decodes there")
+def test_a_crash_of_the_decoder_is_the_error_of_its_row(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV reads beyond its list of eight planes and crashes, which is kept from it as a rule."""
+    (tmp_path / "start").mkdir()
+    start = "from thanosql.models.audio import ffmpeg\nffmpeg.SAFE_PLANES = 9\n"
+    (tmp_path / "start" / "sitecustomize.py").write_text(start)
+    (tmp_path / "good.mp3").write_bytes(by_av(sweep(16000), 16000, "mp3", "libmp3lame"))
+    (tmp_path / "fatal.mkv").write_bytes(eight_channels("aac"))
+    named = "(VALUES (1, 'good.mp3'), (2, 'fatal.mkv'), (3, 'good.mp3')) v (id, name)"
+    rows = f"(SELECT id, '{tmp_path}/' || name AS audio_path FROM {named}) q"
+    POOL.close()
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path / "start")
+        heard = session.execute(PREDICT.format("on_error='null', table_name='heard'", rows))
+        checked = session.execute("CHECK " + PREDICT.format("batch_size=1", rows))
+        with pytest.raises(ThanoSQLDataError, match="decoder crashed") as caught:
+            session.execute(PREDICT.format("table_name='other'", rows))
+    POOL.close()
+    assert list(heard.predict_result.isna()) == [False, True, False]
+    assert heard.predict_result_error[1].startswith("damaged: its decoder crashed (SIG")
+    assert any("decoder crashed" in str(finding) for finding in checked.itertuples())
+    assert [row["row"] for row in caught.value.rows] == [2]
+    assert len(session.execute("SELECT * FROM heard")) == 3

@@ -67,6 +67,23 @@ def by_av(samples: np.ndarray, rate: int, container: str, codec: str, **options:
     return file.getvalue()
 
 
+def eight_channels(codec: str) -> bytes:
+    """A Matroska file of the sweep at 48,000 Hz in 7.1, the channels from full to 0.3 of it."""
+    source = np.outer(sweep(48000), np.linspace(1, 0.3, 8)).astype(np.float32)
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        stream = output.add_stream(codec, rate=48000, layout="7.1")
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(stream.format.name, "7.1", 48000, frame_size=size)
+        frame = av.AudioFrame.from_ndarray(source.reshape(1, -1), "flt", "7.1")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+        for piece in (frame, None):
+            for part in resampler.resample(piece):
+                output.mux(stream.encode(part))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def decoded_by_av(data: bytes) -> tuple[int, np.ndarray]:
     """Sampling rate and float64 `(samples,)`, channels averaged, as FFmpeg alone decodes a file."""
     with av.open(io.BytesIO(data)) as container:

@@ -16,7 +16,7 @@ import soundfile
 
 from tests.models.recordings import by_av, by_soundfile, sweep, wav
 from thanosql.models import audio
-from thanosql.models.audio import AudioError, AudioPart, reading
+from thanosql.models.audio import AudioError, AudioPart, open_recording, reading
 from thanosql.models.audio.access import AudioAccess
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
 from thanosql.models.audio.waveform import LongWaveform
@@ -257,8 +257,8 @@ def test_a_recording_in_many_rows_is_decoded_once_and_again_when_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[object] = []
-    whole = reading._whole
-    monkeypatch.setattr(reading, "_whole", lambda *given: (decoded.append(given), whole(*given))[1])
+    whole = open_recording.whole
+    monkeypatch.setattr(open_recording, "whole", lambda *given: (decoded.append(given), whole(*given))[1])
     monkeypatch.setattr(reading, "_RECORDINGS", DecodedRecordings())
     path = tmp_path / "a.m4a"
     path.write_bytes(by_av(noise(8.0), 16000, "ipod", "aac"))
@@ -276,8 +276,10 @@ def test_a_recording_in_many_rows_is_decoded_once_and_again_when_it_changes(
 
 def test_a_recording_that_was_decoded_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    known = reading.opened
-    monkeypatch.setattr(reading, "opened", lambda *given, **more: (opened.append(given), known(*given, **more))[1])
+    known = open_recording.opened
+    monkeypatch.setattr(
+        open_recording, "opened", lambda *given, **more: (opened.append(given), known(*given, **more))[1]
+    )
     monkeypatch.setattr(reading, "_RECORDINGS", DecodedRecordings())
     path = tmp_path / "a.mp3"
     path.write_bytes(by_av(noise(4.0), 16000, "mp3", "libmp3lame", write_xing="0"))

@@ -38,12 +38,13 @@ class _Limits(TypedDict):
     confined: bool
     remote: RemoteAccess | None
     max_hours: float
+    processes: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioAccess:
     """`roots` and `confined` are those of `audio.locate`; without `remote` no URL is fetched; a recording
-    of more than `max_hours` is refused.
+    of more than `max_hours` is refused. `processes` decode it at most; 0: this process does.
 
     With `downloads`, a remote file is fetched once into that cache and read from there: for what reads audio again and
     again. The cache is the caller's to close. It holds no handle, and can be pickled.
@@ -54,6 +55,7 @@ class AudioAccess:
     remote: RemoteAccess | None = None
     downloads: Downloads | None = None
     max_hours: float = MAX_HOURS
+    processes: int = 0
 
     @classmethod
     def of(cls, settings: Settings, *, allow_remote: bool = False, downloads: Downloads | None = None) -> AudioAccess:
@@ -69,6 +71,7 @@ class AudioAccess:
             remote=remote,
             downloads=downloads,
             max_hours=settings.max_hours,
+            processes=settings.decoding_processes,
         )
 
     def fetches(self, audio: Audio | None) -> bool:
@@ -95,7 +98,13 @@ class AudioAccess:
 
     @property
     def _limits(self) -> _Limits:
-        return {"roots": self.roots, "confined": self.confined, "remote": self.remote, "max_hours": self.max_hours}
+        return {
+            "roots": self.roots,
+            "confined": self.confined,
+            "remote": self.remote,
+            "max_hours": self.max_hours,
+            "processes": self.processes,
+        }
 
     def fingerprint(self, audio: Audio, *, place: bool = True) -> bytes:
         """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change. Without

@@ -80,8 +80,23 @@ class SourceFile:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise AudioError(f"a pipe, socket or device, not a file: {path}")
+        self._use(descriptor)
+
+    @classmethod
+    def of_descriptor(cls, descriptor: int, path: Path) -> SourceFile:
+        """The same of a file that was opened elsewhere; it is closed with this."""
+        self = cls.__new__(cls)
+        self._path, self.note = path, None
+        self._use(descriptor)
+        return self
+
+    def _use(self, descriptor: int) -> None:
         # Unbuffered: libsndfile takes the descriptor from where it stands.
         self._file = io.FileIO(descriptor)
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     def read(self, size: int = -1) -> bytes:
         try:

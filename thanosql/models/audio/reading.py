@@ -11,30 +11,30 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.decoding import MAX_HOURS, blocks, opened
+from thanosql.models.audio import decoder_pool as pool
+from thanosql.models.audio import open_recording
+from thanosql.models.audio.containers import HEAD
+from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import SourceFile, raise_if_machine
 from thanosql.models.audio.info import AudioError, AudioInfo, Note
-from thanosql.models.audio.libsndfile import SoundFile
-from thanosql.models.audio.mixing import Mixer
+from thanosql.models.audio.open_recording import LONG_SECONDS, Decoder, collected
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
 from thanosql.models.audio.references import find, is_remote, of_data_uri
-from thanosql.models.audio.resampling import resampled, window
-from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform, Waveform
+from thanosql.models.audio.riff import holds_plain_samples
+from thanosql.models.audio.waveform import SAMPLING_RATE, Waveform
 
 if TYPE_CHECKING:
     import numpy as np
 
     from thanosql.models.audio.remote import RemoteAccess
 
-LONG_SECONDS = 600.0  # 38 MB
 SLICE = 1 << 20  # samples of a part that are copied at once
 
 _RECORDINGS = DecodedRecordings()
@@ -47,21 +47,20 @@ def probe(
     confined: bool = False,
     remote: RemoteAccess | None = None,
     max_hours: float = MAX_HOURS,
+    processes: int = 0,
 ) -> AudioInfo:
     """What the header of some audio says, without decoding it; of a part, its own seconds.
 
     Finds all that can be found without decoding: a file that is missing, unreadable, no audio, without samples, shorter
     than its header promises, or longer than `max_hours`; a part, channel or track that is not in it. `roots` and
-    `confined` are those of `locate`; a URL is fetched, whole, where `remote` allows it, and refused otherwise. Raises
-    AudioError.
+    `confined` are those of `locate`; a URL is fetched, whole, where `remote` allows it, and refused otherwise. With
+    `processes`, so many other processes at most decode, and one that dies is the file's error; 0: this process decodes.
+    Raises AudioError.
     """
     part = AudioPart.of(audio)
     part.check()
-    with (
-        _opened(part.audio, roots, confined, remote) as file,
-        opened(file, track=part.track, max_hours=max_hours) as source,
-    ):
-        info = part.info(source.info)
+    with _opened(part.audio, roots, confined, remote) as file:
+        info = part.info(_decoder(file, processes).header(file, part, max_hours))
         return replace(info, notes=(*_found_as(file), *info.notes))
 
 
@@ -72,14 +71,15 @@ def read(
     confined: bool = False,
     remote: RemoteAccess | None = None,
     max_hours: float = MAX_HOURS,
+    processes: int = 0,
 ) -> np.ndarray:
     """The waveform of some audio: float32 `(samples,)`, the mean of its channels, at 16,000 Hz, full scale at 1.
 
     Resampled by soxr (HQ), which keeps the time: sample n is the moment n / 16,000 s of the recording. A part is the
     samples round(start · 16,000) to round(end · 16,000) of it. `roots` and `confined` are those of `locate`, `remote`
-    that of `probe`. Raises AudioError.
+    and `processes` those of `probe`. Raises AudioError.
     """
-    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, math.inf).waveform[:]
+    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, math.inf, processes).waveform[:]
 
 
 def read_any_length(
@@ -89,9 +89,10 @@ def read_any_length(
     confined: bool = False,
     remote: RemoteAccess | None = None,
     max_hours: float = MAX_HOURS,
+    processes: int = 0,
 ) -> Waveform:
     """As `read`; of more than LONG_SECONDS a waveform that lies in a file, so that memory stays flat."""
-    return decode(audio, roots, confined=confined, remote=remote, max_hours=max_hours).waveform
+    return decode(audio, roots, confined=confined, remote=remote, max_hours=max_hours, processes=processes).waveform
 
 
 def decode(
@@ -101,9 +102,10 @@ def decode(
     confined: bool = False,
     remote: RemoteAccess | None = None,
     max_hours: float = MAX_HOURS,
+    processes: int = 0,
 ) -> DecodedAudio:
     """As `read_any_length`, with what one should know of the recording, which for some shows in decoding alone."""
-    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, LONG_SECONDS)
+    return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, LONG_SECONDS, processes)
 
 
 def _decode(
@@ -113,60 +115,38 @@ def _decode(
     remote: RemoteAccess | None,
     max_hours: float,
     most_seconds: float,
+    processes: int,
 ) -> DecodedAudio:
     """`most_seconds` are held in memory; a longer waveform lies in a file."""
     part.check()
     with _opened(part.audio, roots, confined, remote) as file:
+        decoder = _decoder(file, processes)
         if part.is_whole:
-            return _whole(file, part, max_hours, most_seconds)
+            return decoder.whole(file, part, max_hours, most_seconds)
         key = (_identity(file), part.channel, part.track, max_hours)
         # A recording that was decoded is not opened again: to know the length of a stream, its packets are counted.
         whole = _RECORDINGS.known(key)
         if whole is None:
-            with opened(file, track=part.track, max_hours=max_hours) as source:
-                part.check_channel(source.info)
-                start, end = part.within(source.info.seconds)
-                if isinstance(source, SoundFile) and source.seeks:
-                    bounds = round(start * SAMPLING_RATE), round(end * SAMPLING_RATE)
-                    cut = partial(window, source.blocks, source.info.sampling_rate, *bounds)
-                    return _mixed(lambda mixer: _collected(cut(mixer.mixed), most_seconds), part, source.info.notes)
-            whole = _RECORDINGS.get(key, lambda: _whole(file, part, max_hours, LONG_SECONDS))
+            found = decoder.cut(file, part, max_hours, most_seconds)
+            if found is not None:
+                return found
+            whole = _RECORDINGS.get(key, lambda: decoder.whole(file, part, max_hours, LONG_SECONDS))
         # The header's length is the decoded one but for a few milliseconds.
         begin = round(part.within(whole.header_seconds)[0] * SAMPLING_RATE)
         samples = len(whole.waveform)
         stop = samples if part.end is None else min(round(part.end * SAMPLING_RATE), samples)
         # Copies, so that who changes a part changes no other.
         slices = (whole.waveform[at : min(at + SLICE, stop)].copy() for at in range(begin, stop, SLICE))
-        return DecodedAudio(_collected(slices, most_seconds), whole.notes)
+        return DecodedAudio(collected(slices, most_seconds), whole.notes)
 
 
-def _whole(file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float) -> DecodedAudio:
-    """All of an open file in the channel and track of a part."""
+def _decoder(file: io.BytesIO | SourceFile, processes: int) -> Decoder:
+    """Who decodes a file. What is no more than samples one after the other is read here: there is nothing to decode."""
+    if not processes:
+        return open_recording
     length = file.seek(0, io.SEEK_END)
-    notes: list[Note] = []
-    seconds = 0.0
-
-    def decoded(mixer: Mixer) -> Waveform:
-        nonlocal seconds
-        with opened(file, track=part.track, max_hours=max_hours) as source:
-            part.check_channel(source.info)
-            waveform = _collected(resampled(blocks(source, mixer, length, max_hours)), most_seconds)
-            notes[:], seconds = source.info.notes, source.info.seconds
-            if source.silence:
-                said = f"nothing was recorded for {source.silence:.2f} s of it, read as silence"
-                notes.append(Note("gap in time", said))
-        return waveform
-
-    return replace(_mixed(decoded, part, notes), header_seconds=seconds)
-
-
-def _mixed(decoded: Callable[[Mixer], Waveform], part: AudioPart, notes: Sequence[Note]) -> DecodedAudio:
-    """What is decoded with a mixer; with the first channel alone where the channels cancel each other in the mix."""
-    mixer = Mixer(part.channel)
-    waveform = decoded(mixer)
-    if mixer.cancels:
-        waveform = decoded(Mixer(1))
-    return DecodedAudio(waveform, (*notes, *mixer.notes))
+    file.seek(0)
+    return open_recording if holds_plain_samples(file, file.read(HEAD), length) else pool.of(processes)
 
 
 def _found_as(file: io.BytesIO | SourceFile) -> tuple[Note, ...]:
@@ -179,30 +159,6 @@ def _identity(file: io.BytesIO | SourceFile) -> Hashable:
         return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
     about = os.fstat(file.fileno())
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _collected(parts: Iterator[np.ndarray], most_seconds: float) -> Waveform:
-    """An array of blocks at 16,000 Hz, or a file of them once they are more than `most_seconds`."""
-    import numpy as np
-
-    held: list[np.ndarray] = []
-    samples = 0
-    long: LongWaveform | None = None
-    for part in parts:
-        if not len(part):
-            continue
-        held.append(part)
-        samples += len(part)
-        if samples > most_seconds * SAMPLING_RATE:
-            long = long or LongWaveform()
-            for one in held:
-                long.append(one)
-            held.clear()
-    if long is not None:
-        return long
-    if not held:
-        raise AudioError("no samples: it is shorter than one sample at 16,000 Hz")
-    return np.ascontiguousarray(held[0] if len(held) == 1 else np.concatenate(held))
 
 
 @contextmanager

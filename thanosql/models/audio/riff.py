@@ -55,6 +55,31 @@ def _samples_chunk(file: Seekable, head: bytes, order: str) -> _Samples | None:
     return None
 
 
+# Format tags of samples that stand in the file as they are, and their widths in bits: PCM, IEEE float.
+_AS_THEY_ARE = {1: (8, 16, 24, 32), 3: (32, 64)}
+
+
+def holds_plain_samples(file: Seekable, head: bytes, length: int) -> bool:
+    """Whether a file is a WAV of samples that need no decoder, behind a header of the simplest kind: 'fmt ', its sizes in
+    order, 'fact' or 'LIST' at most, and 'data', which is there as a whole."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return False
+    position, described = 12, False
+    while position + 8 <= len(head):
+        name, size = head[position : position + 4], struct.unpack("<I", head[position + 4 : position + 8])[0]
+        if name == b"fmt " and not described and size >= 16 and position + 24 <= len(head):
+            tag, channels, rate, a_second, block, bits = struct.unpack("<HHIIHH", head[position + 8 : position + 24])
+            described = bits in _AS_THEY_ARE.get(tag, ()) and 1 <= channels <= 64 and 1_000 <= rate <= 1_000_000
+            if not described or block != channels * bits // 8 or a_second != rate * block:
+                return False
+        elif name == b"data":
+            return described and 0 < size <= length - position - 8 and miscount(file, head, length) is None
+        elif name not in (b"fact", b"LIST"):
+            return False
+        position += 8 + size + (size & 1)
+    return False
+
+
 def short_chunks(file: Seekable, head: bytes, length: int, order: str) -> str | None:
     """What a WAV (order '<') or AIFF ('>') that was cut lacks; None where nothing is known to be missing."""
     try:

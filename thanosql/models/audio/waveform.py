@@ -7,9 +7,10 @@ it: an hour takes 230 MB there.
 from __future__ import annotations
 
 import errno
+import io
 import tempfile
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +32,24 @@ class Waveform(Protocol):
 class LongWaveform:
     """float32 `(samples,)`; `len` and slices of it are those of an array. Threads may read it at once."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the waveform)
-        self._samples = 0
+    def __init__(self, file: io.FileIO | None = None, samples: int = 0) -> None:
+        """`file` is unbuffered and holds so many samples already; the waveform closes it. Without one it is empty."""
+        self._file: Any = file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the waveform)
+        self._samples = samples
         self._turn = threading.Lock()
 
     def __del__(self) -> None:
         self._file.close()
+
+    def fileno(self) -> int:
+        """The descriptor of the file that holds it, from its first sample on."""
+        descriptor: int = self._file.fileno()
+        return descriptor
+
+    def first(self, samples: int) -> np.ndarray:
+        """So many samples from the beginning, of a file that another process writes."""
+        self._samples = samples
+        return self[:samples]
 
     def append(self, block: np.ndarray) -> None:
         """Float32 `(samples,)` to follow what is there. Raises OSError, with the folder, when the disk is full."""

@@ -1,0 +1,280 @@
+"""An open file in, its header or waveform out, decoded by another process: one that dies is its file's error alone.
+
+The processes (`decoder_process`) start when they are needed, serve all sessions of this process, end after a minute
+without work, and with this process, however that ends: then their socket closes. Waveforms come back in files without a
+name, which nobody needs to remove.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from thanosql.errors import ThanoSQLResourceError
+from thanosql.models.audio.decoder_messages import Reply, Request, receive, send, unnamed_file
+from thanosql.models.audio.faults import SourceFile, raise_if_out_of_memory
+from thanosql.models.audio.info import AudioError, AudioInfo, Note
+from thanosql.models.audio.open_recording import Decoder
+from thanosql.models.audio.recordings import DecodedAudio
+from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform, Waveform
+
+if TYPE_CHECKING:
+    from thanosql.models.audio.parts import AudioPart
+
+START = "from thanosql.models.audio.decoder_process import main; main()"
+TRIES = 2  # of a file whose process dies: something else may have ended that
+
+
+class Died(Exception):
+    """A process ended at its work; the message is how."""
+
+
+class _Process:
+    """One that decodes. What is raised within a request leaves it in an unknown state: it is to be ended then."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            environment = os.environ | {
+                "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+                **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+            }
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", START, str(theirs.fileno())],
+                    env=environment,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    process_group=0,  # Ctrl-C is not for it
+                )
+            except BaseException:
+                self._channel.close()
+                raise
+        try:
+            self._ready()
+        except BaseException:
+            self.end()
+            raise
+
+    def _ready(self) -> None:
+        received = receive(self._channel)
+        if received is not None and received[1] is not None:
+            self._buffer = LongWaveform(io.FileIO(received[1], "r+"))
+        else:
+            raise ThanoSQLResourceError(
+                f"The process that decodes audio could not be started ({self.end()}).",
+                hint="With the setting decoding_processes=0 (THANOSQL_DECODING_PROCESSES) the session decodes by itself.",
+            )
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended since it was last used, as after a while without work."""
+        return bool(select.select([self._channel], [], [], 0)[0])
+
+    def ask(self, request: Request, descriptor: int) -> tuple[Reply, Waveform | None]:
+        """The reply and its waveform. Raises Died."""
+        try:
+            send(self._channel, request, descriptor)
+            received = receive(self._channel)
+        except ConnectionError:
+            received = None
+        if received is None:
+            raise Died(self.end())
+        reply = Reply.of(received[0])
+        if reply.samples is None:
+            return reply, None
+        if received[1] is not None:
+            return reply, LongWaveform(io.FileIO(received[1], "r+"), reply.samples)
+        return reply, self._buffer.first(reply.samples)
+
+    def end(self) -> str:
+        """End it, if it has not, and say how it ended."""
+        self._channel.close()
+        try:
+            status = self._process.wait(0.2)  # what dies of itself closes its socket a little before
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        with suppress(ValueError):
+            return signal.Signals(-status).name
+        return f"exit status {status}"
+
+    def forget(self) -> None:
+        """Close what a fork has copied; it is the other process's."""
+        self._channel.close()
+        self._process.returncode = 0
+
+
+class DecoderPool:
+    """As many processes as are asked for at once. Threads may use it together."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._turn = threading.Condition()
+        self._idle: list[_Process] = []
+        self._busy = 0
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The process ids of those that wait for work."""
+        with self._turn:
+            return tuple(one._process.pid for one in self._idle)
+
+    @contextmanager
+    def _one(self, most: int) -> Iterator[_Process]:
+        """A process, for one request."""
+        with self._turn:
+            while self._busy >= most:
+                self._turn.wait()
+            self._busy += 1
+        process: _Process | None = None
+        try:
+            while process is None:
+                with self._turn:
+                    process = self._idle.pop() if self._idle else None
+                if process is None:
+                    process = _Process()
+                elif process.gone:
+                    process.end()
+                    process = None
+            yield process
+        except BaseException:
+            if process is not None:
+                process.end()
+            process = None
+            raise
+        finally:
+            with self._turn:
+                self._busy -= 1
+                if process is not None:
+                    self._idle.append(process)
+                self._turn.notify()
+
+    def ask(self, request: Request, descriptor: int, most: int) -> tuple[Reply, Waveform | None]:
+        """The reply to a request, and its waveform.
+
+        Raises AudioError for a file whose processes die, and ThanoSQLResourceError where none can be started.
+        """
+        ended = ""
+        for _ in range(TRIES):
+            try:
+                with self._one(most) as process:
+                    return process.ask(request, descriptor)
+            except Died as error:
+                ended = str(error)
+            if ended in ("SIGPROF", "SIGALRM"):
+                raise AudioError("damaged: its decoder was ended, since it worked for a minute without a sample")
+        raise AudioError(f"damaged: its decoder crashed ({ended}), in {TRIES} tries")
+
+    def close(self) -> None:
+        """End the processes that wait for work."""
+        with self._turn:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.end()
+
+    def after_fork(self) -> None:
+        """Leave the processes to the one that started them."""
+        for process in self._idle:
+            process.forget()
+        self._forget()
+
+
+POOL = DecoderPool()
+atexit.register(POOL.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.after_fork)
+
+
+class _Decoder:
+    """A `Decoder` that asks the pool, for `most` processes at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def header(self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float) -> AudioInfo:
+        reply, _ = self._ask("header", file, part, max_hours)
+        facts = reply.facts or {}
+        return AudioInfo(**facts | {"notes": _notes(facts)})
+
+    def cut(
+        self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
+    ) -> DecodedAudio | None:
+        return self._decoded("cut", file, part, max_hours, most_seconds)
+
+    def whole(
+        self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
+    ) -> DecodedAudio:
+        decoded = self._decoded("whole", file, part, max_hours, most_seconds)
+        assert decoded is not None
+        return decoded
+
+    def _decoded(
+        self, want: str, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
+    ) -> DecodedAudio | None:
+        reply, waveform = self._ask(want, file, part, max_hours)
+        if waveform is None:
+            return None
+        if len(waveform) <= most_seconds * SAMPLING_RATE:
+            waveform = waveform[:]
+        facts = reply.facts or {}
+        return DecodedAudio(waveform, _notes(facts), facts["header_seconds"])
+
+    def _ask(
+        self, want: str, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float
+    ) -> tuple[Reply, Waveform | None]:
+        request = Request(
+            want=want,
+            path="" if isinstance(file, io.BytesIO) else str(file.path),
+            folder=tempfile.gettempdir(),
+            max_hours=max_hours,
+            start=part.start,
+            end=part.end,
+            channel=part.channel,
+            track=part.track,
+        )
+        if isinstance(file, io.BytesIO):
+            with unnamed_file(file.getbuffer()) as unnamed:
+                reply, waveform = POOL.ask(request, unnamed.fileno(), self._most)
+        else:
+            reply, waveform = POOL.ask(request, file.fileno(), self._most)
+        _raise(reply)
+        return reply, waveform
+
+
+def of(processes: int) -> Decoder:
+    """Who decodes with so many processes at most."""
+    return _Decoder(processes)
+
+
+def _raise(reply: Reply) -> None:
+    """Raise what a reply says was raised there."""
+    if reply.ending == "audio":
+        raise AudioError(reply.said)
+    if reply.ending == "system":
+        raise OSError(reply.number, reply.said, reply.filename)
+    if reply.ending == "memory":
+        error = AudioError("damaged: its decoder asks for more memory than 1 GB")
+        raise_if_out_of_memory(error)
+        raise error
+    if reply.ending != "done":
+        raise RuntimeError(f"in the process that decodes: {reply.said}")
+
+
+def _notes(facts: dict[str, list[dict[str, str]]]) -> tuple[Note, ...]:
+    return tuple(Note(**note) for note in facts.get("notes", ()))
