@@ -31,10 +31,12 @@ def training_card(
     rows: list[str],
     query_rows: int,
     statement: str,
+    tagged: int = 0,
 ) -> dict[str, Any]:
     """The card of a model that was trained from `model`: statement, options, seed, base, rows, versions, hardware, history.
 
-    `rows` are the fingerprints of the rows to learn from, of the `query_rows` that the query gave.
+    `rows` are the fingerprints of the rows to learn from, of the `query_rows` that the query gave; `tagged` of those had
+    tags of annotators in their texts.
     """
     # Which rows it learned from lies beside the card, a line each.
     said = {name: value for name, value in asdict(report).items() if name not in ("learned", "calibration")}
@@ -51,6 +53,7 @@ def training_card(
         "statement": statement,
         "options": {**asdict(options), **asdict(train)},
         "vocabulary": {"choice": train.vocabulary, "added": " ".join(report.added)},
+        "texts": {"tags": _tags(options.tags, tagged, query_rows), "normalizer": train.normalizer},
         "rows": query_rows,
         "audio_hours": report.audio_hours,
         "fingerprint": fingerprint(rows),
@@ -65,6 +68,17 @@ def training_card(
         },
         "hardware": _hardware(train.device),
     }
+
+
+def _tags(choice: str, tagged: int, rows: int) -> str:
+    """
+    >>> _tags("drop", 3, 120), _tags("keep", 0, 120)
+    ("'drop': left out of the texts of 3 of 120 rows", "'keep': there were none in 120 rows")
+    """
+    if not tagged:
+        return f"{choice!r}: there were none in {rows:,} rows"
+    done = "left out of the texts of" if choice == "drop" else "learned as words in"
+    return f"{choice!r}: {done} {tagged:,} of {rows:,} rows"
 
 
 def _hardware(device: str) -> str:

@@ -156,9 +156,9 @@ class TrainOptions:
     normalizer: str = option(
         "auto",
         "how texts are normalized before training: 'auto' to the base's case and punctuation, 'lower' and 'upper' to "
-        "that case, 'none' not at "
-        "all",
-        choices=("auto", "lower", "upper", "none"),
+        "that case, 'none' not at all; 'english' and 'korean' put numbers, money, times, signs and abbreviations into "
+        "words first, and are then as 'auto'",
+        choices=("auto", "lower", "upper", "none", "english", "korean"),
     )
     on_error: str = option(
         "skip_unfit",

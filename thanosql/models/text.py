@@ -16,9 +16,12 @@ from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.json_file import read_text
+from thanosql.models.spoken.readings import SpokenText, nearest_pair
 
 NORMALIZER_FILE = "normalizer.json"
 Form = Literal["NFC", "NFD", "NFKC", "NFKD", "letters"]
+Spoken = Literal["english", "korean"]
+SPOKEN_IN = get_args(Spoken)
 
 # Signs that people say aloud: a text that holds one is not read rightly without it.
 SPOKEN = frozenset("%&@#*/\\§¶†‡‰‱")
@@ -35,26 +38,48 @@ class Normalizer:
     keep: punctuation that stays; all other punctuation divides words and is dropped (apostrophes join), except signs
     that are spoken (%, &, @ …), which stay so that a vocabulary without them refuses the text.
     punctuation: 'drop' is as just said; with 'keep' every sign stays as it is written.
+    spoken: the language in which numbers, money, times, signs and abbreviations are put into words first; None leaves them.
     """
 
     form: Form = "NFC"
     case: Literal["upper", "lower", "keep"] = "keep"
     keep: str = ""
     punctuation: Literal["drop", "keep"] = "drop"
+    spoken: Spoken | None = None
 
     def __post_init__(self) -> None:
         known = self.form in get_args(Form) and self.case in ("upper", "lower", "keep")
-        if not known or self.punctuation not in ("drop", "keep"):
+        if not known or self.punctuation not in ("drop", "keep") or self.spoken not in (None, *SPOKEN_IN):
             raise ThanoSQLModelError(
-                f"There is no normalizer with form {self.form!r}, case {self.case!r}, punctuation {self.punctuation!r}."
+                f"There is no normalizer with form {self.form!r}, case {self.case!r}, punctuation {self.punctuation!r}, "
+                f"spoken {self.spoken!r}."
             )
 
     def normalize(self, text: str) -> str:
-        """The text in its form and case, without punctuation, with single spaces between words.
+        """The text as it is usually spoken, where `spoken` says so, in its form and case, without punctuation, with single
+        spaces between words.
 
         >>> Normalizer(case="upper", keep="'").normalize("  It’s  twenty-one, isn't it? ")
         "IT'S TWENTY ONE ISN'T IT"
+        >>> Normalizer(case="upper", spoken="english").normalize("21 of 1984")
+        'TWENTY ONE OF NINETEEN EIGHTY FOUR'
         """
+        return self.fold(text if self.spoken is None else spoken_text(text, self.spoken).usual())
+
+    def compared(self, reference: str, hypothesis: str) -> tuple[str, str]:
+        """Both texts normalized, for their differences to be counted: what may be spoken in several ways, as 1984, is
+        spoken as in the other text.
+
+        >>> Normalizer(spoken="english").compared("room 205", "room two oh five")
+        ('room two oh five', 'room two oh five')
+        """
+        if self.spoken is None:
+            return self.fold(reference), self.fold(hypothesis)
+        language = self.spoken
+        return nearest_pair(lambda text: spoken_text(text, language), self.fold, reference, hypothesis)
+
+    def fold(self, text: str) -> str:
+        """`normalize` of a text that is in words."""
         if self.punctuation == "drop":
             text = "".join(map(_plain, text)).translate(APOSTROPHES)
         if self.case == "upper":
@@ -102,8 +127,21 @@ class Normalizer:
         return cls(**content)
 
     def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        # A None is left out: older versions read only the fields that they know.
+        content = {name: value for name, value in asdict(self).items() if value is not None}
+        text = json.dumps(content, ensure_ascii=False, indent=2)
         (folder / NORMALIZER_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def spoken_text(text: str, language: Spoken) -> SpokenText:
+    """The text with the readings of what is not written in words of the language."""
+    if language == "korean":
+        from thanosql.models.spoken import korean
+
+        return korean.spoken(text)
+    from thanosql.models.spoken import english
+
+    return english.spoken(text)
 
 
 def _plain(letter: str) -> str:

@@ -176,6 +176,7 @@ def test_check_names_every_row_that_would_fail_or_hurt_training(troubled: Sessio
         (12, "duplicate"),
         (13, "empty text"),
         (13, "duplicate"),
+        (14, "unknown figures and signs"),
         (14, "unknown characters"),
         (14, "duplicate"),
     ]
@@ -193,7 +194,9 @@ def test_the_reasons_tell_the_particulars(troubled: Session) -> None:
     assert "31.0 s" in frame.reason[5]
     assert "0.050 s" in frame.reason[6]
     assert frame.reason[7] == "31 letters need 31 frames, and 0.35 s of audio have 17"
-    assert "☃" in next(iter(frame.reason[14]))
+    of_both = list(frame.reason[14])
+    assert "the vocabulary lacks 5" in of_both[0]
+    assert of_both[1] == "the vocabulary lacks: ☃"
 
 
 def test_a_row_passes_the_frame_count_exactly_when_ctc_can_align_it(session: Session, tmp_path: Path) -> None:

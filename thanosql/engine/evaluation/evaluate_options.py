@@ -29,8 +29,9 @@ class EvaluateOptions(ResumableOptions, TagOptions, DecodeOptions):
     normalizer: str = option(
         "model",
         "how reference and hypothesis are normalized before they are compared: 'model' as for "
-        "training the model, 'words' to lower case without punctuation, 'none' not at all",
-        choices=("model", "words", "none"),
+        "training the model, 'words' to lower case without punctuation, 'none' not at all; 'english' and 'korean' put "
+        "numbers, money, times, signs and abbreviations of both into words first (12 is 'twelve'), and are then as 'words'",
+        choices=("model", "words", "none", "english", "korean"),
     )
     row_key: str | None = option(
         None,

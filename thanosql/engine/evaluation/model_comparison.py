@@ -70,7 +70,7 @@ def _scores(
 ) -> list[UtteranceScore]:
     from thanosql.models import registry
 
-    normalize = registry.normalizer(model).normalize
+    normalizer = registry.normalizer(model)
     task = TranscribeTask(output=Output.TRANSCRIPT, audio=access, model=model, options=TranscribeOptions())
     numbered = (AudioRow(place, row.audio, row.seconds) for place, row in enumerate(rows))
     heard = [""] * len(rows)
@@ -78,4 +78,5 @@ def _scores(
         if isinstance(outcome.value, Failure):
             raise unreadable(rows[outcome.row].row, "audio of valid_query", outcome.value)
         heard[outcome.row] = outcome.value.text
-    return score_each([normalize(row.text) for row in rows], [normalize(text) for text in heard])
+    pairs = [normalizer.compared(row.text, text) for row, text in zip(rows, heard, strict=True)]
+    return score_each([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs])

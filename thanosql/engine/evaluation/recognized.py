@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from thanosql.models.results import Assessment
-from thanosql.models.text import Normalizer
+from thanosql.models.text import SPOKEN_IN, Normalizer, Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,15 @@ class RecognizedRow:
         return max(0.0, losses[0] - losses[1]) / max(len(self.reference), len(self.hypothesis), 1)
 
 
-def comparison_normalizer(name: str, of_model: Callable[[str], str]) -> Callable[[str], str]:
-    """What the option `normalizer` does to both texts before they are compared."""
+def comparison_normalizer(name: str, of_model: Normalizer) -> Callable[[str, str], tuple[str, str]]:
+    """What the option `normalizer` does to a reference and its hypothesis before they are compared."""
     if name == "model":
-        return of_model
-    return Normalizer(case="lower", keep="'").normalize if name == "words" else str
+        return of_model.compared
+    if name == "none":
+        return lambda reference, hypothesis: (reference, hypothesis)
+    return spoken_in(Normalizer(case="lower", keep="'"), name).compared
+
+
+def spoken_in(normalizer: Normalizer, name: str) -> Normalizer:
+    """The normalizer, with the words of the language that the option `normalizer` names, if it names one."""
+    return replace(normalizer, spoken=cast("Spoken", name)) if name in SPOKEN_IN else normalizer

@@ -17,18 +17,20 @@ from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
+from thanosql.engine.rows.unspoken import UNKNOWN
 from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingUtterance
+from thanosql.models.transcript_tags import tags
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.engine.rows.bound_statement import BoundStatement
     from thanosql.models.audio.access import AudioAccess
 
-UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters")
+UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters", UNKNOWN)
 UNFIT = ("empty text", "text too long")
 HINT = "CHECK in front of the statement lists every row; on_error='skip' leaves such rows out."
 
@@ -47,6 +49,7 @@ class TrainingSet:
     access: AudioAccess
     skipped: tuple[dict[str, Any], ...]
     problems: Counter[str]
+    tagged: int = 0  # rows with tags of annotators
 
     def remarks(self) -> Iterator[str]:
         """What the user should know of the rows that are trained on."""
@@ -76,6 +79,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     if strict:
         probed.refuse(about.audio.name)
     texts = references(snapshot, about.text, about.tags, required=strict)
+    tagged = sum(bool(text and tags(str(text))) for _, text in snapshot.stream(about.text))
     validation = _validation(about, access, environment) if about.options.valid_query is not None else ()
     # Characters of the rows to validate on belong to the vocabulary that is made as well.
     spoken = [*texts, *(utterance.text for utterance in validation)]
@@ -95,7 +99,7 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
         for row, audio in about.audio.stream(snapshot)
         if row not in left_out
     )
-    return TrainingSet(snapshot.rows, utterances, validation, access, tuple(skipped), problems)
+    return TrainingSet(snapshot.rows, utterances, validation, access, tuple(skipped), problems, tagged)
 
 
 def _validation(about: BoundStatement, access: AudioAccess, environment: Environment) -> tuple[TrainingUtterance, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, MutableSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.postgres.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.rows.headers import MISSING
 from thanosql.engine.rows.overlaps import Overlaps
+from thanosql.engine.rows.unspoken import KNOWN, UNKNOWN, UnspokenTotal, is_unspoken, unspoken
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Facts
+    from thanosql.models.text import Normalizer
 
 BATCH_ROWS = 32  # decoded together
 LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears
@@ -54,6 +56,8 @@ class InspectedRows:
     access: AudioAccess
     executor: Executor
     tags: str = "keep"  # what becomes of tags in the texts
+    normalizer: Normalizer | None = None  # what texts are normalized by, where it is not the known model's
+    total: UnspokenTotal = field(default_factory=UnspokenTotal)  # grows as rows are looked at
 
 
 def findings(
@@ -104,7 +108,10 @@ class _Finder:
     """Looks at one row after the other, and remembers the first of each audio."""
 
     def __init__(self, rows: InspectedRows, known: Facts | None, trained: TrainedRows | None) -> None:
+        self._kind = rows.kind
         self._training = rows.kind in ("BUILD", "FIT")
+        self._normalizer = rows.normalizer
+        self._total = rows.total
         self._column = rows.text
         self._drops = rows.tags == "drop"
         self._known = known
@@ -135,17 +142,23 @@ class _Finder:
             return
         text = text if isinstance(text, str) else str(text)
         known = self._known
-        if known is None or known.vocabulary is None or known.normalizer is None:
+        normalizer = self._normalizer or (known.normalizer if known is not None else None)
+        if known is None or known.vocabulary is None or normalizer is None:
             if not text.strip():
                 yield Problem("empty text", f"'{column}' holds only white space")
             return
-        normal = known.normalizer.normalize(text)
+        normal = normalizer.normalize(text)
         if not normal:
             yield Problem("empty text", f"nothing is left of {text[:SHOWN]!r} once it is normalized")
             return
-        if missing := known.vocabulary.missing(normal):
-            shown = " ".join(missing[:SHOWN])
-            yield Problem("unknown characters", f"the vocabulary lacks: {shown}")
+        missing = known.vocabulary.missing(normal)
+        figures = unspoken(text, normalizer, missing)
+        self._total.add(figures, len(normal.split()))
+        if figures is not None and (figures.missing or any(letter.isdigit() for letter in normal)):
+            yield Problem(UNKNOWN if figures.missing else KNOWN, figures.reason(self._kind, known.vocabulary))
+        if letters := [letter for letter in missing if not is_unspoken(letter)]:
+            yield Problem("unknown characters", f"the vocabulary lacks: {' '.join(letters[:SHOWN])}")
+        if missing:
             return
         if new := "" if known.base_vocabulary is None else known.base_vocabulary.missing(normal):
             yield Problem(

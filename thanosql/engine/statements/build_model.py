@@ -212,6 +212,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             fingerprints,
             rows.rows,
             environment.statement,
+            rows.tagged,
         )
         model = draft.commit(card, current=better)
         environment.saved = True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
+from thanosql.engine.evaluation.recognized import spoken_in
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
@@ -28,6 +29,7 @@ from thanosql.models.trained_rows import TrainedRows, trained_rows
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.base import Facts
+    from thanosql.models.text import Normalizer
 
 COLUMNS = ["row", "path", "problem", "reason"]
 
@@ -40,8 +42,8 @@ class Check(Statement):
         view="whole",
         gives="A row for every row that would fail or would lower the quality: audio that is missing, unreadable, "
         "silent, too short or too "
-        "long; text that is missing, empty, outside the vocabulary or too long for its audio; duplicates; overlapping "
-        "parts; rows the model was trained on. An empty table means that nothing was found.",
+        "long; text that is missing, empty, outside the vocabulary, in figures and signs or too long for its audio; "
+        "duplicates; overlapping parts; rows the model was trained on. An empty table means that nothing was found.",
     )
 
     statement: Statement
@@ -91,10 +93,20 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
     measured = about.kind != "ALIGN" and about.text is not None
     access, executor = access_of(about.options, environment), environment.executor(about.options.executor)
     trained = TrainedRows(trained_rows(about.model) if measured else frozenset(), access)
-    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor, about.tags)
+    normalizer = _normalizer(about, known)
+    inspected = InspectedRows(about.kind, snapshot, about.audio, about.text, access, executor, about.tags, normalizer)
     for row, audio, problems in findings(inspected, known, trained, environment):
         for problem in problems:
             yield row if stale is None else stale.numbers[row - 1], described(audio), problem.name, problem.reason
+    if said := str(inspected.total):
+        notes.append(said)
+
+
+def _normalizer(about: BoundStatement, known: Facts | None) -> Normalizer | None:
+    """What EVALUATE normalizes references by, before the model is asked how it would spell them."""
+    if known is None or known.normalizer is None or about.kind != "EVALUATE":
+        return None
+    return spoken_in(known.normalizer, about.options.normalizer)
 
 
 def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:

@@ -143,6 +143,8 @@ def _lineage(card: Mapping[str, Any]) -> Iterator[Fact]:
             yield "lineage", name, card[name]
     for name, value in _mapping(card.get("options")):
         yield "options", name, value
+    for name, value in _mapping(card.get("texts")):
+        yield "texts", name, value
     for name, value in _mapping(card.get("versions")):
         yield "versions", name, value
     for name, value in _mapping(card.get("vocabulary")):

@@ -16,7 +16,7 @@ from thanosql.engine.evaluation.corrections import Correction, correction
 from thanosql.engine.evaluation.evaluate_options import EvaluateOptions
 from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
 from thanosql.engine.evaluation.model_card import outcome_of, record_on_card
-from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer
+from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer, spoken_in
 from thanosql.engine.evaluation.rows import RowsToEvaluate, worst_rows
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
@@ -256,8 +256,9 @@ def _recognize(
     from thanosql.models import registry
 
     options, how = plan.options, _how(plan)
-    fitted = registry.normalizer(model).normalize
-    compared = comparison_normalizer(options.normalizer, fitted)
+    normalizer = registry.normalizer(model)
+    fitted = spoken_in(normalizer, options.normalizer).normalize  # the model is asked how well it spells what is said
+    compared = comparison_normalizer(options.normalizer, normalizer)
     task = TranscribeTask(
         output=Output.ASSESSMENT,
         audio=rows.access,
@@ -277,8 +278,8 @@ def _recognize(
             value = outcome.value
             if isinstance(value, Failure):
                 raise transcription.unreadable(outcome.row, plan.about.audio.name, value)
-            reference = compared(rows.references[outcome.row - 1])
-            found[outcome.row] = RecognizedRow(reference, compared(value.transcript.text), value)
+            pair = compared(rows.references[outcome.row - 1], value.transcript.text)
+            found[outcome.row] = RecognizedRow(*pair, value)
         if cache is not None:
             cache.save()
     return [found[row] for row in range(1, rows.count + 1)], cache

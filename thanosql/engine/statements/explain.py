@@ -23,6 +23,7 @@ from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions
 from thanosql.models.tasks import BATCH_SECONDS
+from thanosql.models.text import SPOKEN_IN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 NOTE = "Memory and time are estimates; nothing was loaded or changed."
 SLOWER = ": slower than float32 here, since this processor has no products of its own for it"
+SPELLED = " (numbers, money, times, signs and abbreviations in words)"
 UNKNOWN = "not known before the statement inside the query has run"
 
 
@@ -113,6 +115,8 @@ def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
     yield "model size", _size(about, known)
     if said := spoken_language(about.model, about.how):
         yield "language", said
+    if normalizer := getattr(about.how, "normalizer", getattr(about.options, "normalizer", None)):
+        yield "texts", f"normalizer {normalizer!r}{SPELLED if normalizer in SPOKEN_IN else ''}, tags {about.tags!r}"
     yield "device", where
     yield "precision", _precision(about, where)
 

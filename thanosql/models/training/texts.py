@@ -45,8 +45,8 @@ def _cure(counts: Counter[str], vocabulary: Vocabulary, options: TrainOptions) -
     if all(letter.swapcase() in vocabulary.characters for letter in counts):
         return "The vocabulary has them in the other case: normalizer='auto' folds the texts to it."
     return (
-        "Write them as they are spoken (5 → five), add them to the vocabulary with vocabulary='extend', leave "
-        "these rows out with on_error='skip', or choose a base that has them."
+        "Write them as they are spoken (5 → five; normalizer='english' or 'korean' does it), add them to the vocabulary "
+        "with vocabulary='extend', leave these rows out with on_error='skip', or choose a base that has them."
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
-from thanosql.models.text import Normalizer
+from thanosql.models.text import SPOKEN_IN, Normalizer, Spoken
 from thanosql.models.weights import tensor_shapes
 
 if TYPE_CHECKING:
@@ -70,7 +70,11 @@ def folded(normalizer: Normalizer, options: TrainOptions) -> Normalizer:
         return replace(normalizer, case="lower")
     if options.normalizer == "upper":
         return replace(normalizer, case="upper")
-    return replace(normalizer, case="keep", punctuation="keep") if options.normalizer == "none" else normalizer
+    if options.normalizer == "none":
+        return replace(normalizer, case="keep", punctuation="keep", spoken=None)
+    if options.normalizer in SPOKEN_IN:
+        return replace(normalizer, spoken=cast("Spoken", options.normalizer))
+    return normalizer
 
 
 def _rebuilt(base: Vocabulary | None, normalizer: Normalizer, texts: Iterable[str]) -> TrainingVocabulary:

@@ -1,0 +1,219 @@
+"""A Korean text in; the same with numbers, money, times, units, signs and abbreviations in Hangul out.
+
+Which numerals are said depends on what is counted: 3시 30분 is 세 시 삼십 분. Spaces are put as the rules of spelling ask, and
+the readings without them stand behind, as most people write.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from itertools import product
+
+from thanosql.models.spoken.korean_numbers import bare, chinese, counted, digits, korean, number
+from thanosql.models.spoken.readings import MOST_READINGS, Readings, Rule, SpokenText, cut, one_of
+
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+# Counted in Korean numerals; the rest, and whatever follows a number that is not here, in Chinese ones.
+_NATIVE = (
+    "개 명 사람 살 시간 시 마리 잔 병 권 대 장 번째 가지 달 켤레 그루 송이 채 벌 곳 군데 쌍 통 줄 자루 배 판 조각 그릇 접시 "
+    "봉지 상자 방울 번"
+).split()
+_CHINESE = (
+    "년 월 일 분 초 원 층 호선 호실 호 회 도 세 인분 주년 주 개월 개국 학년 반 과 쪽 페이지 점 위 등급 등 차 단계 인 평 킬로 "
+    "미터 달러 엔 유로 위안 퍼센트 프로 년대 세기 박 교시 번지 동 부 편 화 기 리터 그램 톤"
+).split()
+_LARGE = "만억조천백"
+_MONEY = {"$": "달러", "₩": "원", "￦": "원", "€": "유로", "¥": "엔", "£": "파운드"}
+_UNITS = {
+    "km": ("킬로미터", "킬로"), "cm": ("센티미터", "센티"), "mm": ("밀리미터", "미리"), "m": ("미터",),
+    "kg": ("킬로그램", "킬로"), "mg": ("밀리그램",), "g": ("그램",), "ml": ("밀리리터",), "mL": ("밀리리터",), "l": ("리터",),
+    "L": ("리터",), "GB": ("기가바이트", "기가"), "MB": ("메가바이트", "메가"), "TB": ("테라바이트", "테라"), "Hz": ("헤르츠",),
+    "kHz": ("킬로헤르츠",), "MHz": ("메가헤르츠",), "GHz": ("기가헤르츠",), "kW": ("킬로와트",), "W": ("와트",), "V": ("볼트",),
+    "㎞": ("킬로미터", "킬로"), "㎝": ("센티미터", "센티"), "㎜": ("밀리미터",), "㎏": ("킬로그램", "킬로"),
+    "㎡": ("제곱미터",), "°C": ("도",), "℃": ("도",), "°": ("도",), "%p": ("퍼센트포인트",), "%": ("퍼센트", "프로"),
+    "％": ("퍼센트", "프로"),
+}  # fmt: skip
+_NAMES = "에이 비 씨 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 에스 티 유 브이 더블유 엑스 와이 지"
+_LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _NAMES.split(), strict=True))
+_OTHER_LETTERS = {"R": "알", "Z": "제트", "C": "시"}
+
+
+def spoken(text: str) -> SpokenText:
+    """The text with the readings of what is not in Hangul.
+
+    >>> spoken("3시 30분에 사과 12개를 5,000원에 샀다").usual()
+    '세 시 삼십 분에 사과 열두 개를 오천 원에 샀다'
+    >>> spoken("오늘은 비가 온다").usual()
+    '오늘은 비가 온다'
+    """
+    plain = "".join(
+        unicodedata.normalize("NFKC", letter) if unicodedata.category(letter) == "Nd" else letter
+        for letter in unicodedata.normalize("NFC", text)
+    )
+    return cut(plain, _rules())
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    money, units = "".join(map(re.escape, _MONEY)), _names(_UNITS)
+    return (
+        (re.compile(r"(?<!\d)(?:\d{2,4}-\d{3,4}-\d{4}|1\d{3}-\d{4})(?!\d)"), _telephone),
+        (re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)\.?"), _date),
+        (re.compile(r"(?<!\d)([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?!\d)"), _clock),
+        (re.compile(rf"([{money}]) ?({NUMBER})((?:[{_LARGE}])?)"), _money_before),
+        (
+            re.compile(
+                rf"(?<![\d.])({NUMBER}) ?(천?[{_LARGE}])(?: ?({NUMBER})(천?[{_LARGE}])?)?(?: ?(원|달러|명|개))?"
+            ),
+            _large,
+        ),
+        (re.compile(r"(?<!\d)(\d{1,2})/(\d{1,2})(?![\d/])"), _fraction),
+        (re.compile(rf"(?<![\w.)])[-−](?={NUMBER})"), lambda _: ("마이너스 ", "영하 ")),
+        (re.compile(rf"({NUMBER})\s?[~∼～-]\s?(?={NUMBER})"), _range),
+        (re.compile(r"(?<!\d)(1[0-2]|0?[1-9])월"), _month),
+        (re.compile(rf"({NUMBER}) ?(?:km/h|㎞/h)"), _speed),
+        (re.compile(rf"({NUMBER}) ?({_names([*_CHINESE, *_NATIVE])})"), _counted),
+        (re.compile(rf"({NUMBER}) ?({units})(?![A-Za-z/])"), _unit),
+        (re.compile(NUMBER), lambda match: bare(match[0])),
+        (re.compile("㈜|\\(주\\)"), lambda _: ("주식회사 ", "주식회사")),
+        (re.compile(r"(?<![A-Za-z])[A-Z]{1,6}(?![A-Za-z])"), _initials),
+        *(_sign(sign, said) for sign, said in _SIGNS.items()),
+    )
+
+
+_SIGNS: dict[str, Readings] = {
+    "&": ("앤드", " 앤 ", "앤"),
+    "+": (" 더하기 ", "플러스"),
+    "=": ("는 ", "은 ", " 이퀄 "),
+    "×": (" 곱하기 ", "엑스"),
+    "÷": (" 나누기 ",),
+    "%": ("퍼센트", "프로"),
+    "℃": ("도",),
+    "@": ("골뱅이", " 골뱅이 ", "앳"),
+    "#": ("샵", "샾", "우물 정"),
+    "/": (" ", "슬래시"),
+    "*": ("별표", "곱하기"),
+}
+
+
+def _sign(sign: str, said: Readings) -> Rule:
+    return re.compile(re.escape(sign)), lambda _: said
+
+
+def _names(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+
+
+def _telephone(match: re.Match[str]) -> Readings:
+    parts = [digits(part)[:2] for part in match[0].split("-")]
+    ways = [" ".join(way) for way in product(*parts)]
+    return tuple(
+        dict.fromkeys([*ways, *(way.replace(" ", "") for way in ways), *(way.replace(" ", "에 ") for way in ways)])
+    )
+
+
+def _date(match: re.Match[str]) -> Readings:
+    year, month, day = match[1], int(match[2]), int(match[3])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return ()
+    parts = [counted(year, "년", native=False), tuple(f"{name}월" for name in _month_name(month))]
+    return _in_step([*parts, counted(str(day), "일", native=False)])
+
+
+def _month_name(month: int) -> Readings:
+    return {6: ("유",), 10: ("시",)}.get(month, chinese(str(month))[:1])
+
+
+def _month(match: re.Match[str]) -> Readings:
+    """
+    >>> _month(re.match("(.+)월", "6월"))
+    ('유월',)
+    """
+    return tuple(f"{name}월" for name in _month_name(int(match[1])))
+
+
+def _clock(match: re.Match[str]) -> Readings:
+    hour, minute, second = int(match[1]), match[2].lstrip("0"), match[3]
+    parts = [counted(str(hour), "시", native=0 < hour <= 12)]
+    if minute:
+        parts.append(one_of(counted(minute, "분", native=False), ("반",) if minute == "30" else ()))
+    if second is not None:
+        parts.append(counted(str(int(second)), "초", native=False))
+    return _in_step(parts)
+
+
+def _in_step(parts: list[Readings]) -> Readings:
+    """All ways of all parts, spaced throughout before those that are not."""
+    ways = [" ".join(way) for way in product(*parts)]
+    return tuple(dict.fromkeys([*ways, *(way.replace(" ", "") for way in ways)]))[:MOST_READINGS]
+
+
+def _money_before(match: re.Match[str]) -> Readings:
+    return counted(match[2], f"{match[3]} {_MONEY[match[1]]}".strip(), native=False)
+
+
+def _large(match: re.Match[str]) -> Readings:
+    """3만 5천 원: Chinese numerals, joined to 만 and 천."""
+    first, large, second, after, unit = match.groups()
+    if second is not None and after is None and "." in first:
+        return ()
+    one = "" if first == "1" and large in ("천", "백", "만") else number(first)[0]
+    ways = [f"{one}{large}", f"{number(first)[0]}{large}"]
+    if second is not None:
+        more = f"{'' if second == '1' and after in ('천', '백') else number(second)[0]}{after or ''}"
+        ways = [f"{way}{space}{more}" for space in (" ", "") for way in ways]
+    if unit is not None:
+        ways = [f"{way}{space}{unit}" for space in (" ", "") for way in ways]
+    elif second is not None and match[0].endswith(second) and match.string[match.end() : match.end() + 1].isalnum():
+        return ()  # '1만 2시': the second number counts something else
+    return tuple(dict.fromkeys(ways))
+
+
+def _fraction(match: re.Match[str]) -> Readings:
+    above, below = chinese(match[1])[0], chinese(match[2])[0]
+    return (f"{below}분의 {above}", f"{below} 분의 {above}", f"{above} 슬래시 {below}")
+
+
+def _range(match: re.Match[str]) -> Readings:
+    return tuple(
+        f"{way}{word}" for word in ("에서 ", " 내지 ", " ", "") for way in one_of(number(match[1]), bare(match[1]))
+    )
+
+
+def _counted(match: re.Match[str]) -> Readings:
+    figures, unit = match[1], match[2]
+    hours = unit != "시" or (figures.isdigit() and 0 < int(figures) <= 12)
+    aged = unit == "대" and figures.endswith("0")  # 20대: in one's twenties
+    native = unit in _NATIVE and hours and not aged and (not figures.isdigit() or int(figures) < 100)
+    return one_of(counted(figures, unit, native=native), _either(figures, unit))
+
+
+def _either(figures: str, unit: str) -> Readings:
+    """The other numerals: 번 counts times (한 번) and names numbers (일 번)."""
+    own = korean(int(figures)) if figures.isdigit() and len(figures) <= 2 else ()
+    return tuple(f"{way}{space}{unit}" for way in own for space in (" ", ""))
+
+
+def _speed(match: re.Match[str]) -> Readings:
+    ways = counted(match[1], "킬로미터", native=False)
+    return one_of(tuple(f"시속 {way}" for way in ways), ways, counted(match[1], "킬로", native=False))
+
+
+def _unit(match: re.Match[str]) -> Readings:
+    names = _UNITS[match[2]]
+    celsius = ("섭씨 ",) if match[2] in ("℃", "°C") else ()
+    ways = tuple(way for name in names for way in counted(match[1], name, native=False))
+    return one_of(ways, tuple(f"{prefix}{way}" for prefix in celsius for way in ways))
+
+
+def _initials(match: re.Match[str]) -> Readings:
+    """
+    >>> _initials(re.match(".+", "KBS"))[0]
+    '케이비에스'
+    """
+    first = "".join(_LETTERS[letter] for letter in match[0])
+    other = "".join(_OTHER_LETTERS.get(letter, _LETTERS[letter]) for letter in match[0])
+    return tuple(dict.fromkeys((first, other, " ".join(_LETTERS[letter] for letter in match[0]))))
