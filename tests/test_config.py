@@ -107,3 +107,18 @@ def test_a_waiting_time_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("THANOSQL_LOCK_TIMEOUT", value)
     with pytest.raises(ThanoSQLError, match="lock_timeout"):
         config.load()
+
+
+def test_how_many_processes_decode_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= config.load().decoding_processes <= 4
+    Path("thanosql.toml").write_text("decoding_processes = 3\n")
+    assert config.load().decoding_processes == 3
+    monkeypatch.setenv("THANOSQL_DECODING_PROCESSES", "0")
+    assert config.load().decoding_processes == 0
+
+
+@pytest.mark.parametrize("value", ["some", "-1", "1.5", "nan"])
+def test_a_number_of_processes_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("THANOSQL_DECODING_PROCESSES", value)
+    with pytest.raises(ThanoSQLError, match="decoding_processes"):
+        config.load()

@@ -106,6 +106,13 @@ def test_a_long_recording_lies_in_a_file_there_too() -> None:
     assert np.array_equal(found[16000 * 600 :], audio.read(source)[16000 * 600 :])
 
 
+def test_a_short_one_after_a_larger_one_is_not_mixed_up_with_it() -> None:
+    large, small = compressed("FLAC", noise(400.0)), compressed("FLAC", -noise(1.0))
+    first = audio.read(large, processes=1)
+    assert np.array_equal(audio.read(small, processes=1), audio.read(small))
+    assert np.array_equal(first, audio.read(large))
+
+
 def test_plain_samples_need_no_process() -> None:
     audio.read(wav(noise(1.0), 16000, 16), processes=2)
     assert POOL.processes == ()
