@@ -13,6 +13,9 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+# A signal that comes just before a wait begins, or that another thread is given, does not end the wait: it is heard then.
+HEARD_SECONDS = 0.2
+
 
 class Work(Generic[T]):
     """One call that a WorkerThread has begun, or soon will."""
@@ -38,8 +41,9 @@ class Work(Generic[T]):
 
     def wait(self) -> None:
         """Come back when it is done; an interrupt comes through, and leaves it to go on."""
-        with self._going_on:
+        while not self._going_on.acquire(timeout=HEARD_SECONDS):
             pass
+        self._going_on.release()
 
     def result(self) -> T:
         """What the call gave, once it is done. Raises what the call raised."""
