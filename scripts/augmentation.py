@@ -106,6 +106,36 @@ def augmented(samples: np.ndarray, rng: np.random.Generator, others: np.ndarray,
     return samples.astype(np.float32)
 
 
+def harsher(samples: np.ndarray, rng: np.random.Generator, others: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """As `augmented`, and cut closer, coded in few bits, clipped, or of a level that drifts."""
+    n = len(samples)
+    if rng.random() < 0.35 * strength:  # at most a twelfth of it from each end
+        first, last = (int(min(rng.uniform(0, 0.05) * SAMPLE_RATE, 0.08 * n)) for _ in range(2))
+        samples = samples[first : n - last]
+    heard = augmented(samples, rng, others, strength)
+    kind = rng.random()
+    if kind < 0.12 * strength:
+        heard = _coded(heard, rng)
+    elif kind < 0.2 * strength:
+        loudest = np.quantile(np.abs(heard), rng.uniform(0.9, 0.99))
+        heard = np.clip(heard, -loudest, loudest)
+    if rng.random() < 0.25 * strength:
+        decibels = np.interp(np.linspace(0, 1, len(heard)), np.linspace(0, 1, 4), rng.normal(0, 4, 4))
+        heard = heard * 10 ** (decibels / 20)
+    return heard.astype(np.float32)
+
+
+def _coded(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rounded to 8 bits of mu-law, as on a telephone line, or to 5 to 8 bits."""
+    peak = np.abs(samples).max() + 1e-9
+    level = samples / peak
+    if rng.random() < 0.5:
+        companded = np.round(np.sign(level) * np.log1p(255 * np.abs(level)) / np.log(256) * 127) / 127
+        return peak * np.sign(companded) * np.expm1(np.abs(companded) * np.log(256)) / 255
+    steps = 2.0 ** rng.integers(4, 8)
+    return peak * np.round(level * steps) / steps
+
+
 def batch_of(utterances: list[np.ndarray], longest: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Normalized float32 waveforms padded with zeros to `longest`, and an int64 mask; shape = (n_batch, longest)."""
     longest = longest or max(map(len, utterances))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from augmentation import SAMPLE_RATE, augmented, batch_of, padded_length
+from augmentation import SAMPLE_RATE, augmented, batch_of, harsher, padded_length
 from languages import ENGLISH, LANGUAGES, Language
 from synthesize import Corpus, read_corpus, synthesize
 from tiny_model import new_model, save, use_channels_last
@@ -42,6 +42,7 @@ class Schedule:
     mild: int = 2500  # steps with mild augmentation
     full: int = 6000  # the step from which on it is at full strength
     batch_seconds: float = 9.0
+    harsh: bool = False  # augmentation.harsher instead of augmentation.augmented
 
     def progress(self, step: int, minutes: float) -> float:
         return min(1.0, max(step / self.steps, minutes / self.minutes))
@@ -70,6 +71,7 @@ class Batches:
         self.one_word = by_length[n_words[by_length] == 1]
         self.not_digits = self.one_word[[corpus.texts[index] not in language.digits for index in self.one_word]]
         self.several = by_length[n_words[by_length] > 1]
+        self.vary = harsher if schedule.harsh else augmented
         self.babble = corpus.waveforms[: 600 * SAMPLE_RATE].astype(np.float32) / 32768
 
     def __call__(self, step: int, position: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -106,7 +108,7 @@ class Batches:
         heard, texts = [], []
         while len(heard) < count:
             index = by_length[rng.integers(low, high)]
-            samples = augmented(self.corpus.samples(index), rng, self.babble, strength)
+            samples = self.vary(self.corpus.samples(index), rng, self.babble, strength)
             if len(samples) <= longest:
                 heard.append(samples)
                 texts.append(self.corpus.texts[index])
@@ -122,7 +124,7 @@ class Batches:
                 pause = np.zeros(int(rng.uniform(0.02, 0.3) * SAMPLE_RATE), np.int16)
                 pieces += [self.corpus.samples(index), pause]
                 words.append(self.corpus.texts[index])
-            samples = augmented(np.concatenate(pieces[:-1]), rng, self.babble, strength)
+            samples = self.vary(np.concatenate(pieces[:-1]), rng, self.babble, strength)
             if len(samples) <= longest:
                 heard.append(samples)
                 texts.append(" ".join(words))
