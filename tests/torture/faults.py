@@ -20,7 +20,8 @@ from tests.torture.findings import Findings
 from tests.torture.world import DEFECT, REFUSED, World, act, children
 
 DISK = 150 << 20  # bytes of the small disk that holds a home
-LIMITS = ("file size", "open files", "memory", "full disk", "full temporary folder")
+LIMITS = ("file size", "open files", "memory", "full disk", "full temporary folder", "read-only disk")
+DISKS = ("full disk", "full temporary folder", "read-only disk")
 SETTINGS = (
     "statement_timeout",
     "lock_timeout",
@@ -76,6 +77,10 @@ class Disk:
     def empty(self) -> None:
         (self.path / "ballast").unlink(missing_ok=True)
 
+    def write_protect(self, on: bool) -> None:
+        """Let the kernel refuse every write to it (EROFS), or no longer."""
+        subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.path)], check=True)
+
     def unmount(self) -> None:
         subprocess.run(["umount", "-l", str(self.path)], check=False)
 
@@ -88,7 +93,7 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0) -> Fi
     try:
         world = World(home, folder, url)
         world.make()
-        kinds = [kind for kind in LIMITS if "full" not in kind or (disk and temporary)]
+        kinds = [kind for kind in LIMITS if kind not in DISKS or (disk and temporary)]
         for number in range(faults):
             deed = world.deeds[number % len(world.deeds)]
             fault = draw.choice([*kinds, *SETTINGS, *BACKENDS])
@@ -142,6 +147,9 @@ def _fault(
     if fault == "full disk":
         assert disk is not None
         return None, partial(disk.fill, draw.choice((0, 1_000, 100_000, 3_000_000, 8_000_000))), disk.empty
+    if fault == "read-only disk":
+        assert disk is not None
+        return None, partial(disk.write_protect, True), partial(disk.write_protect, False)
     if fault == "full temporary folder":
         assert temporary is not None
         return partial(use_temporary_folder, temporary.path), partial(temporary.fill, 0), temporary.empty
