@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -15,10 +15,12 @@ import numpy as np
 import torch
 
 from thanosql.errors import ThanoSQLModelError, ThanoSQLResourceError
+from thanosql.models.audio.silences import long_silences
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.greedy import best_tokens, greedy, greedy_path
+from thanosql.models.ctc.stretches import Silence, Stretch, joined, stretches, windows
 from thanosql.models.ctc.vocabulary import Vocabulary
-from thanosql.models.ctc.windows import Window, cut
+from thanosql.models.ctc.windows import Window
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.results import Assessment, Transcript
 
@@ -68,14 +70,20 @@ class FrameForward(Protocol):
 
 
 class FrameRecognizer:
-    """A loaded model: a CTCRecognizer. `prepare` makes of a waveform what the model hears."""
+    """A loaded model: a CTCRecognizer. `prepare` makes of a waveform what the model hears, `silences` finds the parts,
+    (from, to) in samples, that it need not hear."""
 
     def __init__(
-        self, forward: FrameForward, vocabulary: Vocabulary, prepare: Callable[[Waveform], Waveform] = lambda one: one
+        self,
+        forward: FrameForward,
+        vocabulary: Vocabulary,
+        prepare: Callable[[Waveform], Waveform] = lambda one: one,
+        silences: Callable[[Waveform], Sequence[tuple[int, int]]] = long_silences,
     ) -> None:
         self.forward = forward
         self.vocabulary = vocabulary
         self.prepare = prepare
+        self.silences = silences
 
     @property
     def nbytes(self) -> int:
@@ -111,8 +119,9 @@ class FrameRecognizer:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of each waveform, in their order.
 
         A frame stands for `frame_seconds`, the first for the samples from 0 on. Audio longer than a window goes in
-        overlapping windows, joined in the middle of each overlap. Raises ThanoSQLResourceError when memory does not
-        suffice for one window alone, and when the model gives no numbers.
+        overlapping windows, joined in the middle of each overlap; long silences do not go at all, and are blanks.
+        Raises ThanoSQLResourceError when memory does not suffice for one window alone, and ThanoSQLModelError when the
+        model gives no numbers.
         """
         found = self._frames(waveforms, batch_size, window_seconds, lambda logs: logs, cancellation)
         return [one[0] if len(one) == 1 else torch.cat(one) for one in found]
@@ -125,23 +134,36 @@ class FrameRecognizer:
         keep: Callable[[torch.Tensor], T],
         cancellation: Cancellation | None,
     ) -> list[list[T]]:
-        """What `keep` makes of each window's log-probabilities, of each waveform in its order."""
-        # The loudness of a waveform is that of the whole, also where it goes in windows.
-        heard = [self.prepare(waveform) for waveform in waveforms]
-        pieces = [
-            (index, window) for index, one in enumerate(heard) for window in self._windows(len(one), window_seconds)
-        ]
-        found: dict[int, T] = {}
-        for batch in _batches([window.end - window.begin for _, window in pieces], batch_size):
+        """What `keep` makes of the log-probabilities of each window and each silence, of each waveform in its order."""
+        silence = Silence(self.vocabulary)
+        spoken = [self._stretches(waveform) for waveform in waveforms]
+        # The loudness of a waveform is that of all that is heard of it, also where it goes in windows.
+        heard = [self.prepare(joined(waveform, parts)) for waveform, parts in zip(waveforms, spoken, strict=True)]
+        pieces = [(index, *one) for index, parts in enumerate(spoken) for one in self._windows(parts, window_seconds)]
+        found: dict[int, tuple[T, int | None]] = {}
+        size = 0
+        for batch in _batches([window.end - window.begin for _, _, window in pieces], batch_size):
             if cancellation is not None:
                 cancellation.check()
             chosen = [pieces[number] for number in batch]
-            logs = self._forward([heard[index][window.begin : window.end] for index, window in chosen])
-            for number, (_, window), one in zip(batch, chosen, logs, strict=True):
-                found[number] = keep(one[window.keep_from : window.keep_to])
+            logs = self._forward([heard[index][window.begin : window.end] for index, _, window in chosen])
+            for number, (index, left_out, window), one in zip(batch, chosen, logs, strict=True):
+                kept, size = one[window.keep_from : window.keep_to], one.shape[1]
+                kept = silence.opened(kept) if left_out else kept
+                found[number] = keep(kept), silence.last_said(kept) if len(spoken[index]) > 1 else None
         parts: list[list[T]] = [[] for _ in heard]
-        for number, (index, _) in enumerate(pieces):
-            parts[index].append(found[number])
+        said = [silence.delimiter] * len(heard)  # the last token of each so far
+        for number, (index, left_out, _) in enumerate(pieces):
+            if left_out:
+                ends_a_word = said[index] != silence.delimiter
+                parts[index].append(keep(silence.frames(left_out, size, ends_a_word=ends_a_word)))
+                said[index] = silence.delimiter
+            kept_of, last = found[number]
+            parts[index].append(kept_of)
+            said[index] = said[index] if last is None else last
+        for index, waveform in enumerate(waveforms):
+            if left_out := self.forward.frames(len(waveform)) - spoken[index][-1].last:
+                parts[index].append(keep(silence.frames(left_out, size, ends_a_word=False)))
         return parts
 
     def assess(
@@ -179,12 +201,22 @@ class FrameRecognizer:
             return math.nan
         return _ctc_loss(logs, self.vocabulary.encode(text), self.vocabulary.blank)
 
-    def _windows(self, samples: int, seconds: float) -> list[Window]:
-        count = self.forward.frames(samples)
-        reach, step = self.forward.geometry
+    def _stretches(self, waveform: Waveform) -> list[Stretch]:
+        """What of a waveform the model hears."""
+        samples, forward = len(waveform), self.forward
+        count = forward.frames(samples)
+        # A model whose frames cannot be told beforehand hears all.
+        left_out = self.silences(waveform) if forward.windowed else ()
+        if not left_out:
+            return [Stretch(0, samples, 0, count)]
+        return stretches(samples, count, left_out, forward.geometry, forward.squeeze)
+
+    def _windows(self, parts: Sequence[Stretch], seconds: float) -> Iterator[tuple[int, Window]]:
+        """The windows of stretches, each with how many frames are left out before it."""
         if not self.forward.windowed:
-            return [Window(0, samples, 0, count)]
-        return cut(samples, count, reach, step, max(2, int(seconds * SAMPLING_RATE) // step), self.forward.squeeze)
+            return iter([(0, Window(0, part.end, 0, part.last)) for part in parts])
+        reach, step = self.forward.geometry
+        return windows(parts, (reach, step), max(2, int(seconds * SAMPLING_RATE) // step), self.forward.squeeze)
 
     def _forward(self, waveforms: list[np.ndarray]) -> list[torch.Tensor]:
         """The forward pass of a batch, or of its halves where memory is too small for it."""
