@@ -7,7 +7,6 @@ process that forks has its session in the child as well: what the child asks ope
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import weakref
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql import config
 from thanosql.engine import stopping
 from thanosql.engine.postgres.turn import Turn
+from thanosql.engine.statement_log import record
 from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
 from thanosql.unexpected import Translated, as_error
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Database
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.store import Store
-
-
-log = logging.getLogger(__name__)
 
 
 class Session:
@@ -166,21 +163,21 @@ class Session:
                     resources=resources,
                 )
                 result = dispatcher.run(planner.plan(statement, environment), environment)
-            _log(statement, begun, "done")
+            record(statement, begun, "done")
             return result if statement.syntax is None else replace(result, view=statement.syntax.view)
         except ThanoSQLError as error:
             if cancellation.requested:
                 if getattr(error, "sqlstate", stopping.QUERY_CANCELED) != stopping.QUERY_CANCELED:
                     raise  # it had failed before
-                _log(statement, begun, "stopped")
+                record(statement, begun, "stopped")
                 raise stopping.stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             connection = opened.connection if opened is not None else None
             suggestions.suggest(error, statement, text, source, connection, self._models)
-            _log(statement, begun, type(error).__name__)
+            record(statement, begun, type(error).__name__)
             raise
         except KeyboardInterrupt as stop:
-            _log(statement, begun, "stopped")
+            record(statement, begun, "stopped")
             if cancellation.requested:
                 raise stopping.stopped(cancellation, str(stop)) from stop
             if environment is not None and environment.saved:
@@ -188,7 +185,7 @@ class Session:
             raise
         except Exception as error:
             raised = as_error(error)
-            _log(statement, begun, type(raised).__name__)
+            record(statement, begun, type(raised).__name__)
             raise raised from error
 
     def _models(self) -> set[str]:
@@ -277,15 +274,6 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _log(statement: Statement, begun: float, outcome: str) -> None:
-    # Neither the text nor the values: they may hold what a log is not to hold.
-    if not log.isEnabledFor(logging.INFO):
-        return
-    kind, seconds = type(statement).__name__, round(time.monotonic() - begun, 3)
-    about = {"statement_kind": kind, "seconds": seconds, "outcome": outcome}
-    log.info("%s: %s after %.3f s", kind, outcome, seconds, extra=about)
 
 
 _living: weakref.WeakSet[Session] = weakref.WeakSet()
