@@ -26,7 +26,7 @@ from thanosql.models.ctc.timestamps import timed
 from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.training import augmentation_config
 from thanosql.models.training.augmentation import augment
-from thanosql.models.training.confidence import NOISY, SIGNAL_TO_NOISE
+from thanosql.models.training.confidence import MOST_ROWS, NOISY, SIGNAL_TO_NOISE
 
 CALIBRATED = 8  # recordings of each digit and speaker that the calibration is measured on, of 25
 DRAWS = 1000
@@ -142,7 +142,7 @@ def interval(
 def calibrated(model: str, given: argparse.Namespace) -> None:
     """The confidence of PREDICT, calibrated on a third of the recordings as the end of BUILD does it (as they are, and
     twice under the noise of its augmentation), judged on the noisy words of the others."""
-    clean = list(utterances(given.fsdd, 300, given.seed + 1, indices=range(CALIBRATED), noisy=False))
+    clean = [*utterances(given.fsdd, 10**6, given.seed + 1, indices=range(CALIBRATED), noisy=False)][:MOST_ROWS]
     random = np.random.default_rng(given.seed)
     noise = augmentation_config.chosen(["noise"])
     assert noise is not None

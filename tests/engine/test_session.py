@@ -307,11 +307,20 @@ def test_a_list_that_holds_itself_is_no_parameter(session: Session) -> None:
         (r"""SELECT 1 AS "x\" WHERE 'a' = 'b' UNION ALL SELECT 2 -- it's \'""", 2),
         (r"/* it's \' */ SELECT CASE WHEN true THEN'\'' END AS v", "'"),
         ("SELECT 'plain' AS v", "plain"),
+        (r"SELECT N'a\'b' AS v", "a'b"),
+        (r"SELECT n'\\' || N'c' AS v", "\\c"),
+        (r"SELECT pg_typeof(N'a\'')::text AS v", "character"),
     ],
 )
 def test_backslashes_escape_where_standard_conforming_strings_is_off(session: Session, sql: str, value: Any) -> None:
     session.execute("SET standard_conforming_strings = off; SET escape_string_warning = off")
     assert session.execute(sql).iloc[0, 0] == value
+
+
+def test_a_unicode_string_is_left_to_the_server_where_backslashes_escape(session: Session) -> None:
+    session.execute("SET standard_conforming_strings = off")
+    with pytest.raises(ThanoSQLDatabaseError, match="unsafe use of string constant"):
+        session.execute(r"SELECT U&'a\' || 'b'")
 
 
 def test_an_unclosed_string_is_refused_as_ever_where_backslashes_escape(session: Session) -> None:

@@ -66,6 +66,35 @@ def test_an_interrupt_reaches_who_waits_and_the_call_goes_on() -> None:
     worker.end()
 
 
+class Interrupting:
+    """A lock that an interrupt comes upon just when it is taken."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    def acquire(self, timeout: float = -1) -> bool:
+        if self._lock.acquire(timeout=timeout):
+            raise KeyboardInterrupt
+        return False
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_an_interrupt_that_comes_when_the_call_ends_leaves_nobody_waiting_for_ever() -> None:
+    worker = WorkerThread("just over")
+    work = worker.begin(lambda: time.sleep(0.3) or 7)
+    work._going_on = Interrupting(work._going_on)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        work.result()
+    waiting = threading.Thread(target=work.wait, daemon=True)
+    waiting.start()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert work.result() == 7
+    worker.end()
+
+
 def test_the_thread_ends_with_the_object_and_holds_nothing_of_the_last_call() -> None:
     worker = WorkerThread("forgotten")
 
@@ -73,7 +102,7 @@ def test_the_thread_ends_with_the_object_and_holds_nothing_of_the_last_call() ->
         pass
 
     large = Large()
-    gone = []
+    gone: list[bool] = []
     weakref.finalize(large, gone.append, True)
     assert isinstance(worker.begin(lambda large=large: large).result(), Large)  # type: ignore[misc]
     del large

@@ -19,6 +19,9 @@ from thanosql.engine.language.terminals import (
 
 _EDGE = re.compile(r"""--|/\*|["']|(?<![\w$])\$""")
 _PLAIN = re.compile(r"'(?:[^'\\]++|\\.|'')*+'", re.DOTALL)
+_STANDARD = re.compile(r"'(?:[^']++|'')*+'")
+_BEHIND_UNICODE = re.compile(r"(?<![\w$])[uU]&\Z")
+_BEHIND_NATIONAL = re.compile(r"(?<![\w$])[nN]\Z")
 
 
 def with_escapes_marked(text: str) -> str:
@@ -47,11 +50,14 @@ def _pieces(text: str) -> Iterator[str]:
             at = text.find('"', start + 1) + 1 or len(text)
         elif start and (found := ESCAPE_STRING.match(text, start - 1)) and not text[start - 2 : start - 1].isalnum():
             at = found.end()
+        elif _BEHIND_UNICODE.search(text, max(0, start - 3), start) and (found := _STANDARD.match(text, start)):
+            at = found.end()  # U&'…': the server refuses it, and a backslash escapes no quote in it
         elif found := _PLAIN.match(text, start):
             at = found.end()
             if "\\" in found[0]:
-                yield text[copied:start]
-                yield " E" if text[start - 1 : start].isalnum() else "E"
+                national = _BEHIND_NATIONAL.search(text, max(0, start - 2), start)
+                yield text[copied : start - 1 if national else start]
+                yield "NCHAR E" if national else " E" if text[start - 1 : start].isalnum() else "E"
                 copied = start
         else:
             raise unclosed_quote(text, start)

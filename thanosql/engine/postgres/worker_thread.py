@@ -20,11 +20,12 @@ HEARD_SECONDS = 0.2
 class Work(Generic[T]):
     """One call that a WorkerThread has begun, or soon will."""
 
-    __slots__ = ("_call", "_error", "_going_on", "_value")
+    __slots__ = ("_call", "_error", "_going_on", "_over", "_value")
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call: Callable[[], T] | None = call
         self._error: BaseException | None = None
+        self._over = False
         self._going_on = threading.Lock()
         self._going_on.acquire()
 
@@ -37,13 +38,14 @@ class Work(Generic[T]):
             self._error = error
         finally:
             self._call = None  # what it holds may be large
+            self._over = True
             self._going_on.release()
 
     def wait(self) -> None:
         """Come back when it is done; an interrupt comes through, and leaves it to go on."""
-        while not self._going_on.acquire(timeout=HEARD_SECONDS):
-            pass
-        self._going_on.release()
+        while not self._over:  # and not the lock alone: an interrupt may come when it is taken and not given back
+            if self._going_on.acquire(timeout=HEARD_SECONDS):
+                self._going_on.release()
 
     def result(self) -> T:
         """What the call gave, once it is done. Raises what the call raised."""
