@@ -24,6 +24,7 @@ from thanosql.models.devices import choose_device, exact_float32
 from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.training import augmentation_config, memory, precision, resume
+from thanosql.models.training.allocation import freed_at_once
 from thanosql.models.training.confidence import calibrate
 from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
@@ -106,6 +107,7 @@ def train(
         feature_cache = None
         sizes = base.sizes
         if device.type == "cpu":
+            stack.enter_context(freed_at_once())
             memory.check(sizes, [example.seconds for example in examples], options.max_seconds, options.batch_size)
         seconds = sum(example.seconds for example in examples)
         repeated = options.freeze_feature_encoder and varied is None
