@@ -86,7 +86,7 @@ def test_three_processes_share_the_rows_and_one_may_be_killed(
         time.sleep(0.05)
     (tmp_path / "go").touch()
     said = {name: one.communicate(timeout=300) for name, one in running.items()}
-    assert running["c"].returncode == -signal.SIGKILL
+    assert running["c"].returncode == -signal.SIGKILL, said["c"]
     statuses = {name: said[name][0].strip() for name in ("a", "b")}
     assert all(status.startswith("PREDICT ") for status in statuses.values()), said
     found = calls.execute("SELECT id, predict_result FROM heard ORDER BY id")
