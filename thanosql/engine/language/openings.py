@@ -141,8 +141,8 @@ def _copies_file(text: str, first: Lexeme) -> bool:
     if word != "FROM":
         return False
     path = lexeme(text, behind.end)
-    # A path without quotes is no SQL at all; what PostgreSQL reads from is STDIN or PROGRAM 'command'.
-    if path.kind == "QUOTED" or (path.kind == "WORD" and path.upper not in ("STDIN", "PROGRAM")):
+    # A path without quotes is no SQL at all; PostgreSQL reads from STDIN, or STDOUT, the same to it, or PROGRAM 'command'.
+    if path.kind == "QUOTED" or (path.kind == "WORD" and path.upper not in ("STDIN", "STDOUT", "PROGRAM")):
         return True
     return path.kind in ("STRING", "PARAMETER") and (
         (after := lexeme(text, path.end)).kind in ("", ";") or after.upper == "OPTIONS"
