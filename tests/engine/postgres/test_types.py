@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import warnings
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -353,6 +354,17 @@ def test_moments_are_the_same_whatever_the_sessions_zone(database: Database, zon
     wanted = [None if moment is None else dt.datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in text]
     assert str(found.dtype) == "datetime64[us, UTC]"
     assert [None if pd.isna(moment) else moment.to_pydatetime() for moment in found] == wanted
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])
+def test_years_before_christ_are_text_without_a_warning(database: Database, kind: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = database.run(said(f"VALUES ('2026-01-01'::{kind}), ('0044-03-15 BC'), (NULL)"))
+    assert isinstance(found, pd.DataFrame)
+    assert found["column1"].dtype == "string"
+    assert found["column1"][1].startswith("0044-03-15")
+    assert found["column1"][1].endswith("BC")
 
 
 def test_dates_in_another_style_are_text(database: Database) -> None:

@@ -180,8 +180,10 @@ def _moments(values: Sequence[str | None]) -> Any:
     """Timestamps without a zone, read all at once. Raises ValueError for one that Python's datetime cannot hold."""
     import numpy as np
 
-    moments = np.array(["NaT" if said is None else said for said in values], dtype="datetime64[us]")
-    return _within_python(moments)
+    texts = ["NaT" if said is None else said for said in values]
+    if any(text.endswith("BC") for text in texts):  # NumPy would warn of a zone before it refuses it
+        raise ValueError("Python's datetime holds no year before Christ")
+    return _within_python(np.array(texts, dtype="datetime64[us]"))
 
 
 def _moments_in_utc(values: Sequence[str | None]) -> Any:
