@@ -123,7 +123,7 @@ def statements(path: Path) -> Iterator[str]:
     yield from (text for text in texts if text.strip() and not _VARIABLE.search(text))
 
 
-_VARIABLE = re.compile(r"[\s=(,]:(?:['\"]\w|[a-z])")
+_VARIABLE = re.compile(r"(?:^|[\s=(,]):(?:['\"]\w|[a-z])")
 _DATA = re.compile(r"\s*copy\b.*\bfrom\s+stdin\b.*;\s*$", re.IGNORECASE)
 _SENDS = re.compile(r"[ \t]\\(?:g|gx|gset|gexec|gdesc|crosstabview|;)\b.*$")
 
