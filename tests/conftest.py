@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import thanosql
+from tests.engine.databases import close
 from thanosql.engine.session import Session
 
 # Nothing here may reach for a hub: what a test needs is made or shipped.
@@ -88,6 +89,8 @@ def session(database_url: str, tmp_path: Path) -> Iterator[Session]:
     """A session with a database of the module's and a home of its own."""
     with thanosql.connect(database_url, home=tmp_path / "home") as opened:
         yield opened
+        if (database := opened.__dict__.get("database")) is not None:
+            close(database, database_url)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from tests.engine.databases import Peer
+from tests.engine.databases import Peer, close
 from thanosql.engine.postgres.database import Database
 
 
@@ -31,6 +31,7 @@ def database_url(postgres_url: str) -> Iterator[str]:
 def database(database_url: str) -> Iterator[Database]:
     with Database(database_url, lock_timeout=0.5) as session:
         yield session
+        close(session, database_url)
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg2
 
 from thanosql.engine.language.syntax import SQL, Bound, Text
+from thanosql.engine.postgres.database import Database
 
 
 def said(sql: str) -> SQL:
@@ -31,3 +33,19 @@ class Peer:
         with self.raw.cursor() as cursor:
             cursor.execute(sql, values or None)
             return cursor.fetchall() if cursor.description else []
+
+
+def close(database: Database, url: str) -> None:
+    """Close it, and come back when its backend is gone and its temporary tables with it.
+
+    PostgreSQL drops them after the client has left: the next test would see them among what its statement left behind.
+    """
+    pid = database.connection._session.info.backend_pid if database.connection._session is not None else None
+    database.close()
+    if pid is None:
+        return
+    peer = Peer(url)
+    end = time.monotonic() + 10
+    while peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid) and time.monotonic() < end:
+        time.sleep(0.002)
+    peer.raw.close()
