@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.bases import ASSETS
 
 SAID = "seven nine seven eight six zero"
 QUERY = "SELECT 'one.flac' AS audio_path, :text AS text"
-
-
-@pytest.fixture
-def spoken(session: Session) -> Session:
-    """A recording of six figures in the workspace."""
-    session.settings.workspace.mkdir(parents=True)
-    shutil.copy(ASSETS / "spoken_numbers" / "test" / "0030.flac", session.settings.workspace / "one.flac")
-    return session
 
 
 def test_a_reference_in_figures_is_heard_right_with_the_option_alone(spoken: Session) -> None:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.bases import ASSETS
 
 QUERY = "SELECT 'one.flac' AS audio_path, :text AS text"
-
-
-@pytest.fixture
-def spoken(session: Session) -> Session:
-    """A recording in the workspace."""
-    session.settings.workspace.mkdir(parents=True)
-    shutil.copy(ASSETS / "spoken_numbers" / "test" / "0030.flac", session.settings.workspace / "one.flac")
-    return session
 
 
 def words_of(session: Session, text: str, option: str = "") -> int:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from thanosql.models.audio.waveform import Waveform
 
 LEAST_SECONDS = 3.0  # no shorter silence is left out
-KEPT_SECONDS = (
-    1.0  # of a silence, beside the sound at either end: words begin and end softly, and a model has learned them so
-)
+# Of a silence, beside the sound at either end: words begin and end softly, and a model has learned them so.
+KEPT_SECONDS = 1.0
 STEP_SAMPLES = 320
 STEP_SECONDS = STEP_SAMPLES / SAMPLING_RATE
 BELOW_DB = 12.0  # how far below the loudest sound silence is
