@@ -21,7 +21,8 @@ NAMES = ("one", "two")
 LEAST = 5  # statements of each process, however little time it is given
 CREATING = ("build", "fit", "upload")
 # What a statement may be told; anything else is a finding.
-MISSING = ("There is no model", "has replaced or dropped it")
+REPLACED = ("has replaced or dropped it",)
+MISSING = ("There is no model",)
 EXISTS = ("exists already",)
 BUSY = ("is writing the model", "is in use: no lock", "no row is lost")
 
@@ -112,7 +113,7 @@ def together(url: str, home: Path, folder: Path, processes: int, seconds: float,
 
 
 def _ending(event: Event) -> str:
-    for ending, said in (("missing", MISSING), ("exists", EXISTS), ("busy", BUSY)):
+    for ending, said in (("replaced", REPLACED), ("missing", MISSING), ("exists", EXISTS), ("busy", BUSY)):
         if any(words in event.outcome for words in said):
             return ending
     return "rows" if event.outcome.startswith("rows ") else "done" if event.outcome == "done" else "OTHER"
@@ -136,13 +137,18 @@ def contradictions(events: list[Event]) -> Iterator[str]:
             for one in doing
         )
 
+    def near(event: Event, doing: list[Event]) -> bool:
+        return any(one.ended >= event.begun and one.begun <= event.ended for one in doing if one is not event)
+
     for event in events:
         ending = _ending(event)
         there, gone = made[event.name], dropped[event.name]
         if ending == "OTHER":
             yield f"{event.kind} {event.name}: {event.outcome}"
         elif ending == "missing" and certain(event, there, gone):
-            yield f"{event.kind} {event.name}: said to be missing while it was there"
+            yield f"{event.kind} {event.name}: said to be missing while it was there: {event.outcome}"
+        elif ending == "replaced" and not near(event, [*there, *gone]):
+            yield f"{event.kind} {event.name}: said to be replaced while nobody wrote it: {event.outcome}"
         elif ending == "exists" and event.kind != "create":
             yield f"{event.kind} {event.name}: refused, though it overwrites"
         elif ending == "exists" and certain(event, gone, there):

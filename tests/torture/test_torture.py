@@ -27,6 +27,8 @@ from tests.torture import (
 from tests.torture.concurrency import Event
 from tests.torture.findings import Findings
 
+REPLACED = "There is no model one of version 1 any more: another statement has replaced or dropped it."
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits and counts are those of Linux")
 
 
@@ -76,6 +78,7 @@ def test_processes_at_the_same_names_see_only_what_some_order_allows(url: str, f
     ("events", "said"),
     [
         ([Event("predict", "one", 3, 4, "There is no model one.")], "missing while it was there"),
+        ([Event("fit", "one", 3, 4, REPLACED)], "while nobody wrote it"),
         ([Event("drop", "one", 3, 4, "done"), Event("predict", "one", 5, 6, "done")], "used while it was gone"),
         ([Event("drop", "one", 3, 4, "done"), Event("create", "one", 5, 6, "one exists already")], "it was gone"),
         ([Event("read", "one", 3, 4, "rows 19999 19999")], "the table of COPY"),
@@ -91,6 +94,7 @@ def test_the_check_of_outcomes_finds_what_no_order_allows(events: list[Event], s
 def test_the_check_of_outcomes_allows_what_some_order_does() -> None:
     events = [Event("build", "one", 1, 2, "done"), Event("drop", "one", 3, 5, "done")]
     events += [Event("predict", "one", 4, 6, ending) for ending in ("done", "There is no model one.")]
+    events += [Event("fit", "two", 4, 6, REPLACED), Event("upload", "two", 3, 5, "done")]
     assert list(concurrency.contradictions(events)) == []
 
 

@@ -58,6 +58,17 @@ def test_stretches_and_silences_are_every_frame_once_in_order(samples: int, cuts
         assert any(begin <= first.last * STEP and second.begin <= end for begin, end in silences), "no silence is there"
 
 
+@pytest.mark.parametrize("unit", [1, 4])
+@pytest.mark.parametrize("left", [0, 1, 310, 700])
+def test_of_a_recording_that_is_silent_to_its_last_frame_something_is_left(left: int, unit: int) -> None:
+    (found,) = stretches(8_000, 24, [(0, 8_000 - left)], (REACH, STEP), unit)
+    assert found.first % unit == 0
+    assert (found.end, found.last) == (8_000, 24)
+    assert (found.end - found.begin - REACH) // STEP + 1 == found.last - found.first > 0
+    (short,) = stretches(641, 1, [(0, 640)], (REACH, STEP))
+    assert (short.begin, short.end, short.first, short.last) == (0, 641, 0, 1)
+
+
 @given(begin=st.integers(0, 3_000), end=st.integers(0, 3_000))
 def test_what_is_joined_is_sliced_as_an_array(begin: int, end: int) -> None:
     wave = np.arange(8_000, dtype=np.float32)

@@ -50,13 +50,14 @@ def stretches(
     first = 0
     for begin, end in silences:
         last = min(-(-begin // step), count)
-        after = count if end >= samples else end // step // unit * unit
+        after = count if end >= samples else min(end // step // unit * unit, count)
         if after <= last + reach // step:
             continue
         if last > first:
             found.append(Stretch(first * step, (last - 1) * step + reach, first, last))
         first = after
     if first < count or not found:
+        first = max(0, min(first, (count - 1) // unit * unit))
         found.append(Stretch(first * step, samples, first, count))
     return found
 
