@@ -115,7 +115,8 @@ def language() -> Iterator[str]:
     yield "## What runs when"
     steps = (
         "The whole text is parsed.",
-        "Of each statement in turn, names, options, columns and rights are checked: nothing is run.",
+        "Of each statement in turn, names, options, columns and rights are checked: nothing is run. SQL around nested "
+        "statements is planned by PostgreSQL (`EXPLAIN`) over empty tables of their columns.",
         "The statements in its query run, the innermost first, each once, into temporary tables.",
         "The query runs READ ONLY into a snapshot.",
         "Headers of audio are read; then the model is loaded and the work is done.",

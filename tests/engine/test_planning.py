@@ -76,6 +76,55 @@ def test_a_plan_is_made_without_running_the_query_or_reading_audio(
     assert watched.execute("SELECT count(*) AS n FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'").n[0] == 0
 
 
+OF_T = "(PREDICT USING Wav2Vec2Tiny AS SELECT * FROM t) p"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (f"SELECT no_such_column FROM {OF_T}", "no_such_column"),
+        (f"SELECT audio_path FROM {OF_T} WHERE predict_result > 1", "operator does not exist"),
+        (f"SELECT * FROM {OF_T} ORDER", "ends too early"),
+        (f"(SELECT 1 UNION SELECT no_such_column FROM {OF_T})", "no_such_column"),
+        (f"TABLE no_such_table UNION SELECT * FROM {OF_T}", "no_such_table"),
+        (f"WITH w AS (SELECT no_such_function(1) FROM {OF_T}) TABLE w", "no_such_function"),
+        (f"CREATE TABLE t AS SELECT * FROM {OF_T}", "already exists"),
+        (f"CREATE TEMP TABLE heard AS SELECT no_such_column FROM {OF_T}", "no_such_column"),
+        (f"SELECT * INTO TEMP heard FROM {OF_T} WHERE no_such_column", "no_such_column"),
+        (f"INSERT INTO no_such_table SELECT * FROM {OF_T}", "no_such_table"),
+        (f"INSERT INTO t SELECT audio_path, text, 1 FROM {OF_T}", "more expressions than target columns"),
+        (f"UPDATE t SET txt = predict_result FROM {OF_T} WHERE p.audio_path = t.audio_path", "txt"),
+        (f"DELETE FROM t USING {OF_T} WHERE p.no_such_column = t.audio_path", "no_such_column"),
+    ],
+)
+def test_the_query_around_a_statement_is_checked_before_the_statement_runs(
+    watched: Session, source: str, said: str
+) -> None:
+    with ExitStack() as resources, pytest.raises(ThanoSQLDatabaseError) as caught:
+        planner.plan(parse(source), environment(watched, source, resources))
+    assert said in str(caught.value)
+    assert not watched.database.in_transaction
+    with pytest.raises(ThanoSQLDatabaseError, match=said):  # and not that the audio is missing
+        watched.execute(source)
+
+
+def test_what_is_checked_before_is_neither_run_nor_reckoned_with(watched: Session) -> None:
+    for source in (
+        f"SELECT f(audio_path), coalesce(predict_result, 'no number')::int FROM {OF_T}",
+        f"PREDICT USING Wav2Vec2Tiny AS SELECT audio_path, coalesce(predict_result, 'no number')::int AS n FROM {OF_T}",
+        f"INSERT INTO t SELECT f(audio_path), predict_result FROM {OF_T} RETURNING f(text)",
+        f"CREATE TABLE IF NOT EXISTS heard AS SELECT f(audio_path) FROM {OF_T}",
+        "SELECT * FROM (LIST MODEL) m FOR UPDATE",
+        "CREATE TABLE heard (n bigint DEFAULT (1), model text)",
+    ):
+        with ExitStack() as resources:
+            planner.plan(parse(source), environment(watched, source, resources))
+    assert not watched.execute("SELECT is_called FROM calls").is_called[0]
+    assert watched.execute("SELECT to_regclass('heard') IS NULL, (SELECT count(*) FROM t)").values.tolist() == [
+        [True, 3]
+    ]
+
+
 @pytest.mark.parametrize("word", ["EXPLAIN", "CHECK"])
 @pytest.mark.parametrize(
     "statement",

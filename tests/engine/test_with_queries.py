@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from thanosql.models.cancellation import Cancellation
 from thanosql.models.results import Transcript
 from thanosql.models.tasks import AudioRow, Outcome, TranscribeTask
 
+EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "25"))
 NAMES = ["a", "b", '"Käse %s"', "c"]
 
 
@@ -115,7 +117,7 @@ def queries(draw: st.DrawFn, depth: int = 2) -> str:
     return f"{listed} SELECT l.n, r.audio_path FROM {final.format(left)} l JOIN ⟦{right}⟧ r USING (n)"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sql=queries())
 def test_a_nest_of_with_queries_is_what_postgresql_makes_of_it(calls: Session, sql: str) -> None:
     ordered = "SELECT * FROM ({}) o ORDER BY n, audio_path"

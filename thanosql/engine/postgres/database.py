@@ -10,7 +10,7 @@ from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_temporary_tables
-from thanosql.engine.postgres.description import describe
+from thanosql.engine.postgres.description import check, describe
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, quoted
 from thanosql.engine.postgres.one_moment import one_moment
@@ -98,6 +98,12 @@ class Database:
         with self._connection.turn:
             close_unwanted(self._connection)
             return describe(self._connection, query, doubled_names=doubled_names)
+
+    def check(self, sql: SQL) -> None:
+        """Raise what PostgreSQL refuses SQL for, without running it; see `description.check`."""
+        with self._connection.turn:
+            close_unwanted(self._connection)
+            check(self._connection, sql)
 
     def target(self, table: str) -> Target:
         """The table of this name, or the place for it, as a replacement would find it now; see `target.find`."""

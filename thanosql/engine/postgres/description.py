@@ -1,7 +1,9 @@
-"""A query in, the columns that it would give out; it is planned by the server and never run."""
+"""A query in, the columns that it would give out; any SQL in, what the server refuses it for out. Nothing of it is run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from thanosql.engine.language.syntax import SQL
@@ -21,22 +23,33 @@ def describe(connection: Connection, query: SQL, *, doubled_names: bool = False)
 
     A cursor is declared and none of its rows is fetched: no function of the query is called.
     """
+    cursor = fresh("description")
+    with _nothing_done(connection), explained(connection, query):
+        connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT * FROM (", query, "\n) q")
+        fields = connection.execute(f"FETCH FORWARD 0 FROM {cursor}").fields or ()
+        if not doubled_names:
+            refuse_doubled_names([name for name, _ in fields])
+        return _columns(connection, fields)
+
+
+def check(connection: Connection, sql: SQL) -> None:
+    """Raise what PostgreSQL refuses SQL for before it runs it: SELECT, INSERT, UPDATE, DELETE, MERGE, CREATE TABLE … AS."""
+    with _nothing_done(connection):
+        connection.execute("EXPLAIN ", sql)
+
+
+@contextmanager
+def _nothing_done(connection: Connection) -> Iterator[None]:
+    """A transaction, or a part of the user's, that is rolled back."""
     inside = connection.in_transaction
     connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        cursor = fresh("description")
-        with explained(connection, query):
-            connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT * FROM (", query, "\n) q")
-            fields = connection.execute(f"FETCH FORWARD 0 FROM {cursor}").fields or ()
-            if not doubled_names:
-                refuse_doubled_names([name for name, _ in fields])
-            columns = _columns(connection, fields)
+        yield
     finally:
         # Nothing was changed: whatever happened, the transaction is as it was before.
         connection.roll_back(SAVEPOINT if inside else None)
         if inside and connection.open:
             connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
-    return columns
 
 
 def _columns(connection: Connection, fields: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:

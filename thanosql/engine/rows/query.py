@@ -92,12 +92,13 @@ def render_empty(planned: QueryPlan, environment: Environment) -> SQL:
 
 
 def empty_table(columns: Sequence[Column]) -> str:
-    """A sub-select of these columns without rows.
+    """A sub-select of these columns without rows. With LIMIT PostgreSQL does not put the NULLs into the query around it,
+    where it would reckon with them while it plans: `coalesce(predict_result, '')::date` fails for no row at all.
 
     >>> empty_table([Column("a b", "text")])
-    '(SELECT NULL::text AS "a b" WHERE false)'
+    '(SELECT NULL::text AS "a b" LIMIT 0)'
     """
-    return f"(SELECT {', '.join(f'NULL::{column.type} AS {quoted(column.name)}' for column in columns)} WHERE false)"
+    return f"(SELECT {', '.join(f'NULL::{column.type} AS {quoted(column.name)}' for column in columns)} LIMIT 0)"
 
 
 def _rendered(

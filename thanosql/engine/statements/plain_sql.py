@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.lookaround import made_by
 from thanosql.engine.language.syntax import Parameter, Query, Statement
-from thanosql.engine.language.terminals import lexeme
+from thanosql.engine.language.terminals import lexeme, words
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.postgres.one_moment import one_moment, only_reads, repeats_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
@@ -22,6 +22,7 @@ from thanosql.errors import ThanoSQLOptionError, ThanoSQLSyntaxError
 if TYPE_CHECKING:
     import pandas as pd
 
+PLANNED = words("SELECT WITH VALUES TABLE INSERT UPDATE DELETE MERGE")
 IN_TRANSACTION = (
     "The statements in the query, and the query itself, have each read the database at a moment of their own, as this "
     "transaction is READ COMMITTED; BEGIN ISOLATION LEVEL REPEATABLE READ gives them one."
@@ -48,6 +49,9 @@ def plan_plain_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
     query = plan_sql(statement.query, environment)
     _refuse_views_of_tables_given(statement.query, environment)
     explains = bool(query.nested) and _explains(statement.query, environment)
+    if query.nested and not explains and _is_planned(statement.query, environment):
+        # A slip in it is found before hours of audio are worked on for it.
+        environment.database.check(render_empty(query, environment))
     return SQLPlan(query, explains)
 
 
@@ -93,6 +97,19 @@ def _run(query: QueryPlan, environment: Environment) -> tuple[pd.DataFrame | str
 
 def _answer(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
     return environment.database.run(render(query, environment), environment.at_once)
+
+
+def _is_planned(query: Query, environment: Environment) -> bool:
+    """Whether PostgreSQL plans it before it runs it, and says so with EXPLAIN."""
+    text = environment.source
+    word = lexeme(text, query.start)
+    if word.upper != "CREATE":
+        return word.kind == "(" or word.upper in PLANNED
+    depth = 0
+    while word.kind and not (depth == 0 and word.upper == "AS"):
+        depth += {"(": 1, ")": -1}.get(word.kind, 0)
+        word = lexeme(text, word.end)
+    return bool(word.kind) and made_by(text, query.start) == "TABLE"
 
 
 def _explains(query: Query, environment: Environment) -> bool:
