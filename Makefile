@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # The address of an index with torch's CPU builds, where the usual one has builds for CUDA only: make TORCH_INDEX=…
 TORCH_INDEX ?=
 
-.PHONY: help setup demo test check torture lint format bench docs notebooks ray browser lab clean
+.PHONY: help setup demo test check torture lint format bench docs notebooks ray browser pictures lab clean
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -38,6 +38,10 @@ notebooks: $(VENV)/.browser  ## every notebook from top to bottom, each in an em
 browser: $(VENV)/.browser  ## JupyterLab and Notebook in Chromium; pictures and times are left in screenshots/
 	scripts/install_chromium.sh
 	THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser
+
+pictures: $(VENV)/.browser  ## the pictures of the docs (docs/pictures), made anew by the browser tests
+	scripts/install_chromium.sh
+	THANOSQL_PICTURES=1 THANOSQL_TEST_NOTEBOOKS=1 $(BIN)/python -m pytest tests/notebook/browser -k "themes or groups or label"
 
 $(VENV)/.ray: $(VENV)/.installed
 	$(PIP) -e '.[ray]'

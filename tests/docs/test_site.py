@@ -12,6 +12,8 @@ import pytest
 
 from tests.docs.blocks import PAGES, ROOT
 
+PICTURED = ROOT / "tests" / "notebook" / "browser" / "pictured"
+
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("material", reason="the site is built with mkdocs-material (extra docs)")
@@ -37,3 +39,14 @@ def test_no_page_names_a_path_of_one_machine() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"/(?:work|root|home/\w+|tmp)/", text), page
+
+
+def test_every_picture_is_shown_in_both_themes_and_is_one_that_the_browser_tests_make() -> None:
+    """They hold its words (tests/notebook/browser/pictured) against what the page shows then."""
+    made = {f"{words.stem}-{theme}" for words in PICTURED.glob("*.txt") for theme in ("light", "dark")}
+    shown = {
+        name
+        for page in PAGES
+        for name in re.findall(r"pictures/([\w-]+)\.png#only-(?:light|dark)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == made == {picture.stem for picture in (ROOT / "docs" / "pictures").iterdir()}

@@ -9,6 +9,7 @@ import pytest
 import thanosql
 from thanosql.engine.session import Session
 from thanosql.models.ctc.calibration import Calibration
+from thanosql.notebook import cards
 
 SOME = "SELECT * FROM numbers ORDER BY audio_path LIMIT 12"
 
@@ -56,3 +57,32 @@ def test_a_model_that_is_not_calibrated_says_so_once(database_url: str, session:
         assert "The confidence of Wav2Vec2Tiny is not calibrated" in said(fresh, "Wav2Vec2Tiny", "confidence=True")
         assert "not calibrated" not in said(fresh, "Wav2Vec2Tiny", "confidence=True")
         assert "not calibrated" not in said(fresh, "told", "confidence=True")
+
+
+def test_an_evaluation_whose_table_has_confidence_says_what_it_means(database_url: str, session: Session) -> None:
+    with thanosql.connect(database_url, home=session.settings.home) as fresh:
+        evaluate = f"EVALUATE USING {{}} OPTIONS ({{}}) AS {SOME}"
+        plain, tabled, told = (
+            fresh.run(evaluate.format(*one)).note or ""
+            for one in (
+                ("Wav2Vec2Tiny", "seed=1"),
+                ("Wav2Vec2Tiny", "table_name='scored'"),
+                ("told", "table_name='scored'"),
+            )
+        )
+        assert "calibrated" not in plain
+        assert "The confidence of Wav2Vec2Tiny is not calibrated" in tabled
+        assert "calibrated" not in told
+
+
+def test_a_description_and_a_card_say_what_confidence_means(session: Session) -> None:
+    said = {
+        name: session.execute(f"DESCRIBE MODEL {name}").set_index("name").value["confidence"]
+        for name in ("told", "Wav2Vec2Tiny", "Wav2Vec2TinyKo")
+    }
+    assert said["told"].startswith("calibrated on ")
+    assert all(said[name].startswith("not calibrated: ") for name in ("Wav2Vec2Tiny", "Wav2Vec2TinyKo"))
+    found = session.store.get("told")
+    assert f"Its confidence is {said['told']}." in cards.model(found.card, 1)
+    never = {**found.card, "calibration": None}
+    assert "Its confidence is not calibrated" in cards.model(never, 1)

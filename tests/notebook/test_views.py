@@ -147,6 +147,19 @@ def test_an_evaluation_in_a_terminal_has_its_worst_rows_below() -> None:
     ) == "\n".join(lines[:3])
 
 
+def test_the_label_to_edit_stands_with_what_to_do_with_it() -> None:
+    frame = pd.DataFrame([{"utterances": 1, "words": 2, "wer": 0.5}])
+    update = "UPDATE calls SET text = 'one two' WHERE id = 7"
+    wrong = {"row": 1, "key": 7, "audio": None, "reference": "one two", "hypothesis": "one too", "errors": 1}
+    result = Result(
+        status="EVALUATE 1", view="evaluation", rows=frame, display={"utterances": [{**wrong, "update": update}]}
+    )
+    said = "The label as it is now. If it is not what is said, edit it here and run the statement:"
+    assert views.as_text(result, 0).splitlines()[-2:] == [said, update]
+    page = words(as_html(result, Showing()) or "")
+    assert page.index(said) < page.index(f"%%thanosql\n{update}")
+
+
 @given(st.lists(st.sampled_from(["one", "two", "three"])), st.lists(st.sampled_from(["one", "two", "four"])))
 @settings(max_examples=60, deadline=None)
 def test_both_texts_can_be_read_off_their_alignment(reference: list[str], hypothesis: list[str]) -> None:

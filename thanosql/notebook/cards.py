@@ -73,6 +73,8 @@ def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) 
 
 def model(card: Mapping[str, Any], version: int | None = None, folder: str = "") -> Html:
     """What is known of a model: `card` as the store keeps it."""
+    from thanosql.models.ctc.calibration import described
+
     trained = card.get("report") or {}
     measured = [evaluation for evaluation in card.get("evaluations") or () if isinstance(evaluation, Mapping)]
     wer = measured[-1].get("wer") if measured else None
@@ -105,6 +107,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         element("p", said, class_="thanosql-note"),
         lead(_measured(measured, str(card.get("name", "")))),
         figures({name: value for name, value in shown.items() if value is not None}),
+        element("p", f"Its confidence is {described(card)}.", class_="thanosql-note"),
         history(trained.get("history") or ()),
         _statement(card.get("statement")),
         _details("Options", card.get("options")),

@@ -21,6 +21,7 @@ MEASURES = frozenset(
     )
 )  # fmt: skip
 COMPARED = frozenset(("wer_against", "difference", "p_value"))
+EDIT = "The label as it is now. If it is not what is said, edit it here and run the statement:"
 BAR = 140  # pixels of the longest bar
 
 Row = Mapping[str, Any]
@@ -176,11 +177,15 @@ def named(one: Row) -> str:
 
 
 def _update(one: Row) -> Html | None:
-    """The statement that makes what was recognized the row's label, to be copied and corrected."""
+    """The statement that holds the row's label as it is, to be copied and edited."""
     if not one.get("update"):
         return None
-    summary = element("summary", "correct the label")
-    return element("details", summary, element("pre", f"%%thanosql\n{one['update']}"))
+    return element(
+        "details",
+        element("summary", "edit the label"),
+        element("p", EDIT, class_="thanosql-note"),
+        element("pre", f"%%thanosql\n{one['update']}"),
+    )
 
 
 def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
@@ -192,7 +197,7 @@ def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
         file = f" ({one['file']})" if one.get("file") else ""
         lines.append(f"row {named(one)}{file}: {diff.as_text(str(one['reference']), str(one['hypothesis']))}")
     many = f"{tables.counted(len(wrong), 0)} with errors, [-said-]{{+heard+}}, worst first:"
-    updates = [f"To correct a label: {one['update']}" for one in shown[:1] if one.get("update")]
+    updates = [f"{EDIT}\n{one['update']}" for one in shown[:1] if one.get("update")]
     return "\n".join(visible(line) for line in (many, *lines, *updates)) if wrong else ""
 
 

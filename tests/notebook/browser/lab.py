@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,6 +21,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHOTS = REPOSITORY / "screenshots"
+PICTURES = REPOSITORY / "docs" / "pictures"
+PICTURED = Path(__file__).parent / "pictured"  # the words of each picture of the docs
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = (
     "--no-sandbox",
@@ -167,6 +170,31 @@ class Notebook:
         self.page.evaluate(f"() => {LAST}.node.scrollIntoView()".replace("-1", "0" if whole else "-1"))
         self.page.wait_for_timeout(400)
         self.page.locator(".jp-NotebookPanel-notebook").last.screenshot(path=str(SHOTS / f"{name}.png"))
+
+    def picture(self, name: str) -> None:
+        """The last cell in both themes, as a page of the docs shows it (`make pictures` puts it there).
+
+        What is in the docs must show the same words as the page does now; figures, which differ from machine to machine, apart.
+        """
+        words = re.sub(r"\d+", "0", self.output()).strip() + "\n"
+        written = PICTURED / f"{name}.txt"
+        if os.environ.get("THANOSQL_PICTURES"):
+            written.write_text(words)
+        assert written.read_text() == words, f"docs/pictures/{name}-*.png are old: make pictures"
+        for theme in ("light", "dark"):
+            self.theme(f"JupyterLab {theme.capitalize()}")
+            self.shot(f"{name}-{theme}")
+            if os.environ.get("THANOSQL_PICTURES"):
+                self.page.mouse.move(0, 0)
+                self.page.screenshot(path=str(PICTURES / f"{name}-{theme}.png"), clip=self._seen())
+        self.theme("JupyterLab Light")
+
+    def _seen(self) -> dict[str, float]:
+        """Where the last cell lies on the page, as far as it is in sight."""
+        cell = self.page.locator(".jp-Notebook .jp-Cell").last.bounding_box()
+        panel = self.page.locator(".jp-NotebookPanel-notebook").last.bounding_box()
+        top, bottom = (max(cell["y"], panel["y"]), min(*(box["y"] + box["height"] for box in (cell, panel))))
+        return {"x": panel["x"], "y": top, "width": panel["width"], "height": bottom - top}
 
     def close(self) -> None:
         self.page.close()

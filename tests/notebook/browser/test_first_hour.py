@@ -59,6 +59,33 @@ def test_the_cells_of_a_page_show_what_they_say(fresh: lab.Notebook, name: str) 
         assert all(inner <= outer for inner, outer in wide), (code, wide)
 
 
+def test_a_wrong_label_is_heard_edited_and_gone(fresh: lab.Notebook) -> None:
+    fresh.run("%load_ext thanosql")
+    fresh.run(
+        f"{MAGIC}GET THANOSQL DATASET spoken_numbers OPTIONS (overwrite=True);\n"
+        "COPY numbers OPTIONS (if_exists='replace') FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_test.csv';\n"
+        "DROP TABLE IF EXISTS calls;\n"
+        "CREATE TABLE calls AS SELECT id, audio_path, CASE WHEN id = 2 THEN 'elephants; one''s' ELSE text END AS text\n"
+        "FROM (SELECT row_number() OVER (ORDER BY audio_path) AS id, * FROM numbers) n WHERE id <= 12"
+    )
+    evaluate = f"{MAGIC}EVALUATE USING Wav2Vec2Tiny OPTIONS (row_key='id') AS SELECT * FROM calls"
+    fresh.run(evaluate)
+    row = fresh.page.locator(".jp-Notebook .jp-Cell").last.locator("tr", has_text="elephants").last
+    assert row.locator("audio").count() == 1, fresh.output()
+    row.locator("summary").click()
+    fresh.picture("label")
+    heard = row.locator("ins").all_inner_texts()
+    written = row.locator("pre").inner_text()
+    assert row.locator("pre").evaluate("e => getComputedStyle(e).wordBreak") == "normal", "no line ends within a word"
+    assert "SET text = 'elephants; one''s' WHERE id = 2" in written
+    fresh.run(written)
+    fresh.run("%thanosql SELECT text FROM calls WHERE id = 2")
+    assert "elephants; one's" in fresh.output(), "run as it stands, it changes nothing"
+    fresh.run(written.replace("elephants; one''s", " ".join(heard)))
+    fresh.run(evaluate)
+    assert "elephants" not in fresh.output()
+
+
 def test_korean_breaks_between_words_in_both_themes_and_on_a_phone(fresh: lab.Notebook, browser: Any) -> None:
     fresh.run("%load_ext thanosql")
     fresh.run(KOREAN)

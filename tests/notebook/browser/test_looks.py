@@ -21,6 +21,7 @@ def test_transcripts_stand_beside_players_in_both_themes(notebook: lab.Notebook)
     assert notebook.count("audio[aria-label]") == 8
     assert notebook.count(".thanosql-heard") == 8
     in_both_themes(notebook, "predict")
+    notebook.picture("predict")
 
 
 def test_an_evaluation_shows_its_figures_groups_and_worst_rows(notebook: lab.Notebook) -> None:
@@ -31,6 +32,7 @@ def test_an_evaluation_shows_its_figures_groups_and_worst_rows(notebook: lab.Not
     assert notebook.count("ins") > 1
     assert notebook.count("td svg") >= 2
     in_both_themes(notebook, "evaluate")
+    notebook.picture("evaluate")
 
 
 def test_a_training_leaves_its_curves_and_a_model_has_a_card(notebook: lab.Notebook) -> None:

@@ -12,6 +12,8 @@ from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 _ENDS = frozenset(("WHERE", "ORDER", "LIMIT", "OFFSET", "FETCH", "TABLESAMPLE"))
 _SHAPED = frozenset(("UNION", "INTERSECT", "EXCEPT", "GROUP", "HAVING", "WINDOW", "JOIN", "WITH", "DISTINCT"))
 
+_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -26,6 +28,8 @@ class Correction:
 
         >>> Correction("calls", "text", "id").update(28, "it's seven")
         "UPDATE calls SET text = 'it''s seven' WHERE id = 28"
+        >>> print(Correction("calls", "text", "id").update("a", "two\\nlines"))
+        UPDATE calls SET text = E'two\\nlines' WHERE id = 'a'
         """
         return f"UPDATE {self.table} SET {self.text} = {_literal(text)} WHERE {self.key} = {_literal(key)}"
 
@@ -91,4 +95,13 @@ def _quoted(name: str) -> str:
 def _literal(value: object) -> str:
     if isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
         return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, bytes | memoryview):
+        return f"'\\x{bytes(value).hex()}'"
+    quoted = "'" + str(value).replace("'", "''") + "'"
+    if quoted.isprintable():
+        return quoted
+    # What is not printable would be shown, and copied, as something else.
+    escaped = (
+        one if one.isprintable() else _ESCAPES.get(one) or f"\\U{ord(one):08x}" for one in quoted.replace("\\", r"\\")
+    )
+    return "E" + "".join(escaped)

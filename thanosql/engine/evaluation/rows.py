@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,14 @@ AudioStream = Callable[[], Iterator[tuple[int, Audio | None]]]
 @dataclass(frozen=True)
 class RowsToEvaluate:
     """The rows of the query, read: `audio` gives them as often as it is asked. `snapshot` is None once it is closed,
-    `keys` where no column tells the rows apart."""
+    `keys` where no column tells the rows apart. `labels` are the `references` as the table has them, tags included."""
 
     snapshot: Snapshot | None
     audio: AudioStream
     access: AudioAccess
     probed: ProbedRows
     references: list[str]
+    labels: list[str]
     fingerprints: list[str]
     figures: EvaluationRows
     keys: list[Any] | None = None
@@ -42,16 +44,20 @@ class RowsToEvaluate:
 def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction | None) -> list[dict[str, Any]]:
     """The utterances with the most errors, for a notebook to show; ones without errors where there are no others.
 
-    Each has its number from 1, its key and its file where there are any, and the UPDATE that makes the transcript its label.
+    Each has its number from 1, its key and its file where there are any, and an UPDATE that holds its label as it is, to be
+    edited: run unchanged, it changes nothing. There is none where two rows have one key: it would give both the same label.
     """
     errors = {evaluation.counted[place] + 1: score.errors for place, score in enumerate(evaluation.scores)}
     chosen = set(sorted(errors, key=lambda row: (-errors[row], row))[:WORST_ROWS])
     audio = {row: value for row, value in rows.audio() if row in chosen}
+    named = rows.keys if rows.keys is not None else [value for _, value in rows.audio()] if labels is not None else []
+    times = Counter(map(str, named))
     found = []
     for row in sorted(chosen):
         key = rows.keys[row - 1] if rows.keys is not None else None
         heard = evaluation.recognized[row - 1]
-        named = key if rows.keys is not None else audio[row]
+        name = named[row - 1] if named else None
+        single = labels is not None and name is not None and times[str(name)] == 1
         found.append(
             {
                 "row": row,
@@ -61,7 +67,7 @@ def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction 
                 "reference": heard.reference,
                 "hypothesis": heard.hypothesis,
                 "errors": errors[row],
-                "update": labels.update(named, heard.hypothesis) if labels is not None and named is not None else "",
+                "update": labels.update(name, rows.labels[row - 1]) if labels is not None and single else "",
             }
         )
     return found

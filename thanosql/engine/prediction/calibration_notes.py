@@ -15,13 +15,10 @@ _said: WeakKeyDictionary[Store, set[str]] = WeakKeyDictionary()  # keys of model
 
 def calibration_notes(model: Model, asked: bool, environment: Environment) -> list[str]:
     """A sentence, or none: where confidence is not `asked` for, is calibrated, or this has been said before."""
-    from thanosql.models.ctc.calibration import Calibration
+    from thanosql.models.ctc.calibration import Calibration, described
 
     known = _said.setdefault(environment.store, set())
     if not asked or model.key in known or Calibration.of_card(model.card) is not None:
         return []
     known.add(model.key)
-    return [
-        f"The confidence of {model.name} is not calibrated: a higher one is surer, but it is not the share of words that are "
-        "right. BUILD or FIT with valid_split=0.1 calibrates it."
-    ]
+    return [f"The confidence of {model.name} is {described(model.card)}."]

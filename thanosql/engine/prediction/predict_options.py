@@ -84,6 +84,11 @@ class PredictOptions(ResumableOptions, SegmentOptions, DecodeOptions):
         return "word" if self.timestamps == "none" and beside else self.timestamps
 
     @property
+    def tells_confidence(self) -> bool:
+        """Whether the result or a table beside it has confidences."""
+        return self.confidence or self.level != "none"
+
+    @property
     def columns(self) -> list[Column]:
         """The columns that are written: the transcript, and what else was asked for."""
         wanted = {

@@ -35,8 +35,9 @@ class DescribeModel(Statement):
         names={"name": "model or base"},
         columns=lambda: [column.name for column in COLUMNS],
         view="card",
-        gives="One fact per row: what the model is, its files and vocabulary, its normalizer, the statement that trained it, "
-        "options, versions, the history of its training, its evaluations. A base model may be described too.",
+        gives="One fact per row: what the model is, what its confidence means, its files and vocabulary, its normalizer, the "
+        "statement that trained it, options, versions, the history of its training, its evaluations. A base model may be "
+        "described too.",
     )
 
     name: Word
@@ -74,6 +75,8 @@ def materialize_describe(plan: DescribePlan, environment: Environment) -> str:
 
 
 def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
+    from thanosql.models.ctc.calibration import described
+
     card = model.card
     yield "model", "name", model.name
     yield "model", "kind", "base model" if card is None else "model of the store"
@@ -87,6 +90,7 @@ def _facts(model: Model, environment: Environment) -> Iterator[Fact]:
         for name in ("created", "rows", "audio_hours"):
             if card.get(name) is not None:
                 yield "model", name, card[name]
+    yield "model", "confidence", described(card)
     yield from _files(model)
     if card is not None:
         yield from _lineage(card)

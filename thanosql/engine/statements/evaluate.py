@@ -24,6 +24,7 @@ from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, re
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
+from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.side_tables import refuse_same_table, refuse_tables_inside
@@ -182,6 +183,8 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         speeds.keep(about, kept, evaluation.audio_seconds, spent.seconds, environment)
     notes += dict.fromkeys(note for one in _compared(plan) for note in language_notes(one, _how(plan)))
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
+    for model in _compared(plan):
+        notes += calibration_notes(model, options.table_name is not None, environment)
     notes += outcome_of(check, about.model)
     notes += rows.probed.notes.remarks()
     counted_rows = (rows.fingerprints[index] for index in counted)
@@ -226,6 +229,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     probed = probe_rows(snapshot, about.audio, environment, access)
     probed.refuse(about.audio.name)
     texts = references(snapshot, about.text, options.tags)
+    labels = [str(label) for _, label in snapshot.stream(about.text)] if options.tags == "drop" else texts
     audio = transcription.audio_of(snapshot, about.audio)
     fingerprints = row_fingerprints(zip((sound for _, sound in audio()), texts))
     trained = TrainedRows(trained_rows(about.model), access)
@@ -244,7 +248,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
         if options.table_name is None:
             snapshot.close()
             kept = None
-    return RowsToEvaluate(kept, audio, access, probed, texts, fingerprints, figures, keys)
+    return RowsToEvaluate(kept, audio, access, probed, texts, labels, fingerprints, figures, keys)
 
 
 def _recognize(

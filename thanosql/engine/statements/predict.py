@@ -170,8 +170,8 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
-    asked = plan.options.confidence or plan.options.level != "none"
-    remarks = [*done.probed.notes.remarks(), *calibration_notes(plan.about.model, asked, environment)]
+    told = calibration_notes(plan.about.model, plan.options.tells_confidence, environment)
+    remarks = [*done.probed.notes.remarks(), *told]
     note = "\n".join([note, *remarks])
     return Result(
         status=f"PREDICT {snapshot.rows}",
@@ -224,7 +224,11 @@ def _run_shared(plan: PredictPlan, environment: Environment) -> Result:
                 update_tables(part, options, about.target, done.tables, done.probed, inside)
         rows += part.rows.rows
     note = f"{stale.said}; {counted(rows, 'row')} recognized by this process; table {about.target} is current"
-    return Result(status=f"PREDICT {rows}", note="; ".join([note, *language_notes(about.model, plan.transcribe)]))
+    note = "; ".join([note, *language_notes(about.model, plan.transcribe)])
+    return Result(
+        status=f"PREDICT {rows}",
+        note="\n".join([note, *calibration_notes(about.model, options.tells_confidence, environment)]),
+    )
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,26 @@ class Calibration:
             return None
 
 
+def described(card: Mapping[str, Any] | None) -> str:
+    """What the confidence of a model with that card means, behind "confidence is …".
+
+    >>> described({"calibration": {"sure": 1.0, "unsure": 1.0, "offset": 0.0, "words": 1200, "error": 0.018}})
+    'calibrated on 1,200 words: of the words at 0.9, about nine in ten are right (calibration error 0.018)'
+    >>> described(None)[:15]
+    'not calibrated:'
+    """
+    found = Calibration.of_card(card)
+    if found is None:
+        return (
+            "not calibrated: a higher one is surer, but it is not the share of words that are right. BUILD or FIT with "
+            "valid_split=0.1 calibrates it"
+        )
+    return (
+        f"calibrated on {found.words:,} words: of the words at 0.9, about nine in ten are right "
+        f"(calibration error {found.error:.3f})"
+    )
+
+
 def fit(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration | None:
     """The calibration of words with these confidences `(words,)`; None where there are too few to say.
 
