@@ -17,9 +17,9 @@ import pytest
 import thanosql
 from tests.engine.databases import Peer
 from thanosql.default_session import use
+from thanosql.engine.lifecycle.interruption import Interrupted
 from thanosql.engine.planner import Environment
 from thanosql.engine.session import Session
-from thanosql.engine.stopping import Interrupted
 from thanosql.errors import (
     ThanoSQLCancelledError,
     ThanoSQLConnectionError,

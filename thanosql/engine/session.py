@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from thanosql import config
-from thanosql.engine import stopping
+from thanosql.engine.lifecycle import interruption
+from thanosql.engine.lifecycle.statement_log import record
 from thanosql.engine.postgres.turn import Turn
-from thanosql.engine.statement_log import record
 from thanosql.errors import ThanoSQLError
 from thanosql.models.cancellation import Cancellation
 from thanosql.unexpected import Translated, as_error
@@ -100,9 +100,9 @@ class Session:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
                     raise
                 except KeyboardInterrupt as stop:
-                    saved = isinstance(stop, stopping.StoppedWhenSaved)
-                    left = stopping.left_by_interrupt(number, len(statements), saved=saved)
-                    raise stopping.Interrupted(f"{left} {stop}".strip()) from stop
+                    saved = isinstance(stop, interruption.StoppedWhenSaved)
+                    left = interruption.left_by_interrupt(number, len(statements), saved=saved)
+                    raise interruption.Interrupted(f"{left} {stop}".strip()) from stop
                 if each is not None:
                     each(result)
         return result
@@ -167,10 +167,10 @@ class Session:
             return result if statement.syntax is None else replace(result, view=statement.syntax.view)
         except ThanoSQLError as error:
             if cancellation.requested:
-                if getattr(error, "sqlstate", stopping.QUERY_CANCELED) != stopping.QUERY_CANCELED:
+                if getattr(error, "sqlstate", interruption.QUERY_CANCELED) != interruption.QUERY_CANCELED:
                     raise  # it had failed before
                 record(statement, begun, "stopped")
-                raise stopping.stopped(cancellation, None) from error
+                raise interruption.stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             connection = opened.connection if opened is not None else None
             suggestions.suggest(error, statement, text, source, connection, self._models)
@@ -179,9 +179,9 @@ class Session:
         except KeyboardInterrupt as stop:
             record(statement, begun, "stopped")
             if cancellation.requested:
-                raise stopping.stopped(cancellation, str(stop)) from stop
+                raise interruption.stopped(cancellation, str(stop)) from stop
             if environment is not None and environment.saved:
-                raise stopping.StoppedWhenSaved(str(stop)) from stop
+                raise interruption.StoppedWhenSaved(str(stop)) from stop
             raise
         except Exception as error:
             raised = as_error(error)
@@ -241,7 +241,7 @@ class Session:
 
         Where it ran a ThanoSQLCancelledError is raised, and tables and models are as they were.
         """
-        self._stop(stopping.CANCELLED)
+        self._stop(interruption.CANCELLED)
 
     def _stop(self, reason: str) -> None:
         running = self._running
@@ -255,9 +255,9 @@ class Session:
 
         Where it ran a ThanoSQLConnectionError is raised.
         """
-        self._stop(stopping.CLOSED)
+        self._stop(interruption.CLOSED)
         while not self._turn.take(0.1):
-            self._stop(stopping.CLOSED)  # the first word may have come before what it was to stop
+            self._stop(interruption.CLOSED)  # the first word may have come before what it was to stop
         try:
             if "database" in self.__dict__:
                 self.__dict__.pop("database").close()
