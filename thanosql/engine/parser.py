@@ -128,12 +128,14 @@ class _Builder(Transformer[Token, Any]):
         return lambda parts: make(*parts)
 
     def what(self, *words: Token) -> str:
-        return " ".join(word.upper().removesuffix("S") for word in words)
+        return " ".join([word.upper().removesuffix("S") for word in words])
 
     def if_exists(self, *_words: Token) -> bool:
         return True
 
     def query(self, *chunks: SQLChunk | Nested) -> Query:
+        if len(chunks) == 1 and isinstance(only := chunks[0], SQLChunk):  # as most are
+            return Query(only.parts)
         parts: list[Any] = []
         for chunk in chunks:
             if isinstance(chunk, Nested):

@@ -32,8 +32,9 @@ def head_token(text: str, piece: Lexeme, depth: int, ours: Vocabulary) -> Token:
     kind, value = _SIGNS.get(piece.kind, piece.kind), piece.text
     if kind == "WORD":
         # Between parentheses every word is a name, but an AS with a query after it: there one is not closed.
-        if piece.upper in ours.keywords and (depth <= 0 or (piece.upper == "AS" and _opens_query(text, piece.end))):
-            kind = piece.upper
+        word = piece.upper
+        if word in ours.keywords and (depth <= 0 or (word == "AS" and _opens_query(text, piece.end))):
+            kind = word
         elif (foreign := foreign_character(piece)) is not None:
             raise foreign
     elif kind == "STRING":

@@ -30,6 +30,9 @@ from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, u
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.language.with_names import WithNames, mentions
 
+_OPENED = {"(": 1, "[": 1, ")": -1, "]": -1}
+_LISTS_OPENED = {"[": 1, "]": -1}
+
 
 class Scanner:
     """One text on its way to the parser. `head` is where the innermost statement of ours begins, for messages."""
@@ -79,10 +82,11 @@ class Scanner:
         """A statement of ours, and its query; `parenthesis` is the one that it is nested in."""
         text = self.text
         self.head = word = lexeme(text, self.at)
-        introducer = self.words.takes_query.get(word.upper)
+        opening = word.upper
+        introducer = self.words.takes_query.get(opening)
         depth = lists = 0
-        for _ in range(MAX_HEAD):
-            piece = lexeme(text, self.at)
+        for number in range(MAX_HEAD):
+            piece = lexeme(text, self.at) if number else word
             if lists and piece.kind in ("STRING", "NUMBER"):
                 literals = list_of_literals(self.text, piece)
                 self.at = literals.end_pos or 0
@@ -92,15 +96,15 @@ class Scanner:
                 self.at = piece.start
                 return
             self.at = piece.end
-            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece.kind, 0)
-            lists += {"[": 1, "]": -1}.get(piece.kind, 0)
+            depth += _OPENED.get(piece.kind, 0)
+            lists += _LISTS_OPENED.get(piece.kind, 0)
             if depth > MAX_LISTS:
                 raise Refusal(f"More than {MAX_LISTS} parentheses and lists are open here.", piece.start)
             token = head_token(self.text, piece, depth, self.words)
-            if word.upper in self.words.prefixes and token.type in self.words.takes_query:
+            if opening in self.words.prefixes and token.type in self.words.takes_query:
                 self.head, introducer = piece, self.words.takes_query[token.type]
-                word = piece
-            if token.type == "LPAR" and word.upper == "COPY" and lexeme(text, word.end).start == piece.start:
+                word, opening = piece, piece.upper
+            if token.type == "LPAR" and opening == "COPY" and lexeme(text, word.end).start == piece.start:
                 depth -= yield from self._copied(piece.start, token)
                 continue
             yield token
@@ -134,8 +138,8 @@ class Scanner:
             refuse_no_query(text, self.at, self.head)
         while self._skip_dull(region):
             start, sign = self.at, text[self.at]
-            if sign == "(" and opens_nested(text, start, word_before(text, region.last), self.words):
-                self._check_nested(region)
+            if sign == "(" and opens_nested(text, start, before := word_before(text, region.last), self.words):
+                self._check_nested(before)
                 if pending < start:
                     parts.append(Text(text[pending:start], pending))
                 if parts:
@@ -209,12 +213,12 @@ class Scanner:
         self._level -= 1
         self._close(parenthesis)
 
-    def _check_nested(self, region: Region) -> None:
+    def _check_nested(self, before: str) -> None:
         start = self.at
         self._check_depth()
         if self._level >= MAX_NESTED:
             raise Refusal(f"Statements are nested more than {MAX_NESTED} deep.", start)
-        refuse_home(self._made, start, word_before(self.text, region.last))
+        refuse_home(self._made, start, before)
 
     @property
     def _made(self) -> str:

@@ -25,7 +25,7 @@ def opens_statement(text: str, at: int, ours: Vocabulary) -> bool:
     """Whether the statement at `at` is ours. Raises Refusal for one that nearly is."""
     first = lexeme(text, at)
     word = first.upper
-    if not word:
+    if not word or (word in POSTGRES and word != "CREATE" and word not in ours.firsts):
         return False
     second = lexeme(text, first.end)
     if word in ours.own:
@@ -60,12 +60,14 @@ def opens_nested(text: str, parenthesis: int, before: str, ours: Vocabulary) -> 
     if not word:
         return False
     second = lexeme(text, first.end)
+    if second.kind != "WORD":
+        return False
     if word in ours.nested_using:
         if second.upper == "USING":
             return True
         # USING was forgotten: no SQL says `(name name AS SELECT`.
         third = lexeme(text, second.end)
-        return bool(second.upper) and third.upper == "AS" and lexeme(text, third.end).upper in ("SELECT", "WITH")
+        return third.upper == "AS" and lexeme(text, third.end).upper in ("SELECT", "WITH")
     if word in ours.nested_kinds:
         # `CREATE TABLE t (list tables)` is a column of a type: behind a name, the parenthesis holds no sub-select.
         may_open = not before or before.upper() in _QUERY_INTRODUCERS

@@ -52,11 +52,18 @@ def _settle(statement: Statement, findings: Findings, around: list[_Parts]) -> S
     around = [*around, done]
     for part in query.parts:
         if isinstance(part, Nested):
-            needed = _needed(findings, part.start, around)
-            scope, reads = _list(needed), tuple(_entry(one, needed) for one in _dependencies_first(needed))
-            part = Nested(_settle(part.statement, findings, around), scope, part.start, reads)
+            part = _settled(part, findings, around)
         done.add(part)
     return with_part(statement, query, Query(_without_parentheses(done, findings)))
+
+
+def _settled(nested: Nested, findings: Findings, around: list[_Parts]) -> Nested:
+    statement = _settle(nested.statement, findings, around)
+    if not findings.scopes[nested.start]:  # most of them stand behind no WITH
+        return nested if statement is nested.statement else Nested(statement, nested.scope, nested.start)
+    needed = _needed(findings, nested.start, around)
+    reads = tuple(_entry(one, needed) for one in _dependencies_first(needed))
+    return Nested(statement, _list(needed), nested.start, reads)
 
 
 class _Parts:
@@ -107,10 +114,7 @@ def _stripped(parts: Sequence[Text | Parameter | Nested]) -> tuple[Text | Parame
 
 def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[WithQuery]:
     """The WITH queries that the nested statement at `start` reads, and those that they read, outer ones first."""
-    visible = findings.scopes[start]
-    if not visible:
-        return []
-    text = findings.text
+    visible, text = findings.scopes[start], findings.text
     nearest = {entry.name: entry for entry in visible}
     waiting = [nearest[name] for name in names_in(text, start, findings.ends[start]) & nearest.keys()]
     found: list[WithQuery] = []
