@@ -104,9 +104,12 @@ def language() -> Iterator[str]:
         "The query of a nested statement sees the WITH names that are in sight where it stands: those of the lists "
         "around it, inner ones first, and of its own list those before it. A name is compared as PostgreSQL folds it. "
         "A WITH query that a nested statement reads runs once, into a temporary table that all who name it read: one "
-        "with `random()` gives the same rows inside and outside of the statement. A statement in the recursive part of "
-        "a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the list belongs into "
-        "its query."
+        "with `random()` gives the same rows inside and outside of the statement. It runs READ ONLY, as the statement's own "
+        "query does: a WITH query that changes data, locks rows or calls `nextval` may stand beside a statement, which "
+        "cannot read it. (PostgreSQL lets all parts of a query see the data as they were before the change; what runs "
+        "before the query would change them for it.) One that no statement reads is left where it stands. A statement in "
+        "the recursive part of a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the "
+        "list belongs into its query."
     )
     yield (
         "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"

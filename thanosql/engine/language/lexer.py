@@ -199,8 +199,9 @@ class Scanner:
             raise unclosed(self.text, parenthesis)
         self.findings.ends[parenthesis] = self.at
         for entry in self._names.recursive():
-            hidden = any(one.name == entry.name and one.start > entry.start for one in visible)
-            if not hidden and mentions(self.text, parenthesis, self.at, entry.name):
+            outside = any(one.name == entry.name and one.start > entry.start for one in visible)
+            inside = self._names.hiding(entry.name, parenthesis, self.at)
+            if not outside and mentions(self.text, parenthesis, self.at, entry.name, inside):
                 raise Refusal(
                     f"A statement inside the recursive query '{entry.name}' cannot read '{entry.name}'.",
                     parenthesis,

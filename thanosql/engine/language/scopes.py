@@ -17,8 +17,10 @@ from thanosql.engine.language.syntax import (
     query_of,
     with_part,
 )
-from thanosql.engine.language.terminals import SPACE, Refusal, skip_blank
+from thanosql.engine.language.terminals import SPACE, skip_blank
 from thanosql.engine.language.with_names import WithQuery, names_in
+
+LIST_WITHIN, CLOSED = "\nSELECT * FROM (\n", "\n) scope"
 
 
 @dataclass(slots=True)
@@ -122,13 +124,6 @@ def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[Wi
         entry = waiting.pop()
         if entry in found:
             continue
-        if any(other.name == entry.name for other in found):
-            raise Refusal(
-                f"Two WITH queries around this statement are named '{entry.name}', and both are needed.",
-                start,
-                1,
-                "Rename one of them.",
-            )
         found.append(entry)
         meant = (_meant(name, entry, visible) for name in entry.mentioned(text) & nearest.keys())
         entry.reads = tuple(other for other in meant if other is not None)
@@ -148,13 +143,28 @@ def _meant(name: str, where: WithQuery, visible: Sequence[WithQuery]) -> WithQue
 
 
 def _list(entries: Sequence[WithQuery]) -> Query:
-    """WITH a AS (…), b AS (…)"""
+    """WITH a AS (…), b AS (…); where a name hides another one, each in a list of its own:
+    WITH a AS (…) SELECT * FROM (WITH a AS (…)
+    """
     parts: list[Text | Parameter | Nested] = []
-    for entry in entries:
+    names: set[str] = set()
+    for entry, before in zip(entries, (None, *entries), strict=False):
         assert entry.parts is not None
-        parts.append(Text(", " if parts else f"WITH {'RECURSIVE ' if any(e.recursive for e in entries) else ''}"))
+        if before is None or entry.name in names or entry.recursive != before.recursive:
+            names.clear()
+            parts += [Text(LIST_WITHIN)] if before is not None else []
+            parts.append(Text("WITH RECURSIVE " if entry.recursive else "WITH "))
+        else:
+            parts.append(Text(", "))
+        names.add(entry.name)
         parts.extend(entry.parts)
     return Query(tuple(parts))
+
+
+def with_list(scope: Query, query: Sequence[Text | Parameter | Nested]) -> Query:
+    """A query behind a WITH list."""
+    within = sum(part.start is None and part == Text(LIST_WITHIN) for part in scope.parts)
+    return Query((*scope.parts, *query, *([Text(CLOSED * within)] if within else [])))
 
 
 def _dependencies_first(entries: Sequence[WithQuery]) -> list[WithQuery]:
@@ -186,7 +196,7 @@ def _entry(entry: WithQuery, needed: Sequence[WithQuery]) -> WithEntry:
     collect(entry)
     listed = _list([one for one in needed if one.start in read])
     name = entry.name.replace('"', '""')
-    return WithEntry(entry.name, Query((*listed.parts, Text(f'\nSELECT * FROM "{name}"'))), entry.start, entry.end)
+    return WithEntry(entry.name, with_list(listed, [Text(f'\nSELECT * FROM "{name}"')]), entry.start, entry.end)
 
 
 def with_replacements(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thanosql.engine.language.syntax import Nested, Parameter, Text
@@ -45,11 +45,13 @@ class WithNames:
         self._text = text
         self._open: dict[int, WithQuery] = {}  # by the parenthesis of its query
         self._visible: list[WithQuery] = []
+        self._gone: list[tuple[WithQuery, int]] = []  # those that were in sight, each to where
 
     def clear(self) -> None:
         """Another statement begins."""
         self._open.clear()
         self._visible.clear()
+        self._gone.clear()
 
     @property
     def visible(self) -> tuple[WithQuery, ...]:
@@ -59,6 +61,19 @@ class WithNames:
     def recursive(self) -> Iterator[WithQuery]:
         """Those of a WITH RECURSIVE that are still open."""
         return (entry for entry in self._open.values() if entry.recursive)
+
+    def hiding(self, name: str, start: int, end: int) -> list[range]:
+        """Where between two offsets another WITH query of that name is meant: there it is declared, and in sight."""
+        found = [*self._gone, *((entry, end) for entry in self._visible)]
+        return [
+            stretch
+            for entry, until in found
+            if entry.name == name and start < entry.start < end
+            for stretch in (
+                range(entry.start, entry.end if entry.recursive else entry.parenthesis),  # RECURSIVE reads itself
+                range(entry.end, until),
+            )
+        ]
 
     def begin(self, word: Lexeme, before: str, *, level: int, depth: int) -> None:
         """A WITH stands at `word`, after the character `before`; it may begin a list."""
@@ -72,7 +87,7 @@ class WithNames:
     def close(self, parenthesis: int, end: int, depth: int) -> None:
         """What opened at `parenthesis` is closed, and `depth` others are open: it may have been a WITH query."""
         while self._visible and self._visible[-1].depth > depth:
-            self._visible.pop()
+            self._gone.append((self._visible.pop(), end))
         entry = self._open.pop(parenthesis, None)
         if entry is None:
             return
@@ -137,10 +152,10 @@ def _folded(name: Lexeme) -> str:
     return quoted_value(name.text) if name.kind == "QUOTED" else name.text.lower()
 
 
-def mentions(text: str, start: int, end: int, name: str) -> bool:
-    """Whether `name` stands as a word somewhere between two offsets."""
+def mentions(text: str, start: int, end: int, name: str, hidden: Sequence[range]) -> bool:
+    """Whether `name` stands as a word somewhere between two offsets, and not where it is hidden."""
     while (word := lexeme(text, start)).kind and word.start < end:
-        if word.kind in ("WORD", "QUOTED") and _folded(word) == name:
+        if word.kind in ("WORD", "QUOTED") and _folded(word) == name and not any(word.start in one for one in hidden):
             return True
         start = word.end
     return False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from thanosql.engine.language.scopes import with_replacements
+from thanosql.engine.language.scopes import with_list, with_replacements
 from thanosql.engine.language.syntax import SQL, Nested, Parameter, Query, Statement, Text, query_of, with_part
 from thanosql.engine.parameters.substitution import substituted
 from thanosql.engine.parameters.tables import Table, temporary_table
@@ -45,8 +45,8 @@ def in_scope(part: Nested) -> Statement:
     query = query_of(part.statement)
     if not part.scope or not query:
         return part.statement
-    inside = (*part.scope.parts, Text("\nSELECT * FROM (\n"), *query.parts, Text("\n) query"))
-    return with_part(part.statement, query, Query(inside))
+    inside = [Text("\nSELECT * FROM (\n"), *query.parts, Text("\n) query")]
+    return with_part(part.statement, query, with_list(part.scope, inside))
 
 
 def render(planned: QueryPlan, environment: Environment) -> SQL:
