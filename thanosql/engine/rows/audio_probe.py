@@ -30,7 +30,7 @@ FETCHES_AT_ONCE = 8  # of remote files
 
 @dataclass(frozen=True, kw_only=True)
 class AudioOptions(AudioColumnOptions):
-    """What every statement over audio says of where it comes from, and where it is worked on."""
+    """What every statement over audio says of where it comes from."""
 
     allow_remote: bool = option(
         False,
@@ -38,6 +38,12 @@ class AudioOptions(AudioColumnOptions):
         "setting remote_hosts names them",
         changes_result=False,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions(AudioOptions):
+    """The same of statements whose work is a task, and where it is done."""
+
     executor: str | None = option(
         None,
         "where recognition and training run: 'local' in this process, 'ray' or 'ray://host:10001' on a Ray cluster; "
@@ -47,7 +53,7 @@ class AudioOptions(AudioColumnOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResumableOptions(AudioOptions):
+class ResumableOptions(TaskOptions):
     """The same of statements whose predictions are saved as they are made."""
 
     save_seconds: float | None = option(

@@ -30,7 +30,7 @@ from thanosql.engine.planner import (
 )
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.rows import speeds
-from thanosql.engine.rows.audio_probe import AudioOptions
+from thanosql.engine.rows.audio_probe import TaskOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
 from thanosql.engine.rows.references import TagOptions
 from thanosql.engine.rows.spoken_language import in_language, language_notes
@@ -68,7 +68,7 @@ class BuildModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(TagOptions, AudioOptions):
+class BuildOptions(TagOptions, TaskOptions):
     text_col: str = option("text", "the column with the transcript to learn", kind="column")
     overwrite: bool = option(
         False, "replace an existing model of that name; the old version stays in use until the new one is complete"
