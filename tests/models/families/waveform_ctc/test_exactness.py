@@ -103,3 +103,22 @@ def test_at_the_width_of_the_real_models_log_probabilities_are_those_of_plain_tr
     assert max(float((one - other).abs().max()) for one, other in zip(found, expected, strict=True)) < 1e-4
     backwards = recognizer.log_probabilities(waves[::-1], batch_size=1)[::-1]
     assert all(torch.equal(one, other) for one, other in zip(found, backwards, strict=True))
+
+
+@pytest.mark.parametrize("shape", [None, BASE, LARGE], ids=["tiny", "base", "large"])
+def test_at_the_width_of_the_real_models_an_answer_is_bitwise_the_same_whatever_its_neighbours(
+    tmp_path: Path, shape: dict[str, Any] | None
+) -> None:
+    folder = str(BASES["Wav2Vec2Tiny"].checkpoint)
+    if shape is not None:
+        folder = str(checkpoints.make(tmp_path / "m", mask=False, **shape, num_hidden_layers=1))
+    forward = waveform_ctc.load(folder, OPTIONS).forward
+    random = np.random.default_rng(0)
+    # From one frame on, several of one length, and one that is longer than a block of the convolutions.
+    counts = [*range(400, 3_000, 320), *random.integers(400, 12_000, 6), *[8_000] * 4, 24_000]
+    waves = [(random.normal(size=count) * 0.1).astype(np.float32) for count in counts]
+    alone = [forward([wave])[0] for wave in waves]
+    order = random.permutation(len(waves))
+    for part in (order[:3], order[3:]):
+        found = forward([waves[index] for index in part])
+        assert [index for index, one in zip(part, found, strict=True) if not torch.equal(one, alone[index])] == []

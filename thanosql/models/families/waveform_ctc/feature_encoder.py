@@ -7,6 +7,8 @@ the first layer, norms and sums stay float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -17,7 +19,9 @@ from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.families.waveform_ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.steps import normalizes_over_time
 
-BLOCK = 64  # frames of the output computed at a time: 1.3 s of audio
+BLOCK_BYTES = 2**20  # of the first layer, computed at a time: what stays in a second-level cache
+SHORTEST_BLOCK = 64  # frames, 1.3 s of audio
+ROUNDED = 8  # frames
 
 
 class Norm:
@@ -46,27 +50,64 @@ class FeatureEncoder:
         self._first_weight = first.conv.weight.detach().float()[:, 0].clone()
         self._first_bias = None if first.conv.bias is None else first.conv.bias.detach().float().clone()
         self._group: Any = first.layer_norm if self._grouped else None
+        # Where a norm over time is folded into it, the first layer is another for each waveform.
+        self._first_product = None if self._grouped else Product(self._first_weight, self._first_bias)
+        self._geometry = geometry(self._kernels, self._strides)
+        width = len(self._first_weight) * self._first_weight.element_size() * self._geometry[1] // self._strides[0]
+        self._block = max(SHORTEST_BLOCK, BLOCK_BYTES // width)
         fused = self._activation if self._grouped else None  # a norm stands between product and activation otherwise
         self.products = [
             Product(layer.conv.weight.detach().permute(0, 2, 1).flatten(1).to(dtype), layer.conv.bias, fused)
             for layer in layers[1:]
         ]
 
-    def __call__(self, heard: Tensor) -> Tensor:
-        weight, bias = self._first_weight, self._first_bias
-        if self._group is not None:
-            weight, bias = self._fold_group_norm(heard)
-        first = Product(weight, bias, self._activation if self._grouped else None)
-        count = frames(len(heard), self._kernels, self._strides)
-        reach, step = geometry(self._kernels, self._strides)
-        blocks = []
-        for begin in range(0, count, BLOCK):
-            end = min(begin + BLOCK, count)
-            blocks.append(self._block(heard[begin * step : (end - 1) * step + reach], first))
-        return torch.cat(blocks)
+    def __call__(self, *heard: Tensor) -> Tensor:
+        """The frames of one waveform, or of several, one after the other; each has the frames that it has alone."""
+        reach, step = self._geometry
+        found = []
+        for together in packs([frames(len(one), self._kernels, self._strides) for one in heard], self._block):
+            chosen = [heard[index] for index, _ in together]
+            counts = [count for _, count in together]
+            if len(chosen) > 1:
+                found.extend(self._short(chosen, counts))
+                continue
+            first = self._first(chosen[0])
+            for begin in range(0, counts[0], self._block):
+                end = min(begin + self._block, counts[0])
+                heard_here = chosen[0][begin * step : (end - 1) * step + reach]
+                found.append(self._later(first(_lengthened(heard_here, end - begin, step, reach)))[: end - begin])
+        return torch.cat(found)
 
-    def _block(self, heard: Tensor, first: Product) -> Tensor:
-        x = self._after(0, first(_windows(heard[:, None], self._kernels[0], self._strides[0])))
+    def _short(self, heard: list[Tensor], counts: list[int]) -> list[Tensor]:
+        """The frames of several waveforms that fit into a block. They lie end to end, each in a slot of whole steps:
+        every window of a waveform then stands where it would stand alone, and what reaches over its end is left out."""
+        reach, step = self._geometry
+        slots = [-(-len(one) // step) for one in heard]
+        ends = list(accumulate(slots))
+        begins = [end - slot for end, slot in zip(ends, slots, strict=True)]
+        joined = heard[0].new_zeros((_rounded(ends[-1]) - 1) * step + max(reach, step))
+        for one, begin in zip(heard, begins, strict=True):
+            joined[begin * step : begin * step + len(one)] = one
+        if self._group is None:
+            x = self._first(joined)(joined)
+        else:  # each has a first layer of its own
+            rows = step // self._strides[0]
+            x = heard[0].new_zeros((len(joined) - self._kernels[0]) // self._strides[0] + 1, len(self._first_weight))
+            for one, begin in zip(heard, begins, strict=True):
+                y = self._first(one)(one)
+                x[begin * rows : begin * rows + len(y)] = y
+        x = self._later(x)
+        return [x[begin : begin + count] for begin, count in zip(begins, counts, strict=True)]
+
+    def _first(self, heard: Tensor) -> Callable[[Tensor], Tensor]:
+        """The first layer, as it is for a waveform: from any part of it to rows of channels."""
+        product = self._first_product
+        if product is None:
+            product = Product(*self._fold_group_norm(heard), self._activation, used_once=True)
+        return lambda part: self._after(0, product(_windows(part[:, None], self._kernels[0], self._strides[0])))
+
+    def _later(self, x: Tensor) -> Tensor:
+        """The other layers."""
         for number, product in enumerate(self.products, start=1):
             x = self._after(number, product(_windows(x.to(self._dtype), self._kernels[number], self._strides[number])))
         return x
@@ -85,6 +126,34 @@ class FeatureEncoder:
         scale = self._group.weight.double() / (variance + self._group.eps).sqrt()
         # The convolution's own bias moves the mean by as much, and so goes out with it.
         return (weight * scale[:, None]).float(), (self._group.bias.double() - weight @ means * scale).float()
+
+
+def packs(counts: Sequence[int], most: int) -> list[list[tuple[int, int]]]:
+    """Indices and frames of utterances in their order, put together as long as they have at most so many frames.
+
+    >>> packs([70, 20, 30, 20], 64)
+    [[(0, 70)], [(1, 20), (2, 30)], [(3, 20)]]
+    """
+    found: list[list[tuple[int, int]]] = []
+    filled = 0
+    for index, count in enumerate(counts):
+        if found and filled + count <= most:
+            found[-1].append((index, count))
+            filled += count
+        else:
+            found.append([(index, count)])
+            filled = count
+    return found
+
+
+def _rounded(count: int) -> int:
+    """Frames to compute for so many: each new shape costs oneDNN half a millisecond, so there are few."""
+    return -(-count // ROUNDED) * ROUNDED
+
+
+def _lengthened(heard: Tensor, count: int, step: int, reach: int) -> Tensor:
+    """Samples of so many frames, with zeros after them up to a rounded number of frames."""
+    return functional.pad(heard, (0, (_rounded(count) - 1) * step + reach - len(heard)))
 
 
 def _windows(x: Tensor, kernel: int, stride: int) -> Tensor:

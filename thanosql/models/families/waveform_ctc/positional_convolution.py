@@ -8,12 +8,25 @@ it is done for either.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+FEWEST_BLOCKS = 8  # in a product: fewer are another product, whose last bits differ
 BLOCK_KERNELS = 2  # frames in a transformed block, as a multiple of the kernel
+
+
+Runs = Sequence[tuple[int, int]]  # how many utterances of how many frames each, in the order of the rows
+
+
+def split(hidden: Tensor, runs: Runs) -> Iterator[Tensor]:
+    """Rows of utterances as `(utterances, frames, …)`, those of one length together."""
+    begin = 0
+    for times, count in runs:
+        yield hidden[begin : begin + times * count].view(times, count, *hidden.shape[1:])
+        begin += times * count
 
 
 class PositionalConvolution:
@@ -38,18 +51,35 @@ class PositionalConvolution:
         parts = (self._spectrum, self._bias)
         return sum(part.numel() * part.element_size() for part in parts if part is not None)
 
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """float32 in and out."""
-        count, width = hidden.shape
-        size, before, step = self._block, self._kernel // 2, self._block - self._kernel + 1
-        blocks = -(-count // step)
-        padded = hidden.new_zeros(width, (blocks - 1) * step + size)
-        padded[:, before : before + count] = hidden.T
-        spectra = torch.fft.rfft(padded.as_strided((width, blocks, size), (padded.shape[1], step, 1)))
+    def __call__(self, hidden: Tensor, runs: Runs) -> Tensor:
+        """float32 in and out, `(frames, width)` of utterances, one after the other; `runs` says which frames are whose."""
+        size, step = self._block, self._block - self._kernel + 1
+        parts = [self._blocks(part, step) for part in split(hidden, runs)]
+        spectra = torch.fft.rfft(torch.cat(parts, dim=1))
         _, groups, inputs, _ = self._spectrum.shape
-        products = spectra.view(groups, inputs, blocks, -1).permute(3, 0, 2, 1) @ self._spectrum
-        joined = torch.fft.irfft(products.permute(1, 3, 2, 0).reshape(width, blocks, -1), size)[..., :step]
-        found = joined.reshape(width, -1)[:, :count].T
-        found = found if self._bias is None else found + self._bias
-        activated: Tensor = self._activation(found if self._norm is None else self._norm(found))
+        blocks = spectra.shape[1]
+        factors = spectra.view(groups, inputs, blocks, -1).permute(3, 0, 2, 1)
+        if blocks < FEWEST_BLOCKS:
+            factors = torch.nn.functional.pad(factors, (0, 0, 0, FEWEST_BLOCKS - blocks))
+        products = (factors @ self._spectrum)[:, :, :blocks]
+        joined = torch.fft.irfft(products.permute(1, 3, 2, 0).reshape(len(spectra), blocks, -1), size)[..., :step]
+        found, begin = [], 0
+        for times, count in runs:
+            each = -(-count // step)
+            part = joined[:, begin : begin + times * each].reshape(len(joined), times, each * step)[:, :, :count]
+            found.append(part.permute(1, 2, 0).reshape(times * count, -1))
+            begin += times * each
+        rows = torch.cat(found)
+        rows = rows if self._bias is None else rows + self._bias
+        activated: Tensor = self._activation(rows if self._norm is None else self._norm(rows))
         return activated
+
+    def _blocks(self, hidden: Tensor, step: int) -> Tensor:
+        """Overlapping blocks `(width, utterances * blocks, size)` of hidden `(utterances, frames, width)`."""
+        times, count, width = hidden.shape
+        blocks, before = -(-count // step), self._kernel // 2
+        length = (blocks - 1) * step + self._block
+        padded = hidden.new_zeros(width, times, length)
+        padded[:, :, before : before + count] = hidden.permute(2, 0, 1)
+        found = padded.as_strided((width, times, blocks, self._block), (times * length, length, step, 1))
+        return found.reshape(width, times * blocks, self._block)

@@ -20,18 +20,25 @@ Activation = Callable[[Tensor], Tensor]
 class Product:
     """x `(rows, inputs)` → activation(x · weightᵀ + bias) `(rows, outputs)`, in the weight's dtype."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: Activation | None = None) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, activation: Activation | None = None, *, used_once: bool = False
+    ) -> None:
         self.nbytes = sum(part.numel() * part.element_size() for part in (weight, bias) if part is not None)
         self.dtype = weight.dtype
         self._bias = None if bias is None else bias.detach().to(weight.dtype)
         self._activation = activation
         self._fused = activation is functional.gelu
         self._packed = onednn_works(weight.dtype)
+        if used_once:  # oneDNN then reorders it in the product; to keep it in that order would cost more
+            self._weight = weight.detach()
+            return
         # Cloned: what is kept must not hold a whole checkpoint's memory, nor its file.
         weight = weight.detach().clone(memory_format=torch.contiguous_format)
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self._packed else weight
 
     def __call__(self, x: Tensor) -> Tensor:
+        if len(x) == 1:  # a single row is another product, whose last bits differ
+            return self(x.expand(2, -1))[:1]
         if self._packed:
             attribute, algorithm = ("gelu", "none") if self._fused else ("none", "")
             y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, attribute, [], algorithm)
