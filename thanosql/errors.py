@@ -196,7 +196,7 @@ class ThanoSQLResourceError(ThanoSQLError):
 
 
 class ThanoSQLCancelledError(ThanoSQLError):
-    """A statement that `Session.cancel` stopped from another thread. It left tables and models as they were."""
+    """A statement that `Session.cancel` stopped from another thread. What it had not saved by then is as it was."""
 
 
 class ThanoSQLInternalError(ThanoSQLError):

@@ -17,7 +17,7 @@ import pytest
 import thanosql
 from tests.engine.databases import Peer
 from thanosql.default_session import use
-from thanosql.engine.lifecycle.interruption import Interrupted
+from thanosql.engine.lifecycle.interruption import Interrupted, Left
 from thanosql.engine.planner import Environment
 from thanosql.engine.session import Session
 from thanosql.errors import (
@@ -189,6 +189,15 @@ def test_an_error_that_came_first_is_not_called_cancelled(session: Session) -> N
         ("SELECT pg_sleep(60)", "Tables and models are as they were."),
         ("SELECT pg_sleep(60); SELECT 1", "statement 1 of 2, which left tables and models as they were."),
         ("CREATE TABLE first (n int); SELECT pg_sleep(60)", "statement 2 of 2.*The one before it stays done."),
+        (
+            "DO $$ BEGIN CREATE TABLE first (n int); COMMIT; PERFORM pg_sleep(60); END $$",
+            "What it had committed.*stays",
+        ),
+        (
+            "CREATE PROCEDURE two() LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE first (n int); COMMIT;"
+            " PERFORM pg_sleep(60); END $$; CALL two()",
+            "statement 2 of 2, and what it had committed by then stays. The one before it stays done.",
+        ),
         ("SELECT 1; SELECT 2; SELECT pg_sleep(60)", "statement 3 of 3.*Those before it stay done."),
     ],
 )
@@ -204,6 +213,7 @@ def test_an_interrupt_says_which_statement_it_ended(session: Session, peer: Peer
     if "first" in sql:
         assert peer("SELECT to_regclass('first')") == [("first",)]
     peer("DROP TABLE IF EXISTS first")
+    peer("DROP PROCEDURE IF EXISTS two")
 
 
 @pytest.mark.parametrize(
@@ -220,13 +230,13 @@ def test_an_interrupt_behind_the_last_step_says_that_all_is_saved(
 
     def replace_and_be_interrupted(*changes: Any) -> list[int]:
         replaced = replace(*changes)
-        monkeypatch.setattr(Environment, "__setattr__", interrupted_at("saved"))
+        monkeypatch.setattr(Environment, "__setattr__", interrupted_at("left"))
         return replaced
 
     def interrupted_at(name: str) -> Any:
         def assign(environment: Environment, attribute: str, value: Any) -> None:
             object.__setattr__(environment, attribute, value)
-            if attribute == name and value:
+            if attribute == name and value is Left.SAVED:
                 monkeypatch.undo()
                 raise KeyboardInterrupt
 

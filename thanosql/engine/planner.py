@@ -21,6 +21,7 @@ from thanosql.engine.language.syntax import (
     Query,
     Statement,
 )
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.parameters.tables import Table, as_table
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import (
@@ -66,7 +67,7 @@ class Environment:
     loading_seconds: Callable[[], float] = lambda: 0.0  # that the session has spent on loading models so far
     interactive: bool = False  # a person waits: at the prompt, in a notebook's cell
     at_once: int | None = None  # rows that a result brings before it is used; None: all
-    saved: bool = False  # tables or a model of the statement are in their places
+    left: Left = Left.UNCHANGED  # behind, where the statement is stopped now
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)

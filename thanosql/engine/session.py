@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql import config
 from thanosql.engine.lifecycle import interruption
+from thanosql.engine.lifecycle.interruption import Left, StoppedStatement
 from thanosql.engine.lifecycle.statement_log import record
 from thanosql.engine.postgres.turn import Turn
 from thanosql.errors import ThanoSQLError
@@ -100,9 +101,9 @@ class Session:
                         error.message = f"Statement {number} of {len(statements)}: {error.message}"
                     raise
                 except KeyboardInterrupt as stop:
-                    saved = isinstance(stop, interruption.StoppedWhenSaved)
-                    left = interruption.left_by_interrupt(number, len(statements), saved=saved)
-                    raise interruption.Interrupted(f"{left} {stop}".strip()) from stop
+                    left = stop.left if isinstance(stop, StoppedStatement) else Left.UNCHANGED
+                    said = interruption.left_by_interrupt(number, len(statements), left)
+                    raise interruption.Interrupted(f"{said} {stop}".strip()) from stop
                 if each is not None:
                     each(result)
         return result
@@ -180,8 +181,8 @@ class Session:
             record(statement, begun, "stopped")
             if cancellation.requested:
                 raise interruption.stopped(cancellation, str(stop)) from stop
-            if environment is not None and environment.saved:
-                raise interruption.StoppedWhenSaved(str(stop)) from stop
+            if environment is not None:
+                raise StoppedStatement(str(stop), environment.left) from stop
             raise
         except Exception as error:
             raised = as_error(error)
@@ -239,7 +240,7 @@ class Session:
     def cancel(self) -> None:
         """Stop the statement that runs; callable from any thread, and waits for nobody. Nothing happens if none runs.
 
-        Where it ran a ThanoSQLCancelledError is raised, and tables and models are as they were.
+        Where it ran a ThanoSQLCancelledError is raised; what it had not saved by then is as it was.
         """
         self._stop(interruption.CANCELLED)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.evaluation.figures import Evaluation
 from thanosql.engine.language.syntax import SQL, Text
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.metrics import character_confusions, confusions
 
@@ -50,9 +51,9 @@ def write(
     confusions_table: str | None,
     evaluation: Evaluation,
     database: Database,
-) -> bool:
+) -> Left:
     """Put a row an utterance in the place of `table` and a row a confusion in that of `confusions_table`: both or neither,
-    in one transaction; whether there was one. `snapshot` has the query's rows; `table` needs it."""
+    in one transaction; what is left behind then. `snapshot` has the query's rows; `table` needs it."""
     changes = []
     with ExitStack() as resources:
         if table is not None:
@@ -63,7 +64,7 @@ def write(
             changes.append(confusions_replacement(database, confusions_table, evaluation, resources))
         if changes:
             database.replace(*changes)
-    return bool(changes)
+    return Left.SAVED if changes else Left.UNCHANGED
 
 
 def utterance_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:

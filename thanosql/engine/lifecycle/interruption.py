@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from thanosql.errors import ThanoSQLCancelledError, ThanoSQLConnectionError, ThanoSQLError
 from thanosql.models.cancellation import Cancellation
 
@@ -14,17 +16,32 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a statement: what stays done, and how to go on, in one sentence each."""
 
 
-class StoppedWhenSaved(KeyboardInterrupt):
-    """Ctrl-C in a statement whose tables and models were complete and in their places."""
+class Left(Enum):
+    """What a statement leaves behind where it is stopped, and how that is said of one statement and of one among others."""
+
+    UNCHANGED = ("Tables and models are as they were.", "which left tables and models as they were")
+    SAVED = ("Its tables and models were saved before.", "whose tables and models were saved before")
+    COMMITTED = (
+        "What it had committed by then stays.",
+        "and what it had committed by then stays",
+    )  # CALL, DO, VACUUM …
 
 
-def left_by_interrupt(number: int, total: int, *, saved: bool) -> str:
-    """What an interrupt of this statement leaves behind; `saved` says that its tables and models were complete by then."""
+class StoppedStatement(KeyboardInterrupt):
+    """Ctrl-C in a statement, and what it leaves behind."""
+
+    def __init__(self, said: str, left: Left) -> None:
+        super().__init__(said)
+        self.left = left
+
+
+def left_by_interrupt(number: int, total: int, left: Left) -> str:
+    """What an interrupt of this statement leaves behind, in a sentence."""
+    alone, among = left.value
     if total == 1:
-        return "Its tables and models were saved before." if saved else "Tables and models are as they were."
+        return alone
     before = "" if number == 1 else " The one before it stays done." if number == 2 else " Those before it stay done."
-    left = "whose tables and models were saved before" if saved else "which left tables and models as they were"
-    return f"It was statement {number} of {total}, {left}.{before}"
+    return f"It was statement {number} of {total}, {among}.{before}"
 
 
 def stopped(cancellation: Cancellation, said: str | None) -> ThanoSQLError:

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment
 from thanosql.engine.prediction.segments_table import COLUMNS as SEGMENT_COLUMNS
 from thanosql.engine.prediction.segments_table import SegmentsTable
@@ -77,7 +78,7 @@ def put_in_place(
         said.append(f"; in table {target}")
     if changes:
         environment.database.replace(*changes)
-        environment.saved = True
+        environment.left = Left.SAVED
     return "".join(said)
 
 

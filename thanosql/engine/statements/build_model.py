@@ -19,6 +19,7 @@ from thanosql.engine.evaluation.model_comparison import ModelComparison, compare
 from thanosql.engine.language.resuming import resuming_options
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import SQL, ModelReference, Option, Query, Statement, Text, Word
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import (
     Environment,
     Plan,
@@ -215,7 +216,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             rows.tagged,
         )
         model = draft.commit(card, current=better)
-        environment.saved = True
+        environment.left = Left.SAVED
     shutil.rmtree(state, ignore_errors=True)
     heard = report.audio_hours * 3600 * len(report.history)
     speeds.keep(plan.about, report.precision, heard, sum(epoch.seconds for epoch in report.history), environment)

@@ -176,7 +176,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     frame = typed(evaluation.comparison() if other is not None else evaluation.figures(), plan.columns)
     with transcription.resumable(cache):
         named = options.table_name, options.confusions_table
-        environment.saved = tables.write(rows.snapshot, *named, evaluation, environment.database)
+        environment.left = tables.write(rows.snapshot, *named, evaluation, environment.database)
     notes = [transcription.summary(len(counted), evaluation.audio_seconds, spent)]
     if cache is None or not cache.before:
         kept = _how(plan).precision if check is None else "float32"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Option, Statement, Word
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, did_you_mean
 from thanosql.models.card import imported_card
@@ -131,5 +132,5 @@ def run_get_model(plan: GetModelPlan, environment: Environment) -> Result:
         family, revision = registry.import_checkpoint(plan.checkpoint, draft.folder)
         card = imported_card(plan.name, family, plan.base, plan.checkpoint, revision, environment.statement)
         model = draft.commit(card)
-        environment.saved = True
+        environment.left = Left.SAVED
     return Result(status=f"GET THANOSQL MODEL {plan.base}", note=f"{plan.name} is in {model.folder}")

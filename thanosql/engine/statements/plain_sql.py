@@ -12,6 +12,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.lookaround import made_by
 from thanosql.engine.language.syntax import Parameter, Query, Statement
 from thanosql.engine.language.terminals import lexeme, words
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.postgres.one_moment import one_moment, only_reads, repeats_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PLANNED = words("SELECT WITH VALUES TABLE INSERT UPDATE DELETE MERGE")
+COMMIT_THEMSELVES = words("CALL CLUSTER DO REINDEX VACUUM")
 IN_TRANSACTION = (
     "The statements in the query, and the query itself, have each read the database at a moment of their own, as this "
     "transaction is READ COMMITTED; BEGIN ISOLATION LEVEL REPEATABLE READ gives them one."
@@ -62,6 +64,8 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
         explained = database.run(render_empty(plan.query, environment), environment.at_once)
         assert not isinstance(explained, str)
         return explain_nested(explained, plan.query, environment)
+    if _commits(environment):
+        environment.left = Left.COMMITTED
     answer, note = _run(plan.query, environment) if plan.query.nested else (_answer(plan.query, environment), "")
     if isinstance(answer, str):
         return Result(status=answer, note=note)
@@ -97,6 +101,20 @@ def _run(query: QueryPlan, environment: Environment) -> tuple[pd.DataFrame | str
 
 def _answer(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
     return environment.database.run(render(query, environment), environment.at_once)
+
+
+def _commits(environment: Environment) -> bool:
+    """Whether it may commit before it has ended: a procedure with COMMIT in it, an index made CONCURRENTLY."""
+    word = lexeme(environment.statement, 0)
+    if word.upper in COMMIT_THEMSELVES:
+        return True
+    if word.upper not in ("ALTER", "CREATE", "DROP"):
+        return False
+    while word.upper:
+        if word.upper == "CONCURRENTLY":
+            return True
+        word = lexeme(environment.statement, word.end)
+    return False
 
 
 def _is_planned(query: Query, environment: Environment) -> bool:

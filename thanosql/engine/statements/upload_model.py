@@ -12,6 +12,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Option, Parameter, Statement, Word
+from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment, Plan, located, plan
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
@@ -75,5 +76,5 @@ def run_upload(plan: UploadPlan, environment: Environment) -> Result:
         family, _ = registry.import_checkpoint(str(plan.folder), draft.folder)
         card = imported_card(plan.name, family, plan.name, str(plan.folder), None, environment.statement)
         model = draft.commit(card)
-        environment.saved = True
+        environment.left = Left.SAVED
     return Result(status=f"UPLOAD MODEL {plan.name}", note=f"{plan.name} is in {model.folder}")
