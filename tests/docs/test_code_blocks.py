@@ -39,6 +39,7 @@ TABLES = {
     "test": "test",
     "new_calls": "train",
     "calls": "test",
+    "numbers": "test",
 }
 RUN_BY_PAGES = ("sql", "python")
 

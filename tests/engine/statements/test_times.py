@@ -44,6 +44,31 @@ def test_an_estimate_is_by_what_such_a_statement_took(numbers: Session, statemen
     assert "measured just now" in time_of(numbers, statement.format("again"))
 
 
+@pytest.mark.parametrize(
+    ("known", "another"),
+    [
+        (PREDICT, PREDICT.replace("AS", "OPTIONS (decoder='beam') AS")),
+        (
+            PREDICT.replace("AS", "OPTIONS (decoder='beam', beam_width=2) AS"),
+            PREDICT.replace("AS", "OPTIONS (decoder='beam', beam_width=2, hotwords=['seven']) AS"),
+        ),
+        (
+            PREDICT.replace("PREDICT", "EVALUATE").replace("AS", "OPTIONS (decoder='beam', beam_width=2) AS"),
+            PREDICT.replace("PREDICT", "EVALUATE").replace("AS", "OPTIONS (decoder='beam', beam_width=20) AS"),
+        ),
+        (BUILD.format("timed"), BUILD.format("other").replace("max_epochs=1", "max_epochs=1, augment=False")),
+        (
+            BUILD.format("timed"),
+            BUILD.format("other").replace("max_epochs=1", "max_epochs=1, freeze_feature_encoder=True"),
+        ),
+    ],
+)
+def test_a_speed_is_of_statements_that_do_the_same_work(numbers: Session, known: str, another: str) -> None:
+    numbers.execute(known)
+    assert "as such statements took here" in time_of(numbers, known.replace("timed", "again"))
+    assert "measured just now" in time_of(numbers, another)
+
+
 def test_what_a_cache_gave_is_no_speed(numbers: Session) -> None:
     def stop(step: object) -> None:
         if getattr(step, "what", "") == "transcribing" and getattr(step, "done", 0) > 8:

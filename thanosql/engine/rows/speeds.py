@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql import private
 from thanosql.models.devices import expected_device
-from thanosql.models.options import TrainOptions
+from thanosql.models.options import DecodeOptions, TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
@@ -56,9 +56,16 @@ def remember(home: Path, about: BoundStatement, precision: str, where: str, oper
 
 
 def _key(about: BoundStatement, precision: str, where: str) -> str:
-    kind = about.kind
-    if isinstance(about.how, TrainOptions):  # BUILD and FIT do the same
-        kind = "TRAIN all" if not about.how.freeze_feature_encoder else "TRAIN"
+    """What statements of one speed have in common: a beam, or a training whose rows vary, takes several times as long."""
+    kind, how = about.kind, about.how
+    if isinstance(how, TrainOptions):  # BUILD and FIT do the same
+        kind = "TRAIN"
+        kind += "" if how.freeze_feature_encoder else " all"
+        kind += "" if how.augment else " unvaried"
+        kind += f" {how.train}" if how.train != "all" else ""
+    elif isinstance(about.options, DecodeOptions) and about.options.decoder != "greedy":
+        guides = [name for name in ("hotwords", "lm", "lm_query") if getattr(about.options, name, None)]
+        kind = " ".join([kind, about.options.decoder, str(about.options.beam_width), *guides])
     return f"{kind} {about.model.base} {where} {precision}"
 
 
