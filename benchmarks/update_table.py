@@ -110,22 +110,16 @@ def processor_seconds(process: int) -> float:
 
 def fill(session: thanosql.Session, recipe: str, sound: Path, rows: int) -> None:
     """The rows of `calls` in `heard`, as if each had been recognized, by COPY."""
-    from thanosql.engine.rows.audio_probe import AudioOptions
     from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.audio.origins import AudioOrigins
 
-    access = AudioAccess.of(session.settings, allow_remote=AudioOptions().allow_remote)
+    origins = AudioOrigins(AudioAccess.of(session.settings))
     from thanosql.engine.postgres.copying import chunks
 
     def lines() -> Any:
         for number in range(rows):
             path = f"{sound}/{number // 1000:04}/{number}.wav"
-            yield (
-                number,
-                f"speaker {number % 100}",
-                path,
-                "one two three",
-                f"{recipe}-{access.fingerprint(path, place=False).hex()}",
-            )
+            yield number, f"speaker {number % 100}", path, "one two three", f"{recipe}-{origins.of(path)}"
 
     for data in chunks(lines(), ["integer", "text", "text", "text", "text"]):
         session.database.connection.copy_in("heard", data)

@@ -18,10 +18,12 @@ from tests.models.recordings import wav
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.config import Settings
 from thanosql.engine.dispatcher import Result
+from thanosql.engine.prediction import row_comparison
 from thanosql.engine.prediction.cache_key import result_fingerprint
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.session import Session
 from thanosql.models import registry
+from thanosql.models.audio.origins import digest
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = "table_name='heard', mode='update', row_key='id'"
@@ -569,3 +571,91 @@ def test_the_fingerprint_of_options_counts_what_differs_from_the_defaults() -> N
         result_fingerprint("wav2vec2", "c", more=["word"]),
     }
     assert len({plain, *others}) == 7
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id, audio_path FROM calls",
+        "SELECT id, {home} || audio_path AS audio_path FROM calls",
+        "SELECT id, 'file://' || {home} || audio_path AS audio_path FROM calls",
+        "SELECT id, upper(audio_path)::varchar(80) AS audio_path FROM calls",  # nearly right
+        "SELECT id, audio_path, 0.0 AS start, NULL::numeric AS end, id % 2 + 1 AS channel FROM calls",
+        "SELECT id, audio_path, id / 100.0 AS start, 0.1999::float4 AS end, NULL::int AS channel FROM calls",
+        "SELECT id, decode(md5(id::text), 'hex') AS audio_path FROM calls",
+    ],
+)
+def test_most_of_what_is_current_is_proven_by_the_server(
+    calls: Session, update: Callable[..., Result], query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = query.replace("{home}", f"'{calls.settings.workspace}/'")
+    more = ", start_col='start', end_col='end', channel_col='channel'" if "start" in query else ""
+    sql = UPDATE.partition(" AS SELECT")[0] + f" AS {query}"
+    for number in range(1, 11):
+        stereo = wav(np.full((1600, 2), number / 100), 8000, 16)
+        (calls.settings.workspace / f"{number}.wav").write_bytes(stereo)
+    update(f", on_error='null'{more}", sql=sql)
+    digested: list[bytes] = []
+    monkeypatch.setattr(row_comparison, "digest", lambda content: digested.append(content) or digest(content))
+    result = update(f", on_error='null'{more}", sql=sql, hears=0)
+    assert result.note.startswith("0 of 10 rows; nothing was to be done"), result.note
+    assert not digested
+    calls.execute("UPDATE calls SET id = 21 WHERE id = 7")
+    result = update(f", on_error='null'{more}", sql=sql)
+    assert result.note.startswith("1 of 10 rows: 1 new"), result.note
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "'https://localhost:1/' || id || '.wav'",
+        "'data:audio/wav;base64,' || encode(id::text::bytea, 'base64')",
+        "audio_path::char(20)",
+        "NULL::text",
+        "'nowhere/' || id",
+    ],
+)
+def test_what_has_no_file_is_current_the_second_time(calls: Session, update: Callable[..., Result], path: str) -> None:
+    sql = UPDATE.partition(" AS SELECT")[0] + f" AS SELECT id, {path} AS audio_path FROM calls"
+    update(", on_error='null', allow_remote=True", sql=sql)
+    result = update(", on_error='null', allow_remote=True", sql=sql, hears=0)
+    assert result.note.startswith("0 of 10 rows; nothing was to be done"), result.note
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "md5(id::text)::uuid",
+        "(id * 1.50)::numeric",
+        "date '2026-11-01' + id",
+        "repeat(md5(id::text), 200)",  # too long for an index, even when it is compressed
+        "(SELECT string_agg(md5((id * n)::text), '') FROM generate_series(1, 300) n)",
+        "ARRAY[id, 1]",
+        "id::text::xid",  # has no order
+        "(id, 'x')::text",
+    ],
+)
+def test_rows_are_told_apart_by_keys_of_any_type(calls: Session, update: Callable[..., Result], key: str) -> None:
+    sql = UPDATE.partition(" AS SELECT")[0] + f" AS SELECT {key} AS id, audio_path FROM calls"
+    update(sql=sql, hears=10)
+    add(calls, 11, 12)
+    record(calls, "3.wav", 0.9)
+    assert "2 new, 1 with other audio" in update(sql=sql, hears=3).note
+    update(sql=sql, hears=0)
+    with pytest.raises(ThanoSQLDataError, match=r"cannot be told apart by 'id' \(row_key\)") as refused:
+        update(sql=sql.replace("FROM calls", "FROM (SELECT least(id, 11) AS id, audio_path FROM calls) c"))
+    assert [row["row"] for row in refused.value.rows] == [11, 12]
+    with pytest.raises(ThanoSQLDataError, match=r"cannot be told apart by 'id' \(row_key\)") as refused:
+        update(sql=sql.replace(f"{key} AS id", f"CASE WHEN id <> 4 THEN {key} END AS id"))
+    assert [row["row"] for row in refused.value.rows] == [4]
+
+
+def test_errors_name_rows_in_the_query_s_order(calls: Session, update: Callable[..., Result]) -> None:
+    """The server gives the rows in the order of their keys, which is not that of the query."""
+    sql = UPDATE.replace("ORDER BY id", "ORDER BY id DESC")
+    update(sql=sql, hears=10)
+    for number in (2, 8):
+        (calls.settings.workspace / f"{number}.wav").write_bytes(b"RIFF")
+    with pytest.raises(ThanoSQLDataError) as refused:
+        update(sql=sql)
+    assert [(row["row"], row["path"]) for row in refused.value.rows] == [(3, "8.wav"), (9, "2.wav")]

@@ -378,37 +378,3 @@ def test_a_part_that_is_long_lies_in_a_file(tmp_path: Path, monkeypatch: pytest.
         long = audio.read_any_length(AudioPart(name, 1.0, 4.0), [tmp_path])
         assert isinstance(long, LongWaveform)
         assert np.array_equal(long[:], audio.read(name, [tmp_path])[16000:64000])
-
-
-def test_fingerprints_of_many_are_those_of_each(tmp_path: Path) -> None:
-    for name in ("a.wav", "b c.wav", "é.wav"):
-        (tmp_path / name).write_bytes(name.encode())
-    (tmp_path / "folder").mkdir()
-    whole = tmp_path / "a.wav"
-    audios = [
-        str(whole),
-        "a.wav",
-        f"file://{whole}",
-        str(tmp_path / "A.WAV"),  # nearly right
-        str(tmp_path / "b c.wav"),
-        str(tmp_path / "e\u0301.wav"),
-        b"bytes",
-        AudioPart(str(whole), 0.5),
-        AudioPart("a.wav", channel=1),
-        "https://host.org/a.wav",
-        "data:audio/wav;base64,UklGRg==",
-        None,
-        "",
-        "/nowhere/a.wav",
-        str(tmp_path / "folder"),
-        "/nul\0.wav",
-        "x" * 5000,
-    ]
-    for confined in (False, True):
-        access = AudioAccess(roots=(tmp_path,), confined=confined)
-        found = access.fingerprints(audios)
-        for given, one in zip(audios[:11], found[:11], strict=True):
-            assert given is not None
-            assert one == access.fingerprint(given, place=False).hex(), given
-        assert found[11:] == ["", None, None, None, None, None]
-        assert len(set(found[:11])) == 11

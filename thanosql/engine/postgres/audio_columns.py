@@ -108,7 +108,8 @@ class AudioColumns:
         return self.audio.name
 
     @property
-    def _columns(self) -> list[Column]:
+    def columns(self) -> list[Column]:
+        """Those of the query that say which sound a row means, the recordings' first."""
         return [column for column in (self.audio, self.start, self.end, self.channel) if column is not None]
 
     @property
@@ -128,20 +129,27 @@ class AudioColumns:
                 self.audio, *more, chunk=chunk
             )  # the recordings: for many rows a third of the time
             return
-        behind = 1 + len(self._columns)
-        for row in snapshot.stream(*self._columns, *more, chunk=chunk):
-            yield row[0], self._meant(row[1], row[2:behind]), *row[behind:]
+        behind = 1 + len(self.columns)
+        for row in snapshot.stream(*self.columns, *more, chunk=chunk):
+            yield row[0], self.meant(row[1], row[2:behind]), *row[behind:]
 
     def stand_in(self, names: Iterable[object]) -> bool:
         """Whether a table with columns of these names has them all."""
-        return {column.name for column in self._columns} <= set(names)
+        return {column.name for column in self.columns} <= set(names)
 
     def of_frame(self, frame: pd.DataFrame) -> list[Audio | None]:
         """The audio of each row of a DataFrame that has these columns."""
-        rows = zip(*(map(_known, frame[column.name].astype(object)) for column in self._columns), strict=True)
-        return [self._meant(value, part) for value, *part in rows]
+        rows = zip(*(map(_known, frame[column.name].astype(object)) for column in self.columns), strict=True)
+        return [self.meant(value, part) for value, *part in rows]
 
-    def _meant(self, audio: Any, values: Sequence[Any]) -> Audio | None:
+    def fragment(self, values: Sequence[Any]) -> str:
+        """What the part is called that a row's values of all `columns` but the first mean; see `AudioPart.fragment`."""
+        from thanosql.models.audio.parts import AudioPart
+
+        sound = self.meant("", values)
+        return sound.fragment if isinstance(sound, AudioPart) else ""
+
+    def meant(self, audio: Any, values: Sequence[Any]) -> Audio | None:
         """A row's audio: the recording itself where all of it is meant; None where there is none."""
         from thanosql.models.audio.parts import AudioPart
 

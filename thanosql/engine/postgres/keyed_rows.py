@@ -1,13 +1,14 @@
-"""A query's rows, a table and the key of both in; doubled keys refused, what the table says of each row, and the keys that
-are in the table alone, out."""
+"""A query's rows, a table and the key of both in; doubled keys refused, each row beside the table's, and the keys that are in
+the table alone, out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.postgres.naming import fresh, quoted
+from thanosql.engine.postgres.one_moment import step
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError
 
 if TYPE_CHECKING:
@@ -21,9 +22,17 @@ NO_OPERATOR = "42883"
 
 
 def refuse_doubled(connection: Connection, rows: Snapshot, key: str) -> None:
-    """Raise ThanoSQLDataError, with the rows, where a key stands in two rows of a query or is NULL."""
+    """Raise ThanoSQLDataError, with the rows, where a key stands in two rows of a query or is NULL.
+
+    The index that shows it stays, and with the table's own lets the two be read side by side.
+    """
     table, number = rows.numbered_table
     name = quoted(key)
+    with contextlib.suppress(ThanoSQLDatabaseError):  # doubled, of a type without an order, or too long for an index
+        with step(connection):
+            connection.execute(f"CREATE UNIQUE INDEX ON {table} ({name})")
+        if not connection.execute(f"SELECT FROM {table} WHERE {name} IS NULL LIMIT 1").rows:
+            return
     with _comparable(rows, key):
         found = connection.execute(
             f"SELECT d.{number}, d.{name}::text FROM {table} d JOIN (SELECT {name} FROM {table} GROUP BY 1"
@@ -65,50 +74,35 @@ def keys_gone(connection: Connection, rows: Snapshot, target: Target, key: str) 
     return gone, answer.count
 
 
-class SaidOfRows:
-    """What the table says of each row of the query, in the rows' order: None for a row that is not in it.
+def beside_table(
+    connection: Connection, rows: Snapshot, target: Target, key: str, columns: Sequence[str]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The query's rows, each once and in any order, in chunks: (its number, the value of each of `columns`).
 
-    Made within a transaction, which it sees the table in; read after it. Closed by `close`.
+    These are SQL over a row `q` of the query and the row `t` of the table with the same key, all NULL where there is none.
+    To be read within the transaction that the table is to be seen in. Raises ThanoSQLDataError, at the end, where a key
+    stands in two rows of the table.
     """
-
-    def __init__(
-        self, connection: Connection, rows: Snapshot, target: Target, key: str, stored: Mapping[str, object], said: str
-    ) -> None:
-        """`said` is the SQL, over a row `t` of the table, of a text that is not NULL."""
-        self._connection = connection
-        self._target, self._key, self._rows = target, key, rows
-        self._cursor = fresh("said") if stored else None
-        table, number = rows.numbered_table
-        name = quoted(key)
-        if self._cursor is not None:
-            with _comparable(rows, key):
-                connection.execute(
-                    f"DECLARE {self._cursor} NO SCROLL CURSOR WITH HOLD FOR"
-                    f" SELECT q.{number}, CASE WHEN t.{name} IS NOT NULL THEN {said} END"
-                    f" FROM {table} q LEFT JOIN {target.quoted} t ON t.{name} = q.{name} ORDER BY 1"
-                )
-
-    def __iter__(self) -> Iterator[str | None]:
-        """Raises ThanoSQLDataError where a key stands in two rows of the table."""
-        if self._cursor is None:
-            for _ in range(self._rows.rows):
-                yield None
-            return
-        last = 0
-        while found := self._connection.execute(f"FETCH FORWARD {FETCHED} FROM {self._cursor}").rows:
-            for number, said in found:
-                if number == last:
-                    refuse_doubled_in_table(self._connection, self._target, self._key)
-                last = number
-                yield said
-
-    def close(self) -> None:
-        """Let go of the rows. Raises nothing."""
-        if self._cursor is not None:
-            self._connection.attempt(f"CLOSE {self._cursor}")
+    table, number = rows.numbered_table
+    name = quoted(key)
+    cursor = fresh("beside")
+    joined = "" if target.oid is None else f" LEFT JOIN {target.quoted} t ON t.{name} = q.{name}"
+    with _comparable(rows, key):
+        # With PostgreSQL's default for cursors, a plan is chosen that is quick with the first rows: they are worked on while
+        # the others come.
+        connection.execute(
+            f"DECLARE {cursor} NO SCROLL CURSOR FOR SELECT q.{number}, {', '.join(columns)} FROM {table} q{joined}"
+        )
+    count = 0
+    while found := connection.execute(f"FETCH FORWARD {FETCHED} FROM {cursor}").rows:
+        count += len(found)
+        yield found
+    connection.execute(f"CLOSE {cursor}")
+    if count != rows.rows:
+        refuse_doubled_in_table(connection, target, key)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _comparable(rows: Snapshot, key: str) -> Iterator[None]:
     try:
         yield

@@ -285,14 +285,15 @@ class Snapshot:
         return self._table, *self._written.values()
 
     def _index(self, *tables: str) -> None:
-        """Give each an index, once, so that joins walk them in order; two predictions for one row are found here.
-
-        Made when all rows are in: that takes half the time of keeping it up to date while they come.
-        """
+        """Give each an index, once, so that joins walk them in order; two predictions for one row are found here. Made when all
+        rows are in: that takes half the time of keeping it up to date while they come."""
         for table in tables:
             if table not in self._indexed:
                 self._connection.execute(f"CREATE UNIQUE INDEX ON {table} ({self._number})")
-                # That they stand in their order is all that the planner lacks: a few rows show it.
-                self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {self._number} SET STATISTICS 1")
-                self._connection.execute(f"ANALYZE {table} ({self._number})")
+                self.sample_numbers(table)
                 self._indexed.add(table)
+
+    def sample_numbers(self, table: str | None = None) -> None:
+        """Let the planner know that rows stand in their order, and a number for one of them: a few rows show it."""
+        for text in ("ALTER TABLE {} ALTER COLUMN {} SET STATISTICS 1", "ANALYZE {} ({})"):
+            self._connection.execute(text.format(table or self._table, self._number))

@@ -1,7 +1,7 @@
 """A statement's model and options in; what a table says of each prediction's origin out.
 
 `my_model@3 6f1d0c2ab94e7a35-1c9a…` is the model and its version, a fingerprint of the model's content and of the options
-that change a result, and one of the row's audio. The same is said on any machine.
+that change a result, and what `models.audio.origins` says of the row's audio. The same is said on any machine.
 """
 
 from __future__ import annotations

@@ -8,34 +8,38 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment, Progress
-from thanosql.engine.postgres.keyed_rows import SaidOfRows, keys_gone, refuse_doubled
+from thanosql.engine.postgres.keyed_rows import beside_table, keys_gone, refuse_doubled
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.postgres.one_moment import one_moment
 from thanosql.engine.postgres.table_update import stored_columns
 from thanosql.engine.prediction.language_models import language_model
-from thanosql.engine.prediction.provenance import NOWHERE, Provenance, provenance_of
+from thanosql.engine.prediction.provenance import Provenance, provenance_of
+from thanosql.engine.prediction.row_comparison import (
+    CHANGED,
+    INCOMPLETE,
+    NEW,
+    OUTDATED,
+    UNHEARD,
+    Judged,
+    RowComparison,
+)
 from thanosql.engine.prediction.word_table import replaced_columns
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.errors import ThanoSQLDataError
+from thanosql.models.audio.origins import AudioOrigins
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.engine.prediction.predict_options import PredictOptions
     from thanosql.engine.rows.bound_statement import BoundStatement
     from thanosql.models.audio.access import AudioAccess
-    from thanosql.models.audio.parts import Audio
 
-COMPARED = 10_000  # rows at a time
-CURRENT, UNHEARD = "current", "without its audio"
-NEW, CHANGED = "new", "with other audio"
-OUTDATED, INCOMPLETE = "by another model or other options", "without a result or its origin"
 CHOSEN = (Column("number", "bigint"), Column("by", "text"), Column("is_new", "boolean"))
 
 
@@ -88,6 +92,7 @@ def find_stale_rows(
     about: BoundStatement, provenance: Provenance, access: AudioAccess, environment: Environment
 ) -> StaleRows:
     """Hold the query's rows against the table's, both as they were at one moment; open until the statement is over.
+    That moment lasts until all files have been looked at.
 
     Raises ThanoSQLDataError, with the rows, where a key stands in two of them, in the query or in the table, or is NULL.
     """
@@ -97,6 +102,9 @@ def find_stale_rows(
     connection = database.connection
     stored = stored_columns(connection, target)
     gone, gone_count = None, 0
+    comparison = RowComparison(about.audio, provenance, AudioOrigins(access), keeps=options.on_error == "null")
+    numbers: array[int] = array("q")
+    counts: Counter[str] = Counter()
     with one_moment(connection):
         query = resources.enter_context(open_snapshot(about.query, environment))
         key = query.column(options.row_key, option="row_key").name
@@ -104,51 +112,41 @@ def find_stale_rows(
         if stored and options.prune:
             gone, gone_count = keys_gone(connection, query, target, key)
             resources.callback(database.drop_temporary, gone)
-        table_says = SaidOfRows(connection, query, target, key, stored, _said(options, stored))
-        resources.callback(table_says.close)
-    numbers: array[int] = array("q")
-    counts: Counter[str] = Counter()
+        columns = comparison.columns(key, _said(options, stored) if stored else None)
 
-    def chosen_rows() -> Iterator[tuple[int, str, bool]]:
-        says = iter(table_says)
-        ending = provenance.ending
-        for chunk, found in _fingerprinted(about.audio.stream(query, chunk=COMPARED), access):
-            for (row, _), audio, said in zip(chunk, found, says):
-                # Most rows are current.
-                if said and audio and said.endswith(audio) and said[: -len(audio)].endswith(ending):
-                    counts[CURRENT] += 1
-                    continue
-                kind, origin = _judge(said, audio, provenance, keeps=options.on_error == "null")
-                counts[kind] += 1
-                if origin is not None:
-                    numbers.append(row)
-                    yield row, origin, kind == NEW
-            environment.cancellation.check()
-            environment.progress(Progress(what="comparing", done=chunk[-1][0], total=query.rows, unit="rows"))
-        next(says, None)  # that a key stands in two rows of the table may show at the end
+        def chosen_rows() -> Iterator[tuple[int, str, bool]]:
+            for judged in _judged(beside_table(connection, query, target, key, columns), comparison):
+                counts.update(judged.counts)
+                numbers.extend(row for row, *_ in judged.chosen)
+                yield from judged.chosen
+                environment.cancellation.check()
+                environment.progress(Progress(what="comparing", done=counts.total(), total=query.rows, unit="rows"))
 
-    chosen = database.temporary(CHOSEN, chosen_rows())
-    resources.callback(database.drop_temporary, chosen)
+        chosen = database.temporary(CHOSEN, chosen_rows())
+        resources.callback(database.drop_temporary, chosen)
+        # So that few rows are looked for among a million, and not the other way round.
+        connection.execute(f"ANALYZE {chosen} (number)")
+        query.sample_numbers()
+    numbers = array("q", sorted(numbers))
     rows = resources.enter_context(database.snapshot(SQL.of(_rows_of(query, chosen, options))))
     lacks = tuple(column.name for column in rows.columns if stored and column.name not in stored)
-    table, number = query.numbered_table
-    new = f"SELECT q.{quoted(key)} FROM {table} q JOIN {chosen} c ON c.number = q.{number} WHERE c.is_new"
+    table, number = rows.numbered_table
+    places = f"SELECT row_number() OVER (ORDER BY number) AS place, is_new FROM {chosen}"
+    new = f"SELECT r.{quoted(key)} FROM {table} r JOIN ({places}) c ON c.place = r.{number} WHERE c.is_new"
     return StaleRows(rows, query, numbers, counts, gone, gone_count, new, lacks, provenance.beginning)
 
 
-def _fingerprinted(
-    rows: Iterator[tuple[int, Audio | None]], access: AudioAccess
-) -> Iterator[tuple[list[tuple[int, Audio | None]], list[str | None]]]:
-    """Rows in chunks, and the fingerprints of their audio: those of one are made while the next one is fetched."""
-    with ThreadPoolExecutor(1, thread_name_prefix="fingerprints") as pool:
-        waiting: list[tuple[list[tuple[int, Audio | None]], Future[list[str | None]]]] = []
-        while chunk := list(islice(rows, COMPARED)):
-            waiting.append((chunk, pool.submit(access.fingerprints, [audio for _, audio in chunk])))
-            if len(waiting) > 1:
-                before, found = waiting.pop(0)
-                yield before, found.result()
-        for before, found in waiting:
-            yield before, found.result()
+def _judged(chunks: Iterator[list[tuple[Any, ...]]], comparison: RowComparison) -> Iterator[Judged]:
+    """Chunks of rows judged: one is while the next one is fetched."""
+    with ThreadPoolExecutor(1, thread_name_prefix="comparing") as pool:
+        before: Future[Judged] | None = None
+        for chunk in chunks:
+            now = pool.submit(comparison.judge, chunk)
+            if before is not None:
+                yield before.result()
+            before = now
+        if before is not None:
+            yield before.result()
 
 
 def rows_to_do(about: BoundStatement, environment: Environment) -> tuple[Snapshot, StaleRows | None]:
@@ -173,24 +171,6 @@ def _said(options: PredictOptions, stored: Mapping[str, object]) -> str:
     if not missing:
         return said
     return f"CASE WHEN t.{quoted(result)} IS NOT NULL AND ({' OR '.join(missing)}) THEN '' ELSE {said} END"
-
-
-def _judge(said: str | None, audio: str | None, provenance: Provenance, *, keeps: bool) -> tuple[str, str | None]:
-    """What a row is, and the origin of its new result; None where it keeps what it has.
-
-    A recording that is not to be found is no other one: its row keeps its result, unless it was to be recognized anyway
-    and the statement fails for such rows. (With `keeps`, on_error='null', it would lose it.)
-    """
-    if said is None:
-        return NEW, provenance.of(audio or "")
-    if not said:
-        return INCOMPLETE, provenance.of(audio or "")
-    by_the_same = provenance.is_of(said)
-    if not audio and by_the_same and said.endswith(f"-{NOWHERE}"):
-        return CURRENT, None
-    if not audio and (keeps or by_the_same):
-        return UNHEARD, None
-    return (CHANGED if by_the_same else OUTDATED), provenance.of(audio or "")
 
 
 def _rows_of(query: Snapshot, chosen: str, options: PredictOptions) -> str:

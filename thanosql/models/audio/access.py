@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import of_source
-from thanosql.models.audio.info import AudioError, AudioInfo
+from thanosql.models.audio.info import AudioInfo
 from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.audio.reading import decode, probe, read
 from thanosql.models.audio.references import is_remote, locate, of_data_uri, stat_plain
@@ -106,15 +105,14 @@ class AudioAccess:
             "processes": self.processes,
         }
 
-    def fingerprint(self, audio: Audio, *, place: bool = True) -> bytes:
-        """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change. Without
-        `place` the reference counts as it is written, so that it is the same where the folders have moved.
+    def fingerprint(self, audio: Audio) -> bytes:
+        """16 bytes that change with the audio: of its bytes, or of its file's place, size and time of change.
 
         Of a URL it is made of the URL alone: to ask for more would take a journey each. A part's differs from the
         recording's, and from every other part's. Raises AudioError for a file that is not there.
         """
         if isinstance(audio, AudioPart):
-            known = self.fingerprint(audio.audio, place=place)
+            known = self.fingerprint(audio.audio)
             return _digest(known + audio.identity, b"part") if audio.identity else known
         if not isinstance(audio, str):
             return _digest(audio)
@@ -122,33 +120,15 @@ class AudioAccess:
             return _digest(content)
         if is_remote(audio):
             return _digest(audio.encode(errors="surrogatepass"), b"url")
-        file, about = self._stat(audio)
-        if not place:
-            return _of_reference(audio, about)
-        return _digest(os.fsencode(os.path.abspath(file)) + _stamp(about), b"file")
+        file, about = self._found(audio)
+        stamp = b"\0%d\0%d" % (about.st_size, about.st_mtime_ns)
+        return _digest(os.fsencode(os.path.abspath(file)) + stamp, b"file")
 
-    def fingerprints(self, audios: Iterable[Audio | None]) -> list[str | None]:
-        """`fingerprint` without `place` of many, in hexadecimal digits; "" where there is no audio, None where it cannot be
-        found. An absolute path is asked of the system without the questions that a nearly right one needs: for a million
-        rows that is half the time.
-        """
-        found: list[str | None] = []
-        for audio in audios:
-            if type(audio) is str and audio[:1] == "/" and not self.confined:
-                try:
-                    about = os.stat(audio)
-                    if stat.S_ISREG(about.st_mode):
-                        found.append(_of_reference(audio, about).hex())
-                        continue
-                except (OSError, ValueError):
-                    pass
-            try:
-                found.append("" if audio is None else self.fingerprint(audio, place=False).hex())
-            except AudioError:
-                found.append(None)
-        return found
+    def stat(self, path: str) -> os.stat_result:
+        """What the system says of the file that a path means. Raises AudioError where there is none."""
+        return self._found(path)[1]
 
-    def _stat(self, path: str) -> tuple[str, os.stat_result]:
+    def _found(self, path: str) -> tuple[str, os.stat_result]:
         if not self.confined and (found := stat_plain(path, self.roots)) is not None:
             return found
         file = self.locate(path)
@@ -169,14 +149,6 @@ class AudioAccess:
         from thanosql.models.audio.remote import fetch
 
         return self.downloads.cache().content(audio, partial(fetch, access=self.remote))
-
-
-def _of_reference(path: str, about: os.stat_result) -> bytes:
-    return _digest(path.encode(errors="surrogatepass") + _stamp(about), b"reference")
-
-
-def _stamp(about: os.stat_result) -> bytes:
-    return b"\0%d\0%d" % (about.st_size, about.st_mtime_ns)
 
 
 def _digest(content: bytes, person: bytes = b"") -> bytes:

@@ -44,6 +44,22 @@ class AudioPart:
         return repr((float(self.start), end, self.channel, self.track)).encode()
 
     @property
+    def fragment(self) -> str:
+        """The same as W3C's media fragments write it, behind a reference.
+
+        >>> AudioPart("a.wav", 1.5, 3, channel=2).fragment, AudioPart("a.wav", 4.25).fragment, AudioPart("a.wav").fragment
+        ('#t=1.5,3.0&channel=2', '#t=4.25', '')
+        """
+        said = []
+        if not self.is_whole:
+            said.append(f"t={float(self.start)}" + ("" if self.end is None else f",{float(self.end)}"))
+        if self.channel is not None:
+            said.append(f"channel={self.channel}")
+        if self.track is not None:
+            said.append(f"track={self.track}")
+        return f"#{'&'.join(said)}" if said else ""
+
+    @property
     def is_whole(self) -> bool:
         """Whether it goes from the recording's beginning to its end."""
         return self.start == 0 and self.end is None
