@@ -1,18 +1,19 @@
-"""tests/fixtures/messages.txt and habits.txt: what is said of each mistake, word for word and with its caret."""
+"""tests/fixtures/messages.txt, habits.txt and slips.txt: what is said of each mistake, word for word and with its caret."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from thanosql.engine.language import dialects
-from thanosql.engine.language.cures import COLUMN, SYNTAX
+from thanosql.engine.language.cures import COLUMN, FUNCTION, GROUPING, NOT_SUPPORTED, SYNTAX
 from thanosql.engine.session import Session
-from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLError
+from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLError, ThanoSQLSyntaxError
 
-FIXTURES = [Path(__file__).parents[2] / "fixtures" / name for name in ("messages.txt", "habits.txt")]
+FIXTURES = [Path(__file__).parents[2] / "fixtures" / name for name in ("messages.txt", "habits.txt", "slips.txt")]
 
 
 def pairs() -> Iterator[tuple[str, str]]:
@@ -47,7 +48,35 @@ def test_a_mistake_is_said_as_the_fixture_has_it(session: Session, text: str, me
 
 
 def test_there_are_many() -> None:
-    assert len(PAIRS) >= 150
+    assert len(PAIRS) >= 350
+
+
+CURES = [
+    (text, found[1])
+    for text, message in PAIRS
+    if (found := re.search(r"(?:; write|\nWrite|in parentheses|[Ss]tatement|query): (.*)\Z", message))
+    and "…" not in found[1]
+]
+
+
+@pytest.mark.parametrize(("text", "cure"), CURES, ids=[text[:60] for text, _ in CURES])
+def test_a_cure_is_a_statement(session: Session, text: str, cure: str) -> None:
+    """It may fail for what it is about (no such file, model or column of the example), but not for how it is written."""
+    said: ThanoSQLError | None = None
+    session.execute("BEGIN")
+    try:
+        session.execute(cure)
+    except ThanoSQLError as error:
+        said = error
+    finally:
+        session.execute("ROLLBACK")
+    about = said is not None and "more expressions than target columns" in said.message
+    assert not isinstance(said, ThanoSQLSyntaxError), said
+    assert about or getattr(said, "sqlstate", None) not in (SYNTAX, FUNCTION, GROUPING, NOT_SUPPORTED), said
+
+
+def test_many_cures_are_statements() -> None:
+    assert len(CURES) >= 150
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def refused(session: Session, sql: str) -> tuple[str | None, str]:
         ("INSERT INTO calls (spokn) VALUES ('x')", "spoken", "spokn"),
         ("SELEC * FROM calls", "SELECT", "SELEC"),
         ("DROP TABL calls", "TABLE", "TABL"),
-        ("SELECT * FROM calls WHRE spoken = 'one'", "WHERE", "spoken"),
+        ("SELECT * FROM calls WHRE spoken = 'one'", "WHERE", "WHRE"),
         ("PREDICT USING Wav2Vec2Tiny OPTIONS (audio_col=audiopath) AS SELECT * FROM calls", "audio_path", "audiopath"),
         ("PREDICT USING Wav2Vec2Tiny OPTIONS (audio_col='audiopath') AS TABLE calls", "audio_path", "'audiopath'"),
         ("EXPLAIN EVALUATE USING Wav2Vec2Tiny OPTIONS (text_col=spokn) AS TABLE calls", "spoken", "spokn"),

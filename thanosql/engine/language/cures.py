@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 # Syntax, and no such table, column, function, setting, schema or parameter.
 SYNTAX, TABLE, COLUMN, FUNCTION, SETTING, SCHEMA, PARAMETER = "42601 42P01 42703 42883 42704 3F000 42P02".split()
+# What is grouped or counted in the wrong place, and what PostgreSQL does not do, as to read another database.
+GROUPING, NOT_SUPPORTED = "42803 0A000".split()
 # A file's name, its place and the right to it, of a COPY that the server does itself.
 FILES = frozenset("42602 58P01 42501 42809".split())
-STATES = FILES | {SYNTAX, TABLE, COLUMN, FUNCTION, SETTING, SCHEMA, PARAMETER}
+STATES = FILES | {SYNTAX, TABLE, COLUMN, FUNCTION, SETTING, SCHEMA, PARAMETER, GROUPING, NOT_SUPPORTED}
 
 
 class Cure(NamedTuple):
@@ -17,3 +20,22 @@ class Cure(NamedTuple):
     hint: str
     start: int | None = None
     width: int = 1
+
+
+LONGEST_WRITTEN = 300  # characters of a statement that a cure repeats
+
+
+def rewritten(text: str, *changes: tuple[int, int, str]) -> str:
+    """A statement with stretches of it replaced, in one line; of a long one the last thing that was changed alone.
+
+    >>> rewritten("SELECT n,\\n  FROM calls;", (8, 9, ""))
+    'SELECT n FROM calls'
+    """
+    written = text
+    for start, end, instead in sorted(changes, reverse=True):
+        written = f"{written[:start]}{instead}{written[end:]}"
+    if "--" not in written:  # a comment lasts to the end of its line
+        written = re.sub(r"\s*\n\s*", " ", written)
+    written = re.sub(r" {2,}", " ", written) if "'" not in written else written
+    written = written.strip().rstrip("; ")
+    return written if len(written) <= LONGEST_WRITTEN else f"… {max(changes)[2]} …"

@@ -6,20 +6,40 @@ It is looked at once, and only for a text that PostgreSQL has refused: what it t
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 
 from thanosql.engine.language import habits
-from thanosql.engine.language.cures import COLUMN, FILES, FUNCTION, PARAMETER, SCHEMA, STATES, SYNTAX, TABLE, Cure
+from thanosql.engine.language.cures import (
+    COLUMN,
+    FILES,
+    FUNCTION,
+    NOT_SUPPORTED,
+    PARAMETER,
+    SCHEMA,
+    SETTING,
+    STATES,
+    SYNTAX,
+    TABLE,
+    Cure,
+    rewritten,
+)
 from thanosql.engine.language.foreign_characters import foreign_character
+from thanosql.engine.language.foreign_functions import function, type_name
+from thanosql.engine.language.slips import SLIPS, joined
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 from thanosql.engine.language.vocabulary import vocabulary
 
 LONGEST = 100_000  # characters of a statement that are looked at
 _SHOWN = 300  # characters of a statement that a cure repeats
 
+_VIEW = re.compile(
+    r"^create\s+(?:or\s+replace\s+)?(?:(?:temp(?:orary)?|recursive|materialized)\s+)?view\b", re.IGNORECASE
+)
 _QUERY = "SELECT audio_path FROM …"
 _TRANSCRIBES = f"SELECT * FROM (PREDICT USING model AS {_QUERY}) p"
+_TRAINS = "BUILD MODEL name USING base AS SELECT audio_path, text FROM …"
 # Functions that recognize speech elsewhere: BigQuery's ML.…, Snowflake's AI_TRANSCRIBE, Databricks' ai_query …
 _FUNCTIONS = {
     "EVALUATE": "SELECT * FROM (EVALUATE USING model AS SELECT audio_path, text FROM …) e",
@@ -33,6 +53,9 @@ _FUNCTIONS = {
             "ML_PREDICT",
             "SPEECH_TO_TEXT",
             "RECOGNIZE",
+            "ASR",
+            "STT",
+            "WHISPER",
         ),
         _TRANSCRIBES,
     ),
@@ -50,16 +73,22 @@ def cure(text: str, sqlstate: str, models: Collection[str], at: int | None = Non
     if at is None and pieces and pieces[0].upper in vocabulary().own:
         return None  # it stopped in a query that stands nowhere in the text: an option's, as valid_query
     around = [piece for piece in pieces if at is None or sqlstate == SYNTAX or piece.start <= at < piece.end]
-    if (found := _foreign(around)) is not None:
+    if (found := _foreign(text, around)) is not None:
         return found
     for find, states in _FINDERS:
         if sqlstate in states and (found := find(text, pieces)) is not None:
             return found
+    for find_at, states in _FINDERS_AT:
+        if sqlstate in states and (found := find_at(text, pieces, at)) is not None:
+            return found
+    if sqlstate == COLUMN and at is not None and (found := _method(pieces)) is not None:
+        return found
     if sqlstate == COLUMN and at is not None:
         return habits.parameter_at(text, at) or habits.quoted_text(pieces, at)
     if sqlstate == SYNTAX:  # MindsDB joins a table with a model, without ON
         around = [word for before, word in pairwise(pieces) if before.upper == "JOIN"]
-    return _model(pieces, around, models) if sqlstate in (SYNTAX, TABLE) else None
+    found = _model(pieces, around, models) if sqlstate in (SYNTAX, TABLE, FUNCTION, SCHEMA) else None
+    return joined(pieces, at) if found is None and sqlstate == SYNTAX else found
 
 
 def _pieces(text: str) -> Iterator[Lexeme]:
@@ -72,10 +101,14 @@ def _pieces(text: str) -> Iterator[Lexeme]:
         return
 
 
-def _foreign(pieces: Sequence[Lexeme]) -> Cure | None:
+def _foreign(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     for piece in pieces:
         if piece.kind == "WORD" and (refusal := foreign_character(piece)) is not None:
             return Cure(f"{refusal.message} {refusal.hint}", refusal.start)
+        narrow = unicodedata.normalize("NFKC", piece.text)
+        if piece.kind == "WORD" and narrow.isascii() and narrow != piece.text:
+            shown = rewritten(text, (piece.start, piece.end, narrow))
+            return Cure(f"{piece.text} is in full-width letters; write: {shown}", piece.start, len(piece.text))
     return None
 
 
@@ -103,10 +136,18 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             or following != "USING"
         ):
             continue
+        if pieces[0].upper in ours.prefixes and before.kind == ")" and not opened:  # EXPLAIN (ANALYZE) PREDICT
+            wrong, at = f"{pieces[0].upper} takes no list before {word.upper}", pieces[1].start
+            shown = rewritten(text, (at, word.start, ""))
+            return Cure(f"{wrong}; write: {shown}", at, before.end - at)
         end = _closing(pieces, index) if opened else len(text.rstrip().rstrip(";"))
         inside = text[word.start : end].rstrip()
         name = "" if before.upper in ("AS", "") or before.upper not in ("FROM", "JOIN", ",") else " p"
         written = f"{text[: word.start]}({inside}){name}{text[end:].rstrip()}".strip()
+        if before.upper == "SELECT" and before is pieces[0]:
+            written = f"SELECT * FROM ({inside}) p{text[end:].rstrip()}"
+        if pieces[0].upper == "CREATE":  # what is made of it is a table: its rows are gone when the statement ends
+            written = _VIEW.sub("CREATE TABLE", written)
         shown = written if len(written) <= _SHOWN else f"({word.upper} USING … AS …){name}"
         return Cure(f"Put the inner statement in parentheses: {' '.join(shown.split())}", word.start, len(word.text))
     return None
@@ -123,7 +164,10 @@ def _closing(pieces: Sequence[Lexeme], index: int) -> int:
 
 
 def _function(_text: str, pieces: Sequence[Lexeme]) -> Cure | None:
-    for word, following in pairwise(pieces):
+    for index, (word, following) in enumerate(pairwise(pieces)):
+        of_ml = index > 1 and (pieces[index - 2].upper, pieces[index - 1].text) == ("ML", ".")
+        if following.kind == "(" and of_ml and word.upper in ("TRAIN", "CREATE_MODEL", "FIT"):
+            return Cure(f"Training is a statement here: {_TRAINS}", word.start, len(word.text))
         if following.kind == "(" and word.upper in _FUNCTIONS:
             return Cure(
                 f"Recognition is a statement here, not a function: {_FUNCTIONS[word.upper]}", word.start, len(word.text)
@@ -131,9 +175,22 @@ def _function(_text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     return None
 
 
+def _method(pieces: Sequence[Lexeme]) -> Cure | None:
+    """Snowflake's `model!PREDICT(…)`."""
+    for model, sign, word in zip(pieces, pieces[1:], pieces[2:], strict=False):
+        if sign.text == "!" and model.end == sign.start and word.upper in _FUNCTIONS:
+            written = _FUNCTIONS[word.upper].replace("model", model.text)
+            return Cure(
+                f"Recognition is a statement here, not a function: {written}", model.start, word.end - model.start
+            )
+    return None
+
+
 def _model(pieces: Sequence[Lexeme], around: Sequence[Lexeme], models: Collection[str]) -> Cure | None:
     """A model where a table stands."""
     known = {name.lower(): name for name in models}
+    if any(word.text.lower() == "mindsdb" for word in around):
+        around = pieces
     for word in around:
         name = known.get(word.text.strip('"').lower())
         if name is None or word.kind not in ("WORD", "QUOTED"):
@@ -141,7 +198,9 @@ def _model(pieces: Sequence[Lexeme], around: Sequence[Lexeme], models: Collectio
         written = f"SELECT * FROM (PREDICT USING {name} AS {_QUERY}) p"
         if pieces[0].upper == "DROP":
             written = f"DROP MODEL {name}"
-        return Cure(f"{name} is a model, not a table: {written}", word.start, len(word.text))
+        following = next((piece.kind for piece in pieces if piece.start >= word.end), "")
+        stands = "function" if following == "(" else "table"
+        return Cure(f"{name} is a model, not a {stands}: {written}", word.start, len(word.text))
     return None
 
 
@@ -149,8 +208,13 @@ _FINDERS: tuple[tuple[Callable[[str, Sequence[Lexeme]], Cure | None], frozenset[
     (habits.servers_copy, FILES | {SYNTAX}),
     (habits.opening, STATES - FILES),
     (_parenthesis, frozenset({SYNTAX})),
-    (_function, frozenset({SYNTAX, FUNCTION, SCHEMA})),
+    (_function, frozenset({SYNTAX, FUNCTION, SCHEMA, NOT_SUPPORTED})),
     (_backtick, frozenset({SYNTAX})),
     (habits.clause, frozenset({SYNTAX, FUNCTION})),
     (habits.placeholder, frozenset({SYNTAX, PARAMETER})),
+)
+_FINDERS_AT = (
+    (function, frozenset({SYNTAX, FUNCTION, COLUMN})),
+    (type_name, frozenset({SETTING})),
+    *SLIPS,
 )

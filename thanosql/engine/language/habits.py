@@ -48,6 +48,9 @@ _OPENINGS = {
     r"\\(?:i|ir|include)\b(?:\s+(?P<file>\S+))?": "Run a script on the command line: thanosql --file {file}",
     r"\\q(?:uit)?\b": "exit leaves only the thanosql prompt; close a notebook from its menu",
     r"\\\w*": "psql's commands are not known here; PREDICT? explains a statement, LIST TABLE lists tables",
+    rf"copy\s+into\s+{_NAME}\s+from\s+(?P<path>'[^']*')": "COPY takes no INTO; write: COPY {name} FROM {path}",
+    rf"copy\s+from\s+(?P<path>'[^']*')\s+(?:in)?to\s+{_NAME}": "The table comes first; write: COPY {name} FROM {path}",
+    rf"copy\s+(?P<path>'[^']*')\s+(?:in)?to\s+{_NAME}": "The table comes first; write: COPY {name} FROM {path}",
     # SQLite's
     r"\.tables\b": _LISTS_TABLES,
     rf"\.schema\s+{_NAME}": _COLUMNS,
@@ -65,10 +68,16 @@ _OPENINGS = {
     rf"show\s+create\s+table\s+{_NAME}": _COLUMNS,
     rf"show\s+(?:index|indexes|indices|keys)\s+(?:from|in)\s+{_NAME}": "List indexes with a query: SELECT indexdef FROM "
     "pg_indexes WHERE tablename = '{name}'",
+    r"show\s+(?:global\s+|session\s+)?variables\b": "List the settings with a statement: SHOW ALL",
     r"show\s+functions\b": "List functions with a query: SELECT proname FROM pg_proc",
     r"use\s+\w+": "Choose a schema with a statement: SET search_path TO name",
     r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:model|predictor)\b": "Make a model with a statement of its own: "
     "BUILD MODEL name USING base AS SELECT audio_path, text FROM …",
+    r"create\s+(?:training\s+)?job\b": "Train a model with a statement: BUILD MODEL name USING base AS SELECT audio_path, "
+    "text FROM …",
+    rf"(?:show|explain)\s+(?:ml_)?model\s+{_NAME}": "Describe a model with a statement: DESCRIBE MODEL {name}",
+    r"show\s+ml_engines\b": "List base models with a statement: LIST THANOSQL MODEL",
+    rf"delete\s+from\s+model\s+{_NAME}": "Drop a model with a statement: DROP MODEL {name}",
     r"(?:alter\s+model|retrain|finetune)\b": "Train a model further with a statement of its own: FIT MODEL name USING name "
     "AS SELECT audio_path, text FROM …",
     rf"(?:transcribe|recognize)\s+{_NAME}": "Transcribe audio with a statement: PREDICT USING model AS SELECT audio_path "
@@ -149,6 +158,10 @@ def servers_copy(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
 def placeholder(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     """`?`, `%s`, `$1`, `%(name)s`, `$name`, `{name}`, `{{name}}` and `@name` of drivers, templates and other databases."""
     for before, piece, following in _around(pieces):
+        if text.startswith("@@", piece.start):
+            return Cure(
+                "Ask for a setting with a statement: SHOW name; for the version with SELECT version()", piece.start, 2
+            )
         sign, close = piece.text[:1], following.start == piece.end
         written = (
             sign in ("?", "{")
@@ -164,7 +177,7 @@ def placeholder(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
 
 def parameter_at(text: str, at: int) -> Cure | None:
     """The same of `@name`, which PostgreSQL reads as an operator and a column; `at` is where it missed the column."""
-    return _parameter(text, at - 1, "") if at and text[at - 1] in "@&" else None
+    return _parameter(text, at - 1, "") if at and text[at - 1] in "@&" and text[at - 2 : at] != "@@" else None
 
 
 def _parameter(text: str, start: int, before: str) -> Cure:
@@ -214,8 +227,6 @@ def clause(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             )
         if word.upper == "TOP" and before.upper in ("SELECT", "DISTINCT") and (found := _TOP.match(text, word.start)):
             return Cure(f"Ask for the first rows at the query's end: LIMIT {found[1]}", word.start, len(found[0]))
-        if word.text == "==":
-            return Cure("Write equality with one sign: =", word.start, 2)
         if word.kind == "STRING" and before.upper in ("FROM", "JOIN"):
             return Cure(f"{_LOADS.format(name='name', path=word.text)}; SELECT * FROM name", word.start, len(word.text))
         if word.upper in _READERS and following.kind == "(":

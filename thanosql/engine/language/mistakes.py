@@ -7,6 +7,7 @@ however deep.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -16,6 +17,7 @@ from lark.exceptions import UnexpectedToken
 from thanosql.engine.language.habits import columns_of
 from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.malformed import EXAMPLES
+from thanosql.engine.language.near_misses import near_miss
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.errors import near
@@ -46,6 +48,8 @@ def explain(error: UnexpectedToken, scanner: Scanner, stopped: Callable[[str], U
     """The message for a text that the grammar does not take; `stopped` says where an example stops."""
     accepts = frozenset(error.accepts or error.expected)
     stop = _Stop(error.token, accepts, scanner)
+    if (miss := near_miss(scanner.text, stop.begin, stop.start)) is not None:
+        return stop.refusal(miss.wrong, f"Write: {miss.written}", shaped=False)
     keywords = sorted(accepts & vocabulary().keywords) if not accepts >= vocabulary().names else []
     if error.token.type == "WORD" and (meant := near(error.token, keywords, 0.65)):
         return stop.refusal(f"'{error.token}' is no keyword here.", f"Did you mean {meant}?")
@@ -79,15 +83,23 @@ class _Stop:
         self.start = len(scanner.text.rstrip()) if self.at_end else token.start_pos or 0
         self.width = max(1, (token.end_pos or 0) - self.start) if not self.at_end else 1
 
-    def refusal(self, message: str, hint: str | None = None, start: int | None = None) -> Refusal:
-        shape = self._shape()
+    @property
+    def begin(self) -> int:
+        """Where its statement opens."""
+        return self.head.start if self.head is not None else self.start
+
+    def refusal(
+        self, message: str, hint: str | None = None, start: int | None = None, *, shaped: bool = True
+    ) -> Refusal:
+        """`shaped` adds the shape of the statement to the hint."""
+        shape = self._shape() if shaped else ""
         hint = f"{hint} {shape}" if hint and shape else hint or shape
         return Refusal(message, self.start if start is None else start, self.width if start is None else 1, hint)
 
     def _shape(self) -> str:
         """The shape of the statement that it stopped in."""
         said: list[str] = []
-        at = self.head.start if self.head is not None else self.start
+        at = self.begin
         while len(said) < LONGEST_OPENING and (piece := lexeme(self.text, at)).kind and piece.start < self.start:
             said.append(piece.upper)
             at = piece.end
@@ -127,12 +139,15 @@ class _Stop:
             at = piece.end
         return found
 
-    def before(self) -> Lexeme:
-        """What stands just before the stop."""
+    def before(self, place: int | None = None) -> Lexeme:
+        """What stands just before the stop, or before another place."""
         at, found = (self.head.start if self.head else 0), Lexeme("", "", 0, 0)
-        while (piece := lexeme(self.text, at)).kind and piece.start < self.start:
+        while (piece := lexeme(self.text, at)).kind and piece.start < (self.start if place is None else place):
             found, at = piece, piece.end
         return found
+
+    def word_before(self, piece: Lexeme) -> str:
+        return self.before(piece.start).upper
 
 
 def _copied(stop: _Stop) -> Refusal | None:
@@ -159,8 +174,9 @@ def _copied(stop: _Stop) -> Refusal | None:
     if stop.head is not None and stop.head.upper == "DESCRIBE" and stop.before() == stop.head and not stop.at_end:
         table = stop.token.upper() == "TABLE" and lexeme(text, stop.start + stop.width).text
         return stop.refusal(
-            "DESCRIBE is for models.",
-            f"Find the columns of a table with a query: {columns_of(table or sign)}.",
+            "DESCRIBE is for models." if table else f"DESCRIBE is for models: DESCRIBE MODEL {sign}.",
+            f"LIST TABLE lists the tables; find the columns of one with a query: {columns_of(table or sign)}",
+            shaped=False,
         )
     return None
 
@@ -221,7 +237,11 @@ def _path_without_quotes(stop: _Stop) -> Refusal:
 
 def _sign_in_name(stop: _Stop) -> Refusal:
     cure = "A name has letters from A to Z, digits and underscores."
-    if stop.head is not None and stop.head.upper != "DROP":
+    name = stop.before()
+    if lexeme(stop.text, stop.start + 1).kind in ("WORD", "NUMBER") and stop.word_before(name) in ("MODEL", "DATASET"):
+        rest = re.compile(r"[\w./-]*").match(stop.text, stop.start)
+        cure += f" Write {name.text}{re.sub(r'[^A-Za-z0-9]', '_', rest[0] if rest else '')}."
+    elif stop.head is not None and stop.head.upper != "DROP":
         cure += " Put a folder or hub id after USING in quotes: USING 'owner/model'."
     return stop.refusal(f"{stop.found} cannot be in a name.", cure)
 

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 
 from thanosql.engine.language.foreign_characters import foreign_character
+from thanosql.engine.language.near_misses import near_miss
 from thanosql.engine.language.terminals import Lexeme, Refusal, closing_parenthesis, lexeme, string_value, words
 from thanosql.engine.language.vocabulary import POSTGRES, Vocabulary, vocabulary
 from thanosql.errors import near
@@ -44,7 +45,7 @@ def opens_statement(text: str, at: int, ours: Vocabulary) -> bool:
             second.end - first.start,
             f"Did you mean {ours.shape('BUILD', 'MODEL')}?",
         )
-    _refuse_misspelt(first, second)
+    _refuse_misspelt(text, first, second)
     return False
 
 
@@ -144,14 +145,18 @@ def _copies_file(text: str, first: Lexeme) -> bool:
         return False
     path = lexeme(text, behind.end)
     # A path without quotes is no SQL at all; PostgreSQL reads from STDIN, or STDOUT, the same to it, or PROGRAM 'command'.
-    if path.kind == "QUOTED" or (path.kind == "WORD" and path.upper not in ("STDIN", "STDOUT", "PROGRAM")):
+    if (
+        path.kind == "QUOTED"
+        or path.text in ("\\", "/", "~", ".")
+        or (path.kind == "WORD" and path.upper not in ("STDIN", "STDOUT", "PROGRAM"))
+    ):
         return True
     return path.kind in ("STRING", "PARAMETER") and (
         (after := lexeme(text, path.end)).kind in ("", ";") or after.upper == "OPTIONS"
     )
 
 
-def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
+def _refuse_misspelt(text: str, first: Lexeme, second: Lexeme) -> None:
     if first.upper in POSTGRES:
         return
     ours = vocabulary()
@@ -164,6 +169,8 @@ def _refuse_misspelt(first: Lexeme, second: Lexeme) -> None:
     sure = [word for word in ours.firsts if second.upper in ours.seconds[word]]
     if (meant := near(first.upper, sure) or near(first.upper, ours.own, 0.75)) is not None:
         raise _misspelt(first, meant, second)
+    if (miss := near_miss(text, first.start, first.start)) is not None:
+        raise Refusal(miss.wrong, first.start, second.end - first.start, f"Write: {miss.written}")
     if second.upper == "MODEL":
         *listed, last = ours.models
         raise Refusal(

@@ -35,7 +35,8 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
     at = diagnosis.statement_position
     place = position(int(at) - 1, sql, places) if at else None
     if at and error.pgcode == SYNTAX:
-        end = end_of_query(int(at) - 1, sql, places)
+        # Where something of the user's stands it does not end; a statement in it stands for a query of ours.
+        end = end_of_query(int(at) - 1, sql, places) if place is None else None
         # The parenthesis after the query is ours.
         if end is not None or (place is None and primary.endswith('near ")"')):
             return ThanoSQLDatabaseError(ENDS_EARLY, sqlstate=SYNTAX, hint=hint or None, position=end)

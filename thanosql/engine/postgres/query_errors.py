@@ -28,6 +28,7 @@ _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
 _QUERIES = {"select", "values", "table", "with"}
 _WANTED = "A query is expected here: SELECT, VALUES, TABLE or WITH."
 _NAME = re.compile(r"[\w.]+")
+_INTO = re.compile(r"SELECT ... INTO|near \"INTO\"$")
 _CHANGING = {"insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "copy", "call", "do"}
 
 
@@ -79,8 +80,13 @@ def _cure(error: ThanoSQLDatabaseError, query: SQL) -> str | None:
         )
     if error.sqlstate == READ_ONLY or (error.sqlstate == NOT_SUPPORTED and word == "with"):
         return ONLY_READ
+    if error.sqlstate == SYNTAX and query.plain.lstrip().startswith("'"):
+        return f"{_WANTED} For one file: SELECT {query.plain.strip()} AS audio_path."
     if error.sqlstate == SYNTAX and word in _CHANGING:
         return f"{_WANTED} {ONLY_READ}"
+    if error.sqlstate == SYNTAX and (position := error.position) is not None and _INTO.search(error.message):
+        table = re.search(r"\binto\s+([\w.]+)", position.text, re.IGNORECASE)
+        return f"Write the result to a table with an option: OPTIONS (table_name='{table[1] if table else 'name'}')"
     if error.sqlstate == SYNTAX and word and word not in _QUERIES:
         name = query.plain.strip("() \n\t")
         return f"{_WANTED} For a whole table: TABLE {name}." if _NAME.fullmatch(name) else _WANTED

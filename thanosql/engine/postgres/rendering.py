@@ -46,11 +46,19 @@ def position(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
     for begin, end, start in places:
         if begin <= at < end and start is not None and sql.source:
             offset = start + at - begin
-            if sql.source[start : start + 1] == ":":  # a parameter: its value is longer or shorter than its name
-                offset = start
+            if sql.source[start : start + 1] in ":(" and sql.source[start : start + end - begin] != _sent(
+                sql, places, begin
+            ):
+                offset = start  # a parameter or a statement: what stands for it is longer or shorter
             word = re.compile(r'"[^"\n]+"|:?\w+').match(sql.source, offset)
             return Position.at(sql.source, offset, len(word.group()) if word else 1)
     return None
+
+
+def _sent(sql: SQL, places: Sequence[Place], begin: int) -> str:
+    """What was sent from there, where it is a text as the user wrote it; else nothing."""
+    piece = next(piece for piece, (at, _, _) in zip(sql.pieces, places, strict=True) if at == begin)
+    return piece.sql if isinstance(piece, Text) else ""
 
 
 def end_of_query(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:

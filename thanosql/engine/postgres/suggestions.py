@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language import dialects
 from thanosql.engine.language.cures import STATES
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
 
 SHORT = 2  # letters; a word of no more is looked for in quotes only
-NO_TABLE, NO_COLUMN, SYNTAX = "42P01", "42703", "42601"
+NO_TABLE, NO_COLUMN, NO_FUNCTION, SYNTAX = "42P01", "42703", "42883", "42601"
 _KEYWORDS = words(
     """ALTER ANALYZE BETWEEN COLUMN CREATE DELETE DISTINCT EXCEPT EXISTS EXPLAIN FROM GROUP HAVING INDEX INNER INSERT
     INTERSECT INTO JOIN LATERAL LEFT LIMIT OFFSET ORDER OUTER RETURNING RIGHT SELECT SCHEMA TABLE TRUNCATE UNION UPDATE
@@ -41,6 +41,7 @@ ALONE = (
     "join its result by a key."
 )
 _NAME = re.compile(r'(?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))*')
+_VALUE_BEFORE = re.compile(r"(?:[^<>!]=|<>|!=|\bI?LIKE)\s*$", re.IGNORECASE)
 _TABLES = (
     "SELECT relname::text, nspname::text, pg_table_is_visible(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid ="
     " relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname !~ '^pg_toast|^pg_temp_'"
@@ -50,6 +51,7 @@ _COLUMNS = (
     "SELECT DISTINCT attname::text FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attnum > 0 AND NOT"
     " attisdropped AND pg_table_is_visible(c.oid) AND relname = ANY(%s) LIMIT 10000"
 )
+_FUNCTIONS = "SELECT DISTINCT proname::text FROM pg_proc WHERE prokind <> 'p' AND pg_function_is_visible(oid)"
 
 
 def suggest(
@@ -67,10 +69,13 @@ def suggest(
     with contextlib.suppress(ThanoSQLError):
         if isinstance(error, ThanoSQLDatabaseError):
             _cure(error, text, source, models)
+            no_function = error.sqlstate == NO_FUNCTION and error.message.startswith("function ")
+            if error.position is not None and no_function and (error.hint or "").startswith("No function"):
+                error.hint = _hint(error, error.position, statement, source, connection) or error.hint
             if error.position is not None and error.hint is None:
                 error.hint = _hint(error, error.position, statement, source, connection)
         if error.position is None:
-            error.position = _place(error, statement, source)
+            error.position = _place(error, statement, text, source)
 
 
 def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable[[], Collection[str]]) -> None:
@@ -90,14 +95,19 @@ def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable
             error.position = Position.at(source, begin + found.start, found.width)
 
 
-def _place(error: ThanoSQLError, statement: Statement, source: str) -> Position | None:
+def _place(error: ThanoSQLError, statement: Statement, text: str, source: str) -> Position | None:
     """Where the word stands that an error is about: an option's value or name, a model's or a table's name."""
     options = [*_options(statement)]
     message = error.message
     if isinstance(error, ThanoSQLDataError) and error.option is not None:
         name, wanted = error.option
         options = [option for option in options if option.name.lower() == name and wanted in _texts(option.value)]
-        return _at(source, options[0].value_start) if options else None
+        if options:
+            return _at(source, options[0].value_start)
+        # It was looked for by the option's default: where the query begins that does not have it.
+        declaring = (one for one in walk(statement) if one.syntax and name in _declared(one))
+        begins = next((query_of(one).start for one in declaring), None)
+        return None if begins is None else _at(source, begins)
     for option in options:
         if any(_names(message, value) for value in _texts(option.value)):
             return _at(source, option.value_start)
@@ -108,7 +118,21 @@ def _place(error: ThanoSQLError, statement: Statement, source: str) -> Position 
         # What has no place in the text stands in an option that holds a query: valid_query, lm_query.
         if isinstance(error, ThanoSQLDatabaseError) and option.name.lower().endswith("_query"):
             return _at(source, option.value_start)
-    return next((_at(source, option.start) for option in options if _names(message, option.name)), None)
+    named = next((_at(source, option.start) for option in options if _names(message, option.name)), None)
+    return _quoted(message, text, source) if named is None and isinstance(error, ThanoSQLDatabaseError) else named
+
+
+def _quoted(message: str, text: str, source: str) -> Position | None:
+    """Where the first name stands that PostgreSQL's message has in double quotes, as `relation "calls" already exists`."""
+    begin = source.find(text)
+    for wanted in re.findall(r'"([^"]+)"', message)[:2] if begin >= 0 else ():
+        at = 0
+        while at < dialects.LONGEST and (piece := lexeme(text, at)).kind:
+            name = piece.text[1:-1].replace('""', '"') if piece.kind == "QUOTED" else piece.text.lower()
+            if piece.kind in ("WORD", "QUOTED") and name == wanted:
+                return Position.at(source, begin + piece.start, len(piece.text))
+            at = piece.end
+    return None
 
 
 def _texts(value: object) -> list[str]:
@@ -140,8 +164,29 @@ def _hint(
         return ALONE if any(True for _ in nested_statements(query_of(statement))) else None
     if error.sqlstate == NO_COLUMN and (made := _made(at, statement)) is not None:
         return made
-    meant = _keyword(at) if error.sqlstate == SYNTAX else _name(error, at, source, connection)
+    if error.sqlstate != SYNTAX:
+        meant = _name(error, at, source, connection)
+    elif (found := _keyword(at)) is None:
+        meant = None
+    else:
+        meant, column, width = found
+        if column != at.column:  # PostgreSQL stops behind a word that may be a name
+            error.position = Position(at.line, column, at.text, width)
+    if meant is None and error.sqlstate == NO_COLUMN and _VALUE_BEFORE.search(at.text[: at.column - 1]):
+        name = _NAME.match(at.text, at.column - 1)
+        return (
+            f"If it is no column: a string is written in single quotes, '{name[0]}'"
+            if name and "." not in name[0]
+            else None
+        )
     return f"Did you mean {meant}?" if meant is not None else None
+
+
+def _declared(statement: Statement) -> dict[str, Any]:
+    """The options of a statement, with their defaults."""
+    if statement.syntax is None:
+        return {}
+    return {option.name: option.default for option in declared_by(*statement.syntax.options())}
 
 
 def _made(at: Position, statement: Statement) -> str | None:
@@ -149,7 +194,7 @@ def _made(at: Position, statement: Statement) -> str | None:
     found = _NAME.match(at.text, at.column - 1)
     name = found[0].rpartition(".")[2].strip('"').lower() if found else ""
     for one in walk(statement):
-        declared = {option.name: option.default for option in declared_by(*one.syntax.options())} if one.syntax else {}
+        declared = _declared(one)
         given = {option.name.lower(): next(iter(_texts(option.value)), None) for option in options_of(one)}
         column = given.get("result_col") or declared.get("result_col")
         if column and name and name.removesuffix("_confidence") == column.lower() and one.syntax is not None:
@@ -168,6 +213,9 @@ def _name(error: ThanoSQLDatabaseError, at: Position, source: str, connection: C
         known = connection.values(_TABLES)
         visible = [table for table, _, is_visible in known if is_visible]
         return near(name, visible) or near(name, [f"{schema}.{table}" for table, schema, _ in known])
+    if error.sqlstate == NO_FUNCTION:
+        functions = {function for (function,) in connection.values(_FUNCTIONS)}
+        return None if name.lower() in functions else near(name, functions, 0.75)
     if error.sqlstate == NO_COLUMN:
         name = name.rpartition(".")[2]
         meant = near(name, [column for (column,) in connection.values(_COLUMNS, _words(source))])
@@ -175,17 +223,17 @@ def _name(error: ThanoSQLDatabaseError, at: Position, source: str, connection: C
     return None
 
 
-def _keyword(at: Position) -> str | None:
-    """The keyword that the word where PostgreSQL stopped, or the one before it, was meant to be.
+def _keyword(at: Position) -> tuple[str, int, int] | None:
+    """The keyword that the word where PostgreSQL stopped, or the one before it, was meant to be; its column and width.
 
-    >>> _keyword(Position(1, 20, "SELECT * FROM t WHRE x = 1")), _keyword(Position(1, 1, "SELEC 2"))
-    ('WHERE', 'SELECT')
+    >>> _keyword(Position(1, 22, "SELECT * FROM t WHRE x = 1")), _keyword(Position(1, 1, "SELEC 2"))
+    (('WHERE', 17, 4), ('SELECT', 1, 5))
     """
-    here = [found[0] for found in _NAME.finditer(at.text[: at.column - 1])][-1:]
+    before = [*_NAME.finditer(at.text[: at.column - 1])][-1:]
     found = _NAME.match(at.text, at.column - 1)
-    for word in ([found[0]] if found else []) + here:
-        if word.upper() not in _KEYWORDS and (meant := near(word, _KEYWORDS, 0.75)) is not None:
-            return meant
+    for word in ([found] if found else []) + before:
+        if word[0].upper() not in _KEYWORDS and (meant := near(word[0], _KEYWORDS, 0.75)) is not None:
+            return meant, word.start() + 1, len(word[0])
     return None
 
 
