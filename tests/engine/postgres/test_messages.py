@@ -60,8 +60,11 @@ CURES = [
 
 
 @pytest.mark.parametrize(("text", "cure"), CURES, ids=[text[:60] for text, _ in CURES])
-def test_a_cure_is_a_statement(session: Session, text: str, cure: str) -> None:
+def test_a_cure_is_a_statement(
+    session: Session, text: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It may fail for what it is about (no such file, model or column of the example), but not for how it is written."""
+    monkeypatch.chdir(tmp_path)  # COPY (…) TO 'x.csv' writes
     said: ThanoSQLError | None = None
     session.execute("BEGIN")
     try:
