@@ -65,26 +65,60 @@ def test_a_cell_has_the_colours_of_its_language(notebook: lab.Notebook) -> None:
     assert colours["-- all of them"] not in (colours["SELECT"], "rgb(0, 0, 0)")
 
 
-def test_beside_jupysql_each_magic_keeps_its_colours(notebook: lab.Notebook) -> None:
-    pytest.importorskip("jupysql_plugin", reason="pip install thanosql-speech[browser]")
-    notebook.run("%%thanosql\nSELECT count(*) FROM numbers -- all of them")
-    assert notebook.page.evaluate(
-        "() => window.jupyterapp.listPlugins().includes('jupysql-plugin:syntax-highlighting')"
-    ), "the plugin that sets the language of every cell is there"
-    # A change of the text is when the plugin says its word.
-    notebook.page.evaluate(
-        f"() => {lab.LAST}.model.sharedModel.setSource('%%thanosql\\nPREDICT USING Wav2Vec2Tiny AS SELECT 1 -- x')"
+@pytest.mark.parametrize("order", ["thanosql sql magic_duckdb", "magic_duckdb sql thanosql"])
+def test_beside_jupysql_and_duckdbs_magic_each_keeps_colours_completion_and_results(
+    browser: Any, server: lab.Server, order: str
+) -> None:
+    for name in ("jupysql_plugin", "magic_duckdb"):
+        pytest.importorskip(name, reason="pip install thanosql-speech[browser]")
+    one = lab.Notebook.opened(browser, server, f"three-{order.partition(' ')[0]}")
+    assert one.page.evaluate("() => window.jupyterapp.listPlugins().includes('jupysql-plugin:syntax-highlighting')")
+    one.run("\n".join(f"%load_ext {name}" for name in order.split()))
+    assert "Error" not in one.output(), one.output()
+    one.run("%sql sqlite://")
+    one.run("%%sql\nCREATE TABLE of_jupysql AS SELECT 41 AS answer")
+    one.run("%dql CREATE OR REPLACE TABLE of_duckdb AS SELECT 42 AS answer")
+    one.run("%thanosql CREATE TABLE IF NOT EXISTS of_thanosql AS SELECT 43 AS answer")
+    for magic, table, answer in (
+        ("%%sql", "of_jupysql", "41"),
+        ("%%dql", "of_duckdb", "42"),
+        ("%%thanosql", "of_thanosql", "43"),
+    ):
+        one.run(f"{magic}\nSELECT answer FROM {table} -- x")
+        assert answer in one.output(), f"{magic} answers with its own database: {one.output()}"
+        assert one.count(".thanosql-table") == (magic == "%%thanosql")
+        # jupysql's plugin says its word when the text of a cell changes.
+        source = f"{magic}\nSELECT answer FROM {table} -- y"
+        one.page.evaluate(f"source => {lab.LAST}.model.sharedModel.setSource(source)", source)
+        one.page.wait_for_timeout(300)
+        colours = colours_of(one)
+        if magic != "%%dql":  # it has no colours of its own: a cell of it is Python to the editor
+            assert colours["SELECT"] == colours["FROM"] not in ("rgb(0, 0, 0)", colours["-- y"])
+        one.shot(f"beside-{magic.strip('%')}-{order.partition(' ')[0]}")
+    assert completed(one, "%%dql\nSELECT * FROM of_d") == "%%dql\nSELECT * FROM of_duckdb"
+    assert completed(one, "%%thanosql\nPREDICT USING Wav2Vec2TinyK") == "%%thanosql\nPREDICT USING Wav2Vec2TinyKo"
+    assert completed(one, "%%thanosql\nSELECT * FROM of_t") == "%%thanosql\nSELECT * FROM of_thanosql"
+    assert completed(one, "%%sql\nSELECT * FRO").upper() == "%%SQL\nSELECT * FROM"
+    one.run("def f(n):\n    return n")
+    assert colours_of(one)["def"] == colours_of(one)["return"] != "rgb(0, 0, 0)"
+    one.close()
+
+
+def completed(notebook: lab.Notebook, text: str) -> str:
+    """What a new cell has once `text` was typed into it and Tab pressed, the first of a list taken."""
+    notebook.run("")
+    page = notebook.page
+    page.locator(".jp-Notebook .jp-Cell").last.locator(".cm-content").click()
+    page.keyboard.type(text, delay=20)
+    page.keyboard.press("Tab")
+    source = f"() => {lab.LAST}.model.sharedModel.getSource()"
+    page.wait_for_function(
+        f"typed => ({source})() !== typed || document.querySelector('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item')",
+        arg=text,
     )
-    colours = colours_of(notebook)
-    assert colours["PREDICT"] == colours["SELECT"] not in ("rgb(0, 0, 0)", colours["-- x"])
-    notebook.run("%load_ext sql\n%load_ext magic_duckdb")
-    for magic in ("%%sql", "%%dql"):
-        notebook.run(f"{magic}\nSELECT 1 AS n -- x")
-        notebook.shot(f"beside-{magic.strip('%')}")
-    notebook.run("def f(n):\n    return n")
-    assert colours_of(notebook)["def"] == colours_of(notebook)["return"] != "rgb(0, 0, 0)"
-    notebook.run("%thanosql SELECT 1 AS n")
-    assert notebook.count(".thanosql-table") == 1
+    if page.evaluate(source) == text:
+        page.keyboard.press("Enter")
+    return str(page.evaluate(source))
 
 
 def colours_of(notebook: lab.Notebook) -> dict[str, str]:
