@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,48 @@ def test_timeouts_of_the_server_do_not_end_it(calls: Session, peer: Peer, monkey
     others(monkeypatch, peer, "SELECT pg_sleep(0.3)")
     assert calls.execute(f"SELECT count(*) FROM calls JOIN ({PREDICT}) p USING (n)").iloc[0, 0] == 4
     assert calls.execute("SHOW idle_in_transaction_session_timeout").iloc[0, 0] == "50ms"
+
+
+NESTED = f"PREDICT USING Wav2Vec2Tiny AS SELECT calls.* FROM calls, ({PREDICT}) p"
+
+
+@pytest.mark.parametrize("table", ["", "OPTIONS (table_name='late_table')"])
+def test_a_statement_over_a_statement_has_one_moment(
+    calls: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    others(monkeypatch, peer, "DELETE FROM calls WHERE n > 1")
+    assert len(calls.execute(NESTED.replace("AS", f"{table} AS", 1))) == 16
+    peer("DROP TABLE IF EXISTS late_table")
+
+
+def test_a_file_written_of_such_a_query_has_one_moment(
+    calls: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    others(monkeypatch, peer, "DELETE FROM calls WHERE n > 1")
+    calls.execute(f"COPY (SELECT calls.n FROM calls JOIN ({PREDICT}) p USING (n)) TO '{tmp_path}/x.csv'")
+    assert (tmp_path / "x.csv").read_text().split() == ["n", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read", "read committed", "read uncommitted"])
+def test_the_level_that_the_session_prefers_changes_nothing(
+    calls: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    calls.execute(f"SET default_transaction_isolation = '{level}'")
+    others(monkeypatch, peer, "DELETE FROM calls WHERE n > 1")
+    result = calls.run(f"SELECT count(*) FROM calls JOIN ({PREDICT}) p USING (n)")
+    assert (result.rows.iloc[0, 0], result.note) == (4, "")
+    assert calls.execute("SHOW transaction_isolation").iloc[0, 0] == level
+
+
+@pytest.mark.parametrize("sql", [NESTED, f"SELECT * FROM ({NESTED}) q"])
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_a_statement_over_a_statement_in_a_transaction_says_when_it_has_two(
+    calls: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch, sql: str, level: str
+) -> None:
+    others(monkeypatch, peer, "DELETE FROM calls WHERE n > 1")
+    calls.execute(f"BEGIN ISOLATION LEVEL {level}")
+    result = calls.run(sql)
+    committed = level == "READ COMMITTED"
+    assert len(result.rows) == (4 if committed else 16)
+    assert ("READ COMMITTED" in result.note) is committed
+    calls.execute("ROLLBACK")

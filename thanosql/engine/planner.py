@@ -51,7 +51,8 @@ class Environment:
 
     `resources` closes when the statement is over, however it ends. `nested` has the temporary tables of the statements in
     its query that have run, by where they stand; `shared` what stands for WITH queries that have, from where to where;
-    `given` the tables that values of parameters are, `tables` the temporary tables of their rows.
+    `given` the tables that values of parameters are, `tables` the temporary tables of their rows. `note`
+    is said with the result, after what the statement says itself.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class Environment:
     interactive: bool = False  # a person waits: at the prompt, in a notebook's cell
     at_once: int | None = None  # rows that a result brings before it is used; None: all
     left: Left = Left.UNCHANGED  # behind, where the statement is stopped now
+    note: str = ""
     resources: ExitStack = field(default_factory=ExitStack)
     nested: dict[int, str] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)

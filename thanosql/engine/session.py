@@ -165,6 +165,8 @@ class Session:
                 )
                 result = dispatcher.run(planner.plan(statement, environment), environment)
             record(statement, begun, "done")
+            if environment.note:
+                result = replace(result, note="\n".join(part for part in (result.note, environment.note) if part))
             return result if statement.syntax is None else replace(result, view=statement.syntax.view)
         except ThanoSQLError as error:
             if cancellation.requested:

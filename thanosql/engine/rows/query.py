@@ -12,9 +12,15 @@ from thanosql.engine.parameters.substitution import substituted
 from thanosql.engine.parameters.tables import Table, temporary_table
 from thanosql.engine.planner import Environment, QueryPlan, RowsPlan, SharedWith, materialize, plan
 from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.engine.postgres.one_moment import repeats_reads
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
+
+IN_TRANSACTION = (
+    "The statements in the query, and the query itself, have each read the database at a moment of their own, as this "
+    "transaction is READ COMMITTED; BEGIN ISOLATION LEVEL REPEATABLE READ gives them one."
+)
 
 
 def plan_query(query: Query, environment: Environment, *, doubled_names: bool = False) -> QueryPlan:
@@ -116,9 +122,17 @@ def _rendered(
     return SQL(tuple(pieces), environment.source)
 
 
+def note_moments(environment: Environment) -> None:
+    """Note it where a query and the statements in it cannot read the database at one moment."""
+    connection = environment.database.connection
+    if connection.in_transaction and not connection.in_one_moment and not repeats_reads(connection):
+        environment.note = IN_TRANSACTION
+
+
 def open_snapshot(planned: QueryPlan, environment: Environment) -> Snapshot:
     """The query's rows, kept on the server until the snapshot is closed; the statements in the query are run first, and
     see the database as the query sees it."""
     if not planned.nested:
         return environment.database.snapshot(render(planned, environment))
+    note_moments(environment)
     return environment.database.snapshot_at_one_moment(lambda: render(planned, environment))

@@ -14,9 +14,9 @@ from thanosql.engine.language.syntax import Parameter, Query, Statement
 from thanosql.engine.language.terminals import lexeme, words
 from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
-from thanosql.engine.postgres.one_moment import one_moment, only_reads, repeats_reads
+from thanosql.engine.postgres.one_moment import one_moment, only_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
-from thanosql.engine.rows.query import plan_sql, render, render_empty
+from thanosql.engine.rows.query import note_moments, plan_sql, render, render_empty
 from thanosql.engine.statements.explain import explain_nested
 from thanosql.errors import ThanoSQLOptionError, ThanoSQLSyntaxError
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 PLANNED = words("SELECT WITH VALUES TABLE INSERT UPDATE DELETE MERGE")
 COMMIT_THEMSELVES = words("CALL CLUSTER DO REINDEX VACUUM")
-IN_TRANSACTION = (
-    "The statements in the query, and the query itself, have each read the database at a moment of their own, as this "
-    "transaction is READ COMMITTED; BEGIN ISOLATION LEVEL REPEATABLE READ gives them one."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +62,11 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
         return explain_nested(explained, plan.query, environment)
     if _commits(environment):
         environment.left = Left.COMMITTED
-    answer, note = _run(plan.query, environment) if plan.query.nested else (_answer(plan.query, environment), "")
+    answer = _run(plan.query, environment) if plan.query.nested else _answer(plan.query, environment)
     if isinstance(answer, str):
-        return Result(status=answer, note=note)
+        return Result(status=answer)
     held = server_cursor_of(answer)
-    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer, note=note)
+    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer)
 
 
 def _refuse_views_of_tables_given(query: Query, environment: Environment) -> None:
@@ -87,16 +83,17 @@ def _refuse_views_of_tables_given(query: Query, environment: Environment) -> Non
             )
 
 
-def _run(query: QueryPlan, environment: Environment) -> tuple[pd.DataFrame | str, str]:
+def _run(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
     """The answer of SQL with statements in it, at the moment at which they read the database where that can be: what
-    changes rows is run after them, as it must see rows that were changed meanwhile; and a note."""
-    connection = environment.database.connection
+    changes rows is run after them, as it must see rows that were changed meanwhile."""
     reads = only_reads(render_empty(query, environment))
-    with one_moment(connection) as began:
+    if reads:
+        note_moments(environment)
+    with one_moment(environment.database.connection):
         render(query, environment)  # runs the statements in it
         if reads:
-            return _answer(query, environment), "" if began or repeats_reads(connection) else IN_TRANSACTION
-    return _answer(query, environment), ""
+            return _answer(query, environment)
+    return _answer(query, environment)
 
 
 def _answer(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
