@@ -40,7 +40,7 @@ _VIEW = re.compile(
 _QUERY = "SELECT audio_path FROM …"
 _TRANSCRIBES = f"SELECT * FROM (PREDICT USING model AS {_QUERY}) p"
 _TRAINS = "BUILD MODEL name USING base AS SELECT audio_path, text FROM …"
-# Functions that recognize speech elsewhere: BigQuery's ML.…, Snowflake's AI_TRANSCRIBE, Databricks' ai_query …
+# Functions that recognize speech elsewhere: BigQuery's ML.…, Snowflake's AI_TRANSCRIBE, Databricks' ai_query, DuckDB's …
 _FUNCTIONS = {
     "EVALUATE": "SELECT * FROM (EVALUATE USING model AS SELECT audio_path, text FROM …) e",
     **dict.fromkeys(
@@ -56,6 +56,8 @@ _FUNCTIONS = {
             "ASR",
             "STT",
             "WHISPER",
+            "WHISPER_TRANSCRIBE",
+            "WHISPER_TRANSCRIBE_SEGMENTS",
         ),
         _TRANSCRIBES,
     ),
@@ -81,7 +83,7 @@ def cure(text: str, sqlstate: str, models: Collection[str], at: int | None = Non
     for find_at, states in _FINDERS_AT:
         if sqlstate in states and (found := find_at(text, pieces, at)) is not None:
             return found
-    if sqlstate == COLUMN and at is not None and (found := _method(pieces)) is not None:
+    if sqlstate == COLUMN and at is not None and (found := _method(pieces) or _argument(text, pieces, at)) is not None:
         return found
     if sqlstate == COLUMN and at is not None:
         return habits.parameter_at(text, at) or habits.quoted_text(pieces, at)
@@ -172,6 +174,16 @@ def _function(_text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             return Cure(
                 f"Recognition is a statement here, not a function: {_FUNCTIONS[word.upper]}", word.start, len(word.text)
             )
+    return None
+
+
+def _argument(text: str, pieces: Sequence[Lexeme], at: int) -> Cure | None:
+    """The same where PostgreSQL stopped at the function's argument, as `predict(Wav2Vec2Tiny, audio_path)`."""
+    for index, piece in enumerate(pieces[1:], start=1):
+        if piece.kind == "(" and piece.end <= at < _closing(pieces, index + 1):
+            found = _function(text, pieces[index - 1 : index + 1])
+            if found is not None:
+                return found
     return None
 
 

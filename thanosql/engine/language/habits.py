@@ -80,8 +80,10 @@ _OPENINGS = {
     rf"delete\s+from\s+model\s+{_NAME}": "Drop a model with a statement: DROP MODEL {name}",
     r"(?:alter\s+model|retrain|finetune)\b": "Train a model further with a statement of its own: FIT MODEL name USING name "
     "AS SELECT audio_path, text FROM …",
-    rf"(?:transcribe|recognize)\s+{_NAME}": "Transcribe audio with a statement: PREDICT USING model AS SELECT audio_path "
-    "FROM {name}",
+    r"(?:transcribe|recognize|infer|score)\s+(?P<name>using\b[^\n;]{0,200})": "Transcribe audio with a statement: PREDICT "
+    "{name}",
+    rf"(?:transcribe|recognize)\s+(?:audio\s+|from\s+)?{_NAME}": "Transcribe audio with a statement: PREDICT USING model "
+    "AS SELECT audio_path FROM {name}",
     r"(?:play|listen\s+to)\b": "Play audio with a statement: PRINT AUDIO AS SELECT audio_path FROM …",
     rf"load\s+data\b.*?\binfile\s+(?P<path>'[^']*').*?\binto\s+table\s+{_NAME}": _LOADS,
     r"(?:import|load)\b\s+(?:table\s+)?(?P<path>'[^']*')": _LOADS,
