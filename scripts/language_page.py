@@ -34,8 +34,8 @@ def language() -> Iterator[str]:
     yield "## A text"
     yield (
         "A text holds statements, divided by `;`. Empty ones are left out. All are parsed before the first one runs; "
-        "they run in their order, and the first error stops the rest. A byte order mark, or a space that is none to "
-        "SQL, before a statement is passed over."
+        "they run in their order, and the first error stops the rest: what ran before it stays done. The result is the "
+        "last one's. A byte order mark, or a space that is none to SQL, before a statement is passed over."
     )
     yield (
         f"A statement is ours when it opens with one of {_listed(ours.own)}. With one of {_listed(shared)} it is ours "
@@ -48,7 +48,8 @@ def language() -> Iterator[str]:
         "White space, comments (`--` to the end of the line, `/* */` nested), strings (`'…'` with `''`, `E'…'`, "
         "`U&'…'`, `$tag$…$tag$`), quoted names and numbers are PostgreSQL's. Strings divided by a line break are one. "
         f"Keywords are read in any case, and but for {_listed(CLAUSES)} each may be a name. Between the parentheses of "
-        "`OPTIONS` every word is a name."
+        "`OPTIONS` every word is a name. Where the session has set `standard_conforming_strings` off, `'…'` is read as "
+        "`E'…'` is."
     )
     yield f"The keywords: {_listed(ours.keywords)}."
     yield (
@@ -62,6 +63,12 @@ def language() -> Iterator[str]:
         "stretch of SQL, its parameters in it; `LITERALS` is a stretch of strings and numbers in a list."
     )
     yield "```text\n" + _grammar() + "\n```"
+    yield (
+        "What the grammar takes and a reader refuses: a value that is one name in double quotes (a string stands in single "
+        "ones, a name in a string or bare); an option given twice, or in two spellings of its letters; a model's name with "
+        "other signs than `A` to `Z`, `a` to `z`, `0` to `9` and `_`. `True`, `False` and `NULL` are values in any case. "
+        "Parentheses around a whole query, a model's name or an option mean nothing."
+    )
     yield "## Limits"
     yield "| at most | |\n| --- | --- |\n" + "\n".join(f"| {count:,} | {what} |" for what, count in LIMITS)
     yield "## Parameters"
@@ -109,7 +116,8 @@ def language() -> Iterator[str]:
         "cannot read it. (PostgreSQL lets all parts of a query see the data as they were before the change; what runs "
         "before the query would change them for it.) One that no statement reads is left where it stands. A statement in "
         "the recursive part of a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the "
-        "list belongs into its query."
+        "list belongs into its query. Of two that are named alike the inner one hides the outer, as in PostgreSQL, and both "
+        "may be needed: the inner one reads the outer where it is not `RECURSIVE`."
     )
     yield (
         "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"
@@ -134,6 +142,13 @@ def language() -> Iterator[str]:
         "the transaction holds: with READ COMMITTED each part has a moment of its own, and a note says so. Until such a "
         "query is over, the tables that it reads cannot be altered or dropped, and `VACUUM` keeps the rows that it may "
         "still see: write the result of long work into a table first, and query that."
+    )
+    yield (
+        "`BUILD`, `FIT`, `COPY` into a table, and a statement with a `table_name` are refused inside an open transaction. "
+        "What is done in the store or in files there (`GET`, `UPLOAD`, `DROP MODEL`, `COPY … TO`) is done at once, and "
+        "`ROLLBACK` does not undo it. Where a statement fails, is interrupted or killed, every table and model is as "
+        "it was. A query without rows gives `PREDICT`, `ALIGN` and `CHECK` none, and an empty table where one is named; "
+        "`EVALUATE`, `BUILD` and `FIT` refuse it."
     )
     yield f"{_listed(ours.prefixes)} load no model and change nothing; they stand before {_listed(ours.planned)}."
 

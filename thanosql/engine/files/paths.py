@@ -68,6 +68,12 @@ def _find(said: str, settings: Settings, place: Position | None) -> Path:
         suggestion = did_you_mean(candidate.name, names)
         if hint is None and suggestion and suggestion.startswith("Did you mean"):
             hint = suggestion
+    if "://" in said:
+        raise ThanoSQLDataError(
+            f"{said} is an address; a file or folder of this machine is read here.",
+            hint="Download it first, then name the file.",
+            position=place,
+        )
     looked = " and ".join(str(candidate.parent) for candidate in candidates)
     if hint is None and path.parts[:1] == ("thanosql-dataset",) and len(path.parts) > 1:
         hint = f"GET THANOSQL DATASET {path.parts[1]} puts the data set there."

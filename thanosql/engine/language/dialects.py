@@ -133,6 +133,7 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         following = pieces[index + 1].upper if index + 1 < len(pieces) else ""
         if (
             before.kind == "("
+            or before.upper == "MODEL"  # BUILD MODEL predict USING
             or before.upper in ours.prefixes
             or word.upper not in ours.nested_using
             or following != "USING"

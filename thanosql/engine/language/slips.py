@@ -231,7 +231,8 @@ def grouping(text: str, pieces: Sequence[Lexeme], at: int | None) -> Cure | None
     if "GROUP" in said:
         end = len(text[:end].rstrip())
     shown = rewritten(text, (end, end, f", {column}" if "GROUP" in said else f" GROUP BY {column} "))
-    return Cure(f"Group by {column} too; write: {shown}", word.start, len(column))
+    too = " too" if "GROUP" in said else ""
+    return Cure(f"Group by {column}{too}; write: {shown}", word.start, len(column))
 
 
 def other_database(text: str, pieces: Sequence[Lexeme], at: int | None) -> Cure | None:
