@@ -20,6 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
+from tests.docs.sheets import sheet_of_calls
 from tests.shells import interactive_shell
 from thanosql import config, errors
 from thanosql import default_session as sessions
@@ -67,6 +68,7 @@ def shell(
         for number in range(1, 5):
             shutil.copy(ASSETS / "spoken_numbers" / "test" / f"{number:04}.flac", recordings)
         (recordings / "broken.wav").write_bytes(b"RIFF, but no more")
+        sheet_of_calls(work)
         rows = (ASSETS / "spoken_numbers" / "spoken_numbers_test.csv").read_text(encoding="utf-8")
         (work / "calls.csv").write_text(rows.replace("thanosql-dataset", str(ASSETS)), encoding="utf-8")
         with interactive_shell() as one:

@@ -15,6 +15,8 @@ import pytest
 import soundfile
 
 import thanosql
+from tests.docs.blocks import ROOT, blocks
+from tests.docs.sheets import sheet_of_calls
 from thanosql import ThanoSQLDataError
 from thanosql.engine.session import Session
 
@@ -197,3 +199,28 @@ def test_paths_beside_a_file_of_the_workspace_are_relative_to_it(
     with thanosql.connect(database_url, home=tmp_path / "home") as other:
         other.execute("COPY copied FROM 'corpus/x.csv'")
         assert rows(other) == [["corpus/clips/a.wav", "x"]]
+
+
+@pytest.mark.parametrize("where", ["recordings", "", "elsewhere"])
+def test_the_guides_join_of_a_folder_and_a_sheet_finds_partners_and_those_without(
+    copied: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Wherever the recordings lie: beside the sheet, in a folder beside it, or where COPY does not look."""
+    folder = tmp_path / where
+    folder.mkdir(exist_ok=True)
+    for name in ("0001.flac", "0002.flac", "0003.flac", "0004.flac"):
+        soundfile.write(folder / name, np.zeros(1600, np.float32), 16_000)
+    work = tmp_path / "work" if where == "elsewhere" else tmp_path
+    work.mkdir(exist_ok=True)
+    monkeypatch.chdir(work)
+    sheet_of_calls(work)
+    (block,) = (one for one in blocks(ROOT / "docs/guides/recordings.md") if "FULL JOIN" in one.text)
+    found = copied.execute(block.text.replace("'recordings/'", f"'{folder}/'"))
+    both = found[found.problem.isna()]
+    assert both.file.tolist() == ["0001.flac", "0002.flac", "0003.flac"]
+    assert all(Path(path).exists() for path in both.audio_path)
+    alone = found[found.problem.notna()]
+    assert [(Path(file).name, problem) for file, problem in zip(alone.file, alone.problem)] == [
+        ("0009.flac", "no recording"),
+        ("0004.flac", "not in the sheet"),
+    ]

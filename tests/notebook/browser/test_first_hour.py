@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import ROOT, blocks
+from tests.docs.sheets import sheet_of_calls
 from tests.notebook.browser import lab
 from thanosql.models.datasets import ASSETS
 
@@ -28,6 +29,7 @@ def fresh(browser: Any, server: lab.Server, request: pytest.FixtureRequest) -> I
     for number in range(1, 5):
         shutil.copy(ASSETS / "spoken_numbers" / "test" / f"{number:04}.flac", recordings)
     (recordings / "broken.wav").write_bytes(b"RIFF, but no more")
+    sheet_of_calls(server.folder)
     one = lab.Notebook.opened(browser, server, request.node.name.partition("[")[0])
     yield one
     one.close()
