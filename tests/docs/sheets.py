@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def sheet_of_calls(folder: Path) -> None:
-    """`calls.xlsx` with texts of files in `recordings/`: two as they are called, one written otherwise, one that is not there."""
+    """`calls.xlsx` with texts of files in `recordings/`: two as they are called, one written otherwise, one that is missing."""
     import openpyxl
 
     book = openpyxl.Workbook()
