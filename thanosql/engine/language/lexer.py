@@ -28,7 +28,7 @@ from thanosql.engine.language.sql_chunk import Region, SQLChunk
 from thanosql.engine.language.syntax import Parameter, Text
 from thanosql.engine.language.terminals import SPACE, Lexeme, Refusal, lexeme, unclosed
 from thanosql.engine.language.vocabulary import vocabulary
-from thanosql.engine.language.with_names import WithNames, mentions
+from thanosql.engine.language.with_names import WithNames
 
 _OPENED = {"(": 1, "[": 1, ")": -1, "]": -1}
 _LISTS_OPENED = {"[": 1, "]": -1}
@@ -192,22 +192,14 @@ class Scanner:
         if len(visible) > MAX_WITH:
             raise Refusal(f"More than {MAX_WITH} WITH queries come before this statement.", parenthesis)
         self.findings.scopes[parenthesis] = visible
+        self.findings.recursions[parenthesis] = tuple(self._names.recursive())
         yield self._token("LPAR", parenthesis, parenthesis + 1)
         self.at = parenthesis + 1
         yield from self._headed(parenthesis)
         if not self.text.startswith(")", self.at):
             raise unclosed(self.text, parenthesis)
         self.findings.ends[parenthesis] = self.at
-        for entry in self._names.recursive():
-            outside = any(one.name == entry.name and one.start > entry.start for one in visible)
-            inside = self._names.hiding(entry.name, parenthesis, self.at)
-            if not outside and mentions(self.text, parenthesis, self.at, entry.name, inside):
-                raise Refusal(
-                    f"A statement inside the recursive query '{entry.name}' cannot read '{entry.name}'.",
-                    parenthesis,
-                    1,
-                    "Put the recursion inside the statement: PREDICT USING … AS WITH RECURSIVE …",
-                )
+        self._names.refuse_recursion(parenthesis, self.at, visible)
         yield self._token("RPAR", self.at, self.at + 1)
         self.at += 1
         self.head = head

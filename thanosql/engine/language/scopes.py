@@ -18,7 +18,7 @@ from thanosql.engine.language.syntax import (
     with_part,
 )
 from thanosql.engine.language.terminals import SPACE, skip_blank
-from thanosql.engine.language.with_names import WithQuery, names_in
+from thanosql.engine.language.with_names import WithQuery, names_in, recursion
 
 LIST_WITHIN, CLOSED = "\nSELECT * FROM (\n", "\n) scope"
 
@@ -27,12 +27,13 @@ LIST_WITHIN, CLOSED = "\nSELECT * FROM (\n", "\n) scope"
 class Findings:
     """What the lexer saw that the grammar does not: by offset of a parenthesis.
 
-    `scopes` has the WITH names that each nested statement sees and `ends` where it ends, `outer` the parenthesis that
-    closes one around a query.
+    `scopes` has the WITH names that each nested statement sees, `recursions` the WITH RECURSIVE queries that it stands in
+    and `ends` where it ends; `outer` has the parenthesis that closes one around a query.
     """
 
     text: str
     scopes: dict[int, tuple[WithQuery, ...]] = field(default_factory=dict)
+    recursions: dict[int, tuple[WithQuery, ...]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     outer: dict[int, int] = field(default_factory=dict)
 
@@ -125,12 +126,29 @@ def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[Wi
         if entry in found:
             continue
         found.append(entry)
+        for around_it in findings.recursions[start]:
+            if _reads(entry, around_it, visible, text):
+                raise recursion(around_it, start)
         meant = (_meant(name, entry, visible) for name in entry.mentioned(text) & nearest.keys())
         entry.reads = tuple(other for other in meant if other is not None)
         waiting.extend(entry.reads)
         if entry.parts is None:
             entry.parts = around[entry.level].between(entry.start, entry.end)
     return [entry for entry in visible if entry in found]
+
+
+def _reads(entry: WithQuery, recursive: WithQuery, visible: Sequence[WithQuery], text: str) -> bool:
+    """Whether a WITH query names a recursive one that is not complete where both are in sight."""
+    if recursive.name not in entry.mentioned(text):
+        return False
+    beside = entry.recursive and (entry.level, entry.depth) == (recursive.level, recursive.depth)
+    nearer = any(
+        one.name == recursive.name
+        and recursive.start < one.start
+        and (one.start < entry.start or (one is entry and entry.recursive))
+        for one in visible
+    )
+    return beside or (entry.start > recursive.start and not nearer)
 
 
 def _meant(name: str, where: WithQuery, visible: Sequence[WithQuery]) -> WithQuery | None:

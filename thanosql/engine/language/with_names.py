@@ -62,6 +62,14 @@ class WithNames:
         """Those of a WITH RECURSIVE that are still open."""
         return (entry for entry in self._open.values() if entry.recursive)
 
+    def refuse_recursion(self, parenthesis: int, end: int, visible: Sequence[WithQuery]) -> None:
+        """Raise Refusal where the statement between two offsets names the recursive query that it stands in."""
+        for entry in self.recursive():
+            outside = any(one.name == entry.name and one.start > entry.start for one in visible)
+            hidden = self.hiding(entry.name, parenthesis, end)
+            if not outside and mentions(self._text, parenthesis, end, entry.name, hidden):
+                raise recursion(entry, parenthesis)
+
     def hiding(self, name: str, start: int, end: int) -> list[range]:
         """Where between two offsets another WITH query of that name is meant: there it is declared, and in sight."""
         found = [*self._gone, *((entry, end) for entry in self._visible)]
@@ -150,6 +158,16 @@ def _with_query(text: str, at: int, recursive: bool, level: int, depth: int) -> 
 def _folded(name: Lexeme) -> str:
     """A name as PostgreSQL compares it."""
     return quoted_value(name.text) if name.kind == "QUOTED" else name.text.lower()
+
+
+def recursion(entry: WithQuery, parenthesis: int) -> Refusal:
+    """The error for a statement at `parenthesis` that would be part of a recursion."""
+    return Refusal(
+        f"A statement inside the recursive query '{entry.name}' cannot read '{entry.name}'.",
+        parenthesis,
+        1,
+        "Put the recursion inside the statement: PREDICT USING … AS WITH RECURSIVE …",
+    )
 
 
 def mentions(text: str, start: int, end: int, name: str, hidden: Sequence[range]) -> bool:
