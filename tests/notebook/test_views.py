@@ -283,6 +283,16 @@ def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
     assert "Hears 98 of 100 words (measured 2026-11-23 10:00 UTC)." in words(as_html(shown, Showing()) or "")
 
 
+def test_a_card_without_an_evaluation_leads_with_what_its_validation_set_showed() -> None:
+    history = [{"epoch": 1, "valid_wer": 0.4}, {"epoch": 2, "valid_wer": 0.25}, {"epoch": 3, "valid_wer": 0.3}]
+    card = {"name": "mine", "report": {"loss": 0.72, "epochs": 3, "history": history}}
+    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": card})
+    assert "Hears 75 of 100 words in the validation set." in words(as_html(shown, Showing()) or "")
+    measured = {**card, "evaluations": [{"wer": 0.5}]}
+    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": measured})
+    assert "Hears 50 of 100 words." in words(as_html(shown, Showing()) or "")
+
+
 def test_a_long_path_shows_its_files_name_and_all_of_it_at_a_click() -> None:
     long, short = "calls/2026/11/a-long-folder/0001.wav", "calls/0001.wav"
     page = page_of(pd.DataFrame({"audio_path": [long, short, None]}))

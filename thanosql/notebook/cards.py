@@ -39,10 +39,10 @@ def history(epochs: Sequence[Mapping[str, Any]]) -> Html | None:
 
 def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) -> Html:
     """What BUILD and FIT did: `fields` are the report's."""
-    held_out = [epoch["valid_wer"] for epoch in epochs if isinstance(epoch.get("valid_wer"), int | float)]
+    held_out = _held_out(epochs)
     audio = duration(fields["hours"] * 3600) if "hours" in fields else ""
     if held_out:
-        said = hears({"wer": min(held_out)}).replace("words.", "words in the validation set.")
+        said = _hears_held_out(held_out)
     else:
         said = f"Trained on {audio} of audio. How accurate is it? EVALUATE USING {fields.get('model', '')} AS SELECT …"
     shown = {
@@ -105,7 +105,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         "div",
         element("h3", str(card.get("name", "model"))),
         element("p", said, class_="thanosql-note"),
-        lead(_measured(measured, str(card.get("name", "")))),
+        lead(_measured(measured, _held_out(trained.get("history") or ()), str(card.get("name", "")))),
         figures({name: value for name, value in shown.items() if value is not None}),
         element("p", f"Its confidence is {described(card)}.", class_="thanosql-note"),
         history(trained.get("history") or ()),
@@ -119,12 +119,22 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
     )
 
 
-def _measured(evaluations: Sequence[Mapping[str, Any]], name: str) -> str:
-    """The last evaluation in a sentence, or how to make the first one."""
+def _measured(evaluations: Sequence[Mapping[str, Any]], held_out: Sequence[float], name: str) -> str:
+    """The last evaluation in a sentence, else what the training measured, else how to make the first one."""
     last = evaluations[-1] if evaluations else {}
-    if not (said := hears(last)):
-        return f"How accurate is it? EVALUATE USING {name} AS SELECT …" if name else ""
-    return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
+    if said := hears(last):
+        return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
+    if held_out:
+        return _hears_held_out(held_out)
+    return f"How accurate is it? EVALUATE USING {name} AS SELECT …" if name else ""
+
+
+def _held_out(epochs: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [epoch["valid_wer"] for epoch in epochs if isinstance(epoch.get("valid_wer"), int | float)]
+
+
+def _hears_held_out(rates: Sequence[float]) -> str:
+    return hears({"wer": min(rates)}).replace("words.", "words in the validation set.")
 
 
 def _when(created: object) -> str:

@@ -48,6 +48,10 @@ def test_a_training_leaves_its_curves_and_a_model_has_a_card(notebook: lab.Noteb
     notebook.run("%thanosql LIST MODEL")
     assert "shown" in notebook.output()
     notebook.shot("list")
+    inner, outer = notebook.page.evaluate(
+        f"() => (e => [e.scrollWidth, e.clientWidth])({lab.LAST}.outputArea.node.querySelector('.thanosql'))"
+    )
+    assert inner <= outer, "a list of a few columns is seen whole, an unfinished training's line too"
 
 
 def test_a_player_plays(notebook: lab.Notebook) -> None:
