@@ -78,8 +78,8 @@ def check(account: Account, folder: Path) -> None:
     if barrier is not None:
         raise ThanoSQLConnectionError(
             f"As root the embedded PostgreSQL runs as a user of its own, who may not enter {barrier}.",
-            hint="Name a home that others may pass through, as /var/lib/thanosql is, in THANOSQL_HOME; "
-            f"let others pass yourself (chmod o+x {barrier}); {ANOTHER}",
+            hint="Set THANOSQL_HOME to a folder that other users may enter, such as /var/lib/thanosql; "
+            f"open this one yourself (chmod o+x {barrier}); {ANOTHER}",
         )
 
 
