@@ -93,24 +93,97 @@ def test_copy_reads_the_manifest_back(calls: Session) -> None:
     assert calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM back").status == "PREDICT 5"
 
 
+def kaldi_lists(folder: Path) -> dict[str, list[list[str]]]:
+    """The lists of a Kaldi folder as (name, what stands behind it), held against the rules of its validate_data_dir.sh and
+    of lhotse's reader."""
+    lists = {}
+    for path in folder.iterdir():
+        said = path.read_bytes().split(b"\n")
+        assert said.pop() == b""
+        assert said == sorted(said)
+        lists[path.name] = [line.decode().split(maxsplit=1) for line in said]
+        assert all(len(line) == 2 for line in lists[path.name]), path.name
+    assert lists.keys() - {"text"} == {"wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2dur"}
+    names = {name: [line[0] for line in said] for name, said in lists.items()}
+    utterances = names.pop("utt2spk")
+    speakers = [speaker for _, speaker in lists["utt2spk"]]
+    assert speakers == sorted(speakers, key=str.encode)  # the same order by both
+    assert names.pop("spk2utt") == list(dict.fromkeys(speakers))
+    assert [(utterance, speaker) for speaker, of in lists["spk2utt"] for utterance in of.split()] == [
+        (utterance, speaker) for utterance, speaker in lists["utt2spk"]
+    ]
+    assert all(utterance.startswith(speaker) for utterance, speaker in lists["utt2spk"])
+    assert len(set(utterances)) == len(utterances)
+    assert all(said == utterances for said in names.values())
+    return lists
+
+
 def test_copy_reads_the_kaldi_folder_back(calls: Session) -> None:
-    calls.execute("EXPORT DATASET mine FROM SELECT * FROM calls ORDER BY id")
-    kaldi = exported(calls) / "kaldi"
-    lists = {path.name: path.read_text(encoding="utf-8").splitlines() for path in kaldi.iterdir()}
-    assert lists.keys() == {"wav.scp", "text", "utt2spk", "spk2utt"}
-    for said in lists.values():
-        assert said == sorted(said, key=str.encode)
-    assert lists["utt2spk"][0] == "Kim_0-0000002 Kim_0"
-    assert lists["spk2utt"][1] == "Kim_1 Kim_1-0000001 Kim_1-0000003 Kim_1-0000005"
-    assert lists["text"][0] == "Kim_0-0000002 two lines “quoted”"
-    for line in lists["wav.scp"]:
-        *_, file, pipe = shlex.split(line.partition(" ")[2])
+    note = calls.run("EXPORT DATASET mine FROM SELECT * FROM calls ORDER BY id").note
+    assert "1 utterance without a text, not in kaldi" in note
+    lists = kaldi_lists(exported(calls) / "kaldi")
+    assert lists["utt2spk"][0] == ["Kim_0-0000002", "Kim_0"]
+    assert lists["spk2utt"][1] == ["Kim_1", "Kim_1-0000001 Kim_1-0000005"]
+    assert lists["text"][0] == ["Kim_0-0000002", "two lines “quoted”"]
+    assert lists["utt2dur"][0] == ["Kim_0-0000002", "1.0"]
+    for _, command in lists["wav.scp"]:
+        *_, file, pipe = shlex.split(command)
         assert pipe == "|"
         assert soundfile.info(file).frames == 16_000
     calls.execute("COPY back FROM 'thanosql-dataset/mine/kaldi'")
     back = calls.execute("SELECT * FROM back ORDER BY id")
-    assert list(back.speaker) == ["Kim_0", "Kim_0", "Kim_1", "Kim_1", "Kim_1"]
-    assert calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM back").status == "PREDICT 5"
+    assert list(back.speaker) == ["Kim_0", "Kim_0", "Kim_1", "Kim_1"]
+    assert calls.run("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM back").status == "PREDICT 4"
+
+
+SPEAKERS = [
+    "ko",
+    "ko+belinda",
+    "ko-0",
+    "ko!",
+    "ko 0",
+    "ko_0",
+    "김 영희",
+    "김\t영희",
+    "  ",
+    "",
+    None,
+    "0000004",
+    "-",
+    "+",
+    "a\u00a0b",
+    "a\u3000b",
+    "ko/../x",
+    "Ko",
+]
+
+
+def test_speakers_of_any_name_stay_apart_and_in_kaldis_order(calls: Session) -> None:
+    sql = "SELECT '1.wav' AS audio_path, 'a' AS text, s AS speaker FROM unnest(:speakers::text[]) s, generate_series(1, 2)"
+    calls.execute(f"EXPORT DATASET mine FROM {sql}", {"speakers": SPEAKERS})
+    lists = kaldi_lists(exported(calls) / "kaldi")
+    known = [speaker for speaker in SPEAKERS if speaker and speaker.strip()]
+    unknown = len(SPEAKERS) - len(known)
+    assert len(lists["spk2utt"]) == len(known) + 2 * unknown
+    assert [len(of.split()) for _, of in lists["spk2utt"]].count(2) == len(known)
+    assert sorted(
+        {row["speaker"] for row in lines(exported(calls) / "manifest.jsonl") if row.get("speaker")}
+    ) == sorted(speaker for speaker in SPEAKERS if speaker)
+
+
+def test_texts_and_times_are_whole_in_kaldis_lists(calls: Session) -> None:
+    texts = ["a\u2028b", "  c  ", "\u3000", "", "e\tf\ng", '%20 \\ "x"', "가 나"]
+    calls.execute(
+        "EXPORT DATASET mine OPTIONS (start_col='begins', end_col='ends') FROM SELECT '1.wav' AS audio_path, t AS text,"
+        " n / 16000.0 AS begins, 0.5 + n * 3 / 16000.0 AS ends FROM unnest(:texts::text[]) WITH ORDINALITY AS u (t, n)",
+        {"texts": texts},
+    )
+    lists = kaldi_lists(exported(calls) / "kaldi")
+    assert [text for _, text in lists["text"]] == ["a b", "c", "e f g", '%20 \\ "x"', "가 나"]
+    files = [shlex.split(command)[-2] for _, command in lists["wav.scp"]]
+    assert [round(float(said) * 16_000, 6) for _, said in lists["utt2dur"]] == [
+        soundfile.info(file).frames for file in files
+    ]
 
 
 def test_parts_and_channels_are_cut(calls: Session) -> None:

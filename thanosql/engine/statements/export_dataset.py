@@ -146,11 +146,13 @@ def run_export(plan: ExportPlan, environment: Environment) -> Result:
         except OSError as error:
             raise ThanoSQLResourceError(
                 f"The data set {plan.folder.name} cannot be written into {plan.folder.parent}: {error}",
-                hint="The model that was there is unchanged.",
+                hint="What was there under that name is unchanged.",
             ) from error
     note = f"{counted(written, 'utterance')}, {folder.seconds / 3600:.2f} h of audio in {plan.folder}"
     if written < snapshot.rows:
         note += f"; {counted(snapshot.rows - written, 'row')} left out, whose audio cannot be read"
+    if folder.without_text:
+        note += f"; {counted(folder.without_text, 'utterance')} without a text, not in kaldi"
     if plan.left_out:
         note += f"; columns left out: {', '.join(plan.left_out)}"
     return Result(status=f"EXPORT {written}", note=note)
