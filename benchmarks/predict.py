@@ -39,9 +39,9 @@ from thanosql.engine.postgres import embedded
 from thanosql.engine.session import Session
 from thanosql.models import audio, checkpoint_files, registry
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.products import Product
 from thanosql.models.datasets import DATASETS
 from thanosql.models.families.waveform_ctc.model_facts import WaveformFacts
-from thanosql.models.families.waveform_ctc.products import Product
 from thanosql.models.options import TranscribeOptions
 
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")

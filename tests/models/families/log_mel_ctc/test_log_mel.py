@@ -15,6 +15,7 @@ from tests.models.log_mel import KINDS, PIECES, parakeet
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.families import log_mel_ctc
+from thanosql.models.families.log_mel_ctc import checkpoint
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
@@ -90,10 +91,12 @@ def test_facts_need_no_loading_and_count_its_frames(folder: Path) -> None:
     facts = log_mel_ctc.facts(str(folder))
     recognizer = log_mel_ctc.load(str(folder), OPTIONS)
     assert facts is not None
-    assert facts.parameters == sum(weight.numel() for weight in recognizer.forward.model.state_dict().values())
+    assert facts.parameters == sum(weight.numel() for weight in checkpoint.load_model(folder).state_dict().values())
     assert [facts.geometry.frames(count) for count in LENGTHS] == [
         recognizer.forward.frames(count) for count in LENGTHS
     ]
+    buffers = sum(buffer.nbytes for buffer in checkpoint.load_model(folder).buffers())
+    assert 4 * facts.parameters - buffers <= recognizer.nbytes <= 4 * facts.parameters
     heard = [len(logs) for logs in recognizer.log_probabilities(waves(*LENGTHS))]
     assert [facts.frames(count) for count in LENGTHS] == heard
     assert facts.flops_per_second > 0

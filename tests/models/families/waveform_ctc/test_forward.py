@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tests.models import checkpoints
-from thanosql.models.families.waveform_ctc import checkpoint, products
+from thanosql.models.ctc import packed_modules, products
+from thanosql.models.families.waveform_ctc import checkpoint
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.families.waveform_ctc.checkpoint import Features
 from thanosql.models.families.waveform_ctc.convolutions import sample_count
@@ -110,8 +111,21 @@ def test_what_is_wav2vec2_s_network_is_folded_on_a_cpu(folder: Path) -> None:
 def test_without_the_private_operators_the_answers_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waveforms = heard(16_000, 5_000)
     expected = load(folder)(waveforms)
-    monkeypatch.setattr(products, "onednn_works", lambda dtype: False)
+    for module in (products, packed_modules):
+        monkeypatch.setattr(module, "onednn_works", lambda dtype: False)
     assert difference(load(folder)(waveforms), expected) < 1e-4
+
+
+def test_every_way_counts_the_bytes_of_its_weights(folder: Path) -> None:
+    # The spectra of a positional convolution take more than its weights, and a few biases and norms are not counted.
+    weights = sum(one.nbytes for one in checkpoint.load_model(folder).parameters())
+    assert 0.8 * weights < load(folder).nbytes < 3 * weights
+
+
+def test_on_a_cpu_transformers_own_layers_are_packed_products(folder: Path) -> None:
+    model = load(folder)
+    if isinstance(model, Forward) and products.onednn_works(torch.float32):
+        assert any(isinstance(layer, packed_modules.PackedLinear) for layer in model.model.modules())
 
 
 def test_bfloat16_is_near_float32_and_not_the_same(folder: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.packed_modules import pack, packed_bytes
 from thanosql.models.devices import exact_float32
 from thanosql.models.families.log_mel_ctc.geometry import Geometry
 
@@ -35,11 +36,15 @@ class Forward:
         self._geometry = geometry
         self._extractor = extractor
         self.model = model.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        if device.type == "cpu":
+            with torch.inference_mode():
+                pack(self.model, dtype)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the weights."""
-        return sum(weight.numel() * weight.element_size() for weight in self.model.parameters())
+        own: int = sum(weight.numel() * weight.element_size() for weight in self.model.parameters())
+        return own + packed_bytes(self.model)
 
     def frames(self, samples: int) -> int:
         """How many frames so many samples give, before any adapter; 0 when they are too few for one."""

@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder, Norm, activation, packs
 from thanosql.models.families.waveform_ctc.positional_convolution import PositionalConvolution, Runs, split
-from thanosql.models.families.waveform_ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, norms_come_first
 
 PACK = 512  # frames that go through the transformer together, 10 s: what is longer goes alone

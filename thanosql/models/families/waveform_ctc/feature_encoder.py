@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from thanosql.models.ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
-from thanosql.models.families.waveform_ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.steps import normalizes_over_time
 
 BLOCK_BYTES = 2**20  # of the first layer, computed at a time: what stays in a second-level cache

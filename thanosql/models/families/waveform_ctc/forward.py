@@ -2,8 +2,9 @@
 
 A model of Wav2Vec2's base kind normalizes its first layer over time, so padding changes its answers even with a mask. The
 convolutional feature encoder therefore hears every utterance alone and unpadded; its frames are padded and go through
-the transformer with a mask where the architecture allows it, or, on a CPU, one utterance after the other: there batching
-gains nothing, and an answer alone is the same to the last bit whatever its neighbours.
+the transformer with a mask where the architecture allows it, or, on a CPU, one utterance after the other: an answer is then
+the same to the last bit whatever its neighbours. There the feature encoder is the folded one, and the transformer's
+products are packed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy as np
 import torch
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.ctc.packed_modules import pack, packed_bytes
 from thanosql.models.devices import exact_float32
 from thanosql.models.families.waveform_ctc.architectures import Architecture
 from thanosql.models.families.waveform_ctc.convolutions import geometry
 from thanosql.models.families.waveform_ctc.cpu_model import CPUModel, is_supported
+from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
 from thanosql.models.families.waveform_ctc.steps import (
     base_of,
     contextualize,
@@ -51,6 +54,13 @@ class Forward:
         self.one_by_one = device.type == "cpu" or not self.windowed or not architecture.padded
         fold_weight_norms(model)
         self.model = model.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        self._encoder: FeatureEncoder | None = None
+        if device.type == "cpu":
+            base = base_of(model)
+            with torch.inference_mode():
+                self._encoder = FeatureEncoder(base.feature_extractor, self.config, dtype)
+                base.feature_extractor = torch.nn.Identity()  # its weights may go
+                pack(model, dtype)
 
     @property
     def squeeze(self) -> int:
@@ -60,7 +70,9 @@ class Forward:
     @property
     def nbytes(self) -> int:
         """Bytes of the weights."""
-        return sum(weight.numel() * weight.element_size() for weight in self.model.parameters())
+        own: int = sum(weight.numel() * weight.element_size() for weight in self.model.parameters())
+        encoder = 0 if self._encoder is None else sum(product.nbytes for product in self._encoder.products)
+        return own + packed_bytes(self.model) + encoder
 
     @cached_property
     def geometry(self) -> tuple[int, int]:
@@ -106,6 +118,8 @@ class Forward:
     def _encode(self, waveform: np.ndarray) -> torch.Tensor:
         """Projected frames of one utterance, `(frames, hidden)`."""
         heard = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
-        heard = heard.to(device=self.device, dtype=self.dtype)
         base = base_of(self.model)
+        if self._encoder is not None:
+            return project(base, self._encoder(heard)[None].to(self.dtype))[0]
+        heard = heard.to(device=self.device, dtype=self.dtype)
         return project(base, base.feature_extractor(heard[None]).transpose(1, 2))[0]
