@@ -145,6 +145,13 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             return Cure(f"{wrong}; write: {shown}", at, before.end - at)
         end = _closing(pieces, index) if opened else len(text.rstrip().rstrip(";"))
         inside = text[word.start : end].rstrip()
+        if not re.search(r"\bAS\b", inside, re.IGNORECASE):
+            model = re.split(r"\bUSING\s+", inside, flags=re.IGNORECASE)[1].split()[0]
+            written = f"SELECT * FROM ({word.upper} USING {model} AS {_QUERY}) p"
+            return Cure(f"The query stands in the statement: {written}", word.start, len(word.text))
+        if pieces[0].upper == "UPDATE" and before.text == "=":
+            written = f"SET … FROM ({word.upper} USING … AS SELECT …) p WHERE …"
+            return Cure(f"Join its rows by a key: UPDATE {pieces[1].text} {written}", word.start, len(word.text))
         name = "" if before.upper in ("AS", "") or before.upper not in ("FROM", "JOIN", ",") else " p"
         written = f"{text[: word.start]}({inside}){name}{text[end:].rstrip()}".strip()
         if before.upper == "SELECT" and before is pieces[0]:
@@ -153,6 +160,21 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             written = _VIEW.sub("CREATE TABLE", written)
         shown = written if len(written) <= _SHOWN else f"({word.upper} USING … AS …){name}"
         return Cure(f"Put the inner statement in parentheses: {' '.join(shown.split())}", word.start, len(word.text))
+    return None
+
+
+def _listing(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
+    """LIST and DESCRIBE MODEL without their parentheses, and a table of models, as other databases have."""
+    kinds = vocabulary().nested_kinds
+    for before, word, following in zip(pieces, pieces[1:], (*pieces[2:], Lexeme("", "", 0, 0)), strict=False):
+        if before.upper not in ("FROM", "JOIN"):
+            continue
+        if word.upper in kinds and following.upper in kinds[word.upper]:
+            shown = rewritten(text, (word.start, word.start, "("), (following.end, following.end, ") l"))
+            return Cure(f"Put the inner statement in parentheses: {shown}", word.start, following.end - word.start)
+        if word.upper in ("MODELS", "ML_MODELS"):
+            shown = rewritten(text, (word.start, word.end, "(LIST MODEL) models"))
+            return Cure(f"Models are listed by a statement: {shown}", word.start, len(word.text))
     return None
 
 
@@ -221,6 +243,7 @@ _FINDERS: tuple[tuple[Callable[[str, Sequence[Lexeme]], Cure | None], frozenset[
     (habits.servers_copy, FILES | {SYNTAX}),
     (habits.opening, STATES - FILES),
     (_parenthesis, frozenset({SYNTAX})),
+    (_listing, frozenset({SYNTAX, TABLE})),
     (_function, frozenset({SYNTAX, FUNCTION, SCHEMA, NOT_SUPPORTED})),
     (_backtick, frozenset({SYNTAX})),
     (habits.clause, frozenset({SYNTAX, FUNCTION})),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from thanosql.engine.language.cures import Cure, rewritten
 from thanosql.engine.language.terminals import Lexeme
+from thanosql.engine.language.vocabulary import vocabulary
 
 LONGEST = 5000  # characters of a text that is looked at
 
@@ -66,9 +67,14 @@ def statement(text: str, pieces: Sequence[Lexeme], _at: int | None) -> Cure | No
     """A whole statement of another database."""
     if len(text) > LONGEST:
         return None
-    begin = pieces[0].start
-    for pattern, wrong, written in _STATEMENTS:
-        if (found := pattern.match(text, begin)) is not None:
-            shown = rewritten(text, (begin, found.end(), found.expand(written)))
-            return Cure(f"{found.expand(wrong)}; write: {shown[begin:].strip() if begin else shown}")
+    behind_as = (
+        next((one.end for one in pieces if one.upper == "AS"), None) if pieces[0].upper in vocabulary().own else None
+    )
+    begins = [pieces[0].start, *(one.start for one in pieces if behind_as is not None and one.start >= behind_as)][:2]
+    for begin in begins:
+        for pattern, wrong, written in _STATEMENTS:
+            found = pattern.match(text, begin)
+            if found is not None and (begin == begins[0] or found[0][:6].upper() == "SELECT"):
+                shown = rewritten(text, (begin, found.end(), found.expand(written)))
+                return Cure(f"{found.expand(wrong)}; write: {shown}")
     return None

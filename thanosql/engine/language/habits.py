@@ -86,8 +86,10 @@ _OPENINGS = {
     "AS SELECT audio_path FROM {name}",
     r"(?:play|listen\s+to)\b": "Play audio with a statement: PRINT AUDIO AS SELECT audio_path FROM …",
     rf"load\s+data\b.*?\binfile\s+(?P<path>'[^']*').*?\binto\s+table\s+{_NAME}": _LOADS,
+    rf"(?:import|load)\s+model\s+{_NAME}\s+from\s+(?P<path>'[^']*')": "Bring a model into the store with a statement: UPLOAD "
+    "MODEL {name} FROM {path}",
     r"(?:import|load)\b\s+(?:table\s+)?(?P<path>'[^']*')": _LOADS,
-    rf"(?:export|save|unload|dump)\s+(?:table\s+)?{_NAME}": _WRITES,
+    rf"(?:export|save|unload|dump)\s+(?!model\b)(?:table\s+)?{_NAME}": _WRITES,
     r"go\b\s*$": "Separate statements with ;",
     rf"from\s+{_NAME}\s*$": "A query begins with SELECT: SELECT * FROM {name}",
     rf"(?:head|preview)\s+{_NAME}": _FIRST_ROWS,

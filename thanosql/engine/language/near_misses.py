@@ -12,7 +12,7 @@ from thanosql.engine.language.cures import rewritten
 
 LONGEST = 10_000  # characters of a text that are looked at
 _MODEL = r"(\w+|'[^']*')"
-_TABLE = r"""((?:[\w.]+|"[^"]+")+)\s*;?\s*$"""
+_TABLE = r"""((?:[\w.]+|"[^"]+")+)(?:\s*;?\s*$|(?=\s*\)))"""
 _READS = "(PREDICT|EVALUATE|ALIGN)"
 _MAKES = "(BUILD|FIT)"
 _OPENED = rf"((?:PREDICT|EVALUATE|ALIGN|(?:BUILD|FIT)\s+MODEL\s+\w+)\s+USING\s+{_MODEL})"
@@ -54,8 +54,17 @@ _MISSES = [
         (rf"LIST\s+(?:COLUMNS?|FIELDS?)\s+(?:FROM\s+|OF\s+|IN\s+)?{_TABLE}", "Columns are listed by a query.",
          r"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '\1'"),
         (r"DROP\s+(?:PREDICTOR|ML_ENGINE)\s+(\w+)", "There is no predictor here, but models.", r"DROP MODEL \1"),
-        (r"(?:DROP|DELETE)\s+MODEL\s+(\w+)\s*,\s*(\w+)\s*;?\s*$", "One statement drops one model.",
-         r"DROP MODEL \1; DROP MODEL \2"),
+        (r"(?:DROP|DELETE)\s+MODEL\s+(?P<names>\w+(?:\s*,\s*\w+)+)", "One statement drops one model.", ""),
+        (r"LIST\s+MODELS?\s+LIKE\s+('[^']*')\s*;?\s*$", "What is listed is chosen from by a query.",
+         r"SELECT * FROM (LIST MODEL) l WHERE name LIKE \1"),
+        (r"LIST\s+TABLES?\s+LIKE\s+('[^']*')\s*;?\s*$", "What is listed is chosen from by a query.",
+         r'SELECT * FROM (LIST TABLE) l WHERE "table" LIKE \1'),
+        (r"LIST\s+(MODEL|TABLE)S?\s+((?:WHERE|ORDER|LIMIT)\b[^;()]*);?\s*$", "What is listed is chosen from by a query.",
+         r"SELECT * FROM (LIST \1) l \2"),
+        (rf"PRINT\s+AUDIO\s+(\w+)\s+FROM\s+{_TABLE}", "The query must follow AS.",
+         r"PRINT AUDIO OPTIONS (audio_col=\1) AS SELECT \1 FROM \2"),
+        (r"PRINT\s+(?:AUDIO\s+)?('[^']*\.\w{2,4}')", "The query must follow AS.", r"PRINT AUDIO AS SELECT \1 AS audio_path"),
+        (rf"CHECK\s+USING\s+{_MODEL}", "CHECK comes before a whole statement.", r"CHECK PREDICT USING \1"),
         (r"DROP\s+MODEL\s+(\w+)\s+IF\s+EXISTS\b", "IF EXISTS comes before the name.", r"DROP MODEL IF EXISTS \1"),
         (r"DELETE\s+MODEL\s+IF\s+EXISTS\s+(\w+)", "DELETE takes no IF EXISTS, DROP does.", r"DROP MODEL IF EXISTS \1"),
         (r"(DROP\s+MODEL\s+(?:IF\s+EXISTS\s+)?\w+)\s+(CASCADE|RESTRICT|FORCE|PURGE)\b", r"DROP MODEL takes no \2.", r"\1"),
@@ -91,7 +100,13 @@ def near_miss(text: str, begin: int, stop: int) -> NearMiss | None:
         return None
     for pattern, wrong, written in _MISSES:
         if (found := pattern.match(text, begin)) is not None and stop <= found.end():
-            return NearMiss(found.expand(wrong), _whole(text, begin, found.end(), found.expand(written)))
+            names = found.groupdict().get("names")
+            meant = (
+                "; ".join(f"DROP MODEL {name}" for name in re.findall(r"\w+", names))
+                if names
+                else found.expand(written)
+            )
+            return NearMiss(found.expand(wrong), _whole(text, begin, found.end(), meant))
     found = _DIVIDED.match(text, begin)
     if found is not None and (stop <= found.end("before") or text[begin:stop].rstrip().upper().endswith("OPTIONS")):
         return NearMiss(

@@ -109,7 +109,9 @@ def _place(error: ThanoSQLError, statement: Statement, text: str, source: str) -
         begins = next((query_of(one).start for one in declaring), None)
         return None if begins is None else _at(source, begins)
     for option in options:
-        if any(_names(message, value) for value in _texts(option.value)):
+        # What a result is called is named in a message about the rows by chance only.
+        by_chance = option.name.lower() == "result_col" and isinstance(error, ThanoSQLDataError)
+        if not by_chance and any(_names(message, value) for value in _texts(option.value)):
             return _at(source, option.value_start)
     for reference in references(statement):
         if _names(message, reference.text):
