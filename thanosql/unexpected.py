@@ -67,7 +67,7 @@ def as_error(error: Exception) -> ThanoSQLError:
     if isinstance(error, RuntimeError) and "start new thread" in said:
         return ThanoSQLResourceError(f"The operating system gives no more threads: {said}.", hint=CURES[errno.EAGAIN])
     if type(error).__module__ == "sqlite3" and said in _SQLITE:
-        return ThanoSQLResourceError(f"The predictions that are kept cannot be written: {said}.", hint=_SQLITE[said])
+        return ThanoSQLResourceError(f"The prediction cache cannot be written: {said}.", hint=_SQLITE[said])
     return ThanoSQLInternalError(
         f"This is a defect of ThanoSQL: {name}: {error}",
         hint="Please report it with the statement; the cause is in the error's __cause__.",

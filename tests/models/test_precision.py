@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from thanosql.models import precision
-from thanosql.models.precision import Check, as_record, choose, compared
+from thanosql.models.precision import PrecisionComparison, as_record, choose, compared
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_cpu_flags", lambda: frozenset({"amx_bf16", "amx_tile"}))
 
 
-def card(*checks: Check) -> dict[str, Any]:
+def card(*checks: PrecisionComparison) -> dict[str, Any]:
     return {"evaluations": [{"wer": 0.1}, *map(as_record, checks), {"wer": 0.2}]}
 
 
@@ -28,18 +28,18 @@ def card(*checks: Check) -> dict[str, Any]:
 def test_auto_is_bfloat16_where_enough_words_were_checked_and_hardly_any_differ(
     words: int, differing: int, chosen: str
 ) -> None:
-    found, reason = choose(card(Check(words, differing, "cpu")), "cpu")
+    found, reason = choose(card(PrecisionComparison(words, differing, "cpu")), "cpu")
     assert found == chosen
     assert f"{words:,}" in reason
 
 
 @pytest.mark.usefixtures("units")
 def test_the_last_check_on_the_same_kind_of_device_counts() -> None:
-    bad, good = Check(2_000, 50, "cpu"), Check(2_000, 0, "cpu")
+    bad, good = PrecisionComparison(2_000, 50, "cpu"), PrecisionComparison(2_000, 0, "cpu")
     assert choose(card(bad, good), "cpu")[0] == "bfloat16"
     assert choose(card(good, bad), "cpu")[0] == "float32"
-    assert choose(card(good, Check(2_000, 50, "cuda")), "cpu")[0] == "bfloat16"
-    assert "no check" in choose(card(Check(2_000, 0, "cuda")), "cpu")[1]
+    assert choose(card(good, PrecisionComparison(2_000, 50, "cuda")), "cpu")[0] == "bfloat16"
+    assert "no check" in choose(card(PrecisionComparison(2_000, 0, "cuda")), "cpu")[1]
 
 
 @pytest.mark.usefixtures("units")
@@ -53,7 +53,7 @@ def test_without_a_card_or_a_check_auto_is_float32_and_says_why() -> None:
 
 def test_without_matrix_units_auto_is_float32_whatever_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_cpu_flags", lambda: frozenset({"avx512_bf16"}))
-    good = card(Check(5_000, 0, "cpu"))
+    good = card(PrecisionComparison(5_000, 0, "cpu"))
     assert choose(good, "cpu") == ("float32", "this machine has no matrix units for bfloat16")
 
 
@@ -79,4 +79,4 @@ def test_the_processor_s_flags_are_those_that_linux_lists() -> None:
 
 
 def test_words_that_are_added_or_left_out_differ_too() -> None:
-    assert compared(["one two three", ""], ["one three", "four"], "cpu") == Check(3, 2, "cpu")
+    assert compared(["one two three", ""], ["one three", "four"], "cpu") == PrecisionComparison(3, 2, "cpu")

@@ -82,9 +82,9 @@ def score_each(references: Sequence[str], hypotheses: Sequence[str]) -> list[Utt
     import jiwer
 
     expected = [_fold(text) for text in references]
-    heard = [_fold(text) for text in hypotheses]
-    words = jiwer.process_words(expected, heard)
-    characters = jiwer.process_characters(expected, heard)
+    hypothesized = [_fold(text) for text in hypotheses]
+    words = jiwer.process_words(expected, hypothesized)
+    characters = jiwer.process_characters(expected, hypothesized)
     found = []
     for pair in range(len(expected)):
         edits = tuple(_edits(words.references[pair], words.hypotheses[pair], words.alignments[pair]))
@@ -156,10 +156,10 @@ def character_confusions(references: Sequence[str], hypotheses: Sequence[str]) -
         return Counter()
     import jiwer
 
-    heard = jiwer.process_characters([_fold(text) for text in references], [_fold(text) for text in hypotheses])
+    aligned = jiwer.process_characters([_fold(text) for text in references], [_fold(text) for text in hypotheses])
     return Counter(
         (edit.reference, edit.hypothesis)
-        for reference, hypothesis, chunks in zip(heard.references, heard.hypotheses, heard.alignments)
+        for reference, hypothesis, chunks in zip(aligned.references, aligned.hypotheses, aligned.alignments)
         for edit in _edits(reference, hypothesis, chunks)
         if edit.kind != "equal"
     )
@@ -169,10 +169,10 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str], chunks: Iterable
     """jiwer's chunks, one word a step."""
     for chunk in chunks:
         expected = reference[chunk.ref_start_idx : chunk.ref_end_idx]  # type: ignore[attr-defined]
-        heard = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]  # type: ignore[attr-defined]
+        found = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]  # type: ignore[attr-defined]
         kind = chunk.type  # type: ignore[attr-defined]
-        for step in range(max(len(expected), len(heard))):
-            yield Edit(kind, expected[step] if step < len(expected) else "", heard[step] if step < len(heard) else "")
+        for step in range(max(len(expected), len(found))):
+            yield Edit(kind, expected[step] if step < len(expected) else "", found[step] if step < len(found) else "")
 
 
 def _rate(errors: int, of: int) -> float:

@@ -20,7 +20,7 @@ GPU_GENERATION = 8  # Ampere, the first of Nvidia's with units for bfloat16
 
 
 @dataclass(frozen=True)
-class Check:
+class PrecisionComparison:
     """Of the words that a model hears in float32, how many differ in bfloat16; `device` is 'cpu' or 'cuda'."""
 
     words: int
@@ -33,7 +33,7 @@ class Check:
 
     def __str__(self) -> str:
         """
-        >>> str(Check(words=4000, differing=3, device="cpu"))
+        >>> str(PrecisionComparison(words=4000, differing=3, device="cpu"))
         '3 of 4,000 words differ in bfloat16 (0.07%)'
         """
         return (
@@ -41,19 +41,19 @@ class Check:
         )
 
 
-def compared(exact: Sequence[str], rounded: Sequence[str], device: str) -> Check:
+def compared(exact: Sequence[str], rounded: Sequence[str], device: str) -> PrecisionComparison:
     """What a check finds in the transcripts of the same audio in float32 and in bfloat16.
 
     >>> compared(["one two", "three"], ["one too", "three four"], "cpu")
-    Check(words=3, differing=2, device='cpu')
+    PrecisionComparison(words=3, differing=2, device='cpu')
     """
     from thanosql.models.metrics import score_each
 
     differing = sum(score.errors for score in score_each(exact, rounded))
-    return Check(sum(len(text.split()) for text in exact), differing, device)
+    return PrecisionComparison(sum(len(text.split()) for text in exact), differing, device)
 
 
-def as_record(check: Check) -> dict[str, Any]:
+def as_record(check: PrecisionComparison) -> dict[str, Any]:
     """What an evaluation's record on the card says of a check."""
     return {"bfloat16": asdict(check)}
 
@@ -105,11 +105,11 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(word for name, _, value in lines if name.strip() == "flags" for word in value.split())
 
 
-def _last_check(card: Mapping[str, Any], device: str) -> Check | None:
+def _last_check(card: Mapping[str, Any], device: str) -> PrecisionComparison | None:
     for record in reversed(card.get("evaluations") or ()):
         found = record.get("bfloat16")
         if isinstance(found, dict) and found.get("device") == device:
             words, differing = found.get("words"), found.get("differing")
             if isinstance(words, int) and isinstance(differing, int):
-                return Check(words, differing, device)
+                return PrecisionComparison(words, differing, device)
     return None

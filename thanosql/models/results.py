@@ -61,8 +61,8 @@ class TrainingProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One pass over the training rows: mean loss, wall seconds, audio seconds a wall second; and, where rows are held
-    out, the loss, WER and CER on them after it (fractions)."""
+    """One pass over the training rows: mean loss, wall seconds, audio seconds a wall second; and, where rows are set
+    aside, the loss, WER and CER on them after it (fractions)."""
 
     epoch: int
     loss: float
@@ -77,9 +77,9 @@ class Epoch:
 class TrainingReport:
     """What training did. `audio_hours` is that of the training rows, once.
 
-    `learned` are the numbers of those rows, without the ones held out; `skipped` the rows left out, each with its `row`,
+    `learned` are the numbers of those rows, without the validation set; `skipped` the rows left out, each with its `row`,
     `text` and `reason`; `warnings` say in sentences what the user
-    should know about the outcome; `best_epoch` is the one kept where rows were held out, `valid_utterances` of them,
+    should know about the outcome; `best_epoch` is the one saved where there was a validation set, `valid_utterances` of them,
     whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
     `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
     `precision` is what 'auto' came to; `identity` has the fingerprints of rows and base, the options and the versions

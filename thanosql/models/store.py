@@ -255,12 +255,12 @@ class Store:
         """Hold the lock of a name (`lock`, if it is another's); other writers are waited for."""
         seconds = self.lock_timeout if lock_timeout is None else lock_timeout
         locks = self.folder / ".locks"
-        with ExitStack() as held:
+        with ExitStack() as waiting:
             store_format.check(self.folder)
             try:
                 private.folder(private.folder(self.folder) / locks.name)
                 store_format.mark(self.folder)
-                held.enter_context(locked(locks / f"{(lock or name).lower()}.lock", seconds, self.check))
+                waiting.enter_context(locked(locks / f"{(lock or name).lower()}.lock", seconds, self.check))
             except OSError as error:
                 raise _cannot_write(name, error) from error
             except LockTimeout as busy:

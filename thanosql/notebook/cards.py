@@ -13,7 +13,7 @@ from thanosql.notebook.markup import Html, breakable, element, join
 from thanosql.notebook.values import moment, plain
 
 CURVES = {"loss": False, "valid_loss": False, "valid_wer": True, "valid_cer": True}  # and whether it is a rate
-LABELS = {"valid_loss": "held-out loss", "valid_wer": "held-out WER", "valid_cer": "held-out CER"}
+LABELS = {"valid_loss": "validation loss", "valid_wer": "validation WER", "valid_cer": "validation CER"}
 
 
 def history(epochs: Sequence[Mapping[str, Any]]) -> Html | None:
@@ -39,14 +39,14 @@ def history(epochs: Sequence[Mapping[str, Any]]) -> Html | None:
 
 def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) -> Html:
     """What BUILD and FIT did: `fields` are the report's."""
-    held_out = _held_out(epochs)
+    wers = _validation_wers(epochs)
     audio = duration(fields["hours"] * 3600) if "hours" in fields else ""
-    if held_out:
-        said = _hears_held_out(held_out)
+    if wers:
+        said = _hears_in_validation(wers)
     else:
         said = f"Trained on {audio} of audio. How accurate is it? EVALUATE USING {fields.get('model', '')} AS SELECT …"
     shown = {
-        "held-out WER": f"{min(held_out):.2%}" if held_out else None,
+        "validation WER": f"{min(wers):.2%}" if wers else None,
         "audio": audio or None,
         "utterances": f"{fields['utterances']:,}" if "utterances" in fields else None,
         "epochs": str(fields["epochs"]) if "epochs" in fields else None,
@@ -105,7 +105,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         "div",
         element("h3", str(card.get("name", "model"))),
         element("p", said, class_="thanosql-note"),
-        lead(_measured(measured, _held_out(trained.get("history") or ()), str(card.get("name", "")))),
+        lead(_measured(measured, _validation_wers(trained.get("history") or ()), str(card.get("name", "")))),
         figures({name: value for name, value in shown.items() if value is not None}),
         element("p", f"Its confidence is {described(card)}.", class_="thanosql-note"),
         history(trained.get("history") or ()),
@@ -119,21 +119,21 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
     )
 
 
-def _measured(evaluations: Sequence[Mapping[str, Any]], held_out: Sequence[float], name: str) -> str:
+def _measured(evaluations: Sequence[Mapping[str, Any]], wers: Sequence[float], name: str) -> str:
     """The last evaluation in a sentence, else what the training measured, else how to make the first one."""
     last = evaluations[-1] if evaluations else {}
     if said := hears(last):
         return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
-    if held_out:
-        return _hears_held_out(held_out)
+    if wers:
+        return _hears_in_validation(wers)
     return f"How accurate is it? EVALUATE USING {name} AS SELECT …" if name else ""
 
 
-def _held_out(epochs: Sequence[Mapping[str, Any]]) -> list[float]:
+def _validation_wers(epochs: Sequence[Mapping[str, Any]]) -> list[float]:
     return [epoch["valid_wer"] for epoch in epochs if isinstance(epoch.get("valid_wer"), int | float)]
 
 
-def _hears_held_out(rates: Sequence[float]) -> str:
+def _hears_in_validation(rates: Sequence[float]) -> str:
     return hears({"wer": min(rates)}).replace("words.", "words in the validation set.")
 
 

@@ -118,8 +118,8 @@ class Views:
 def _shape(frame: Any) -> tuple[list[Any], int]:
     from thanosql.engine.postgres.server_cursor import server_cursor_of
 
-    held = server_cursor_of(frame)
-    return (list(frame.columns), len(frame)) if held is None else (held.names, held.count)
+    cursor = server_cursor_of(frame)
+    return (list(frame.columns), len(frame)) if cursor is None else (cursor.names, cursor.count)
 
 
 def complete_cells(shell: Any) -> None:

@@ -36,8 +36,8 @@ def as_html(
     cells: Mapping[str, tables.Cell] = {}
     if transcript in names:
         cells = {
-            str(transcript): lambda row, value: heard(value, _at(confidence, row)),
-            f"{transcript}_words": lambda _, value: heard(value, None),
+            str(transcript): lambda row, value: transcript_cell(value, _at(confidence, row)),
+            f"{transcript}_words": lambda _, value: transcript_cell(value, None),
         }
 
     def play(row: int, _: Any) -> Html:
@@ -48,7 +48,7 @@ def as_html(
     )
 
 
-def heard(text: Any, confidence: float | None) -> Html:
+def transcript_cell(text: Any, confidence: float | None) -> Html:
     """A transcript, shaded the more the less sure the model is; sure ones have no shade. So is each of a list of
     words with their times."""
     if isinstance(text, list) and all(isinstance(word, Mapping) for word in text):

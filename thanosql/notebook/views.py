@@ -91,11 +91,11 @@ def first_rows(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
     """What of a frame is shown: of one whose rows are still in the database, the first (all of them for 0)."""
     from thanosql.engine.postgres.server_cursor import server_cursor_of
 
-    held = server_cursor_of(frame)
-    if held is None or not limit:
+    cursor = server_cursor_of(frame)
+    if cursor is None or not limit:
         return frame
-    head = held.head(limit)
-    head.attrs[tables.ROWS_IN_ALL] = held.count
+    head = cursor.head(limit)
+    head.attrs[tables.ROWS_IN_ALL] = cursor.count
     return head
 
 

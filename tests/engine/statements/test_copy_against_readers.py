@@ -188,7 +188,7 @@ def why_not(made: Made, found: Table | str) -> str | None:
     quote = any('"' in value for row in made.rows for value in row)
     if isinstance(found, str):
         for sign, kind in (
-            ("from one quotation mark to the next", "refused: one value or several rows"),
+            ("there are line ends between two quotation marks", "refused: one value or several rows"),
             ("a quotation mark begins a value and none ends it", "refused: a mark that nothing ends"),
             ("divide all its lines", "refused: more than one delimiter would do"),
             ("values, where line", "refused: marks that are text beside commas make rows uneven"),

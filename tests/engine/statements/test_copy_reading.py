@@ -89,7 +89,7 @@ def test_quotation_marks_enclose_values_where_they_do_so_throughout(
 def test_what_may_be_one_value_or_several_rows_is_refused_with_its_line_until_it_is_said(
     copied: Session, content: str, name: str, line: int
 ) -> None:
-    with pytest.raises(ThanoSQLDataError, match=rf"line {line}: from one quotation mark to the next"):
+    with pytest.raises(ThanoSQLDataError, match=rf"line {line}: there are line ends between two quotation marks"):
         copy(copied, content, name)
     copy(copied, content, name, "quote=''")
     count = len(rows(copied))
@@ -228,10 +228,10 @@ def test_a_nul_and_a_carriage_return_within_a_line_are_refused_with_their_line(c
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('[{"a": 1}, {"a": 1, "b": 2, "a": 3}]', "value 2: the name 'a' stands twice in one object"),
-        ('{"a": 1}\n{"a": {"x": 1, "x": 1}}\n', "value 2: the name 'x' stands twice"),
-        ('{"a": [1, {"b": 1, "c": 2, "b": null}]}', "value 1: the name 'b' stands twice"),
-        ('{"a": 1, "\\u0061": 2}', "value 1: the name 'a' stands twice"),
+        ('[{"a": 1}, {"a": 1, "b": 2, "a": 3}]', "value 2: the name 'a' occurs twice in one object"),
+        ('{"a": 1}\n{"a": {"x": 1, "x": 1}}\n', "value 2: the name 'x' occurs twice"),
+        ('{"a": [1, {"b": 1, "c": 2, "b": null}]}', "value 1: the name 'b' occurs twice"),
+        ('{"a": 1, "\\u0061": 2}', "value 1: the name 'a' occurs twice"),
     ],
 )
 def test_a_name_that_stands_twice_in_an_object_is_refused(copied: Session, content: str, said: str) -> None:

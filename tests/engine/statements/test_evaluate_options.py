@@ -15,7 +15,7 @@ from thanosql import ThanoSQLOptionError
 from thanosql.engine.session import Session
 from thanosql.models import precision as precisions
 from thanosql.models.audio import read
-from thanosql.models.precision import Check, compared
+from thanosql.models.precision import PrecisionComparison, compared
 
 FEW = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 12"
 ALL = "SELECT audio_path, text FROM pairs UNION ALL SELECT audio_path, text FROM librispeech_train"
@@ -111,7 +111,7 @@ def test_a_check_counts_the_words_that_differ_and_auto_goes_by_it(
     expected = compared(exact, rounded, "cpu")
     assert expected.words > 2_000
     card = session.store.get("trained").card
-    assert Check(**card["evaluations"][-1]["bfloat16"]) == expected
+    assert PrecisionComparison(**card["evaluations"][-1]["bfloat16"]) == expected
 
     monkeypatch.setattr(precisions, "_cpu_flags", lambda: frozenset({"amx_bf16"}))
     chosen = "bfloat16" if expected.passes else "float32"
@@ -122,7 +122,7 @@ def test_a_check_that_passed_makes_auto_bfloat16(session: Session, monkeypatch: 
     monkeypatch.setattr(precisions, "_cpu_flags", lambda: frozenset({"amx_bf16"}))
     stored = session.store.get("trained")
     assert stored.version is not None
-    passed = precisions.as_record(Check(2_000, 2, "cpu"))
+    passed = precisions.as_record(PrecisionComparison(2_000, 2, "cpu"))
     session.store.record_evaluation("trained", stored.version, passed)
     assert precision(session) == "bfloat16: 2 of 2,000 words differ in bfloat16 (0.10%)"
     columns = "confidence=True, device='cpu'"

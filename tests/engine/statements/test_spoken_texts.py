@@ -42,7 +42,7 @@ def test_check_counts_figures_and_signs_apart_from_other_characters(spoken: Sess
     ]
     first = found.reason.iloc[0]
     assert "12 $5 (2 of 4 words)" in first
-    assert "the vocabulary lacks 1 2 $ 5, so that they count as errors, whatever is heard" in first
+    assert "the vocabulary lacks 1 2 $ 5, so that they count as errors, whatever is recognized" in first
     assert "normalizer='english' puts them into words" in first
     assert "ö ß" in found.reason.iloc[1]
     assert "figures and signs are in 3 of 8 words, 2 rows; not in the vocabulary: 1 1×" in result.note

@@ -9,14 +9,18 @@ from thanosql.engine.evaluation.figures import Evaluation
 from thanosql.engine.planner import Environment
 from thanosql.errors import ThanoSQLError
 from thanosql.models import precision
-from thanosql.models.precision import Check
+from thanosql.models.precision import PrecisionComparison
 
 if TYPE_CHECKING:
     from thanosql.models.model import Model
 
 
 def record_on_card(
-    model: Model, evaluation: Evaluation, rows: Iterator[str], check: Check | None, environment: Environment
+    model: Model,
+    evaluation: Evaluation,
+    rows: Iterator[str],
+    check: PrecisionComparison | None,
+    environment: Environment,
 ) -> Iterator[str]:
     """Put the evaluation on the model's card. The result is complete by now: what goes wrong here is said beside it."""
     from thanosql.models.card import evaluation_record
@@ -32,7 +36,7 @@ def record_on_card(
         yield f"The evaluation could not be written to the model's card: {error.message}"
 
 
-def outcome_of(check: Check | None, model: Model) -> Iterator[str]:
+def outcome_of(check: PrecisionComparison | None, model: Model) -> Iterator[str]:
     """What the comparison of bfloat16 with float32 found, and what `precision='auto'` is after it."""
     if check is None:
         return

@@ -73,10 +73,10 @@ def _scores(
     normalizer = registry.normalizer(model)
     task = TranscribeTask(output=Output.TRANSCRIPT, audio=access, model=model, options=TranscribeOptions())
     numbered = (AudioRow(place, row.audio, row.seconds) for place, row in enumerate(rows))
-    heard = [""] * len(rows)
+    hypotheses = [""] * len(rows)
     for outcome in recognize(task, numbered, executor, environment.cancellation):
         if isinstance(outcome.value, Failure):
             raise unreadable(rows[outcome.row].row, "audio of valid_query", outcome.value)
-        heard[outcome.row] = outcome.value.text
-    pairs = [normalizer.compared(row.text, text) for row, text in zip(rows, heard, strict=True)]
+        hypotheses[outcome.row] = outcome.value.text
+    pairs = [normalizer.compared(row.text, text) for row, text in zip(rows, hypotheses, strict=True)]
     return score_each([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs])

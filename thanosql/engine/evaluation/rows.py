@@ -55,7 +55,7 @@ def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction 
     found = []
     for row in sorted(chosen):
         key = rows.keys[row - 1] if rows.keys is not None else None
-        heard = evaluation.recognized[row - 1]
+        recognized = evaluation.recognized[row - 1]
         name = named[row - 1] if named else None
         single = labels is not None and name is not None and times[str(name)] == 1
         found.append(
@@ -64,8 +64,8 @@ def worst_rows(evaluation: Evaluation, rows: RowsToEvaluate, labels: Correction 
                 "key": key,
                 "file": _file(audio[row]),
                 "audio": audio[row],
-                "reference": heard.reference,
-                "hypothesis": heard.hypothesis,
+                "reference": recognized.reference,
+                "hypothesis": recognized.hypothesis,
                 "errors": errors[row],
                 "update": labels.update(name, rows.labels[row - 1]) if labels is not None and single else "",
             }

@@ -78,7 +78,7 @@ def train(
     paths = paths_of(one.audio for one in task.utterances)
     reached = 0
 
-    def heard(steps: list[TrainingProgress]) -> None:
+    def forward(steps: list[TrainingProgress]) -> None:
         nonlocal reached
         for step in steps:
             if step.step > reached:  # those after the checkpoint are done again
@@ -102,13 +102,13 @@ def train(
             try:
                 while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
                     cancellation.check()
-                    heard(ray.get(worker.steps.remote()))
+                    forward(ray.get(worker.steps.remote()))
             except KeyboardInterrupt as stop:
                 worker.cancel.remote(str(stop))
                 ray.wait([running], timeout=STOP_SECONDS)
                 raise
             report: TrainingReport | None = ray.get(running)
-            heard(ray.get(worker.steps.remote()))
+            forward(ray.get(worker.steps.remote()))
             assert report is not None
             return report
         except ray.exceptions.RayTaskError as error:

@@ -124,7 +124,7 @@ class FileStream(io.RawIOBase):
 
     def __init__(self, source: Delimited, *, progress: Callable[[int], None]) -> None:
         self._reader = Utf8Reader(source.path, source.dialect.encoding, skip=source.dialect.skip, progress=progress)
-        self._held = b""
+        self._rest = b""
         self.failure: BaseException | None = None
 
     def readable(self) -> bool:
@@ -139,12 +139,12 @@ class FileStream(io.RawIOBase):
 
     def _next(self) -> bytes:
         while block := self._reader.read():
-            block = self._held + block
+            block = self._rest + block
             body = block.rstrip(b"\r\n")
-            self._held = block[len(body) :]
+            self._rest = block[len(body) :]
             if body:
                 return body
-        last, self._held = self._held, b""
+        last, self._rest = self._rest, b""
         # One line end of the kind the file has.
         return b"\r\n" if last.startswith(b"\r\n") else last[:1]
 

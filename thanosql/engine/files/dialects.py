@@ -210,8 +210,8 @@ def _refuse_unclear(found: Survey, chosen: Enclosing | None) -> None:
     line = enclosing.joining.get(width)
     if line is not None:
         raise ThanoSQLDataError(
-            f"{found.path.name}, line {line}: from one quotation mark to the next stand line ends, and nothing shows"
-            " whether that is one value or several rows.",
+            f"{found.path.name}, line {line}: there are line ends between two quotation marks, and nothing shows whether"
+            " that is one value or several rows.",
             hint="OPTIONS (quote='\"') reads one value, OPTIONS (quote='') several rows.",
         )
 

@@ -83,17 +83,17 @@ class Utf8Reader(io.RawIOBase):
         self._progress = progress
         self._codec = encoding.codec
         self._decoder = None if encoding.codec == "utf-8" else codecs.getincrementaldecoder(encoding.codec)()
-        self._held = b""
-        self._held = self._after(skip)
+        self._rest = b""
+        self._rest = self._after(skip)
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         """The next piece, of any size; b"" at the end. Raises ThanoSQLDataError for what the encoding has not."""
-        if self._held:
-            held, self._held = self._held, b""
-            return held
+        if self._rest:
+            buffer, self._rest = self._rest, b""
+            return buffer
         while block := self._file.read(BLOCK):
             self._progress(self._file.tell())
             if self._decoder is None:
@@ -110,15 +110,15 @@ class Utf8Reader(io.RawIOBase):
             raise ThanoSQLDataError(f"{self._path} cannot be read as {self._codec}: {error}.") from error
 
     def _after(self, lines: int) -> bytes:
-        held = b""
+        buffer = b""
         while lines:
             block = self.read()
             if not block:
                 return b""
-            held += block
-            while lines and (end := held.find(b"\n")) >= 0:
-                held, lines = held[end + 1 :], lines - 1
-        return held
+            buffer += block
+            while lines and (end := buffer.find(b"\n")) >= 0:
+                buffer, lines = buffer[end + 1 :], lines - 1
+        return buffer
 
     def close(self) -> None:
         self._file.close()

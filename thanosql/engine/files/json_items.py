@@ -34,7 +34,7 @@ def items(path: Path) -> Iterator[Any]:
         raise ThanoSQLDataError(f"{path} cannot be read as json: {error.msg}, near: {shown!r}") from error
     except _Doubled as doubled:
         raise ThanoSQLDataError(
-            f"{path}, value {pieces.begun}: the name {doubled.name!r} stands twice in one object.",
+            f"{path}, value {pieces.begun}: the name {doubled.name!r} occurs twice in one object.",
             hint="One of its values would be lost; readers that do not say so keep the last one.",
         ) from doubled
     except RecursionError as error:

@@ -54,18 +54,18 @@ def open_parquet(path: Path, settings: Settings) -> Records:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
     batch_rows = BATCH_OF_AUDIO if any(column.type == "bytea" for column in columns) else BATCH
-    tally = {"without bytes": 0}
+    counts = {"without bytes": 0}
     audio = [place for place, column in enumerate(columns) if column.values is _bytes]
 
     def rows() -> Generator[Sequence[Any]]:
-        tally["without bytes"] = 0
+        counts["without bytes"] = 0
         try:
             # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
             with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
                 for batch in file.iter_batches(batch_rows):
                     values = [column.values(batch.column(column.number)) for column in columns]
                     for place in audio:
-                        tally["without bytes"] += sum(value is None for value in values[place])
+                        counts["without bytes"] += sum(value is None for value in values[place])
                     found: Iterator[Sequence[Any]] = zip(*values, strict=True)
                     yield from (beside.moved(row, folders) for row in found) if folders else found
         except (pa.ArrowException, OSError) as error:
@@ -78,9 +78,9 @@ def open_parquet(path: Path, settings: Settings) -> Records:
 
     def said() -> str:
         parts = [f"{columns[place].name} holds audio files" for place in audio]
-        if tally["without bytes"]:
-            bare = counted(tally["without bytes"], "row")
-            parts.append(f"{bare} of it {'has' if tally['without bytes'] == 1 else 'have'} a path alone, or nothing")
+        if counts["without bytes"]:
+            bare = counted(counts["without bytes"], "row")
+            parts.append(f"{bare} of it {'has' if counts['without bytes'] == 1 else 'have'} a path alone, or nothing")
         if folders:
             parts.append(beside.said([column.name for column in columns], folders))
         return ", ".join(parts)

@@ -57,28 +57,28 @@ def blocks(reader: Reader, newline: bytes, *marks: Marks) -> Iterator[tuple[byte
 
     A value that is longer than LONGEST_VALUE, or that nothing ends, stays open: its skeleton ends with its NUL.
     """
-    held = b""
+    buffer = b""
     ended = False
     wanted = 1
     while not ended:
         more = reader.read()
         ended = not more
-        held += more
-        if len(held) < wanted and not ended:
+        buffer += more
+        if len(buffer) < wanted and not ended:
             continue
-        end = held.rfind(newline) + 1
-        if ended and held:
-            held += b"" if held.endswith(newline) else newline
-            end = len(held)
-        block = held[:end]
+        end = buffer.rfind(newline) + 1
+        if ended and buffer:
+            buffer += b"" if buffer.endswith(newline) else newline
+            end = len(buffer)
+        block = buffer[:end]
         if not block:
             continue
         skeletons = tuple(_skeleton(block, mark) for mark in marks)
         # The block ends with a line's end, so that only a value that is open reaches its end.
         if any(skeleton.endswith(b"\0") for skeleton, _ in skeletons) and not ended and len(block) < LONGEST_VALUE:
-            wanted = 2 * len(held)
+            wanted = 2 * len(buffer)
             continue
-        held, wanted = held[end:], 1
+        buffer, wanted = buffer[end:], 1
         yield block, skeletons
 
 

@@ -43,26 +43,26 @@ def open_folder(folder: Path, settings: Settings, progress: Callable[[int], None
     A file that cannot be read has a row too, with the reason in `problem` and NULL for what is not known. Raises
     ThanoSQLDataError when there is no audio file at all.
     """
-    tally = {"unreadable": 0}
+    counts = {"unreadable": 0}
     if next(_files(folder), None) is None:
         raise ThanoSQLDataError(
             f"The folder {folder} holds no audio file.", hint=f"Known are: {', '.join(sorted(SUFFIXES))}."
         )
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        tally["unreadable"] = 0
+        counts["unreadable"] = 0
         done = 0
         files = _files(folder)
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
             while chunk := list(islice(files, CHUNK)):
                 for row in pool.map(partial(_row, settings=settings), chunk):
-                    tally["unreadable"] += row[-1] is not None
+                    counts["unreadable"] += row[-1] is not None
                     yield row
                 done += len(chunk)
                 progress(done)
 
     def said() -> str:
-        count = tally["unreadable"]
+        count = counts["unreadable"]
         return f"{count:,} cannot be read: WHERE problem IS NOT NULL" if count else ""
 
     return Records(folder, COLUMNS, rows, said)

@@ -145,10 +145,10 @@ def _merged(path: Path, page: Any) -> list[str]:
     if part is None:
         return found
     with zipfile.ZipFile(path) as archive, archive.open(part) as xml:
-        held = b""
+        buffer = b""
         while block := xml.read(BLOCK):
-            held = held[-64:] + block
-            found.extend(match[1].decode() for match in _MERGED.finditer(held) if match[1].decode() not in found)
+            buffer = buffer[-64:] + block
+            found.extend(match[1].decode() for match in _MERGED.finditer(buffer) if match[1].decode() not in found)
     return found
 
 

@@ -7,8 +7,8 @@ from thanosql.engine.language.syntax import Option
 
 def resuming_options(given: tuple[Option, ...], source: str) -> str:
     """`given` are the options that stand in `source`."""
-    kept = [option for option in given if option.name != "resume"]
-    if not kept:
+    others = [option for option in given if option.name != "resume"]
+    if not others:
         return "OPTIONS (resume=True)"
     # As they were written: each from its name to where the next begins, or the brackets end.
     ends = [*(option.start for option in given[1:]), _end(given[-1], source)]

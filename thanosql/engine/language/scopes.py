@@ -106,13 +106,13 @@ def _without_parentheses(done: _Parts, findings: Findings) -> tuple[Text | Param
 
 def _stripped(parts: Sequence[Text | Parameter | Nested]) -> tuple[Text | Parameter | Nested, ...]:
     """The parts without the white space at both ends."""
-    kept = list(parts)
-    if kept and isinstance(first := kept[0], Text):
+    stripped = list(parts)
+    if stripped and isinstance(first := stripped[0], Text):
         sql = first.sql.lstrip(SPACE)
-        kept[0] = Text(sql, None if first.start is None else first.start + len(first.sql) - len(sql))
-    if kept and isinstance(last := kept[-1], Text):
-        kept[-1] = Text(last.sql.rstrip(SPACE), last.start)
-    return tuple(part for part in kept if not isinstance(part, Text) or part.sql)
+        stripped[0] = Text(sql, None if first.start is None else first.start + len(first.sql) - len(sql))
+    if stripped and isinstance(last := stripped[-1], Text):
+        stripped[-1] = Text(last.sql.rstrip(SPACE), last.start)
+    return tuple(part for part in stripped if not isinstance(part, Text) or part.sql)
 
 
 def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[WithQuery]:

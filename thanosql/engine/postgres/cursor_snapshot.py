@@ -75,9 +75,9 @@ class CursorSnapshot(Snapshot):
                 yield tuple(row[place] for place in places)
 
     def write(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> None:
-        kept = self._written_rows.setdefault(tuple(columns), {})
+        written_rows = self._written_rows.setdefault(tuple(columns), {})
         for batch in batched(rows, 1000):
-            kept.update((row[0], row[1:]) for row in batch)
+            written_rows.update((row[0], row[1:]) for row in batch)
 
     def frame(self, at_once: int | None = None) -> pd.DataFrame:
         answer = self._fetch(0, self.rows)
@@ -85,11 +85,14 @@ class CursorSnapshot(Snapshot):
         columns = {
             name: (oid, [row[place] for row in rows]) for place, (name, oid) in enumerate(self._fields) if place > 0
         }
-        for written, kept in self._written_rows.items():
+        for written, written_rows in self._written_rows.items():
             for place, column in enumerate(written):
                 ((oid,),) = self._connection.values("SELECT to_regtype(%s)::oid::bigint", column.type)
                 nothing = (None,) * len(written)
-                columns[column.name] = oid, [kept.get(number, nothing)[place] for number in range(1, self.rows + 1)]
+                columns[column.name] = (
+                    oid,
+                    [written_rows.get(number, nothing)[place] for number in range(1, self.rows + 1)],
+                )
         fields = tuple((name, oid) for name, (oid, _) in columns.items())
         merged = list(zip(*(values for _, values in columns.values()), strict=True))
         return as_frame(self._connection, Answer(fields, merged))

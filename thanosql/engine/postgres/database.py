@@ -16,7 +16,7 @@ from thanosql.engine.postgres.naming import Column, fresh, quoted
 from thanosql.engine.postgres.one_moment import one_moment
 from thanosql.engine.postgres.query_errors import CreationRefused, means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
-from thanosql.engine.postgres.server_cursor import close_unwanted, hold_if_many
+from thanosql.engine.postgres.server_cursor import close_unwanted, open_if_many
 from thanosql.engine.postgres.snapshot import Snapshot
 from thanosql.engine.postgres.target import Target, find, refuse_if_hindered, refuse_if_not_updatable
 from thanosql.engine.postgres.turn import Turn
@@ -63,10 +63,10 @@ class Database:
         """
         with self._connection.turn:
             close_unwanted(self._connection)
-            if at_once is not None and (held := hold_if_many(self._connection, sql, at_once)) is not None:
+            if at_once is not None and (cursor := open_if_many(self._connection, sql, at_once)) is not None:
                 from thanosql.engine.postgres.lazy_dataframe import LazyDataFrame
 
-                return held.frame() if held.count <= at_once else LazyDataFrame(held)
+                return cursor.frame() if cursor.count <= at_once else LazyDataFrame(cursor)
             answer = self._connection.execute(sql, casts=casts())
             return answer.status if answer.fields is None else as_frame(self._connection, answer)
 

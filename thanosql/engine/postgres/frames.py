@@ -265,7 +265,7 @@ def _clock(said: str) -> time:
 def _objects(values: Sequence[Any]) -> Any:
     import numpy as np
 
-    held = np.empty(len(values), dtype=object)
+    objects = np.empty(len(values), dtype=object)
     for number, said in enumerate(values):  # one by one: NumPy would make a table of lists of equal length
-        held[number] = said
-    return held
+        objects[number] = said
+    return objects

@@ -16,18 +16,18 @@ from thanosql.engine.postgres.server_cursor import ServerCursor
 class LazyDataFrame(pd.DataFrame):
     """`pandas.DataFrame`, its rows still in the database."""
 
-    def __init__(self, held: ServerCursor) -> None:
+    def __init__(self, cursor: ServerCursor) -> None:
         super().__init__()
-        self.__dict__["_held"] = held
+        self.__dict__["_cursor"] = cursor
 
     @property
     def _mgr(self) -> Any:
-        held = self.__dict__.get("_held")
-        if held is not None:
-            with held.turn:  # another thread may have brought them while this one waited
-                if self.__dict__["_held"] is not None:
-                    self.__dict__["_here"] = held.frame()._mgr
-                    self.__dict__["_held"] = None
+        cursor = self.__dict__.get("_cursor")
+        if cursor is not None:
+            with cursor.turn:  # another thread may have brought them while this one waited
+                if self.__dict__["_cursor"] is not None:
+                    self.__dict__["_here"] = cursor.frame()._mgr
+                    self.__dict__["_cursor"] = None
         return self.__dict__["_here"]
 
     @_mgr.setter

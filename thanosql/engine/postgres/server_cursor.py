@@ -62,13 +62,13 @@ class ServerCursor:
 
 def hold(connection: Connection, *query: str | SQL) -> ServerCursor:
     """Run a query and leave its rows with the server. Raises ThanoSQLDatabaseError."""
-    cursor = fresh("held")
+    cursor = fresh("rows")
     with connection.transaction():
         _declare(connection, cursor, *query)
     return ServerCursor(connection, cursor)
 
 
-def hold_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCursor | None:
+def open_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCursor | None:
     """The rows of a user's query, if PostgreSQL expects more of them than `at_once`; None where it is to be run as
     written."""
     if first_word(query) not in QUERIES or (connection.in_transaction and not connection.in_one_moment):
@@ -80,7 +80,7 @@ def hold_if_many(connection: Connection, query: SQL, at_once: int) -> ServerCurs
         return None  # it will say the same when it is run
     if plan[0]["Plan"]["Plan Rows"] <= at_once:
         return None
-    cursor = fresh("held")
+    cursor = fresh("rows")
     declared = False
     try:
         with step(connection):
@@ -104,8 +104,8 @@ def close_unwanted(connection: Connection) -> None:
 
 def server_cursor_of(value: Any) -> ServerCursor | None:
     """What a DataFrame's rows are still held by; None once they are here, and for any other value."""
-    held = getattr(value, "__dict__", {}).get("_held")
-    return held if isinstance(held, ServerCursor) else None
+    cursor = getattr(value, "__dict__", {}).get("_cursor")
+    return cursor if isinstance(cursor, ServerCursor) else None
 
 
 def _declare(connection: Connection, cursor: str, *query: str | SQL) -> None:

@@ -171,9 +171,9 @@ def _ordered(rows: list[AudioRow]) -> list[AudioRow]:
 
 
 def _window(rows: Iterator[AudioRow]) -> Iterator[AudioRow]:
-    held = 0
+    size = 0
     for row in islice(rows, WINDOW):
         yield row
-        held += len(AudioPart.of(row.audio).audio)
-        if held > WINDOW_BYTES:
+        size += len(AudioPart.of(row.audio).audio)
+        if size > WINDOW_BYTES:
             return

@@ -49,13 +49,13 @@ def transcribe(
         for row, audio in rows()
         if audio is not None and probed.seconds[row - 1] == probed.seconds[row - 1]
     )
-    heard, total = 0.0, probed.total_seconds
+    done, total = 0.0, probed.total_seconds
     for outcome in recognize(task, readable, executor, environment.cancellation, cache):
-        heard += probed.seconds[outcome.row - 1]
+        done += probed.seconds[outcome.row - 1]
         if not isinstance(outcome.value, Failure) or outcome.seconds:
             probed.seconds[outcome.row - 1] = outcome.seconds
         probed.notes.take(outcome.row, outcome.notes)
-        environment.progress(Progress(what="transcribing", done=heard, total=total, unit="s"))
+        environment.progress(Progress(what="transcribing", done=done, total=total, unit="s"))
         yield outcome
 
 

@@ -69,8 +69,8 @@ def replaced_columns(columns: Iterable[Column], written: Sequence[Column]) -> tu
     (Column(name='a', type='text'), Column(name='b', type='text'), Column(name='c', type='jsonb'))
     """
     new = {column.name: column for column in written}
-    kept = [new.pop(column.name, column) for column in columns]
-    return (*kept, *new.values())
+    replaced = [new.pop(column.name, column) for column in columns]
+    return (*replaced, *new.values())
 
 
 def words_json(words: Sequence[Timed]) -> str:

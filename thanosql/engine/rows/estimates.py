@@ -111,13 +111,13 @@ def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) 
     )
 
 
-def seconds(operations: float, precision: str, where: str, kept: float | None = None) -> tuple[float, str]:
+def seconds(operations: float, precision: str, where: str, measured: float | None = None) -> tuple[float, str]:
     """How long so many operations take, and how that was reckoned: by the rate that was kept of such a statement, or by
     what the machine does."""
-    if kept is not None:
+    if measured is not None:
         return (
-            operations / kept,
-            f"{operations / 1e9:,.0f} GFLOP at {kept / 1e9:.1f} GFLOP/s, as such statements took here",
+            operations / measured,
+            f"{operations / 1e9:,.0f} GFLOP at {measured / 1e9:.1f} GFLOP/s, as such statements took here",
         )
     faster = speed(precision, where)
     if where.startswith("cuda"):

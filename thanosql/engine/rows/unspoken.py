@@ -23,7 +23,7 @@ _UNITS = frozenset("°℃℉№㎞㎝㎜㎏㎡㈜")
 _COSTS = {
     "BUILD": "the row cannot be learned",
     "FIT": "the row cannot be learned",
-    "EVALUATE": "they count as errors, whatever is heard",
+    "EVALUATE": "they count as errors, whatever is recognized",
     "ALIGN": "their sound is only guessed",
 }
 

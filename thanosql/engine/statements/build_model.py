@@ -218,8 +218,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         model = draft.commit(card, current=better)
         environment.left = Left.SAVED
     shutil.rmtree(state, ignore_errors=True)
-    heard = report.audio_hours * 3600 * len(report.history)
-    speeds.keep(plan.about, report.precision, heard, sum(epoch.seconds for epoch in report.history), environment)
+    trained = report.audio_hours * 3600 * len(report.history)
+    speeds.keep(plan.about, report.precision, trained, sum(epoch.seconds for epoch in report.history), environment)
     said = [skipped_rows(report.skipped)] if report.skipped else []
     said.extend(language_notes(plan.about.model, plan.train))
     said.extend(rows.remarks())

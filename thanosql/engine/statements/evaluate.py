@@ -40,7 +40,7 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TranscribeOptions
-from thanosql.models.precision import Check
+from thanosql.models.precision import PrecisionComparison
 from thanosql.models.tasks import Failure, Output, TranscribeTask
 from thanosql.models.trained_rows import TrainedRows, row_fingerprints, trained_rows
 
@@ -291,7 +291,7 @@ def _recognize(
 
 def _check(
     plan: EvaluatePlan, rows: RowsToEvaluate, recognized: list[RecognizedRow], environment: Environment
-) -> Check:
+) -> PrecisionComparison:
     """How many of the words that were heard differ in bfloat16; a row that stands there twice counts once."""
     rounded, _ = _recognize(plan, rows, plan.about.model, environment, "bfloat16")
     once = {fingerprint: index for index, fingerprint in enumerate(rows.fingerprints)}.values()

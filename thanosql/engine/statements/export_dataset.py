@@ -106,8 +106,8 @@ def plan_export(statement: ExportDataset, environment: Environment) -> ExportPla
     speaker = _column(query.columns, options.speaker_col, "speaker")
     others = [column for column in query.columns if column not in (text, speaker) and column.type != "bytea"]
     more = tuple(column for column in others if column.name not in RESERVED)
-    kept = {column.name for column in (*more, text, speaker, audio.audio) if column is not None}
-    left_out = tuple(column.name for column in query.columns if column.name not in kept)
+    exported = {column.name for column in (*more, text, speaker, audio.audio) if column is not None}
+    left_out = tuple(column.name for column in query.columns if column.name not in exported)
     return ExportPlan(folder, query, audio, text, speaker, more, left_out, options)
 
 

@@ -65,8 +65,8 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
     answer = _run(plan.query, environment) if plan.query.nested else _answer(plan.query, environment)
     if isinstance(answer, str):
         return Result(status=answer)
-    held = server_cursor_of(answer)
-    return Result(status=f"SELECT {len(answer) if held is None else held.count}", rows=answer)
+    cursor = server_cursor_of(answer)
+    return Result(status=f"SELECT {len(answer) if cursor is None else cursor.count}", rows=answer)
 
 
 def _refuse_views_of_tables_given(query: Query, environment: Environment) -> None:

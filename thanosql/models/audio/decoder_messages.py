@@ -101,8 +101,8 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], int | None] | None:
             line += part
         if line.endswith(b"\n"):
             content = json.loads(line)
-            kept, descriptor = descriptor, None
-            return content, kept
+            taken, descriptor = descriptor, None
+            return content, taken
         return None
     finally:
         if descriptor is not None:

@@ -95,24 +95,24 @@ class Container:
         """
         import numpy as np
 
-        held: list[np.ndarray] = []
+        blocks: list[np.ndarray] = []
         count, rate = 0, 0
         for frame in self._frames():
             samples = _samples(frame)
-            if held and (frame.sample_rate != rate or samples.shape[1] != held[0].shape[1] or count > BLOCK_FRAMES):
-                yield rate, np.concatenate(held)
-                held, count = [], 0
+            if blocks and (frame.sample_rate != rate or samples.shape[1] != blocks[0].shape[1] or count > BLOCK_FRAMES):
+                yield rate, np.concatenate(blocks)
+                blocks, count = [], 0
             rate = frame.sample_rate
             silence = self._silence_before(frame)
             while silence:
                 part = min(silence, BLOCK_FRAMES)
-                held.append(np.zeros((part, samples.shape[1]), np.float32))
-                yield rate, np.concatenate(held)
-                held, count, silence = [], 0, silence - part
-            held.append(samples)
+                blocks.append(np.zeros((part, samples.shape[1]), np.float32))
+                yield rate, np.concatenate(blocks)
+                blocks, count, silence = [], 0, silence - part
+            blocks.append(samples)
             count += len(samples)
-        if held:
-            yield rate, np.concatenate(held)
+        if blocks:
+            yield rate, np.concatenate(blocks)
 
     def _silence_before(self, frame: Any) -> int:
         begin = None if frame.pts is None else frame.pts * self._tick - self._origin

@@ -67,7 +67,10 @@ class Mixer:
             named = f"channel {numbers[0]} is" if len(numbers) == 1 else f"channels {_listed(numbers)} are"
             return (Note("silent channel", f"{named} silent, so the mix is quieter than channel={loudest} would be"),)
         if self._heard and self._apart > APART_SHARE * self._heard and self._likeness < ALIKE:
-            said = "each of its channels seems to hold somebody else; channel_col, or channel=1 and channel=2, hear them apart"
+            said = (
+                "each of its channels seems to be another speaker; channel_col, or channel=1 and channel=2, transcribe "
+                "them separately"
+            )
             return (Note("channels differ", said),)
         return ()
 

@@ -102,22 +102,22 @@ def collected(parts: Iterator[np.ndarray], most_seconds: float, step: Step = _on
     """An array of blocks at 16,000 Hz, or a file of them once they are more than `most_seconds`."""
     import numpy as np
 
-    held: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
     samples = 0
     long: LongWaveform | None = None
     for part in parts:
         step()
         if not len(part):
             continue
-        held.append(part)
+        blocks.append(part)
         samples += len(part)
         if samples > most_seconds * SAMPLING_RATE:
             long = long or LongWaveform()
-            for one in held:
+            for one in blocks:
                 long.append(one)
-            held.clear()
+            blocks.clear()
     if long is not None:
         return long
-    if not held:
+    if not blocks:
         raise AudioError("no samples: it is shorter than one sample at 16,000 Hz")
-    return np.ascontiguousarray(held[0] if len(held) == 1 else np.concatenate(held))
+    return np.ascontiguousarray(blocks[0] if len(blocks) == 1 else np.concatenate(blocks))

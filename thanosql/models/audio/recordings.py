@@ -78,12 +78,12 @@ class DecodedRecordings:
 
     def _let_go(self) -> None:
         """Forget those that were asked for longest ago, until memory and disk hold no more than they may."""
-        held = {key: one.result().waveform for key, one in self._found.items() if one.done()}
-        newest = next(reversed(held), None)  # it stays, however long it is
+        decoded = {key: one.result().waveform for key, one in self._found.items() if one.done()}
+        newest = next(reversed(decoded), None)  # it stays, however long it is
         for most, in_file in ((self._most_bytes, False), (self._most_file_bytes, True)):
             sizes = {
                 key: len(waveform) * SAMPLE_BYTES
-                for key, waveform in held.items()
+                for key, waveform in decoded.items()
                 if isinstance(waveform, LongWaveform) is in_file
             }
             filled = sum(sizes.values())

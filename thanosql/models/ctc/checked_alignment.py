@@ -79,9 +79,9 @@ def _words(text: str, vocabulary: Vocabulary) -> list[str]:
 def _seconds(places: Sequence[Place], frame_seconds: float, bounds: WordBounds | None) -> list[tuple[float, float]]:
     """When each begins and ends; what has no audio stands where the one before it ends."""
     found = [(place.start * frame_seconds, place.end * frame_seconds) for place in places]
-    heard = [number for number, place in enumerate(places) if place.end > place.start]
+    sounding = [number for number, place in enumerate(places) if place.end > place.start]
     if bounds is not None:
-        for number, known in zip(heard, bounds.of([found[number] for number in heard]), strict=True):
+        for number, known in zip(sounding, bounds.of([found[number] for number in sounding]), strict=True):
             found[number] = known
     at = 0.0
     for number, place in enumerate(places):

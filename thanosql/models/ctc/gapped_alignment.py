@@ -248,8 +248,8 @@ class _Lattice:
     def _word(self, number: int, begin: int, end: int, path: NDArray[np.int64]) -> Place:
         labels = self.labels[path[begin:end]]
         if labels[0] == self.star:
-            heard = self._heard(begin, end)
-            return Place(number, *(heard or (begin, end)))
+            sound = self._sound(begin, end)
+            return Place(number, *(sound or (begin, end)))
         logs = self.logs[begin:end]
         excess = float((logs.max(axis=1) - logs[np.arange(end - begin), labels]).sum())
         found = tuple(
@@ -260,10 +260,10 @@ class _Lattice:
 
     def _gap(self, begin: int, end: int) -> Place | None:
         """What is heard in a gap; words alone may have been left out there."""
-        heard = self._heard(begin, end)
-        return None if heard is None else Place(None, *heard)
+        sound = self._sound(begin, end)
+        return None if sound is None else Place(None, *sound)
 
-    def _heard(self, begin: int, end: int) -> tuple[int, int] | None:
+    def _sound(self, begin: int, end: int) -> tuple[int, int] | None:
         """From the first to behind the last frame in which the likeliest token is part of a word."""
         best = self.logs[begin:end].argmax(axis=1)
         frames = np.flatnonzero((best != self.blank) & (best != self.delimiter))

@@ -138,7 +138,7 @@ class FrameRecognizer:
         silence = Silence(self.vocabulary)
         spoken = [self._stretches(waveform) for waveform in waveforms]
         # The loudness of a waveform is that of all that is heard of it, also where it goes in windows.
-        heard = [self.prepare(joined(waveform, parts)) for waveform, parts in zip(waveforms, spoken, strict=True)]
+        prepared = [self.prepare(joined(waveform, parts)) for waveform, parts in zip(waveforms, spoken, strict=True)]
         pieces = [(index, *one) for index, parts in enumerate(spoken) for one in self._windows(parts, window_seconds)]
         found: dict[int, tuple[T, int | None]] = {}
         size = 0
@@ -146,13 +146,13 @@ class FrameRecognizer:
             if cancellation is not None:
                 cancellation.check()
             chosen = [pieces[number] for number in batch]
-            logs = self._forward([heard[index][window.begin : window.end] for index, _, window in chosen])
+            logs = self._forward([prepared[index][window.begin : window.end] for index, _, window in chosen])
             for number, (index, left_out, window), one in zip(batch, chosen, logs, strict=True):
                 kept, size = one[window.keep_from : window.keep_to], one.shape[1]
                 kept = silence.opened(kept) if left_out else kept
                 found[number] = keep(kept), silence.last_said(kept) if len(spoken[index]) > 1 else None
-        parts: list[list[T]] = [[] for _ in heard]
-        said = [silence.delimiter] * len(heard)  # the last token of each so far
+        parts: list[list[T]] = [[] for _ in prepared]
+        said = [silence.delimiter] * len(prepared)  # the last token of each so far
         for number, (index, left_out, _) in enumerate(pieces):
             if left_out:
                 ends_a_word = said[index] != silence.delimiter
@@ -191,9 +191,9 @@ class FrameRecognizer:
             words = self.vocabulary.words(number for number in best if number != self.vocabulary.blank)
             loss = _ctc_loss(logs, words, self.vocabulary.blank)
         else:
-            heard = decoder(logs.numpy())
-            transcript = Transcript(heard.text, heard.confidence)
-            loss = self._loss(logs, heard.text)
+            decoded = decoder(logs.numpy())
+            transcript = Transcript(decoded.text, decoded.confidence)
+            loss = self._loss(logs, decoded.text)
         return Assessment(transcript, reference_loss=self._loss(logs, reference), hypothesis_loss=loss)
 
     def _loss(self, logs: torch.Tensor, text: str) -> float:

@@ -57,12 +57,12 @@ def augment(
     speed = min(_factor(generator, how.speed), room)
     tempo = _factor(generator, how.tempo) if generator.random() < how.tempo_share else 1.0
     tempo = min(tempo, room / speed)
-    heard = _resample(waveform, speed)
+    varied = _resample(waveform, speed)
     if abs(tempo - 1.0) > 0.02:
-        heard = stretch(heard, tempo)
+        varied = stretch(varied, tempo)
     before, after = (generator.random(2) * how.pause * SAMPLING_RATE).astype(int)
-    heard = np.pad(heard, (before, max(after, shortest - len(heard) - before)))
-    return _through_a_room(heard, generator, how)
+    varied = np.pad(varied, (before, max(after, shortest - len(varied) - before)))
+    return _through_a_room(varied, generator, how)
 
 
 def stretch(waveform: np.ndarray, tempo: float) -> np.ndarray:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Tally:
+class EpochMetrics:
     """What an epoch has come to so far; `spoken` counts frames whose most probable token is not the blank."""
 
     loss: float = 0.0

@@ -15,7 +15,7 @@ from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import ctc_losses, spoken_frames
 from thanosql.models.results import Epoch, TrainingProgress
 from thanosql.models.training import batches, masking, schedule
-from thanosql.models.training.epoch_metrics import Best, Tally
+from thanosql.models.training.epoch_metrics import Best, EpochMetrics
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
 from thanosql.models.training.loss_history import LossHistory
 from thanosql.models.training.seeding import generator, torch_seed
@@ -80,10 +80,10 @@ class Run:
         self.steps = options.max_epochs * math.ceil(len(examples) / self.size)
         self.done = 0
         self.history: list[Epoch] = []
-        self.tally = Tally()
+        self.epoch_metrics = EpochMetrics()
         self.spoken = 0  # of the last whole epoch
         self.best = Best()
-        self.curve = LossHistory()
+        self.loss_history = LossHistory()
         self._whole = True  # weights, moments and numbers are those of `done` steps
         self.seconds_before = 0.0  # that interrupted processes spent on the run
         self._save_cost = 0.0
@@ -111,7 +111,7 @@ class Run:
 
         started = last = time.perf_counter()
         # A run that had stopped early may be taken up again.
-        plan = () if self._is_enough() and not self.tally.utterances else self._plan()
+        plan = () if self._is_enough() and not self.epoch_metrics.utterances else self._plan()
         with closing(read_ahead(self._read, plan)) as ahead:
             for step, waveforms in ahead:
                 cancellation.check()
@@ -119,12 +119,12 @@ class Run:
                 rate = schedule.learning_rate(step.number, self.steps, self.options)
                 loss, spoken = self._step(step, waveforms, rate)
                 self.done = step.number + 1
-                self.tally.loss += loss * len(step.examples)
-                self.tally.utterances += len(step.examples)
-                self.tally.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
-                self.tally.spoken += spoken
-                self.curve.add(self.done, loss, rate)
-                self.tally.seconds += time.perf_counter() - last
+                self.epoch_metrics.loss += loss * len(step.examples)
+                self.epoch_metrics.utterances += len(step.examples)
+                self.epoch_metrics.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
+                self.epoch_metrics.spoken += spoken
+                self.loss_history.add(self.done, loss, rate)
+                self.epoch_metrics.seconds += time.perf_counter() - last
                 if step.last:
                     self._end_epoch(step.epoch, cancellation)
                 self._whole = True
@@ -220,18 +220,18 @@ class Run:
         config = self.model.spec_augment
         if config is None:
             return None, None
-        draws = [generator("masks", self.options.seed, step.epoch, index) for index in chosen]
+        rngs = [generator("masks", self.options.seed, step.epoch, index) for index in chosen]
         times = channels = None
         if config.mask_time_prob > 0:
-            times = [masking.time_mask(len(frame), config, draw) for frame, draw in zip(frames, draws, strict=True)]
+            times = [masking.time_mask(len(frame), config, rng) for frame, rng in zip(frames, rngs, strict=True)]
         if config.mask_feature_prob > 0:
-            channels = [masking.channel_mask(config, draw) for draw in draws]
+            channels = [masking.channel_mask(config, rng) for rng in rngs]
         return times, channels
 
     def _end_epoch(self, number: int, cancellation: Cancellation) -> None:
-        epoch = self.tally.epoch(number)
-        self.spoken = self.tally.spoken
-        self.tally = Tally()
+        epoch = self.epoch_metrics.epoch(number)
+        self.spoken = self.epoch_metrics.spoken
+        self.epoch_metrics = EpochMetrics()
         if self.validator is not None:
             found = self.validator.validate(self.model, self.device, cancellation)
             epoch = Epoch(**{**asdict(epoch), "valid_loss": found.loss, "valid_wer": found.wer, "valid_cer": found.cer})
@@ -268,10 +268,10 @@ class Run:
             "step": self.done,
             "steps": self.steps,
             "history": [asdict(epoch) for epoch in self.history],
-            "tally": asdict(self.tally),
+            "tally": asdict(self.epoch_metrics),
             "spoken": self.spoken,
             "seconds": self.seconds_before + time.perf_counter() - self._begun,
-            "curve": asdict(self.curve),
+            "curve": asdict(self.loss_history),
             "best": best,
         }
         self.saved.save(numbers, tensors)
@@ -291,10 +291,10 @@ class Run:
                 }
         self.done = numbers["step"]
         self.history = [Epoch(**epoch) for epoch in numbers["history"]]
-        self.tally = Tally(**numbers["tally"])
+        self.epoch_metrics = EpochMetrics(**numbers["tally"])
         self.spoken = numbers["spoken"]
         self.seconds_before = numbers["seconds"]
-        self.curve = LossHistory(**numbers["curve"])
+        self.loss_history = LossHistory(**numbers["curve"])
         weights = {name: tensors[f"best.{name}"] for name in self.learned if f"best.{name}" in tensors}
         best = numbers["best"]
         self.best = Best(best["epoch"], (best["score"][0], best["score"][1]), best["waited"], weights)

@@ -72,19 +72,19 @@ def train(
     vocabulary = built.vocabulary
     examples, skipped = select(task.utterances, vocabulary, built.normalizer, base, options)
     if task.validation:
-        held_out, more = select(task.validation, vocabulary, built.normalizer, base, options)
+        validation, more = select(task.validation, vocabulary, built.normalizer, base, options)
         skipped += [{**row, "reason": f"of the validation set: {row['reason']}"} for row in more]
     else:
-        examples, held_out = hold_out(
+        examples, validation = hold_out(
             examples, options.valid_split, options.seed, grouped=options.valid_group is not None
         )
-    if options.early_stopping and not held_out:
+    if options.early_stopping and not validation:
         raise ThanoSQLOptionError(
             "early_stopping needs a validation set.", hint="Set some rows aside, for example valid_split=0.1."
         )
     device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
-    identity = _identity(base.folder, options, examples, held_out, task.audio)
+    identity = _identity(base.folder, options, examples, validation, task.audio)
     saved = None if task.state is None else resume.SavedState(task.state, identity)
     unfinished = saved.same() if saved is not None and options.resume is None else None
     if unfinished is not None and not task.resumes:
@@ -115,8 +115,10 @@ def train(
             room = FeatureCache.fit(seconds, base.feature_width, task.folder.parent)
             feature_cache = stack.enter_context(FeatureCache(task.folder.parent, room=room))
         validator = None
-        if held_out:
-            validator = Validator(held_out, sound(held_out, varied=None), vocabulary, options.max_seconds, sizes.fits)
+        if validation:
+            validator = Validator(
+                validation, sound(validation, varied=None), vocabulary, options.max_seconds, sizes.fits
+            )
         made = None if options.vocabulary == "keep" else vocabulary
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
         waveforms = sound(examples, varied=varied)
@@ -143,8 +145,8 @@ def train(
             wer = run.best.score[0]
             calibration = calibrate(
                 run.model,
-                held_out,
-                sound(held_out, varied=None),
+                validation,
+                sound(validation, varied=None),
                 vocabulary,
                 device,
                 seed=options.seed,
@@ -165,18 +167,18 @@ def train(
         skipped=tuple(skipped),
         warnings=(*warnings, *_doubts(run, options, wer)),
         best_epoch=run.best.epoch or None,
-        valid_utterances=len(held_out),
-        valid_groups=tuple(sorted({row.group for row in held_out})) if options.valid_group else (),
+        valid_utterances=len(validation),
+        valid_groups=tuple(sorted({row.group for row in validation})) if options.valid_group else (),
         added=() if options.vocabulary == "keep" else built.added,
         precision=options.precision,
-        curve=run.curve.whole(),
+        curve=run.loss_history.whole(),
         identity=identity,
         calibration=None if calibration is None else asdict(calibration),
     )
 
 
 def _identity(
-    base: Path, options: TrainOptions, examples: Sequence[Any], held_out: Sequence[Any], access: AudioAccess
+    base: Path, options: TrainOptions, examples: Sequence[Any], validation: Sequence[Any], access: AudioAccess
 ) -> dict[str, str]:
     """What makes a run the run it is, each in a few characters, so that a change can be named."""
     # A card is no part of the model: it grows with every evaluation. Nor are the adapters of other languages.
@@ -191,8 +193,8 @@ def _identity(
         f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")
     }
     # Labels alone are numbers, which another vocabulary gives to another text.
-    rows = [(example.row, example.text, example.labels, example.seconds) for example in (*examples, *held_out)]
-    audio = [example.audio for example in (*examples, *held_out)]
+    rows = [(example.row, example.text, example.labels, example.seconds) for example in (*examples, *validation)]
+    audio = [example.audio for example in (*examples, *validation)]
     return {
         "rows": f"{len(rows):,}, {digest([*rows, *audio])}",
         "audio files": digest(_fingerprint(one, access) for one in audio),

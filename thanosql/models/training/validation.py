@@ -49,13 +49,13 @@ def hold_out(
         )
     if grouped:
         chosen = _groups(examples, share * len(examples), seed)
-        held = {index for index, example in enumerate(examples) if example.group in chosen}
+        chosen_rows = {index for index, example in enumerate(examples) if example.group in chosen}
     else:
         count = min(max(1, round(share * len(examples))), len(examples) - 1)
-        held = set(generator("validation", seed).permutation(len(examples))[:count].tolist())
+        chosen_rows = set(generator("validation", seed).permutation(len(examples))[:count].tolist())
     return (
-        [example for index, example in enumerate(examples) if index not in held],
-        [example for index, example in enumerate(examples) if index in held],
+        [example for index, example in enumerate(examples) if index not in chosen_rows],
+        [example for index, example in enumerate(examples) if index in chosen_rows],
     )
 
 
@@ -102,7 +102,7 @@ class Validator:
         import torch
 
         model.eval()
-        heard: dict[int, str] = {}
+        hypotheses: dict[int, str] = {}
         loss = 0.0
         with torch.inference_mode():
             for indices, waveforms in read_ahead(self._read, self._passes):
@@ -113,9 +113,9 @@ class Validator:
                 loss += float(ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
                 best = logits.argmax(-1).cpu()
                 for place, index in enumerate(indices):
-                    heard[index] = self._vocabulary.decode(best[place, : int(lengths[place])].tolist())
+                    hypotheses[index] = self._vocabulary.decode(best[place, : int(lengths[place])].tolist())
         texts = [example.text for example in self._examples]
-        scores = metrics.score(texts, [heard[index] for index in range(len(texts))])
+        scores = metrics.score(texts, [hypotheses[index] for index in range(len(texts))])
         return Validation(loss / len(texts), scores.wer, scores.cer)
 
     def _read(self, indices: Sequence[int]) -> list[np.ndarray]:

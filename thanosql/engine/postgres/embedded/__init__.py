@@ -29,12 +29,12 @@ START_SECONDS = 60.0  # for another process that starts or stops the server, and
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Share:
     owner: locks.Lock
     process: int  # a fork has a copy of this, and not the hold that goes with it
 
 
-_held: dict[Path, _Held] = {}
+_shares: dict[Path, _Share] = {}
 _lock = threading.RLock()
 
 
@@ -46,12 +46,12 @@ def start(folder: Path) -> str:
     """
     folder = Path(folder).expanduser().absolute()
     with _lock:
-        held = _held.get(folder)
+        share = _shares.get(folder)
         server = Server(folder)
-        if held is not None and held.process == os.getpid() and (url := server.url()) is not None:
+        if share is not None and share.process == os.getpid() and (url := server.url()) is not None:
             return url
         try:
-            return _start(server, held)
+            return _start(server, share)
         except (OSError, locks.Timeout) as error:
             raise ThanoSQLConnectionError(
                 f"The embedded PostgreSQL in {folder} cannot be started: {_said(error)}",
@@ -64,17 +64,17 @@ def stop(folder: Path) -> None:
     held."""
     folder = Path(folder).expanduser().absolute()
     with _lock:
-        held = _held.pop(folder, None)
-        if held is None or held.process != os.getpid():
+        share = _shares.pop(folder, None)
+        if share is None or share.process != os.getpid():
             return
         try:
-            if held.owner.is_last():
+            if share.owner.is_last():
                 Server(folder).stop()
         finally:
-            held.owner.close()
+            share.owner.close()
 
 
-def _start(server: Server, held: _Held | None) -> str:
+def _start(server: Server, share: _Share | None) -> str:
     if programs.installed() is None:
         raise ThanoSQLConnectionError(
             "No database is named, and the embedded PostgreSQL is not installed.",
@@ -83,21 +83,21 @@ def _start(server: Server, held: _Held | None) -> str:
     account = accounts.of(server.folder)
     server.make_private_folder()
     with locks.exclusive(server.private / "start", START_SECONDS):
-        if held is None or held.process != os.getpid():
-            held = _Held(locks.shared(server.private / "owners", START_SECONDS), os.getpid())
+        if share is None or share.process != os.getpid():
+            share = _Share(locks.shared(server.private / "owners", START_SECONDS), os.getpid())
         try:
             url = server.started(account, START_SECONDS)
         except BaseException:
-            if server.folder not in _held:
-                held.owner.close()
+            if server.folder not in _shares:
+                share.owner.close()
             raise
-    _held[server.folder] = held
+    _shares[server.folder] = share
     return url
 
 
 @atexit.register
 def _stop_all() -> None:
-    for folder in list(_held):
+    for folder in list(_shares):
         try:
             stop(folder)
         except (OSError, ThanoSQLConnectionError):

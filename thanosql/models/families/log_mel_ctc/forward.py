@@ -59,8 +59,8 @@ class Forward:
         count = self.frames(len(waveform))
         if count == 0:
             return torch.empty(0, self.config.vocab_size)
-        heard = np.ascontiguousarray(waveform, dtype=np.float32)
-        found = self._extractor(heard, sampling_rate=SAMPLING_RATE, return_tensors="pt", return_attention_mask=True)
+        samples = np.ascontiguousarray(waveform, dtype=np.float32)
+        found = self._extractor(samples, sampling_rate=SAMPLING_RATE, return_tensors="pt", return_attention_mask=True)
         logits = self.model(
             input_features=found["input_features"].to(device=self.device, dtype=self.dtype),
             attention_mask=found["attention_mask"].to(self.device),

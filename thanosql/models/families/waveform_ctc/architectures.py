@@ -19,15 +19,15 @@ class Architecture:
 
     `padded`: whether an utterance padded after its end, with a mask, is answered as it is alone. Where it is not, since
     convolutions or pooling in the transformer reach into the padding, utterances go one by one.
-    `folded`: whether its forward pass is Wav2Vec2's, as `cpu_model` has it written out.
-    `kept`: what training keeps of a layer, as `TrainingSizes` counts it: for each number of a frame's hidden state, for each of
-    its intermediate one, for each weight of its attention (0: torch's fused attention, or ours, keeps none).
+    `cpu_model`: whether its forward pass is Wav2Vec2's, as the module cpu_model computes it.
+    `training_copies`: numbers that training stores of a layer, as `TrainingSizes` counts them: for each number of a frame's
+    hidden state, of its intermediate one, and for each weight of its attention (0: fused attention stores none).
     """
 
     name: str
     padded: bool = False
-    folded: bool = False
-    kept: tuple[float, float, float] = (11.5, 3.0, 0.0)
+    cpu_model: bool = False
+    training_copies: tuple[float, float, float] = (11.5, 3.0, 0.0)
 
     @property
     def model_class(self) -> str:
@@ -39,15 +39,15 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "wav2vec2": Architecture("Wav2Vec2", padded=True, folded=True),
-    "hubert": Architecture("Hubert", padded=True, folded=True),
-    "wavlm": Architecture("WavLM", padded=True, kept=(11.5, 3.0, 3.0)),
-    "data2vec-audio": Architecture("Data2VecAudio", folded=True),
-    "unispeech": Architecture("UniSpeech", padded=True, folded=True),
-    "unispeech-sat": Architecture("UniSpeechSat", padded=True, folded=True),
+    "wav2vec2": Architecture("Wav2Vec2", padded=True, cpu_model=True),
+    "hubert": Architecture("Hubert", padded=True, cpu_model=True),
+    "wavlm": Architecture("WavLM", padded=True, training_copies=(11.5, 3.0, 3.0)),
+    "data2vec-audio": Architecture("Data2VecAudio", cpu_model=True),
+    "unispeech": Architecture("UniSpeech", padded=True, cpu_model=True),
+    "unispeech-sat": Architecture("UniSpeechSat", padded=True, cpu_model=True),
     "sew": Architecture("SEW"),
-    "sew-d": Architecture("SEWD", kept=(19.5, 4.0, 3.0)),
-    "wav2vec2-conformer": Architecture("Wav2Vec2Conformer", kept=(30.0, 6.0, 3.0)),
+    "sew-d": Architecture("SEWD", training_copies=(19.5, 4.0, 3.0)),
+    "wav2vec2-conformer": Architecture("Wav2Vec2Conformer", training_copies=(30.0, 6.0, 3.0)),
 }
 
 

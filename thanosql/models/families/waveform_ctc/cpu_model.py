@@ -87,11 +87,11 @@ class CPUModel:
     def __call__(self, waveforms: Sequence[np.ndarray]) -> list[Tensor]:
         """Natural log-probabilities, float32 `(frames, vocab)`, of prepared waveforms `(samples,)`, each by itself."""
         counts = [self.frames(len(waveform)) for waveform in waveforms]
-        heard = [index for index, count in enumerate(counts) if count]
+        nonempty = [index for index, count in enumerate(counts) if count]
         found = [torch.empty(0, self.config.vocab_size)] * len(waveforms)
         with torch.inference_mode():
-            for together in packs([counts[index] for index in heard], PACK):
-                chosen = [heard[number] for number, _ in together]
+            for together in packs([counts[index] for index in nonempty], PACK):
+                chosen = [nonempty[number] for number, _ in together]
                 logs = self._together([waveforms[index] for index in chosen], [count for _, count in together])
                 for index, one in zip(chosen, logs, strict=True):
                     found[index] = one
@@ -100,8 +100,8 @@ class CPUModel:
     def _together(self, waveforms: Sequence[np.ndarray], counts: Sequence[int]) -> Sequence[Tensor]:
         """Each by itself where frames hear each other, their rows together where they do not."""
         runs = [(len(list(same)), count) for count, same in groupby(counts)]
-        heard = (torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32)) for waveform in waveforms)
-        hidden = self._projection(self._projection_norm(self._encoder(*heard)).to(self.dtype)).float()
+        tensors = (torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32)) for waveform in waveforms)
+        hidden = self._projection(self._projection_norm(self._encoder(*tensors)).to(self.dtype)).float()
         position = hidden
         for convolve in self._positions:
             position = convolve(position, runs)
@@ -145,10 +145,10 @@ class _Layer:
     def _attend(self, hidden: Tensor, runs: Runs) -> Tensor:
         count, width = hidden.shape
         qkv = self._qkv(hidden.to(self._dtype)).view(count, 3, self._heads, width // self._heads)
-        heard = [
+        attended = [
             _attention(*part.permute(2, 0, 3, 1, 4)).transpose(1, 2).reshape(-1, width) for part in split(qkv, runs)
         ]
-        return self._out(heard[0] if len(heard) == 1 else torch.cat(heard))
+        return self._out(attended[0] if len(attended) == 1 else torch.cat(attended))
 
     def _feed(self, hidden: Tensor) -> Tensor:
         return self._narrow(self._wide(hidden.to(self._dtype)))

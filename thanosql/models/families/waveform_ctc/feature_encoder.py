@@ -61,12 +61,12 @@ class FeatureEncoder:
             for layer in layers[1:]
         ]
 
-    def __call__(self, *heard: Tensor) -> Tensor:
+    def __call__(self, *waveforms: Tensor) -> Tensor:
         """The frames of one waveform, or of several, one after the other; each has the frames that it has alone."""
         reach, step = self._geometry
         found = []
-        for together in packs([frames(len(one), self._kernels, self._strides) for one in heard], self._block):
-            chosen = [heard[index] for index, _ in together]
+        for together in packs([frames(len(one), self._kernels, self._strides) for one in waveforms], self._block):
+            chosen = [waveforms[index] for index, _ in together]
             counts = [count for _, count in together]
             if len(chosen) > 1:
                 found.extend(self._short(chosen, counts))
@@ -78,32 +78,34 @@ class FeatureEncoder:
                 found.append(self._later(first(_lengthened(heard_here, end - begin, step, reach)))[: end - begin])
         return torch.cat(found)
 
-    def _short(self, heard: list[Tensor], counts: list[int]) -> list[Tensor]:
+    def _short(self, waveforms: list[Tensor], counts: list[int]) -> list[Tensor]:
         """The frames of several waveforms that fit into a block. They lie end to end, each in a slot of whole steps:
         every window of a waveform then stands where it would stand alone, and what reaches over its end is left out."""
         reach, step = self._geometry
-        slots = [-(-len(one) // step) for one in heard]
+        slots = [-(-len(one) // step) for one in waveforms]
         ends = list(accumulate(slots))
         begins = [end - slot for end, slot in zip(ends, slots, strict=True)]
-        joined = heard[0].new_zeros((_rounded(ends[-1]) - 1) * step + max(reach, step))
-        for one, begin in zip(heard, begins, strict=True):
+        joined = waveforms[0].new_zeros((_rounded(ends[-1]) - 1) * step + max(reach, step))
+        for one, begin in zip(waveforms, begins, strict=True):
             joined[begin * step : begin * step + len(one)] = one
         if self._group is None:
             x = self._first(joined)(joined)
         else:  # each has a first layer of its own
             rows = step // self._strides[0]
-            x = heard[0].new_zeros((len(joined) - self._kernels[0]) // self._strides[0] + 1, len(self._first_weight))
-            for one, begin in zip(heard, begins, strict=True):
+            x = waveforms[0].new_zeros(
+                (len(joined) - self._kernels[0]) // self._strides[0] + 1, len(self._first_weight)
+            )
+            for one, begin in zip(waveforms, begins, strict=True):
                 y = self._first(one)(one)
                 x[begin * rows : begin * rows + len(y)] = y
         x = self._later(x)
         return [x[begin : begin + count] for begin, count in zip(begins, counts, strict=True)]
 
-    def _first(self, heard: Tensor) -> Callable[[Tensor], Tensor]:
+    def _first(self, waveform: Tensor) -> Callable[[Tensor], Tensor]:
         """The first layer, as it is for a waveform: from any part of it to rows of channels."""
         product = self._first_product
         if product is None:
-            product = Product(*self._fold_group_norm(heard), self._activation, used_once=True)
+            product = Product(*self._fold_group_norm(waveform), self._activation, used_once=True)
         return lambda part: self._after(0, product(_windows(part[:, None], self._kernels[0], self._strides[0])))
 
     def _later(self, x: Tensor) -> Tensor:
@@ -116,9 +118,9 @@ class FeatureEncoder:
         norm = self._norms[number]
         return x if norm is None else self._activation(norm(x))
 
-    def _fold_group_norm(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def _fold_group_norm(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """The first layer's weights with its norm over time inside: its mean and variance are the windows' moments."""
-        windows = _windows(heard[:, None], self._kernels[0], self._strides[0]).double()
+        windows = _windows(waveform[:, None], self._kernels[0], self._strides[0]).double()
         weight = self._first_weight.double()
         means = windows.mean(0)
         moments = windows.T @ windows / len(windows) - torch.outer(means, means)
@@ -151,9 +153,9 @@ def _rounded(count: int) -> int:
     return -(-count // ROUNDED) * ROUNDED
 
 
-def _lengthened(heard: Tensor, count: int, step: int, reach: int) -> Tensor:
+def _lengthened(waveform: Tensor, count: int, step: int, reach: int) -> Tensor:
     """Samples of so many frames, with zeros after them up to a rounded number of frames."""
-    return functional.pad(heard, (0, (_rounded(count) - 1) * step + reach - len(heard)))
+    return functional.pad(waveform, (0, (_rounded(count) - 1) * step + reach - len(waveform)))
 
 
 def _windows(x: Tensor, kernel: int, stride: int) -> Tensor:

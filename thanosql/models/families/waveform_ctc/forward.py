@@ -36,7 +36,7 @@ from thanosql.models.families.waveform_ctc.steps import (
 
 def forward(model: Any, architecture: Architecture, device: torch.device, dtype: torch.dtype) -> Forward | CPUModel:
     """The fastest forward pass that there is for a model on a device; both take and give the same."""
-    if device.type == "cpu" and architecture.folded and is_supported(model):
+    if device.type == "cpu" and architecture.cpu_model and is_supported(model):
         fold_weight_norms(model)
         return CPUModel(model, dtype)
     return Forward(model, architecture, device, dtype)
@@ -93,8 +93,8 @@ class Forward:
         """Natural log-probabilities, float32 `(frames, vocab)` on the CPU, of prepared waveforms `(samples,)`."""
         with torch.inference_mode(), exact_float32(self.device):
             found: dict[int, torch.Tensor] = {}
-            heard = [index for index, waveform in enumerate(waveforms) if self.frames(len(waveform)) > 0]
-            for group in [[index] for index in heard] if self.one_by_one else [heard] if heard else []:
+            nonempty = [index for index, waveform in enumerate(waveforms) if self.frames(len(waveform)) > 0]
+            for group in [[index] for index in nonempty] if self.one_by_one else [nonempty] if nonempty else []:
                 logits = self._logits([waveforms[index] for index in group])
                 found.update(zip(group, logits, strict=True))
             empty = torch.empty(0, self.config.vocab_size)
@@ -117,9 +117,9 @@ class Forward:
 
     def _encode(self, waveform: np.ndarray) -> torch.Tensor:
         """Projected frames of one utterance, `(frames, hidden)`."""
-        heard = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
+        samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
         base = base_of(self.model)
         if self._encoder is not None:
-            return project(base, self._encoder(heard)[None].to(self.dtype))[0]
-        heard = heard.to(device=self.device, dtype=self.dtype)
-        return project(base, base.feature_extractor(heard[None]).transpose(1, 2))[0]
+            return project(base, self._encoder(samples)[None].to(self.dtype))[0]
+        samples = samples.to(device=self.device, dtype=self.dtype)
+        return project(base, base.feature_extractor(samples[None]).transpose(1, 2))[0]

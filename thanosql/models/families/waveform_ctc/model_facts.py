@@ -54,7 +54,7 @@ class WaveformFacts:
     heads: int = 12
     encoder_parameters: int = 0
     adapter_parameters: int = 0  # of adapters of languages and the head, where there are such adapters
-    kept: tuple[float, float, float] = (11.5, 3.0, 0.0)  # see `Architecture`
+    training_copies: tuple[float, float, float] = (11.5, 3.0, 0.0)  # see `Architecture`
 
     def frames(self, samples: int) -> int:
         """How many frames the model makes of so many samples."""
@@ -84,9 +84,9 @@ class WaveformFacts:
             frame_samples=step,
             encoder_numbers=sum(width * SAMPLING_RATE / stride for width, stride in zip(self.conv_dim, strides)),
             encoder_trained=whole,
-            hidden_copies=self.kept[0],
-            intermediate_copies=self.kept[1],
-            attention_copies=self.kept[2],
+            hidden_copies=self.training_copies[0],
+            intermediate_copies=self.training_copies[1],
+            attention_copies=self.training_copies[2],
         )
 
     @property
@@ -141,7 +141,7 @@ def facts(folder: Path, language: str | None = None) -> WaveformFacts:
             heads=int(config.get("num_attention_heads", 12)),
             encoder_parameters=sum(prod(shape) for name, shape in shapes.items() if "feature_extractor." in name),
             adapter_parameters=_adapter_parameters(config, shapes),
-            kept=_kept(config),
+            training_copies=_training_copies(config),
         )
     except (TypeError, ValueError) as error:
         raise ThanoSQLModelError(f"{folder / 'config.json'} is damaged: {error}") from error
@@ -153,9 +153,9 @@ def _adapter_parameters(config: Mapping[str, Any], shapes: Mapping[str, tuple[in
     return sum(prod(shape) for name, shape in shapes.items() if is_of_language(name))
 
 
-def _kept(config: Mapping[str, Any]) -> tuple[float, float, float]:
+def _training_copies(config: Mapping[str, Any]) -> tuple[float, float, float]:
     architecture = ARCHITECTURES.get(str(config.get("model_type")))
-    hidden, intermediate, attention = architecture.kept if architecture else WaveformFacts.kept
+    hidden, intermediate, attention = architecture.training_copies if architecture else WaveformFacts.training_copies
     # Wav2Vec2-Conformer's attention is fused unless a bias of frames² positions is added to its weights.
     positions = config.get("position_embeddings_type", "relative")
     return hidden, intermediate, attention if positions == "relative" else 0.0

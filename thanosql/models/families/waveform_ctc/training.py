@@ -148,9 +148,9 @@ class WaveformModel:
 
     def encode(self, waveforms: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """See `training_forward.encode`; a frozen encoder is folded on a CPU, where that is half again as fast."""
-        return training_forward.encode(self.model, waveforms, self._folded(waveforms[0].device.type))
+        return training_forward.encode(self.model, waveforms, self._cpu_encoder(waveforms[0].device.type))
 
-    def _folded(self, device: str) -> FeatureEncoder | None:
+    def _cpu_encoder(self, device: str) -> FeatureEncoder | None:
         import torch
 
         from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder

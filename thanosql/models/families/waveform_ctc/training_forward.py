@@ -25,16 +25,16 @@ def learns_features(model: Any) -> bool:
     return any(parameter.requires_grad for parameter in base_of(model).feature_extractor.parameters())
 
 
-def encode(model: Any, waveforms: Sequence[torch.Tensor], folded: FeatureEncoder | None = None) -> list[torch.Tensor]:
+def encode(model: Any, waveforms: Sequence[torch.Tensor], encoder: FeatureEncoder | None = None) -> list[torch.Tensor]:
     """The feature encoder's frames of each waveform `(samples,)`, float32 `(frames, conv_dim[-1])`.
 
-    Gradients are kept unless all of the encoder is frozen; then `folded` may do its work.
+    Gradients are kept unless all of the encoder is frozen; then `encoder` may do its work.
     """
     import torch
 
-    if folded is not None:
+    if encoder is not None:
         with torch.no_grad():
-            return [folded(waveform).float() for waveform in waveforms]
+            return [encoder(waveform).float() for waveform in waveforms]
     encoder = base_of(model).feature_extractor
     with nullcontext() if learns_features(model) else torch.no_grad():
         if normalizes_over_time(encoder):
