@@ -196,9 +196,9 @@ def _models() -> Iterator[str]:
         languages = (
             "yes, of a checkpoint with adapters (MMS)" if Capability.ADAPTERS in able and kind == "wav2vec2" else "no"
         )
-        folded = "its own" if alike and alike.folded else "transformers'"
+        forward = "its own" if alike and alike.cpu_model else "transformers'"
         batched = "padded together" if alike and alike.padded else "one by one"
-        rows.append(f"| {NAMES[kind]} | `{kind}` | {ctc} | {training} | {languages} | {folded} | {batched} |")
+        rows.append(f"| {NAMES[kind]} | `{kind}` | {ctc} | {training} | {languages} | {forward} | {batched} |")
     yield (
         "| models | `model_type` | PREDICT, EVALUATE, ALIGN | BUILD, FIT | `language=` | forward pass on a CPU "
         "| utterances on a GPU |\n"

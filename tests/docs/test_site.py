@@ -35,6 +35,21 @@ def test_the_readme_links_to_files_that_are_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_every_module_that_the_pages_name_is_there() -> None:
+    files = [path.as_posix() for path in ROOT.rglob("*.py") if ".venv" not in path.parts]
+    made_by_a_recipe = {"engine/statements/count_rows.py", "loudness/__init__.py", "sequential.py"}
+    for page in PAGES:
+        named = set(re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")))
+        lost = {name for name in named - made_by_a_recipe if not any(file.endswith("/" + name) for file in files)}
+        assert lost == set(), page
+
+
+def test_every_package_of_the_engine_is_described() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (ROOT / "thanosql" / "engine").glob("*/__init__.py")}
+    assert {name for name in folders if f"| `{name}/` |" not in page} == set()
+
+
 def test_no_page_names_a_path_of_one_machine() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")

@@ -57,12 +57,12 @@ def model_report(name: str, base: str, report: TrainingReport, version: int, fol
     )
 
 
-def leaks(learned: Sequence[str], held_out: Sequence[str]) -> Iterator[str]:
+def leaks(learned: Sequence[str], validation: Sequence[str]) -> Iterator[str]:
     """A warning where audio of the validation set is learned from; both are what `learned_rows` says of the rows."""
     audio = set(map(audio_of, learned)) - {""}
-    if both := sum(audio_of(row) in audio for row in held_out):
+    if both := sum(audio_of(row) in audio for row in validation):
         yield (
-            f"{both:,} of the {len(held_out):,} rows of valid_query are training rows as well: the WER on them is too "
+            f"{both:,} of the {len(validation):,} rows of valid_query are training rows as well: the WER on them is too "
             f"good to expect on new audio."
         )
 
