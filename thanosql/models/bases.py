@@ -68,7 +68,7 @@ BASES: Mapping[str, Base] = {
         Base(
             "Wav2Vec2Tiny",
             str(ASSETS / "Wav2Vec2Tiny"),
-            5,
+            2,
             "English",
             {"learning_rate": 2e-3, "freeze_feature_encoder": False},
         ),
