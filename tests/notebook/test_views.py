@@ -154,7 +154,7 @@ def test_the_label_to_edit_stands_with_what_to_do_with_it() -> None:
     result = Result(
         status="EVALUATE 1", view="evaluation", rows=frame, display={"utterances": [{**wrong, "update": update}]}
     )
-    said = "The label as it is now. If it is not what is said, edit it here and run the statement:"
+    said = "The label of row 7 as it is now. If it is not what is said, edit it here and run the statement:"
     assert views.as_text(result, 0).splitlines()[-2:] == [said, update]
     page = words(as_html(result, Showing()) or "")
     assert page.index(said) < page.index(f"%%thanosql\n{update}")

@@ -21,7 +21,6 @@ MEASURES = frozenset(
     )
 )  # fmt: skip
 COMPARED = frozenset(("wer_against", "difference", "p_value"))
-EDIT = "The label as it is now. If it is not what is said, edit it here and run the statement:"
 BAR = 140  # pixels of the longest bar
 
 Row = Mapping[str, Any]
@@ -183,9 +182,14 @@ def _update(one: Row) -> Html | None:
     return element(
         "details",
         element("summary", "edit the label"),
-        element("p", EDIT, class_="thanosql-note"),
+        element("p", edit_of(one), class_="thanosql-note"),
         element("pre", f"%%thanosql\n{one['update']}"),
     )
+
+
+def edit_of(one: Row) -> str:
+    """What to do with the statement that holds a row's label."""
+    return f"The label of row {named(one)} as it is now. If it is not what is said, edit it here and run the statement:"
 
 
 def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
@@ -197,7 +201,7 @@ def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
         file = f" ({one['file']})" if one.get("file") else ""
         lines.append(f"row {named(one)}{file}: {diff.as_text(str(one['reference']), str(one['hypothesis']))}")
     many = f"{tables.counted(len(wrong), 0)} with errors, [-said-]{{+heard+}}, worst first:"
-    updates = [f"{EDIT}\n{one['update']}" for one in shown[:1] if one.get("update")]
+    updates = [f"{edit_of(one)}\n{one['update']}" for one in shown[:1] if one.get("update")]
     return "\n".join(visible(line) for line in (many, *lines, *updates)) if wrong else ""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.counting import counted
 from thanosql.models.text import SPOKEN
 
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ class UnspokenTotal:
     def __str__(self) -> str:
         if not self.rows:
             return ""
-        lacking = ", ".join(f"{sign} {count:,}×" for sign, count in (self.characters or Counter()).most_common(12))
-        said = f"figures and signs are in {self.words:,} of {self.of:,} words, {self.rows:,} rows"
-        return f"{said}; not in the vocabulary: {lacking}" if lacking else said
+        lacking = ", ".join(f"{sign} ({count:,}×)" for sign, count in (self.characters or Counter()).most_common(12))
+        said = f"figures and signs are in {self.words:,} of {self.of:,} words, in {counted(self.rows, 'row')}"
+        return f"{said}; the vocabulary lacks {lacking}" if lacking else said

@@ -64,14 +64,16 @@ def run_check(plan: CheckPlan, environment: Environment) -> Result:
     import pandas as pd
 
     notes: list[str] = []
-    rows = [row for about in _checkable(plan.about, environment, notes) for row in _rows(about, environment, notes)]
+    totals: list[str] = []
+    statements = _checkable(plan.about, environment, notes)
+    rows = [row for about in statements for row in _rows(about, environment, notes, totals)]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype(
         {"row": "int64", "path": "str", "problem": "str", "reason": "str"}
     )
     counts = Counter(problem for _, _, problem, _ in rows)
     said = ", ".join(f"{count:,} {problem}" for problem, count in counts.most_common()) or "no problem found"
     notes = [*language_notes(plan.about.model, plan.about.how), *notes]
-    return Result(status=f"CHECK {len(rows)}", rows=frame, note=f"{'; '.join(notes)}: {said}")
+    return Result(status=f"CHECK {len(rows)}", rows=frame, note="; ".join([f"{'; '.join(notes)}: {said}", *totals]))
 
 
 def _checkable(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[BoundStatement]:
@@ -85,7 +87,9 @@ def _checkable(about: BoundStatement, environment: Environment, notes: list[str]
             yield from _checkable(within, environment, notes)
 
 
-def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[tuple[int, str, str, str]]:
+def _rows(
+    about: BoundStatement, environment: Environment, notes: list[str], totals: list[str]
+) -> Iterator[tuple[int, str, str, str]]:
     snapshot, stale = rows_to_do(about, environment)
     notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
     known = _known(about, snapshot) if about.text is not None else None
@@ -99,7 +103,7 @@ def _rows(about: BoundStatement, environment: Environment, notes: list[str]) -> 
         for problem in problems:
             yield row if stale is None else stale.numbers[row - 1], described(audio), problem.name, problem.reason
     if said := str(inspected.total):
-        notes.append(said)
+        totals.append(said)
 
 
 def _normalizer(about: BoundStatement, known: Facts | None) -> Normalizer | None:
