@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import thanosql
@@ -100,6 +103,46 @@ def test_delimited_files_come_back_as_they_went(here: Session, suffix: str) -> N
     here.execute(f"COPY back OPTIONS (if_exists='append') FROM 'x.{suffix}'")
     for first, second in (("given", "back"), ("back", "given")):
         assert here.execute(f"TABLE {first} EXCEPT TABLE {second}").empty
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_other_readers_find_the_same_rows_and_types(here: Session, suffix: str) -> None:
+    """DuckDB and pandas, told nothing but the separator."""
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("pyarrow")
+    here.execute(
+        "COPY (SELECT i AS id, i * 1.25 AS half, i % 2 = 0 AS even, "
+        "CASE WHEN i % 3 > 0 THEN E'가 \"나\", \\n;\\t\\\\ ' || i END AS said,"
+        " date '2026-01-01' + i AS day, timestamptz '2026-01-01 00:00:00.123456+09' + i * interval '1 s' AS moment FROM"
+        f" generate_series(1, 3000) i) TO 'x.{suffix}'"
+    )
+    rows = duckdb.sql("SELECT id, half::double, even, said, day, epoch_us(moment) FROM 'x." + suffix + "'").fetchall()
+    assert rows == [
+        (
+            i,
+            i * 1.25,
+            i % 2 == 0,
+            f'가 "나", \n;\t\\ {i}' if i % 3 else None,
+            date(2026, 1, 1) + timedelta(days=i),
+            1_767_193_200_123_456 + i * 1_000_000,
+        )
+        for i in range(1, 3001)
+    ]
+    types = {"id": "BIGINT" if suffix != "parquet" else "INTEGER", "even": "BOOLEAN", "day": "DATE"}
+    found = {name: kind for name, kind, *_ in duckdb.sql("DESCRIBE SELECT * FROM 'x." + suffix + "'").fetchall()}
+    assert {name: found[name] for name in types} == types
+    assert found["moment"] == "TIMESTAMP WITH TIME ZONE"
+    frame = {
+        "csv": pd.read_csv,
+        "tsv": partial(pd.read_csv, sep="\t"),
+        "jsonl": partial(pd.read_json, lines=True, dtype=False),
+        "parquet": pd.read_parquet,
+    }[suffix](f"x.{suffix}")
+    assert [None if value != value else value for value in frame.said] == [row[3] for row in rows]
+    assert list(frame.half.astype(float)) == [row[1] for row in rows]
+    assert list(pd.to_datetime(frame["moment"]).astype("datetime64[us, UTC]").astype("int64")) == [
+        row[5] for row in rows
+    ]
 
 
 def test_json_lines_hold_what_postgresql_makes_of_each_value(here: Session) -> None:
