@@ -63,6 +63,13 @@ CASES: dict[str, tuple[str, dict[str, Any], list[float], dict[str, Any]]] = {
     "short rows": ("wav2vec2", {}, [12.0] * 60, {"batch_size": 30, "max_seconds": 400}),
     "layer norm": ("wav2vec2", checkpoints.LARGE, [40.0, 30.0] * 10, {"batch_size": 10, "max_seconds": 400}),
     "encoder trained": ("wav2vec2", {}, [30.0] * 16, {"batch_size": 8, "freeze_feature_encoder": False}),
+    # Each length has primitives of its own at oneDNN, which keeps them.
+    "many lengths": (
+        "wav2vec2",
+        {"feat_extract_norm": "layer", "conv_bias": True},
+        [1 + 0.07 * number for number in range(160)],
+        {"batch_size": 8, "freeze_feature_encoder": False},
+    ),
     "wavlm": ("wavlm", MANY_HEADS, [22.0] * 2, {"batch_size": 1}),
     "data2vec-audio": ("data2vec-audio", DATA2VEC, [30.0] * 12, {"batch_size": 6, "max_seconds": 400}),
     "sew": ("sew", SEW, [30.0] * 20, {"batch_size": 10, "max_seconds": 400}),
