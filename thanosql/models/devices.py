@@ -15,6 +15,17 @@ from thanosql.errors import ThanoSQLOptionError
 if TYPE_CHECKING:
     import torch
 
+_GPU = re.compile(r"cuda(:[0-9]{1,4})?")
+
+
+def check_device(name: str) -> None:
+    """Raise ThanoSQLOptionError for what names no device on any machine; torch is not asked."""
+    if name not in ("auto", "cpu") and not _GPU.fullmatch(name):
+        shown = name if len(name) <= 40 else name[:40] + "…"
+        raise ThanoSQLOptionError(
+            f"There is no device {shown!r} (device).", hint="Devices are 'auto', 'cpu', 'cuda' or 'cuda:N'."
+        )
+
 
 def choose_device(name: str) -> torch.device:
     """The device of the option: 'auto' is the first GPU where there is one, the CPU elsewhere.
@@ -27,15 +38,13 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cpu":
         return torch.device("cpu")
-    if re.fullmatch(r"cuda(:[0-9]{1,4})?", name):
-        number = int(name.partition(":")[2] or 0)
-        if number < torch.cuda.device_count():
-            return torch.device("cuda", number)
-        raise ThanoSQLOptionError(
-            f"There is no device {name}: torch sees {torch.cuda.device_count()} GPUs.", hint="Say device='auto'."
-        )
-    shown = name if len(name) <= 40 else name[:40] + "…"
-    raise ThanoSQLOptionError(f"There is no device {shown!r}.", hint="Devices are 'auto', 'cpu', 'cuda' or 'cuda:N'.")
+    check_device(name)
+    number = int(name.partition(":")[2] or 0)
+    if number < torch.cuda.device_count():
+        return torch.device("cuda", number)
+    raise ThanoSQLOptionError(
+        f"There is no device {name}: torch sees {torch.cuda.device_count()} GPUs.", hint="Say device='auto'."
+    )
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -116,6 +116,8 @@ def test_an_executor_that_is_not_there_is_refused_by_all_and_taken_by_no_other_s
         head = begin.removesuffix(")") + ", " if "OPTIONS (" in begin else f"{begin} OPTIONS ("
         with pytest.raises(ThanoSQLOptionError, match=r"no executor 'nonsense'[\s\S]*local"):
             numbers.execute(f"{head}executor='nonsense') AS {query}")
+        with pytest.raises(ThanoSQLOptionError, match="no device 'gpu'"):  # before the rows and their audio are read
+            numbers.execute(f"{head}device='gpu') AS SELECT '/nowhere.wav' AS audio_path, 'one' AS text")
     with pytest.raises(ThanoSQLOptionError, match=r"takes no option|no option"):
         numbers.execute(f"EXPORT DATASET d OPTIONS (executor='local') FROM {ROWS}")
 

@@ -17,7 +17,7 @@ from thanosql.engine.postgres.audio_columns import AudioColumnOptions, AudioColu
 from thanosql.engine.postgres.naming import Column
 from thanosql.engine.rows.query import plan_query
 from thanosql.models import precision
-from thanosql.models.devices import expected_device
+from thanosql.models.devices import check_device, expected_device
 from thanosql.models.options import TrainOptions, TranscribeOptions
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ def plan_rows(query: Query, options: AudioColumnOptions, environment: Environmen
     return planned, AudioColumns.find(planned.columns, options)
 
 
-def checked_executor(options: Any, environment: Environment) -> None:
-    """Refuse an executor that is not there, named by the option or the setting."""
+def check_where(options: Any, how: TranscribeOptions | TrainOptions, environment: Environment) -> None:
+    """Refuse an executor that is not there, named by the option or the setting, and what names no device."""
+    check_device(how.device)
     if options.executor is not None:
         check_name(options.executor)
     else:

@@ -37,7 +37,7 @@ from thanosql.engine.rows.audio_probe import ProbedRows, ResumableOptions, acces
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
     bind_statement,
-    checked_executor,
+    check_where,
     plan_rows,
     settled,
     written,
@@ -150,7 +150,7 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
     options, transcribe = environment.bind("ALIGN", statement.options, AlignOptions, TranscribeOptions)
     model = in_language(model, transcribe, statement.options, environment)
     registry.require(model, Capability.CTC, "ALIGN")
-    checked_executor(options, environment)
+    check_where(options, transcribe, environment)
     if writes_tables(options):
         refuse_open_transaction(environment, "ALIGN with a table")
     query, audio = plan_rows(statement.query, options, environment)

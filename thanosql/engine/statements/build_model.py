@@ -32,7 +32,7 @@ from thanosql.engine.planner import (
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import TaskOptions
-from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows
+from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows
 from thanosql.engine.rows.references import TagOptions
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.engine.rows.training_set import TrainingSet, read_training_set
@@ -140,7 +140,7 @@ def bind_training(
             f"train='adapter' needs a model with adapters of languages, and {model.name} has none.",
             hint="Say train='all', or leave it out.",
         )
-    checked_executor(options, environment)
+    check_where(options, train, environment)
     _refuse_contradictions(options, train)
     with located(environment, name.start, len(name.text)):
         registry.check_new_name(name.text, environment.store, environment.settings, overwrite=options.replaces)

@@ -31,7 +31,7 @@ from thanosql.engine.prediction.side_tables import refuse_same_table, refuse_tab
 from thanosql.engine.prediction.stopwatch import Stopwatch
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
-from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, checked_executor, plan_rows, written
+from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows, written
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
@@ -110,7 +110,7 @@ def bind_evaluate(statement: Evaluate, environment: Environment) -> BoundStateme
     options, transcribe = environment.bind("EVALUATE", statement.options, EvaluateOptions, TranscribeOptions)
     model, *against = in_languages(_models(statement, options, environment), transcribe, statement.options, environment)
     registry.require(model, Capability.CTC, "EVALUATE")
-    checked_executor(options, environment)
+    check_where(options, transcribe, environment)
     if options.table_name is not None or options.confusions_table is not None:
         refuse_open_transaction(environment, "EVALUATE with a table")
     refuse_idle_guidance(options)

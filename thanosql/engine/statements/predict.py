@@ -43,7 +43,7 @@ from thanosql.engine.rows.audio_probe import ProbedRows, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
     BoundStatement,
     bind_statement,
-    checked_executor,
+    check_where,
     plan_rows,
     settled,
     written,
@@ -127,7 +127,7 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
     model = in_language(model, transcribe, statement.options, environment)
     if needing := options.needs_ctc:
         registry.require(model, Capability.CTC, needing)
-    checked_executor(options, environment)
+    check_where(options, transcribe, environment)
     if writes_tables(options):
         refuse_open_transaction(environment, "PREDICT with a table")
     refuse_idle_guidance(options)
