@@ -113,7 +113,8 @@ def function(text: str, pieces: Sequence[Lexeme], at: int | None) -> Cure | None
 def call_at(text: str, pieces: Sequence[Lexeme], index: int) -> Call | None:
     """The call whose name is this piece; None where its parenthesis is never closed."""
     depth, begin, arguments = 0, pieces[index + 1].end, list[str]()
-    for piece in pieces[index + 1 :]:
+    for place in range(index + 1, len(pieces)):
+        piece = pieces[place]
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece.kind, 0)
         if depth == 0 or (depth == 1 and piece.kind == ","):
             arguments.append(text[begin : piece.start].strip())
