@@ -659,3 +659,16 @@ def test_errors_name_rows_in_the_query_s_order(calls: Session, update: Callable[
     with pytest.raises(ThanoSQLDataError) as refused:
         update(sql=sql)
     assert [(row["row"], row["path"]) for row in refused.value.rows] == [(3, "8.wav"), (9, "2.wav")]
+
+
+def test_a_quiet_first_day_makes_the_empty_tables(calls: Session, update: Callable[..., Result]) -> None:
+    calls.execute("DROP TABLE IF EXISTS spoken, cuts")
+    more = ", words_table='spoken', segments_table='cuts', confidence=True"
+    quiet = UPDATE.replace("FROM calls", "FROM calls WHERE false")
+    result = update(more, sql=quiet, hears=0)
+    assert "nothing was to be done" not in result.note
+    columns = list(calls.execute("SELECT * FROM heard").columns)
+    assert columns[:3] == ["id", "audio_path", "predict_result"]
+    assert {"predict_result_words", "predict_result_confidence", "predict_result_by"} <= set(columns)
+    assert calls.execute("SELECT (SELECT count(*) FROM spoken) + (SELECT count(*) FROM cuts) AS n").n[0] == 0
+    assert "nothing was to be done: table public.heard is current" in update(more, sql=quiet, hears=0).note

@@ -77,7 +77,7 @@ def update_tables(
     Raises ThanoSQLDatabaseError, and the tables are as they were.
     """
     pruned = stale.gone_count > 0
-    if not stale.rows.rows and not stale.lacks and not pruned:
+    if not stale.rows.rows and not stale.lacks and not pruned and target.oid is not None:
         return f"; nothing was to be done: table {target} is current"
     assert options.row_key is not None
     key = stale.query.column(options.row_key, option="row_key").name
