@@ -222,3 +222,47 @@ def test_a_view_without_a_parameter_is_postgresqls(session: Session, peer: Peer)
     session.execute("CREATE VIEW v AS SELECT :n::int AS n", {"n": 3})
     assert peer("SELECT n FROM v") == [(3,)]
     peer("DROP VIEW v")
+
+
+UTC = dt.UTC
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "said"),
+    [
+        ([{"a": 1}, [1, "x"], None], "jsonb", ['{"a": 1}', '[1, "x"]', None]),
+        ([{"a": 1}, {}], "jsonb", ['{"a": 1}', "{}"]),
+        (
+            [dt.date(2026, 1, 1), dt.datetime(2026, 1, 2, 10, 30)],
+            "timestamp without time zone",
+            ["2026-01-01 00:00:00", "2026-01-02 10:30:00"],
+        ),
+        ([dt.datetime(2026, 1, 2, 10, 30), None], "timestamp without time zone", ["2026-01-02 10:30:00", None]),
+        (
+            [dt.datetime(2026, 1, 2, 10, 30, tzinfo=UTC), None],
+            "timestamp with time zone",
+            ["2026-01-02 10:30:00+00", None],
+        ),
+        (
+            [dt.datetime(2026, 1, 2, tzinfo=UTC), dt.datetime(2026, 1, 2)],
+            "text",
+            ["2026-01-02 00:00:00+00:00", "2026-01-02 00:00:00"],
+        ),
+        ([1, 2.5, None], "double precision", ["1", "2.5", None]),
+        ([1, decimal.Decimal("2.50")], "numeric", ["1", "2.50"]),
+        ([True, 2], "text", ["True", "2"]),
+        ([True, None, False], "boolean", ["true", None, "false"]),
+        ([np.int64(3), 4], "bigint", ["3", "4"]),
+        ([np.float32(0.5), np.int8(1)], "double precision", ["0.5", "1"]),
+        ([1, "a"], "text", ["1", "a"]),
+        ([b"a", "a"], "text", ["b'a'", "a"]),
+    ],
+)
+def test_objects_of_several_kinds_keep_their_values(
+    session: Session, values: list[Any], kind: str, said: list[str | None]
+) -> None:
+    session.execute("SET TimeZone = 'UTC'")
+    frame = pd.DataFrame({"n": range(len(values)), "v": pd.Series(values, dtype=object)})
+    rows = session.execute("SELECT v::text AS v, pg_typeof(v)::text AS kind FROM :frame ORDER BY n", {"frame": frame})
+    assert set(rows.kind) == {kind}
+    assert [None if pd.isna(value) else value for value in rows.v] == said

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Database
     from thanosql.engine.postgres.naming import Column
 
-# A column of objects is what its values are, when all are of one kind; bool stands before int, datetime before date.
+# A column of objects is what its values are; bool stands before int, datetime before date.
 OBJECTS: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),
     (int, "bigint"),
     (float, "double precision"),
     (decimal.Decimal, "numeric"),
-    (datetime.datetime, "timestamp with time zone"),
+    (datetime.datetime, "timestamp without time zone"),
     (datetime.date, "date"),
     (datetime.time, "time without time zone"),
     (datetime.timedelta, "interval"),
@@ -27,6 +27,12 @@ OBJECTS: tuple[tuple[type, str], ...] = (
     (dict, "jsonb"),
     (list, "jsonb"),
 )
+# Two kinds side by side, where one type holds both unchanged; any others are text.
+TOGETHER = {
+    frozenset(("bigint", "double precision")): "double precision",
+    frozenset(("bigint", "numeric")): "numeric",
+    frozenset(("date", "timestamp without time zone")): "timestamp without time zone",
+}
 
 
 def temporary_frame(database: Database, frame: pd.DataFrame) -> str:
@@ -68,11 +74,18 @@ def column_type(series: pd.Series[Any]) -> str:
         return "timestamp with time zone" if getattr(kind, "tz", None) else "timestamp without time zone"
     if types.is_timedelta64_dtype(kind):
         return "interval"
-    there = series[series.notna()].tolist()
-    for known, name in OBJECTS:
-        if there and all(isinstance(value, known) for value in there):
-            return name
-    return "text"
+    found = frozenset(map(_kind, series[series.notna()].tolist()))
+    return TOGETHER.get(found) or (next(iter(found)) if len(found) == 1 else "text")
+
+
+def _kind(value: Any) -> str:
+    """PostgreSQL's type for one object."""
+    import numpy
+
+    plain = value.item() if isinstance(value, numpy.generic) else value
+    if isinstance(plain, datetime.datetime) and plain.tzinfo is not None:
+        return "timestamp with time zone"
+    return next((name for known, name in OBJECTS if isinstance(plain, known)), "text")
 
 
 def _values(series: pd.Series[Any], kind: str) -> list[Any]:
