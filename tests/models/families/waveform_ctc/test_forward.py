@@ -113,7 +113,23 @@ def test_without_the_private_operators_the_answers_are_the_same(folder: Path, mo
     expected = load(folder)(waveforms)
     for module in (products, packed_modules):
         monkeypatch.setattr(module, "onednn_works", lambda dtype: False)
+    products.keeps_rows.cache_clear()
     assert difference(load(folder)(waveforms), expected) < 1e-4
+
+
+@pytest.mark.parametrize("private", [True, False], ids=["oneDNN", "torch"])
+def test_whichever_product_is_there_an_answer_is_bitwise_the_same_whatever_its_neighbours(
+    folder: Path, private: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not private:
+        for module in (products, packed_modules):
+            monkeypatch.setattr(module, "onednn_works", lambda dtype: False)
+    products.keeps_rows.cache_clear()
+    model = load(folder)
+    waveforms = heard(*lengths(folder), 1_300, 1_300, 2_000, 8_000)
+    alone = [model([wave])[0] for wave in waveforms]
+    assert all(torch.equal(one, other) for one, other in zip(alone, model(waveforms), strict=True))
+    products.keeps_rows.cache_clear()
 
 
 def test_every_way_counts_the_bytes_of_its_weights(folder: Path) -> None:

@@ -23,7 +23,7 @@ from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder
 from thanosql.models.families.waveform_ctc.positional_convolution import PositionalConvolution, Runs, split
 from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, norms_come_first
 
-PACK = 512  # frames that go through the transformer together, 10 s: what is longer goes alone
+PACK = 512  # frames that go through the transformer together, 10 s, where products allow it: what is longer goes alone
 HEADS = 3  # of the attention computed at a time in bfloat16
 
 
@@ -62,13 +62,18 @@ class CPUModel:
             self._norm = Norm(base.encoder.layer_norm)
             self._layers = [_Layer(layer, self.config, dtype, stable=self._stable) for layer in base.encoder.layers]
             self._head = _linear(model.lm_head, dtype)
+            keeps_rows = self._encoder.keeps_rows and all(product.keeps_rows for product in self._products)
+            self._most = PACK if keeps_rows else 0
+
+    @property
+    def _products(self) -> list[Product]:
+        found = [self._projection, self._head, *self._encoder.products]
+        return found + [product for layer in self._layers for product in layer.products]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the weights."""
-        products = [self._projection, self._head, *self._encoder.products]
-        products += [product for layer in self._layers for product in layer.products]
-        return sum(part.nbytes for part in products) + sum(part.nbytes for part in self._positions)
+        return sum(part.nbytes for part in self._products) + sum(part.nbytes for part in self._positions)
 
     @cached_property
     def geometry(self) -> tuple[int, int]:
@@ -90,7 +95,7 @@ class CPUModel:
         nonempty = [index for index, count in enumerate(counts) if count]
         found = [torch.empty(0, self.config.vocab_size)] * len(waveforms)
         with torch.inference_mode():
-            for together in packs([counts[index] for index in nonempty], PACK):
+            for together in packs([counts[index] for index in nonempty], self._most):
                 chosen = [nonempty[number] for number, _ in together]
                 logs = self._together([waveforms[index] for index in chosen], [count for _, count in together])
                 for index, one in zip(chosen, logs, strict=True):

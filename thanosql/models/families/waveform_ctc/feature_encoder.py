@@ -61,6 +61,12 @@ class FeatureEncoder:
             for layer in layers[1:]
         ]
 
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether several waveforms at once have the same last bits as each alone."""
+        first = [] if self._first_product is None else [self._first_product]
+        return all(product.keeps_rows for product in first + self.products)
+
     def __call__(self, *waveforms: Tensor) -> Tensor:
         """The frames of one waveform, or of several, one after the other; each has the frames that it has alone."""
         reach, step = self._geometry
