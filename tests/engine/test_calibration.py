@@ -20,7 +20,7 @@ def session(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         opened.execute("GET THANOSQL DATASET spoken_numbers")
         opened.execute("COPY numbers FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_test.csv'")
         opened.execute(
-            "FIT MODEL told USING Wav2Vec2Tiny OPTIONS (max_epochs=1, learning_rate=1e-9, valid_split=0.5, batch_size=32)"
+            "FIT MODEL told USING Wav2Vec2Tiny OPTIONS (max_epochs=1, learning_rate=1e-30, valid_split=0.5, batch_size=32)"
             " AS SELECT * FROM numbers"
         )
         yield opened
