@@ -11,7 +11,7 @@ import pytest
 
 from tests.models.recordings import sweep, wav
 from thanosql.models import audio
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import AudioError, AudioPart
 from thanosql.models.audio.access import AudioAccess
 
 TONE = wav(sweep(16000), 16000, 16)
@@ -122,3 +122,11 @@ def test_shorten_is_known_by_name() -> None:
     head = b"NIST_1A\n   1024\nsample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n".ljust(1024)
     with pytest.raises(AudioError, match="NIST SPHERE packed with shorten"):
         audio.probe(head + b"ajkg\2" + bytes(4000))
+
+
+def test_what_is_decoded_says_which_file_was_taken(tmp_path: Path) -> None:
+    (tmp_path / "Two.WAV").write_bytes(wav(np.zeros((1600, 1)), 8000, 16))
+    for named in ("two.wav", AudioPart("two.wav", 0.0, 0.1)):
+        texts = [note.text for note in audio.decode(named, [tmp_path]).notes]
+        assert texts == [f"found as {tmp_path / 'Two.WAV'}"]
+    assert audio.decode("Two.WAV", [tmp_path]).notes == ()

@@ -120,24 +120,32 @@ def _decode(
     """`most_seconds` are held in memory; a longer waveform lies in a file."""
     part.check()
     with _opened(part.audio, roots, confined, remote) as file:
-        decoder = _decoder(file, processes)
-        if part.is_whole:
-            return decoder.whole(file, part, max_hours, most_seconds)
-        key = (_identity(file), part.channel, part.track, max_hours)
-        # A recording that was decoded is not opened again: to know the length of a stream, its packets are counted.
-        whole = _RECORDINGS.known(key)
-        if whole is None:
-            found = decoder.cut(file, part, max_hours, most_seconds)
-            if found is not None:
-                return found
-            whole = _RECORDINGS.get(key, lambda: decoder.whole(file, part, max_hours, LONG_SECONDS))
-        # The header's length is the decoded one but for a few milliseconds.
-        begin = round(part.within(whole.header_seconds)[0] * SAMPLING_RATE)
-        samples = len(whole.waveform)
-        stop = samples if part.end is None else min(round(part.end * SAMPLING_RATE), samples)
-        # Copies, so that who changes a part changes no other.
-        slices = (whole.waveform[at : min(at + SLICE, stop)].copy() for at in range(begin, stop, SLICE))
-        return DecodedAudio(collected(slices, most_seconds), whole.notes)
+        decoded = _of_file(file, part, max_hours, most_seconds, processes)
+        found_as = _found_as(file)
+        return replace(decoded, notes=(*found_as, *decoded.notes)) if found_as else decoded
+
+
+def _of_file(
+    file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float, processes: int
+) -> DecodedAudio:
+    decoder = _decoder(file, processes)
+    if part.is_whole:
+        return decoder.whole(file, part, max_hours, most_seconds)
+    key = (_identity(file), part.channel, part.track, max_hours)
+    # A recording that was decoded is not opened again: to know the length of a stream, its packets are counted.
+    whole = _RECORDINGS.known(key)
+    if whole is None:
+        found = decoder.cut(file, part, max_hours, most_seconds)
+        if found is not None:
+            return found
+        whole = _RECORDINGS.get(key, lambda: decoder.whole(file, part, max_hours, LONG_SECONDS))
+    # The header's length is the decoded one but for a few milliseconds.
+    begin = round(part.within(whole.header_seconds)[0] * SAMPLING_RATE)
+    samples = len(whole.waveform)
+    stop = samples if part.end is None else min(round(part.end * SAMPLING_RATE), samples)
+    # Copies, so that who changes a part changes no other.
+    slices = (whole.waveform[at : min(at + SLICE, stop)].copy() for at in range(begin, stop, SLICE))
+    return DecodedAudio(collected(slices, most_seconds), whole.notes)
 
 
 def _decoder(file: io.BytesIO | SourceFile, processes: int) -> Decoder:
