@@ -179,6 +179,11 @@ SAMPLE = "SELECT n, audio_path, random() AS r FROM calls ORDER BY random() LIMIT
             " WHERE i < 4) SELECT i, 'x.wav' AS audio_path FROM w⟧ p WHERE i = 4",
             5,
         ),
+        (
+            f"WITH RECURSIVE a AS (WITH b AS ({SAMPLE}) TABLE b), b AS (SELECT r FROM ⟦TABLE a⟧ p)"
+            " SELECT count(*) FROM a JOIN b USING (r)",
+            5,
+        ),
         # Two columns of one name, which nobody asks for by it.
         (
             "WITH w AS (SELECT n, audio_path, 1 AS d, 2 AS d FROM calls) SELECT count(*) FROM w, ⟦SELECT audio_path FROM w⟧ p",

@@ -139,7 +139,7 @@ def _needed(findings: Findings, start: int, around: Sequence[_Parts]) -> list[Wi
 
 def _reads(entry: WithQuery, recursive: WithQuery, visible: Sequence[WithQuery], text: str) -> bool:
     """Whether a WITH query names a recursive one that is not complete where both are in sight."""
-    if recursive.name not in entry.mentioned(text):
+    if recursive.name not in entry.mentioned(text) or recursive.name in entry.declares:
         return False
     beside = entry.recursive and (entry.level, entry.depth) == (recursive.level, recursive.depth)
     nearer = any(

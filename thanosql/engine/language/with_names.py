@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from thanosql.engine.language.syntax import Nested, Parameter, Text
 from thanosql.engine.language.terminals import Lexeme, Refusal, lexeme, quoted_value
@@ -17,7 +18,8 @@ class WithQuery:
     """`name [(columns)] AS […] (…)`: one entry of a WITH list, from `start` to `end`.
 
     `level` counts the statements around it, `depth` the parentheses around its WITH: where those close, it is out of
-    sight. `parts` is its text as it stands in the query, filled in where it is needed; `reads` are others of its list.
+    sight. `parts` is its text as it stands in the query, filled in where it is needed; `reads` are others of its list;
+    `declares` has the names of WITH lists within it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class WithQuery:
     end: int = 0
     parts: tuple[Text | Parameter | Nested, ...] | None = field(default=None, repr=False)
     reads: tuple[WithQuery, ...] = field(default=(), repr=False)
+    declares: frozenset[str] = frozenset()
     _mentioned: frozenset[str] | None = field(default=None, repr=False)
 
     def mentioned(self, text: str) -> frozenset[str]:
@@ -100,6 +103,8 @@ class WithNames:
         if entry is None:
             return
         entry.end = end
+        within = takewhile(lambda one: one[0].start > entry.start, reversed(self._gone))
+        entry.declares = frozenset(one.name for one, _ in within)
         self._visible.append(entry)
         following = self._go_on(entry, lexeme(self._text, end))
         if following.upper in vocabulary().nested_using and lexeme(self._text, following.end).upper == "USING":
