@@ -45,14 +45,25 @@ if TYPE_CHECKING:
 __all__ = ["Environment", "Plan", "Progress", "QueryPlan", "RowsPlan", "plan", "resolve_model"]
 
 
+@dataclass(frozen=True)
+class TemporaryTables:
+    """The names of the temporary tables that stand for parts of a query, each filled once while the statement runs.
+
+    `nested` by where the statement in the query stands; `shared` by where the WITH query begins, with where it ends and what
+    stands for it; `parameters` by the name of the parameter whose value is a table.
+    """
+
+    nested: dict[int, str] = field(default_factory=dict)
+    shared: dict[int, tuple[int, str]] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Environment:
     """What a statement is planned and run in: `statement` is its own text, `source` the whole that positions point into.
 
-    `resources` closes when the statement is over, however it ends. `nested` has the temporary tables of the statements in
-    its query that have run, by where they stand; `shared` what stands for WITH queries that have, from where to where;
-    `given` the tables that values of parameters are, `tables` the temporary tables of their rows. `note`
-    is said with the result, after what the statement says itself.
+    `resources` closes when the statement is over, however it ends. `given` has the tables that values of parameters are.
+    `note` is said with the result, after what the statement says itself.
     """
 
     settings: Settings
@@ -71,10 +82,8 @@ class Environment:
     left: Left = Left.UNCHANGED  # behind, where the statement is stopped now
     note: str = ""
     resources: ExitStack = field(default_factory=ExitStack)
-    nested: dict[int, str] = field(default_factory=dict)
-    tables: dict[str, str] = field(default_factory=dict)
+    temporary: TemporaryTables = field(default_factory=TemporaryTables)
     given: dict[str, Table | None] = field(default_factory=dict)
-    shared: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:

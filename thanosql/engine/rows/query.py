@@ -58,21 +58,22 @@ def in_scope(part: Nested) -> Statement:
 def render(planned: QueryPlan, environment: Environment) -> SQL:
     """A query as SQL for the database: parameters as values; nested statements run, as the temporary tables they filled; the
     WITH queries that those read run once, as tables that all read."""
+    temporary = environment.temporary
     for shared in planned.shared:
-        if shared.start not in environment.shared:
-            environment.shared[shared.start] = shared.end, shared.text(_filled(shared, environment))
+        if shared.start not in temporary.shared:
+            temporary.shared[shared.start] = shared.end, shared.text(_filled(shared, environment))
 
     def table(start: int, nested: RowsPlan) -> str:
-        if start not in environment.nested:
-            name = environment.nested[start] = materialize(nested, environment)
+        if start not in temporary.nested:
+            name = temporary.nested[start] = materialize(nested, environment)
             environment.resources.callback(environment.database.drop_temporary, name)
-        return f"(SELECT * FROM {environment.nested[start]})"
+        return f"(SELECT * FROM {temporary.nested[start]})"
 
     def rows(parameter: Parameter, given: Table) -> str:
-        if parameter.name not in environment.tables:
-            name = environment.tables[parameter.name] = temporary_table(environment.database, given)
+        if parameter.name not in temporary.parameters:
+            name = temporary.parameters[parameter.name] = temporary_table(environment.database, given)
             environment.resources.callback(environment.database.drop_temporary, name)
-        return environment.tables[parameter.name]
+        return temporary.parameters[parameter.name]
 
     return _rendered(planned, environment, table, rows)
 
@@ -114,7 +115,7 @@ def _rendered(
     rows: Callable[[Parameter, Table], str],
 ) -> SQL:
     nested = dict(planned.nested)
-    parts = with_replacements(planned.query.parts, environment.shared)
+    parts = with_replacements(planned.query.parts, environment.temporary.shared)
     pieces = (
         Text(table(part.start, nested[part.start]), part.start) if isinstance(part, Nested) else part
         for part in substituted(parts, environment, rows)
