@@ -48,10 +48,10 @@ def shares(stale: StaleRows, options: PredictOptions, target: Target, environmen
         for number in left:
             if sum(rows[one] for one in taken) >= options.share_rows:
                 break
-            ((taken,),) = connection.values(
+            ((locked,),) = connection.values(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))", f"thanosql {target}", number
             )
-            if taken:
+            if locked:
                 taken.append(number)
         if not taken:
             environment.cancellation.check()
