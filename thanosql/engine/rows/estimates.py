@@ -105,9 +105,10 @@ def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) 
     fitting = [length for length in audio.seconds if length <= options.max_seconds]
     largest = sizes.largest_pass(fitting, options.max_seconds, options.batch_size)
     recordings = min(KEPT_BYTES, 4 * SAMPLING_RATE * audio.total)
-    return PROCESS_BYTES + sizes.state_bytes + largest + recordings, (
+    software = PROCESS_BYTES + sizes.kernel_bytes(fitting)
+    return software + sizes.state_bytes + largest + recordings, (
         f"weights, gradients and optimizer {size(sizes.state_bytes)}, the largest forward and backward pass {size(largest)}, "
-        f"decoded audio {size(recordings)}, Python and torch {size(PROCESS_BYTES)}"
+        f"decoded audio {size(recordings)}, Python and torch {size(software)}"
     )
 
 

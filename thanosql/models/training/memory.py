@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from thanosql.errors import ThanoSQLResourceError
+from thanosql.models import KERNELS
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.free_memory import free_memory
 from thanosql.models.training import batches
@@ -23,6 +24,8 @@ STATE_BYTES = 12  # gradient and AdamW's two moments of a trained weight
 ONCE = 6  # of a frame's hidden state, before and behind the layers
 FOLDED = 512e3  # a second of audio through a folded encoder: the first layer's windows, twice
 UNFOLDED = 3.3  # copies of the encoder's numbers where it is trained
+KERNEL_BYTES = 1e6  # of one that oneDNN has compiled for a convolution of one length
+KERNELS_OF_A_LENGTH = 20  # seven convolutions, forward and for both gradients
 _NUMBER = 4  # bytes
 
 
@@ -86,11 +89,17 @@ class TrainingSizes:
         )
         return max((self.pass_bytes(one, recomputed=self.recomputes(one)) for one in passes), default=0.0)
 
+    def kernel_bytes(self, seconds: Sequence[float]) -> float:
+        """What oneDNN keeps compiled for a trained encoder on utterances of such lengths."""
+        if not self.encoder_trained:
+            return 0.0
+        return KERNEL_BYTES * min(KERNELS, KERNELS_OF_A_LENGTH * len(set(seconds)))
+
 
 def check(sizes: TrainingSizes, seconds: Sequence[float], max_seconds: float, batch_size: int) -> None:
     """Raises ThanoSQLResourceError, before anything is loaded, where a training takes more memory than is free."""
     free = free_memory()
-    needed = sizes.state_bytes + sizes.largest_pass(seconds, max_seconds, batch_size)
+    needed = sizes.state_bytes + sizes.kernel_bytes(seconds) + sizes.largest_pass(seconds, max_seconds, batch_size)
     if free is None or needed <= free:
         return
     longest = max(seconds)
