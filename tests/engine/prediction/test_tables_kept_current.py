@@ -18,6 +18,7 @@ from tests.models.recordings import wav
 from thanosql import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.config import Settings
 from thanosql.engine.dispatcher import Result
+from thanosql.engine.postgres import table_update
 from thanosql.engine.prediction import row_comparison
 from thanosql.engine.prediction.cache_key import result_fingerprint
 from thanosql.engine.prediction.predict_options import PredictOptions
@@ -672,3 +673,29 @@ def test_a_quiet_first_day_makes_the_empty_tables(calls: Session, update: Callab
     assert {"predict_result_words", "predict_result_confidence", "predict_result_by"} <= set(columns)
     assert calls.execute("SELECT (SELECT count(*) FROM spoken) + (SELECT count(*) FROM cuts) AS n").n[0] == 0
     assert "nothing was to be done: table public.heard is current" in update(more, sql=quiet, hears=0).note
+
+
+def test_columns_that_another_session_adds_while_this_one_waits_are_no_reason_to_stop(
+    calls: Session, update: Callable[..., Result], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that share the work both find that a table made by hand lacks columns."""
+    calls.execute("CREATE TABLE heard (id int, note text)")
+    seen = table_update.stored_columns
+    asked: list[object] = []
+    with thanosql.connect(database_url, home=calls.settings.home) as other:
+
+        def stored_columns(*given: Any) -> Any:
+            found = seen(*given)
+            asked.append(given)
+            if calls.database.connection.in_transaction and "predict_result_by" not in found:
+                monkeypatch.setattr(table_update, "stored_columns", seen)
+                other.execute(
+                    "ALTER TABLE heard ADD predict_result_by text, ADD audio_path text, ADD predict_result text"
+                )
+            return found
+
+        monkeypatch.setattr(table_update, "stored_columns", stored_columns)
+        update(hears=10)
+    assert asked
+    assert heard(calls) == said([*range(1, 11)])
+    assert heard(calls, "audio_path, predict_result_by IS NOT NULL") == [(f"{i}.wav", True) for i in range(1, 11)]

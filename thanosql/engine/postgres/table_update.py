@@ -166,8 +166,12 @@ def _locked(connection: Connection, target: Target, columns: Sequence[Piece]) ->
     missing = [piece for piece in columns if piece.name not in stored]
     mode = "ACCESS EXCLUSIVE" if missing else "SHARE ROW EXCLUSIVE"
     connection.execute(f"LOCK TABLE {target.quoted} IN {mode} MODE")
-    if stored_columns(connection, now) != stored:
+    locked = stored_columns(connection, now)
+    if any(locked.get(name) != column for name, column in stored.items()):
         raise AlteredMeanwhile(target)
+    # Who shares the work may have added the same columns while this one waited for the lock, and has filled them.
+    stored = locked
+    missing = [piece for piece in missing if piece.name not in stored]
     if missing:
         connection.execute(
             f"ALTER TABLE {target.quoted} {', '.join(f'ADD COLUMN {_defined(piece)}' for piece in missing)}"
