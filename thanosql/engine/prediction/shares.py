@@ -29,7 +29,8 @@ WAIT_SECONDS = 0.5  # until those that others hold are asked for again
 
 
 def shares(stale: StaleRows, options: PredictOptions, target: Target, environment: Environment) -> Iterator[StaleRows]:
-    """The rows in shares of about `options.share_rows`, none of them twice; a share is held while it is worked on.
+    """The rows in shares, none of them twice; a share is held while it is worked on. It is of `options.share_rows` at most,
+    or of one bucket.
 
     Rows that another process has written meanwhile are left out: a share may be empty. Those that another process holds are
     waited for, since it may be killed.
@@ -45,14 +46,16 @@ def shares(stale: StaleRows, options: PredictOptions, target: Target, environmen
     random.shuffle(left)  # processes that begin together do not ask for the same ones
     while left:
         taken: list[int] = []
+        count = 0
         for number in left:
-            if sum(rows[one] for one in taken) >= options.share_rows:
-                break
+            if taken and count + rows[number] > options.share_rows:
+                continue  # a bucket is whole: another share takes it
             ((locked,),) = connection.values(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))", f"thanosql {target}", number
             )
             if locked:
                 taken.append(number)
+                count += rows[number]
         if not taken:
             environment.cancellation.check()
             time.sleep(WAIT_SECONDS)
