@@ -111,10 +111,8 @@ def language() -> Iterator[str]:
         "The query of a nested statement sees the WITH names that are in sight where it stands: those of the lists "
         "around it, inner ones first, and of its own list those before it. A name is compared as PostgreSQL folds it. "
         "A WITH query that a nested statement reads runs once, into a temporary table that all who name it read: one "
-        "with `random()` gives the same rows inside and outside of the statement. It runs READ ONLY, as the statement's own "
-        "query does: a WITH query that changes data, locks rows or calls `nextval` may stand beside a statement, which "
-        "cannot read it. (PostgreSQL lets all parts of a query see the data as they were before the change; what runs "
-        "before the query would change them for it.) One that no statement reads is left where it stands. A statement in "
+        "with `random()` gives the same rows inside and outside of the statement. One that no statement reads is left where "
+        "it stands. A statement in "
         "the recursive part of a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the "
         "list belongs into its query. Of two that are named alike the inner one hides the outer, as in PostgreSQL, and both "
         "may be needed: the inner one reads the outer where it is not `RECURSIVE`."
@@ -122,6 +120,24 @@ def language() -> Iterator[str]:
     yield (
         "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"
         "SELECT * FROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM short) p\n```"
+    )
+    yield (
+        "A WITH query that a statement reads may change data (`INSERT`, `UPDATE`, `DELETE`, `MERGE`, with `RETURNING`), lock "
+        "rows (`FOR UPDATE SKIP LOCKED`) or call `nextval` where PostgreSQL allows it, in the WITH list of the whole SQL. All "
+        "of the SQL is then one transaction, or a part of the one that is open: where it fails, is interrupted or killed, "
+        "in the model too, nothing has changed, and nobody sees the change, or has the locks, before it is over. PostgreSQL "
+        "lets all parts of a query see the data as they were before it, and such a WITH query runs before the parts that "
+        "follow. So it is refused, with the statements to write instead, where one of them (the query around, "
+        "another WITH query that it does not read itself, the query of any statement in it, an `lm_query`) reads or writes a "
+        "table that it changes, through a view or a partition too. PostgreSQL's plans tell which tables those are. Refused "
+        "is as well what they do not tell: a function of the user that is not `IMMUTABLE`, in any part; and for a table that "
+        "is written, a trigger (other than a foreign key that only looks), row security, a foreign table. `EXPLAIN` "
+        "runs none of it."
+    )
+    yield (
+        "```sql\nCREATE TABLE queue AS SELECT * FROM calls;\nCREATE TABLE heard (audio_path text, predict_result text);\n"
+        "WITH taken AS (DELETE FROM queue RETURNING *)\nINSERT INTO heard SELECT audio_path, predict_result\n"
+        "FROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM taken) p\n```"
     )
     yield "## What runs when"
     steps = (
@@ -138,7 +154,8 @@ def language() -> Iterator[str]:
         "A query and the statements in it read the database at **one moment**: steps 3 and 4 are one REPEATABLE READ "
         "transaction, so a row that another session changes or deletes while a model computes is the same in every part. "
         "Two cases differ. SQL that changes or locks rows (`INSERT`, `UPDATE`, `DELETE`, `MERGE`, `FOR UPDATE`) runs after the "
-        "statements in it, as it must see rows that others have changed meanwhile. Inside `BEGIN`, the isolation level of "
+        "statements in it, as it must see rows that others have changed meanwhile; where a statement reads a WITH query that "
+        "does so, all is one transaction of the session's default isolation level. Inside `BEGIN`, the isolation level of "
         "the transaction holds: with READ COMMITTED each part has a moment of its own, and a note says so. Until such a "
         "query is over, the tables that it reads cannot be altered or dropped, and `VACUUM` keeps the rows that it may "
         "still see: write the result of long work into a table first, and query that."

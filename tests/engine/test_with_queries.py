@@ -218,13 +218,6 @@ def test_what_a_statement_does_not_read_is_left_where_it_stands(calls: Session) 
     assert calls.execute("SELECT count(*) FROM calls").iloc[0, 0] == 10
 
 
-def test_a_statement_reads_no_with_query_that_changes_data(calls: Session) -> None:
-    sql = "WITH gone AS (DELETE FROM calls RETURNING n, audio_path) SELECT count(*) FROM ⟦SELECT * FROM gone⟧ p"
-    with pytest.raises(ThanoSQLDatabaseError, match="data-modifying"):
-        calls.execute(as_statement(sql))
-    assert calls.execute("SELECT count(*) FROM calls").iloc[0, 0] == 12
-
-
 def test_no_table_is_left_when_it_is_over(calls: Session, tmp_path: Path) -> None:
     left = "SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"
     sql = f"WITH w AS ({SAMPLE}) SELECT 1 / count(p.n) FROM ⟦SELECT * FROM w LIMIT 0⟧ p"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.executors.base import Progress
 from thanosql.engine.language.options import bind
 from thanosql.engine.language.syntax import (
+    SQL,
     ModelReference,
     Option,
     Parameter,
@@ -50,12 +51,16 @@ class TemporaryTables:
     """The names of the temporary tables that stand for parts of a query, each filled once while the statement runs.
 
     `nested` by where the statement in the query stands; `shared` by where the WITH query begins, with where it ends and what
-    stands for it; `parameters` by the name of the parameter whose value is a table.
+    stands for it; `parameters` by the name of the parameter whose value is a table. Before the statement runs, `standing`
+    has what stands for each WITH query that changes data where another part of the statement is planned, and `beside` the
+    SQL of the statements in the query.
     """
 
     nested: dict[int, str] = field(default_factory=dict)
     shared: dict[int, tuple[int, str]] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    standing: dict[int, tuple[int, str]] = field(default_factory=dict)
+    beside: list[SQL] = field(default_factory=list)
 
 
 @dataclass
@@ -153,12 +158,16 @@ class RowsPlan(Plan):
 
 @dataclass(frozen=True)
 class SharedWith:
-    """A WITH query that several read: run once, into a temporary table that stands in its place from `start` to `end`."""
+    """A WITH query that several read: run once, into a temporary table that stands in its place from `start` to `end`.
+
+    `changes` says that it changes or locks rows, or a sequence.
+    """
 
     name: str
     start: int
     end: int
     rows: QueryPlan
+    changes: bool = False
 
     def text(self, table: str) -> str:
         """What stands in its place."""
@@ -171,13 +180,15 @@ class QueryPlan:
     """A query, or any other SQL, checked and not run.
 
     `columns` are those that it will give, `nested` the plans of the statements in it by where they stand; `shared` are the
-    WITH queries that those read, each after the ones that it reads itself.
+    WITH queries that those read, each after the ones that it reads itself. `awaits` says that it reads a WITH query that
+    changes data, so that its rows are not known before.
     """
 
     query: Query
     columns: tuple[Column, ...] = ()
     nested: tuple[tuple[int, RowsPlan], ...] = ()
     shared: tuple[SharedWith, ...] = ()
+    awaits: bool = False
 
     @property
     def plans(self) -> tuple[RowsPlan, ...]:

@@ -10,10 +10,11 @@ from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot, refuse_no_temporary_tables
-from thanosql.engine.postgres.description import check, describe
+from thanosql.engine.postgres.description import check, describe, describe_change, plan_of
 from thanosql.engine.postgres.frames import as_frame, casts
 from thanosql.engine.postgres.naming import Column, fresh, quoted
 from thanosql.engine.postgres.one_moment import one_moment
+from thanosql.engine.postgres.plan_relations import Touched
 from thanosql.engine.postgres.query_errors import CreationRefused, means_no_temporary_tables
 from thanosql.engine.postgres.replacement import Replacement, inside_transaction, replace
 from thanosql.engine.postgres.server_cursor import close_unwanted, open_if_many
@@ -99,6 +100,17 @@ class Database:
             close_unwanted(self._connection)
             return describe(self._connection, query, doubled_names=doubled_names)
 
+    def describe_change(self, query: SQL) -> tuple[Column, ...]:
+        """The columns of a query whose WITH list changes or locks rows; nothing is run, and nothing changed."""
+        with self._connection.turn:
+            close_unwanted(self._connection)
+            return describe_change(self._connection, query)
+
+    def touched(self, sql: SQL) -> Touched:
+        """The tables that SQL would change and read; it is not run."""
+        with self._connection.turn:
+            return plan_of(self._connection, sql)
+
     def check(self, sql: SQL) -> None:
         """Raise what PostgreSQL refuses SQL for, without running it; see `description.check`."""
         with self._connection.turn:
@@ -137,6 +149,12 @@ class Database:
         except BaseException:
             self.drop_temporary(table)
             raise
+        return table
+
+    def run_into_temporary(self, query: SQL) -> str:
+        """Run a query, which may change and lock rows, into a temporary table; its name, quoted."""
+        table = quoted("pg_temp", fresh("changed"))
+        self._connection.execute(f"CREATE TEMP TABLE {table} AS ", query)
         return table
 
     def drop_temporary(self, name: str) -> None:

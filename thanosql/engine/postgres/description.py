@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.naming import Column, fresh, type_of
+from thanosql.engine.postgres.columns import columns_of
+from thanosql.engine.postgres.naming import Column, fresh, quoted, type_of
+from thanosql.engine.postgres.plan_relations import Touched, touched
 from thanosql.engine.postgres.query_errors import PSEUDO_TYPE, explained, refuse_doubled_names
 from thanosql.errors import ThanoSQLDatabaseError
 
@@ -38,11 +40,26 @@ def check(connection: Connection, sql: SQL) -> None:
         connection.execute("EXPLAIN ", sql)
 
 
+def describe_change(connection: Connection, query: SQL) -> tuple[Column, ...]:
+    """The columns of a query with a WITH list that changes or locks rows, which stands in no sub-select."""
+    table = quoted("pg_temp", fresh("description"))
+    with _nothing_done(connection, reads_only=False), explained(connection, query):
+        connection.execute(f"CREATE TEMP TABLE {table} AS ", query, "\nWITH NO DATA")
+        return columns_of(connection, table)
+
+
+def plan_of(connection: Connection, sql: SQL) -> Touched:
+    """The tables that SQL would change and read."""
+    with _nothing_done(connection):
+        return touched(connection, connection.execute("EXPLAIN (VERBOSE, FORMAT JSON) ", sql).value)
+
+
 @contextmanager
-def _nothing_done(connection: Connection) -> Iterator[None]:
+def _nothing_done(connection: Connection, *, reads_only: bool = True) -> Iterator[None]:
     """A transaction, or a part of the user's, that is rolled back."""
     inside = connection.in_transaction
-    connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ{' READ ONLY' if reads_only else ''}"
+    connection.execute(f"SAVEPOINT {SAVEPOINT}" if inside else begin)
     try:
         yield
     finally:

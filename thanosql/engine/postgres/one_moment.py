@@ -16,10 +16,11 @@ from thanosql.engine.language.terminals import SPACE, lexeme
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.query_errors import first_word
 
-STEP = "thanosql_step"
+STEP, WHOLE = "thanosql_step", "thanosql_whole"
 READS = {"select", "with", "values", "table", "create"}  # what one moment is for begins with
 CHANGES = {"INSERT", "UPDATE", "DELETE", "MERGE", "SHARE"}
-_CHANGES = re.compile("|".join(CHANGES), re.IGNORECASE)
+SEQUENCES = frozenset({"NEXTVAL", "SETVAL"})
+_CHANGES = re.compile("|".join([*CHANGES, *SEQUENCES]), re.IGNORECASE)
 
 # A large table is else read from where another scan of it stopped, and its rows come in another order. While a model
 # computes nothing is asked of the server, which is no reason to end the transaction.
@@ -30,7 +31,7 @@ UNHURRIED = (
 
 
 @contextmanager
-def one_moment(connection: Connection) -> Iterator[bool]:
+def one_moment(connection: Connection, begin: str = "BEGIN ISOLATION LEVEL REPEATABLE READ") -> Iterator[bool]:
     """What is asked for within sees the database as it was when the first of it was asked: one REPEATABLE READ transaction,
     which ends with COMMIT, or goes on where `leave_open` was called. False within a transaction of the user's, which is
     what it is, and within another such moment.
@@ -39,7 +40,7 @@ def one_moment(connection: Connection) -> Iterator[bool]:
         if connection.in_transaction:
             yield False
             return
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(begin)
         connection.in_one_moment = True
         try:
             connection.values(UNHURRIED)
@@ -51,6 +52,25 @@ def one_moment(connection: Connection) -> Iterator[bool]:
             raise
         finally:
             connection.in_one_moment = False
+
+
+@contextmanager
+def all_or_nothing(connection: Connection) -> Iterator[None]:
+    """What is done within is done whole or not at all, also where the fault is none of PostgreSQL's: one transaction, of
+    the session's default isolation (with READ COMMITTED each part sees what others have committed by then), or a part of
+    the user's.
+    """
+    with one_moment(connection, "BEGIN") as began:
+        if began:
+            yield
+            return
+        connection.execute(f"SAVEPOINT {WHOLE}")
+        try:
+            yield
+        except BaseException:
+            connection.roll_back(WHOLE)
+            raise
+        connection.execute(f"RELEASE SAVEPOINT {WHOLE}")
 
 
 @contextmanager
@@ -75,8 +95,9 @@ def repeats_reads(connection: Connection) -> bool:
     return level in ("repeatable read", "serializable")
 
 
-def only_reads(query: SQL) -> bool:
-    """Whether a statement with others in it changes and locks no row that is there, as far as its words tell.
+def only_reads(query: SQL, also: frozenset[str] = frozenset()) -> bool:
+    """Whether a statement with others in it changes and locks no row that is there, as far as its words tell; none of those in
+    `also` stands in it either.
 
     What changes a row must see the row as it is by then: in one moment with what ran for an hour before it, it would fail
     for every row that another session has changed meanwhile.
@@ -90,7 +111,7 @@ def only_reads(query: SQL) -> bool:
     at = 0
     while _CHANGES.search(plain, at):
         word = lexeme(plain, at)
-        if word.upper in CHANGES or not word.kind:
+        if word.upper in CHANGES | also or not word.kind:
             return not word.kind
         at = word.end
     return True

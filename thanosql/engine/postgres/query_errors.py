@@ -21,8 +21,8 @@ NOT_SUPPORTED = "0A000"
 SYNTAX = "42601"
 
 ONLY_READ = (
-    "The query after AS may only read, and a WITH query that it reads too. Run what changes data as a statement of its own "
-    "first, then read its result."
+    "The query after AS may only read, and its own WITH list too. Put what changes data into the WITH list of a SELECT around "
+    "the statement, or run it as a statement of its own first; then read its result."
 )
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
 _QUERIES = {"select", "values", "table", "with"}

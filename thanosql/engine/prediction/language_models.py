@@ -39,6 +39,7 @@ def check_language_model(options: DecodeOptions, environment: Environment) -> No
     if options.lm is not None:
         _located(options.lm, environment)
     if options.lm_query is not None:
+        environment.temporary.beside.append(_sql(options.lm_query))
         _refuse_other_columns(environment.database.describe(_sql(options.lm_query)))
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from thanosql.engine.language.scopes import with_list, with_replacements
-from thanosql.engine.language.syntax import SQL, Nested, Parameter, Query, Statement, Text, query_of, with_part
+from thanosql.engine.language.syntax import (
+    SQL,
+    Nested,
+    Parameter,
+    Query,
+    Statement,
+    Text,
+    WithEntry,
+    query_of,
+    with_part,
+)
 from thanosql.engine.parameters.substitution import substituted
 from thanosql.engine.parameters.tables import Table, temporary_table
 from thanosql.engine.planner import Environment, QueryPlan, RowsPlan, SharedWith, materialize, plan
 from thanosql.engine.postgres.naming import Column, quoted
-from thanosql.engine.postgres.one_moment import repeats_reads
+from thanosql.engine.postgres.one_moment import SEQUENCES, only_reads, repeats_reads
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
@@ -23,27 +33,46 @@ IN_TRANSACTION = (
 )
 
 
-def plan_query(query: Query, environment: Environment, *, doubled_names: bool = False) -> QueryPlan:
+def plan_query(query: Query, environment: Environment) -> QueryPlan:
     """The plan of a query: the statements in it planned, its columns asked of the server. Nothing of it is run."""
     planned = plan_sql(query, environment)
-    columns = environment.database.describe(render_empty(planned, environment), doubled_names=doubled_names)
-    return replace(planned, columns=columns)
+    rendered = render_empty(planned, environment)
+    environment.temporary.beside.append(rendered)
+    return replace(planned, columns=environment.database.describe(rendered), awaits=_awaits(query, environment))
 
 
-def plan_sql(query: Query, environment: Environment) -> QueryPlan:
-    """The same of SQL that may be no query: its columns are not asked for."""
+def _awaits(query: Query, environment: Environment) -> bool:
+    texts = [(part.start, part.start + len(part.sql)) for part in query.parts if isinstance(part, Text) and part.start]
+    return any(start <= one < end for one in environment.temporary.standing for start, end in texts)
+
+
+def plan_sql(query: Query, environment: Environment, *, may_change: bool = False) -> QueryPlan:
+    """The same of SQL that may be no query: its columns are not asked for. With `may_change`, WITH queries that the
+    statements in it read may change data."""
     nested: dict[int, RowsPlan] = {}
     shared: dict[int, SharedWith] = {}
     for part in query.parts:
         # A WITH list may stand in several scopes; its nested statement is planned, and run, once.
         if isinstance(part, Nested) and part.start not in nested:
             for entry in part.reads:
-                if entry.start not in shared:
-                    rows = plan_query(entry.query, environment, doubled_names=True)
-                    shared[entry.start] = SharedWith(entry.name, entry.start, entry.end, rows)
+                if entry.start not in shared and entry.start not in environment.temporary.standing:
+                    shared[entry.start] = plan_with(entry, environment, may_change)
             inner = nested[part.start] = cast("RowsPlan", plan(in_scope(part), environment))
             inner.check_nested()
     return QueryPlan(query, nested=tuple(nested.items()), shared=tuple(shared.values()))
+
+
+def plan_with(entry: WithEntry, environment: Environment, may_change: bool) -> SharedWith:
+    """The plan of a WITH query that statements read."""
+    rows = plan_sql(entry.query, environment)
+    rendered = render_empty(rows, environment)
+    changes = may_change and not only_reads(rendered, also=SEQUENCES)
+    database = environment.database
+    columns = database.describe_change(rendered) if changes else database.describe(rendered, doubled_names=True)
+    shared = SharedWith(entry.name, entry.start, entry.end, replace(rows, columns=columns), changes)
+    if changes:
+        environment.temporary.standing[entry.start] = entry.end, shared.text(f"{empty_table(columns)} q")
+    return shared
 
 
 def in_scope(part: Nested) -> Statement:
@@ -61,7 +90,8 @@ def render(planned: QueryPlan, environment: Environment) -> SQL:
     temporary = environment.temporary
     for shared in planned.shared:
         if shared.start not in temporary.shared:
-            temporary.shared[shared.start] = shared.end, shared.text(_filled(shared, environment))
+            filled = _changed if shared.changes else _filled
+            temporary.shared[shared.start] = shared.end, shared.text(filled(shared, environment))
 
     def table(start: int, nested: RowsPlan) -> str:
         if start not in temporary.nested:
@@ -75,7 +105,7 @@ def render(planned: QueryPlan, environment: Environment) -> SQL:
             environment.resources.callback(environment.database.drop_temporary, name)
         return temporary.parameters[parameter.name]
 
-    return _rendered(planned, environment, table, rows)
+    return _rendered(planned, environment, table, rows, temporary.shared)
 
 
 def _filled(shared: SharedWith, environment: Environment) -> str:
@@ -88,13 +118,24 @@ def _filled(shared: SharedWith, environment: Environment) -> str:
     return name
 
 
-def render_empty(planned: QueryPlan, environment: Environment) -> SQL:
-    """The same with nested statements as tables without rows: for what is to be planned and not run."""
+def _changed(shared: SharedWith, environment: Environment) -> str:
+    """The same of one that changes or locks rows, as it may where it stands in no sub-select."""
+    name = environment.database.run_into_temporary(render(shared.rows, environment))
+    environment.resources.callback(environment.database.drop_temporary, name)
+    return name
+
+
+def render_empty(
+    planned: QueryPlan, environment: Environment, standing: Mapping[int, tuple[int, str]] | None = None
+) -> SQL:
+    """The same with nested statements as tables without rows, and so the WITH queries that they read and that change data,
+    or those of `standing` only: for what is to be planned and not run."""
     return _rendered(
         planned,
         environment,
         lambda _, nested: empty_table(nested.columns),
         lambda _, given: empty_table(given.columns),
+        environment.temporary.standing if standing is None else standing,
     )
 
 
@@ -113,9 +154,10 @@ def _rendered(
     environment: Environment,
     table: Callable[[int, RowsPlan], str],
     rows: Callable[[Parameter, Table], str],
+    replaced: Mapping[int, tuple[int, str]],
 ) -> SQL:
     nested = dict(planned.nested)
-    parts = with_replacements(planned.query.parts, environment.temporary.shared)
+    parts = with_replacements(planned.query.parts, replaced)
     pieces = (
         Text(table(part.start, nested[part.start]), part.start) if isinstance(part, Nested) else part
         for part in substituted(parts, environment, rows)

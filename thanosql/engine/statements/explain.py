@@ -82,7 +82,7 @@ def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environm
 
 def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[str, str]]:
     yield "statement", about.kind
-    if about.query.recognizes:
+    if about.query.recognizes or about.query.awaits:
         yield "rows", UNKNOWN
         yield from _about_model(about)
     else:

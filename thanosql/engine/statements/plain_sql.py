@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.lookaround import made_by
-from thanosql.engine.language.syntax import Parameter, Query, Statement
+from thanosql.engine.language.syntax import Parameter, Query, Statement, nested_statements
 from thanosql.engine.language.terminals import lexeme, words
 from thanosql.engine.lifecycle.interruption import Left
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
-from thanosql.engine.postgres.one_moment import one_moment, only_reads
+from thanosql.engine.postgres.one_moment import all_or_nothing, one_moment, only_reads
 from thanosql.engine.postgres.server_cursor import server_cursor_of
+from thanosql.engine.rows.changing_with import refuse_seen_changes
 from thanosql.engine.rows.query import note_moments, plan_sql, render, render_empty
 from thanosql.engine.statements.explain import explain_nested
 from thanosql.errors import ThanoSQLOptionError, ThanoSQLSyntaxError
@@ -44,12 +45,16 @@ class SQLPlan(Plan):
 
 @plan.register
 def plan_plain_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
-    query = plan_sql(statement.query, environment)
+    nests = any(nested_statements(statement.query))
+    explains = nests and _explains(statement.query, environment)
+    planned = nests and not explains and _is_planned(statement.query, environment)
+    may_change = explains or (planned and not _makes_no_rows(environment))
+    query = plan_sql(statement.query, environment, may_change=may_change)
     _refuse_views_of_tables_given(statement.query, environment)
-    explains = bool(query.nested) and _explains(statement.query, environment)
-    if query.nested and not explains and _is_planned(statement.query, environment):
+    if planned:
         # A slip in it is found before hours of audio are worked on for it.
-        environment.database.check(render_empty(query, environment))
+        environment.database.check(render_empty(query, environment, standing={}))
+        refuse_seen_changes(query, environment)
     return SQLPlan(query, explains)
 
 
@@ -57,7 +62,7 @@ def plan_plain_sql(statement: PlainSQL, environment: Environment) -> SQLPlan:
 def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
     database = environment.database
     if plan.explains:
-        explained = database.run(render_empty(plan.query, environment), environment.at_once)
+        explained = database.run(render_empty(plan.query, environment, standing={}), environment.at_once)
         assert not isinstance(explained, str)
         return explain_nested(explained, plan.query, environment)
     if _commits(environment):
@@ -86,10 +91,14 @@ def _refuse_views_of_tables_given(query: Query, environment: Environment) -> Non
 def _run(query: QueryPlan, environment: Environment) -> pd.DataFrame | str:
     """The answer of SQL with statements in it, at the moment at which they read the database where that can be: what
     changes rows is run after them, as it must see rows that were changed meanwhile."""
+    connection = environment.database.connection
+    if any(shared.changes for shared in query.shared):
+        with all_or_nothing(connection):
+            return _answer(query, environment)
     reads = only_reads(render_empty(query, environment))
     if reads:
         note_moments(environment)
-    with one_moment(environment.database.connection):
+    with one_moment(connection):
         render(query, environment)  # runs the statements in it
         if reads:
             return _answer(query, environment)
@@ -125,6 +134,17 @@ def _is_planned(query: Query, environment: Environment) -> bool:
         depth += {"(": 1, ")": -1}.get(word.kind, 0)
         word = lexeme(text, word.end)
     return bool(word.kind) and made_by(text, query.start) == "TABLE"
+
+
+def _makes_no_rows(environment: Environment) -> bool:
+    """Whether it is a CREATE TABLE … AS … WITH NO DATA, which runs nothing of its query."""
+    text = environment.statement
+    word = before = lexeme(text, 0)
+    while word.kind:
+        if (before.upper, word.upper) == ("NO", "DATA"):
+            return True
+        before, word = word, lexeme(text, word.end)
+    return False
 
 
 def _explains(query: Query, environment: Environment) -> bool:
