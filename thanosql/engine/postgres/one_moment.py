@@ -64,13 +64,8 @@ def all_or_nothing(connection: Connection) -> Iterator[None]:
         if began:
             yield
             return
-        connection.execute(f"SAVEPOINT {WHOLE}")
-        try:
+        with _savepoint(connection, WHOLE):
             yield
-        except BaseException:
-            connection.roll_back(WHOLE)
-            raise
-        connection.execute(f"RELEASE SAVEPOINT {WHOLE}")
 
 
 @contextmanager
@@ -80,13 +75,20 @@ def step(connection: Connection) -> Iterator[None]:
         with connection.transaction():
             yield
         return
-    connection.execute(f"SAVEPOINT {STEP}")
+    with _savepoint(connection, STEP):
+        yield
+
+
+@contextmanager
+def _savepoint(connection: Connection, name: str) -> Iterator[None]:
+    """A part of a transaction, which is taken back alone where it fails."""
+    connection.execute(f"SAVEPOINT {name}")
     try:
         yield
     except BaseException:
-        connection.roll_back(STEP)
+        connection.roll_back(name)
         raise
-    connection.execute(f"RELEASE SAVEPOINT {STEP}")
+    connection.execute(f"RELEASE SAVEPOINT {name}")
 
 
 def repeats_reads(connection: Connection) -> bool:
