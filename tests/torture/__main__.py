@@ -13,6 +13,7 @@ import datetime
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,11 @@ from tests.torture import (
     soak,
     statements,
 )
-from tests.torture.findings import Findings
+from tests.torture.findings import STOP, Findings
+from tests.torture.page import said, with_counts
 from thanosql.engine.postgres import embedded
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-MARK = "<!-- counts: made by make torture -->\n"
 
 
 def parts(
@@ -74,14 +75,6 @@ def parts(
     }
 
 
-def said(findings: Findings) -> str:
-    """A part as it stands on the page."""
-    counts = "".join(f"| {what} | {count:,} |\n" for what, count in sorted(findings.counts.items()))
-    found = "\n".join(f"- {failure}" for failure in findings.failures)
-    ending = f"Found:\n\n{found}\n" if found else "Nothing was found.\n"
-    return f"### {findings.what}\n\nIn {findings.seconds:,.0f} s. {ending}\n| | |\n| --- | ---: |\n{counts}"
-
-
 def main() -> int:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name, amount, words in (
@@ -98,7 +91,7 @@ def main() -> int:
     ):
         asked.add_argument(f"--{name}", type=float if name in ("minutes", "soak") else int, default=amount, help=words)
     asked.add_argument("--only", default="", help="the parts that are run, with commas between them")
-    asked.add_argument("--to", type=Path, default=PAGE, help="the page whose counts are replaced")
+    asked.add_argument("--to", type=Path, default=PAGE, help="the page whose counts of these parts are replaced")
     amounts = asked.parse_args()
 
     os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
@@ -120,31 +113,36 @@ def main() -> int:
 
     wanted = [name for name in amounts.only.split(",") if name]
     done: list[Findings] = []
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
+        signal.signal(number, _stop)
     try:
         for name, run in parts(amounts, url, home).items():
-            if (wanted and name not in wanted) or not getattr(amounts, name, 1):
+            if (wanted and name not in wanted) or not getattr(amounts, name, 1) or STOP.is_set():
                 continue
             print(f"{name} …", flush=True)
             done.append(run())
             print(said(done[-1]), flush=True)
-            _write(amounts.to, done)
+            _write(amounts.to, name, done[-1])
     finally:
         embedded.stop(folder / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if any(one.failures for one in done) else 0
 
 
-def _write(page: Path, done: list[Findings]) -> None:
-    """Put the counts in the place of those that the page had."""
-    text = page.read_text(encoding="utf-8") if page.exists() else "# Reliability\n\n" + MARK
-    head = text.partition(MARK)[0]
+def _write(page: Path, part: str, findings: Findings) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     command = " ".join(["python", "-m", "tests.torture", *sys.argv[1:]])
     about = (
         f"`{command}`, {datetime.date.today().isoformat()}, commit {commit.stdout.strip() or 'unknown'}, Python "
-        f"{platform.python_version()}, {platform.machine()} {platform.system()}, {os.cpu_count()} cores.\n"
+        f"{platform.python_version()}, {platform.machine()} {platform.system()}, {os.cpu_count()} cores."
     )
-    page.write_text(f"{head}{MARK}\n{about}\n" + "\n".join(map(said, done)), encoding="utf-8")
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Reliability\n"
+    page.write_text(with_counts(text, part, findings, about), encoding="utf-8")
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    """What was done by now is judged and written down."""
+    STOP.set()
 
 
 if __name__ == "__main__":

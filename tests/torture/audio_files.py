@@ -117,7 +117,7 @@ def damage(folder: Path, files: int, seed: int = 0) -> Findings:
     folder.mkdir(exist_ok=True)
     for name in FORMATS:
         first, end = seed, seed + files
-        while first < end:
+        while first < end and findings.going_on():
             count = min(GROUP, end - first)
             log = folder / f"{name}.jsonl"
             child = children().Process(target=read_all, args=(name, first, count, log), daemon=True)

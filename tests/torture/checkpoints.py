@@ -185,7 +185,7 @@ def deceive(folder: Path, models: int, seed: int = 0) -> Findings:
     folder.mkdir(exist_ok=True)
     log = folder / "models.jsonl"
     first, end = seed, seed + models
-    while first < end:
+    while first < end and findings.going_on():
         count = min(GROUP, end - first)
         child = children().Process(target=use_all, args=(first, count, folder, log), daemon=True)
         child.start()

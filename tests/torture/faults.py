@@ -95,6 +95,8 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0) -> Fi
         world.make()
         kinds = [kind for kind in LIMITS if kind not in DISKS or (disk and temporary)]
         for number in range(faults):
+            if not findings.going_on():
+                break
             deed = world.deeds[number % len(world.deeds)]
             fault = draw.choice([*kinds, *SETTINGS, *BACKENDS])
             variant = draw.randrange(2)

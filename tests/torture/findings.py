@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+
+STOP = threading.Event()
 
 
 @dataclass
@@ -16,6 +19,12 @@ class Findings:
     failures: list[str] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+    stopped: bool = False  # before its amount was reached
+
+    def going_on(self) -> bool:
+        """Whether the next one of a part is to begin; False once whoever runs it has asked for the end (`STOP`)."""
+        self.stopped = self.stopped or STOP.is_set()
+        return not self.stopped
 
     def fail(self, said: str) -> None:
         self.counts["FAILED"] += 1

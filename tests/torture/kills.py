@@ -25,7 +25,7 @@ def kill(home: Path, folder: Path, kills: int, seed: int = 0) -> Findings:
     world.make()
     turn = {deed.kind: 0 for deed in world.deeds}
     done = 0
-    while done < kills:
+    while done < kills and findings.going_on():
         deed = world.deeds[done % len(world.deeds)]
         victim = draw.choice(VICTIMS)
         variant = turn[deed.kind] = 1 - turn[deed.kind]

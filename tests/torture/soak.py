@@ -41,7 +41,7 @@ def soak(url: str, home: Path, folder: Path, seconds: float, seed: int = 0) -> F
     world.make()
     begun = time.monotonic()
     before: dict[str, int] = {}
-    while (passed := time.monotonic() - begun) < seconds:
+    while (passed := time.monotonic() - begun) < seconds and findings.going_on():
         if not before and passed > seconds / 3:
             before = _held(world)
         deed = draw.choice(world.deeds)
@@ -57,6 +57,7 @@ def soak(url: str, home: Path, folder: Path, seconds: float, seed: int = 0) -> F
             for statement in filter(None, (deed.ready[variant], deed.variants[variant])):
                 world.session.execute(statement, fetch=False)
     after = _held(world)
+    before = before or after  # stopped while it was warming up
     for name, value in after.items():
         findings.counts[f"{name}, before"], findings.counts[f"{name}, after"] = before[name], value
         more = {"memory (bytes)": MEMORY, "disk (bytes)": before["disk (bytes)"] // 2, "handles": 3, "threads": 1}.get(

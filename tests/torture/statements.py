@@ -52,6 +52,8 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
     seeds = fixtures()
     resident = 0
     for number in range(statements):
+        if not findings.going_on():
+            break
         kind = KINDS[number % len(KINDS)]
         draw = random.Random(f"{seed} {number}")
         text = made(kind, draw, seeds)
