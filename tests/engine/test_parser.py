@@ -184,6 +184,16 @@ def test_every_label_has_its_own_message() -> None:
     assert mistakes._MESSAGES.keys() == mistakes.EXAMPLES.keys()
 
 
+@pytest.mark.parametrize("behind", ["/*", "*/*", "'", " $$", '"', "E'\\", "U&'"])
+def test_a_mistake_is_explained_whatever_unreadable_text_follows_it(behind: str) -> None:
+    """What comes behind the place where the grammar stops was not read before."""
+    for _, example in EXAMPLES:
+        for text in (example[:at] + behind for at in range(0, len(example) + 1, 3)):
+            with pytest.raises(ThanoSQLSyntaxError) as caught:
+                parse_script(text)
+            assert caught.value.position is not None
+
+
 def test_messages_name_no_tokens_of_the_grammar() -> None:
     terminals = {terminal.name for terminal in _lark().terminals} | {"SQL", "WORD", "QUOTED", "OPERATOR", "$END"}
     for _, example in EXAMPLES:

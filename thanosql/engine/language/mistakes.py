@@ -48,14 +48,22 @@ def explain(error: UnexpectedToken, scanner: Scanner, stopped: Callable[[str], U
     """The message for a text that the grammar does not take; `stopped` says where an example stops."""
     accepts = frozenset(error.accepts or error.expected)
     stop = _Stop(error.token, accepts, scanner)
+    try:
+        return _recognized(stop, scanner, stopped)
+    except Refusal:  # what follows the stop was not read before, and need not be readable
+        return stop.refusal(f"{stop.expected} was expected here, not {stop.found}.")
+
+
+def _recognized(stop: _Stop, scanner: Scanner, stopped: Callable[[str], UnexpectedToken]) -> Refusal:
+    accepts, token = stop.accepts, stop.token
     if (miss := near_miss(scanner.text, stop.begin, stop.start)) is not None:
         return stop.refusal(miss.wrong, f"Write: {miss.written}", shaped=False)
     keywords = sorted(accepts & vocabulary().keywords) if not accepts >= vocabulary().names else []
-    if error.token.type == "WORD" and (meant := near(error.token, keywords, 0.65)):
-        return stop.refusal(f"'{error.token}' is no keyword here.", f"Did you mean {meant}?")
+    if token.type == "WORD" and (meant := near(token, keywords, 0.65)):
+        return stop.refusal(f"'{token}' is no keyword here.", f"Did you mean {meant}?")
     if (copied := _copied(stop)) is not None:
         return copied
-    label = _labels(stopped).get((accepts, error.token.type))
+    label = _labels(stopped).get((accepts, token.type))
     return (
         _MESSAGES[label](stop)
         if label is not None
