@@ -123,6 +123,11 @@ def test_every_option_has_help_and_a_default_within_its_limits() -> None:
             "import thanosql\nwith thanosql.connect() as s:\n    s.execute('LIST THANOSQL MODEL')",
             ("torch", "transformers", "sqlalchemy"),
         ),
+        (
+            "import contextlib, io, thanosql.__main__ as m\n"
+            "with contextlib.redirect_stdout(io.StringIO()):\n    assert m.main(['LIST MODEL']) == 0",
+            ("torch", "transformers", "sqlalchemy", "pandas", "numpy", "psycopg2", "urllib.request", "filelock"),
+        ),
     ],
 )
 def test_what_is_heavy_is_not_imported_before_it_is_needed(
@@ -134,7 +139,12 @@ def test_what_is_heavy_is_not_imported_before_it_is_needed(
         capture_output=True,
         text=True,
         check=True,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "THANOSQL_HOME": str(tmp_path / "home")},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "THANOSQL_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": str(ROOT),
+        },
         cwd=tmp_path,
     )
     assert done.stdout.strip() == "[]"

@@ -51,7 +51,7 @@ def test_a_transcript_stands_beside_its_player_with_its_confidence(recording: Pa
     result = Result(
         status="PREDICT 1",
         view="transcripts",
-        rows=frame,
+        table=frame,
         audio=PATHS,
         display={"result_column": "predict_result"},
     )
@@ -68,7 +68,7 @@ def test_words_with_their_times_are_read_as_words(recording: Path, column: str) 
     columns = {"audio_path": [str(recording)], "predict_result": ["one two"], column: [said]}
     if column == "align_result":
         columns = {"audio_path": [str(recording)], column: [said], "align_result_confidence": [0.9]}
-    page = as_html(Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio=PATHS), Showing())
+    page = as_html(Result(status="PREDICT 1", view="transcripts", table=pd.DataFrame(columns), audio=PATHS), Showing())
     assert page is not None
     assert "img" not in tags(page)
     assert f"{HOSTILE}0.1 two0.6" in words(page)
@@ -78,7 +78,7 @@ def test_words_with_their_times_are_read_as_words(recording: Path, column: str) 
 @pytest.mark.parametrize("view", sorted(views.VIEWS))
 def test_nothing_that_a_row_says_becomes_markup(view: View) -> None:
     frame = pd.DataFrame({HOSTILE: [HOSTILE], "audio_path": [HOSTILE], "predict_result": [HOSTILE]})
-    page = as_html(Result(status="DONE 1", view=view, rows=frame, audio=PATHS), Showing(), note=HOSTILE)
+    page = as_html(Result(status="DONE 1", view=view, table=frame, audio=PATHS), Showing(), note=HOSTILE)
     assert page is not None
     assert not tags(page) & {"img", "script"}
     assert words(page).count(HOSTILE) >= 4
@@ -88,12 +88,14 @@ def test_nothing_that_an_evaluation_or_a_card_says_becomes_markup() -> None:
     frame = pd.DataFrame([{HOSTILE: HOSTILE, "words": 3, "wer": 0.5}, {HOSTILE: None, "words": 3, "wer": 0.5}])
     wrong = {"row": 1, "audio": HOSTILE, "reference": HOSTILE, "hypothesis": HOSTILE + " more", "errors": 1}
     pages = [
-        as_html(Result(status="EVALUATE 1", view="evaluation", rows=frame, display={"utterances": [wrong]}), Showing()),
+        as_html(
+            Result(status="EVALUATE 1", view="evaluation", table=frame, display={"utterances": [wrong]}), Showing()
+        ),
         as_html(
             Result(
                 status="DESCRIBE MODEL m",
                 view="card",
-                rows=frame,
+                table=frame,
                 display={
                     "card": {"name": HOSTILE, "statement": HOSTILE, "options": {HOSTILE: HOSTILE}, "base": HOSTILE}
                 },
@@ -123,7 +125,7 @@ def test_an_evaluation_shows_its_worst_rows_first_with_the_words_that_differ(rec
         {"row": 3, "audio": str(recording), "reference": "same", "hypothesis": "same", "errors": 0},
     ]
     page = as_html(
-        Result(status="EVALUATE 2", view="evaluation", rows=frame, display={"utterances": utterances}), Showing()
+        Result(status="EVALUATE 2", view="evaluation", table=frame, display={"utterances": utterances}), Showing()
     )
     assert page is not None
     assert "60.00%" in page
@@ -140,10 +142,10 @@ def test_an_evaluation_in_a_terminal_has_its_worst_rows_below() -> None:
         {"row": 2, "audio": None, "reference": "a b c", "hypothesis": "a", "errors": 2},
         {"row": 3, "audio": None, "reference": "same", "hypothesis": "same", "errors": 0},
     ]
-    lines = views.as_text(Result(status="EVALUATE 3", rows=frame, display={"utterances": utterances}), 0).splitlines()
+    lines = views.as_text(Result(status="EVALUATE 3", table=frame, display={"utterances": utterances}), 0).splitlines()
     assert lines[-2:] == ["row 2: a [-b-] [-c-]", "row 1: one [-two-]{+␛[2Jtoo+}"]
     assert views.as_text(
-        Result(status="EVALUATE 3", rows=frame, display={"utterances": utterances[2:]}), 0
+        Result(status="EVALUATE 3", table=frame, display={"utterances": utterances[2:]}), 0
     ) == "\n".join(lines[:3])
 
 
@@ -152,7 +154,7 @@ def test_the_label_to_edit_stands_with_what_to_do_with_it() -> None:
     update = "UPDATE calls SET text = 'one two' WHERE id = 7"
     wrong = {"row": 1, "key": 7, "audio": None, "reference": "one two", "hypothesis": "one too", "errors": 1}
     result = Result(
-        status="EVALUATE 1", view="evaluation", rows=frame, display={"utterances": [{**wrong, "update": update}]}
+        status="EVALUATE 1", view="evaluation", table=frame, display={"utterances": [{**wrong, "update": update}]}
     )
     said = "The label of row 7 as it is now. If it is not what is said, edit it here and run the statement:"
     assert views.as_text(result, 0).splitlines()[-2:] == [said, update]
@@ -221,7 +223,7 @@ def test_a_terminals_table_counts_hangul_as_two_columns() -> None:
 
 
 def page_of(frame: pd.DataFrame) -> str:
-    page = as_html(Result(status="SELECT", rows=frame), Showing())
+    page = as_html(Result(status="SELECT", table=frame), Showing())
     assert page is not None
     return re.sub(r"<style>.*?</style>", "", page)
 
@@ -249,7 +251,7 @@ def test_dates_and_times_stand_as_people_write_them() -> None:
 
 def test_a_transcript_and_texts_stand_before_the_path(recording: Path) -> None:
     columns = {"audio_path": [str(recording)], "text": ["one two"], "predict_result": ["one two"]}
-    result = Result(status="PREDICT 1", view="transcripts", rows=pd.DataFrame(columns), audio=PATHS)
+    result = Result(status="PREDICT 1", view="transcripts", table=pd.DataFrame(columns), audio=PATHS)
     page = as_html(result, Showing()) or ""
     heads = [words(head) for head in re.findall(r"<th .*?</th>", page)]
     assert heads == ["audio", "predict_result", "text", "audio_path"]
@@ -266,7 +268,7 @@ def test_a_transcript_and_texts_stand_before_the_path(recording: Path) -> None:
 )
 def test_an_evaluation_leads_with_what_a_person_wants_to_know(measured: dict[str, float], said: str) -> None:
     frame = pd.DataFrame([{"utterances": 90, "words": 338, **measured}])
-    result = Result(status="EVALUATE 90", view="evaluation", rows=frame)
+    result = Result(status="EVALUATE 90", view="evaluation", table=frame)
     page = words(as_html(result, Showing()) or "")
     assert page.strip().startswith(said)
     assert views.as_text(result, 10).startswith(said)
@@ -274,22 +276,22 @@ def test_an_evaluation_leads_with_what_a_person_wants_to_know(measured: dict[str
 
 def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
     card = {"name": "mine", "created": "2026-11-22T09:00:00+00:00", "report": {"loss": 0.72, "epochs": 3}}
-    empty = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": card})
+    empty = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": card})
     page = words(as_html(empty, Showing()) or "")
     assert "2026-11-22 09:00 UTC" in page
     assert page.index("EVALUATE USING mine AS SELECT …") < page.index("last loss")
     measured = {**card, "evaluations": [{"wer": 0.5}, {"wer": 0.02, "created": "2026-11-23T10:00:00+00:00"}]}
-    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": measured})
+    shown = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": measured})
     assert "Hears 98 of 100 words (measured 2026-11-23 10:00 UTC)." in words(as_html(shown, Showing()) or "")
 
 
 def test_a_card_without_an_evaluation_leads_with_what_its_validation_set_showed() -> None:
     history = [{"epoch": 1, "valid_wer": 0.4}, {"epoch": 2, "valid_wer": 0.25}, {"epoch": 3, "valid_wer": 0.3}]
     card = {"name": "mine", "report": {"loss": 0.72, "epochs": 3, "history": history}}
-    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": card})
+    shown = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": card})
     assert "Hears 75 of 100 words in the validation set." in words(as_html(shown, Showing()) or "")
     measured = {**card, "evaluations": [{"wer": 0.5}]}
-    shown = Result(status="DESCRIBE MODEL mine", view="card", rows=pd.DataFrame(), display={"card": measured})
+    shown = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": measured})
     assert "Hears 50 of 100 words." in words(as_html(shown, Showing()) or "")
 
 

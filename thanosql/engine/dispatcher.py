@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.statement_syntax import View
 from thanosql.engine.planner import Environment, Plan
+from thanosql.engine.postgres.small_table import SmallTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,16 +23,22 @@ if TYPE_CHECKING:
 class Result:
     """What a statement gives: rows, or a report, or else its status; `note` is said beside it, never instead of it.
 
-    `view` is how a notebook shows it; the session sets it as the statement's class has it.
+    `table` has the rows as they come: a statement of ours may list a few without pandas. `view` is how a notebook shows
+    it; the session sets it as the statement's class has it.
     """
 
     status: str
-    rows: pd.DataFrame | None = None
+    table: pd.DataFrame | SmallTable | None = None
     report: Any = None
     note: str = ""
     audio: AudioColumns | None = None
     view: View = ""
     display: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame | None:
+        """The rows as a DataFrame."""
+        return self.table.frame() if isinstance(self.table, SmallTable) else self.table
 
     @property
     def value(self) -> Any:

@@ -20,7 +20,6 @@ from lark.lexer import Lexer
 from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language import grammar
 from thanosql.engine.language.lexer import Scanner
-from thanosql.engine.language.mistakes import explain
 from thanosql.engine.language.scopes import settle
 from thanosql.engine.language.sql_chunk import SQLChunk
 from thanosql.engine.language.syntax import (
@@ -66,6 +65,8 @@ def parse_with_texts(source: str) -> tuple[tuple[Statement, str], ...]:
     except Refusal as refusal:
         raise refusal.as_error(source) from None
     except UnexpectedToken as error:
+        from thanosql.engine.language.mistakes import explain
+
         raise explain(error, scanner, stopped).as_error(source) from error
 
 

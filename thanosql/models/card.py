@@ -8,7 +8,6 @@ import platform
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.results import TrainingReport
@@ -38,6 +37,8 @@ def training_card(
     `rows` are the fingerprints of the rows to learn from, of the `query_rows` that the query gave; `tagged` of those had
     tags of annotators in their texts.
     """
+    from importlib import metadata
+
     # Which rows it learned from lies beside the card, a line each.
     said = {name: value for name, value in asdict(report).items() if name not in ("learned", "calibration")}
     return {
@@ -64,7 +65,7 @@ def training_card(
         "versions": {
             "python": platform.python_version(),
             "thanosql": __version__,
-            **{name: version(name) for name in PACKAGES},
+            **{name: metadata.version(name) for name in PACKAGES},
         },
         "hardware": _hardware(train.device),
     }
@@ -126,8 +127,10 @@ def imported_card(
 
 
 def _versions() -> dict[str, str]:
+    from importlib import metadata
+
     found = {}
     for package in PACKAGES:
-        with suppress(PackageNotFoundError):  # run from a checkout that was never installed
-            found[package] = version(package)
+        with suppress(metadata.PackageNotFoundError):  # run from a checkout that was never installed
+            found[package] = metadata.version(package)
     return found

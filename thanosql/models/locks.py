@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from thanosql import private
 from thanosql.models.json_file import read_text
 
@@ -32,6 +30,8 @@ def locked(path: Path, seconds: float, check: Callable[[], None] = lambda: None)
     `check` is called while it is waited for, and may raise. Raises LockTimeout when another holds the lock for that many
     seconds, OSError when the file cannot be made.
     """
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path, mode=private.FILE)
     deadline = time.monotonic() + seconds
     while True:

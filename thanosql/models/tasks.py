@@ -11,14 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.audio.access import AudioAccess
-from thanosql.models.audio.info import Note
-from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.options import AlignmentOptions, DecodeOptions, TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 
 if TYPE_CHECKING:
+    from thanosql.models.audio.access import AudioAccess
+    from thanosql.models.audio.info import Note
+    from thanosql.models.audio.parts import Audio
     from thanosql.models.ctc.ngram import NGram
     from thanosql.models.model import Model
 

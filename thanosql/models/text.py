@@ -10,13 +10,15 @@ import json
 import unicodedata
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hangul
-from thanosql.models.ctc.vocabulary import Vocabulary
 from thanosql.models.json_file import read_text
 from thanosql.models.spoken.readings import SpokenText, nearest_pair
+
+if TYPE_CHECKING:
+    from thanosql.models.ctc.vocabulary import Vocabulary
 
 NORMALIZER_FILE = "normalizer.json"
 Form = Literal["NFC", "NFD", "NFKC", "NFKD", "letters"]

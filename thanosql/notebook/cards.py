@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thanosql.notebook import curves
-from thanosql.notebook.evaluation import duration, figures, hears, lead
+from thanosql.notebook.evaluation import figures, hears, lead
 from thanosql.notebook.markup import Html, breakable, element, join
-from thanosql.notebook.values import moment, plain
+from thanosql.notebook.values import duration, moment, plain
 
 CURVES = {"loss": False, "valid_loss": False, "valid_wer": True, "valid_cer": True}  # and whether it is a rate
 LABELS = {"valid_loss": "validation loss", "valid_wer": "validation WER", "valid_cer": "validation CER"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.notebook import diff, tables
 from thanosql.notebook.markup import Html, element, join, visible
 from thanosql.notebook.players import Players
-from thanosql.notebook.values import plain
+from thanosql.notebook.values import duration, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,17 +207,6 @@ def worst_as_text(utterances: Sequence[Row], limit: int) -> str:
 
 def _with_errors(utterances: Sequence[Row]) -> list[Row]:
     return sorted((one for one in utterances if one["errors"]), key=lambda one: (-one["errors"], one["row"]))
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that fits it.
-
-    >>> duration(4.2), duration(90), duration(7200)
-    ('4.2 s', '1.5 min', '2.00 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
 
 
 def percent(value: Any) -> str:

@@ -11,25 +11,27 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from thanosql.notebook.tables import rows
+from thanosql.notebook.tables import column_names, rows
 from thanosql.notebook.values import is_null
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from thanosql.engine.postgres.small_table import SmallTable
 
-def as_csv(frame: pd.DataFrame, limit: int = 0) -> str:
+
+def as_csv(frame: pd.DataFrame | SmallTable, limit: int = 0) -> str:
     """The first `limit` rows (0: all) under a header; what has parts as JSON, bytes as PostgreSQL writes them."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([str(name) for name in frame.columns])
+    writer.writerow(column_names(frame))
     writer.writerows([_field(value) for value in values] for values in rows(frame, limit))
     return written.getvalue().rstrip("\n")
 
 
-def as_json(frame: pd.DataFrame, limit: int = 0) -> str:
+def as_json(frame: pd.DataFrame | SmallTable, limit: int = 0) -> str:
     """The first `limit` rows (0: all) as a list of objects."""
-    names = [str(name) for name in frame.columns]
+    names = column_names(frame)
     found = [dict(zip(names, map(_json, values), strict=True)) for values in rows(frame, limit)]
     return json.dumps(found, ensure_ascii=False)
 

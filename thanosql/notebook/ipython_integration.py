@@ -88,8 +88,8 @@ class Views:
         """Show `value` as `result` from now on."""
         key = id(value)
         gone: Callable[[Any], object] = lambda _: self._known.pop(key, None)  # noqa: E731
-        bare = replace(result, rows=None, report=None)  # or the value would live as long as its view
-        shape = _shape(value) if result.rows is not None else None
+        bare = replace(result, table=None, report=None)  # or the value would live as long as its view
+        shape = _shape(value) if result.table is not None else None
         self._known[key] = _Known(weakref.ref(value, gone), bare, showing, note, shape)
 
     def bundle(self, value: Any) -> dict[str, str] | None:
@@ -104,7 +104,7 @@ class Views:
         if known.shape is None:
             result = replace(known.result, report=value)
         elif known.shape == _shape(alive):
-            result = replace(known.result, rows=views.first_rows(value, showing.limit))
+            result = replace(known.result, table=views.first_rows(value, showing.limit))
         else:
             return None
         bundle = {"text/plain": views.as_text(result, showing.limit) + (f"\n{note}" if note else "")}

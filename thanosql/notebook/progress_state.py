@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from thanosql.notebook.evaluation import duration
+from thanosql.notebook.values import duration
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Progress

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted as rows_in_words
+from thanosql.engine.postgres.small_table import TYPES, SmallTable
 from thanosql.notebook.markup import Html, breakable, element
 from thanosql.notebook.values import are_paths, is_null, language, plain
 
@@ -74,14 +76,24 @@ def as_html(
     )
 
 
-def rows(frame: pd.DataFrame, limit: int) -> Iterator[tuple[Any, ...]]:
+def column_names(frame: pd.DataFrame | SmallTable) -> list[str]:
+    """The names of the columns."""
+    columns = [column.name for column in frame.columns] if isinstance(frame, SmallTable) else frame.columns
+    return [str(name) for name in columns]
+
+
+def rows(frame: pd.DataFrame | SmallTable, limit: int) -> Iterator[tuple[Any, ...]]:
     """The values of the first `limit` rows (all of them for 0)."""
+    if isinstance(frame, SmallTable):
+        return islice(frame.values(), limit or None)
     shown = frame.iloc[:limit] if limit else frame
     return zip(*(shown.iloc[:, position] for position in range(len(frame.columns)))) if len(frame.columns) else iter(())
 
 
-def length(frame: pd.DataFrame) -> int:
+def length(frame: pd.DataFrame | SmallTable) -> int:
     """How many rows there are, where a frame is but the first of them."""
+    if isinstance(frame, SmallTable):
+        return len(frame)
     return int(frame.attrs.get(ROWS_IN_ALL, len(frame)))
 
 
@@ -121,8 +133,10 @@ def clamped(drawn: Html, text: str) -> Html:
     return element("details", element("summary", content, title="click for all of it"), class_="thanosql-clamped")
 
 
-def is_numeric(frame: pd.DataFrame, position: int) -> bool:
+def is_numeric(frame: pd.DataFrame | SmallTable, position: int) -> bool:
     """Whether a column holds numbers."""
+    if isinstance(frame, SmallTable):
+        return TYPES.get(frame.columns[position].type) in ("Int64", "Float64")
     kind = frame.dtypes.iloc[position]
     if kind.kind in "iuf":
         return True

@@ -9,31 +9,36 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from thanosql.notebook.markup import visible
-from thanosql.notebook.tables import counted, is_numeric, length, rows
+from thanosql.notebook.tables import column_names, counted, is_numeric, length, rows
 from thanosql.notebook.values import are_paths, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from thanosql.engine.postgres.small_table import SmallTable
 
 LONGEST = 60  # columns of one value where the width is not known
 NARROWEST = 10  # columns that a text is cut to, before whole columns of the table are left out
 GAP = "  "
 
 
-def as_text(frame: pd.DataFrame, limit: int = 0, *, width: int | None = None, expanded: bool = False) -> str:
+def as_text(
+    frame: pd.DataFrame | SmallTable, limit: int = 0, *, width: int | None = None, expanded: bool = False
+) -> str:
     """The first `limit` rows (0: all) in aligned lines of at most `width` columns.
 
     Without a width each value has at most LONGEST; 0 is as wide as it comes. `expanded` gives each value a line of its
     own, and so does one row that is wider than `width`.
     """
-    names = [_line(str(name)) for name in frame.columns]
+    names = [_line(name) for name in column_names(frame)]
     if not names:
         return "(no columns)"
-    lines = [[_line(plain(value)) for value in values] for values in rows(frame, limit)]
+    shown = list(rows(frame, limit))
+    lines = [[_line(plain(value)) for value in values] for values in shown]
     more = f"({counted(length(frame), limit)})" if not len(frame) or (limit and length(frame) > limit) else ""
     natural = [max(_width(line[column]) for line in (names, *lines)) for column in range(len(names))]
     numeric = [is_numeric(frame, position) for position in range(len(names))]
-    paths = [are_paths(frame.iloc[: limit or 50, position]) for position in range(len(names))]
+    paths = [are_paths(values[position] for values in shown[: limit or 50]) for position in range(len(names))]
     fitted = _fitted(natural, numeric, paths, width)
     if lines and (expanded or (len(lines) == 1 and len(fitted) < len(names))):
         return "\n".join((*_expanded(names, lines, width or 0), *([more] if more else [])))

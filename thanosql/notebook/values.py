@@ -32,7 +32,7 @@ def plain(value: Any) -> str:
         return str(value)
     if isinstance(value, datetime.timedelta):
         return str(datetime.timedelta(days=value.days, seconds=value.seconds))  # pandas' says `0 days` too
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):  # numpy calls its own either
         return str(bool(value)).lower()
     if isinstance(value, float):
         return f"{value:.4g}" if value and (abs(value) < 1e-3 or abs(value) >= 1e15) else _rounded(float(value))
@@ -59,6 +59,17 @@ def moment(value: datetime.datetime | datetime.time) -> str:
 def _rounded(value: float) -> str:
     short = f"{value:.4f}".rstrip("0")
     return short + "0" if short.endswith(".") else short
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits it.
+
+    >>> duration(4.2), duration(90), duration(7200)
+    ('4.2 s', '1.5 min', '2.00 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
 
 
 def is_null(value: Any) -> bool:

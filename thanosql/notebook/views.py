@@ -81,9 +81,9 @@ def _lead(result: Result, frame: Any) -> str:
 
 
 def frame_of(result: Result) -> Any:
-    """The rows of a result, or its report as a table of one row; None for a status."""
-    if result.rows is not None:
-        return result.rows
+    """The rows of a result as they come, or its report as a table of one row; None for a status."""
+    if result.table is not None:
+        return result.table
     return getattr(result.report, "frame", lambda: None)()
 
 
@@ -100,7 +100,7 @@ def first_rows(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def _table(result: Result, showing: Showing) -> Html | None:
-    frame = frame_of(result)
+    frame = result.rows if result.table is not None else frame_of(result)
     return None if frame is None else tables.as_html(frame, showing.limit)
 
 

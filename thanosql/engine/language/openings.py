@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 from thanosql.engine.language.foreign_characters import foreign_character
-from thanosql.engine.language.near_misses import near_miss
 from thanosql.engine.language.terminals import Lexeme, Refusal, closing_parenthesis, lexeme, string_value, words
 from thanosql.engine.language.vocabulary import POSTGRES, Vocabulary, vocabulary
 from thanosql.errors import near
@@ -169,6 +168,8 @@ def _refuse_misspelt(text: str, first: Lexeme, second: Lexeme) -> None:
     sure = [word for word in ours.firsts if second.upper in ours.seconds[word]]
     if (meant := near(first.upper, sure) or near(first.upper, ours.own, 0.75)) is not None:
         raise _misspelt(first, meant, second)
+    from thanosql.engine.language.near_misses import near_miss
+
     if (miss := near_miss(text, first.start, first.start)) is not None:
         raise Refusal(miss.wrong, first.start, second.end - first.start, f"Write: {miss.written}")
     if second.upper == "MODEL":

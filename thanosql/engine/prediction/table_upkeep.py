@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from thanosql.counting import counted
-from thanosql.engine.postgres import table_update
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column, quoted
-from thanosql.engine.postgres.table_update import TableUpdate
 from thanosql.engine.prediction.word_table import refuse_taken, replaced_columns
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
@@ -53,6 +51,8 @@ def find_target(options: PredictOptions, columns: Sequence[Column], environment:
     database = environment.database
     if options.mode == "replace":
         return database.target(options.table_name)
+    from thanosql.engine.postgres.table_update import refuse_unfit
+
     assert options.row_key is not None
     target = database.target_to_update(options.table_name)
     key = find_column(columns, options.row_key, "row_key").name
@@ -60,7 +60,7 @@ def find_target(options: PredictOptions, columns: Sequence[Column], environment:
         raise ThanoSQLDataError(f"'{key}' is a result, and cannot be the row_key.", hint="Choose another column.")
     refuse_taken((), [column.name for column in options.written_columns])
     written = replaced_columns(columns, options.written_columns)
-    table_update.refuse_unfit(database.connection, target, written, key, options.prune)
+    refuse_unfit(database.connection, target, written, key, options.prune)
     return target
 
 
@@ -76,6 +76,8 @@ def update_tables(
 
     Raises ThanoSQLDatabaseError, and the tables are as they were.
     """
+    from thanosql.engine.postgres.table_update import TableUpdate, update
+
     pruned = stale.gone_count > 0
     if not stale.rows.rows and not stale.lacks and not pruned and target.oid is not None:
         return f"; nothing was to be done: table {target} is current"
@@ -99,7 +101,7 @@ def update_tables(
     everything, _ = stale.query.numbered_table
     fills = tuple(column.name for column in stale.query.columns if column.name not in written)
     updates.append(TableUpdate(target, source, key, gone=gone, new=stale.new, ours=ours, query=everything, fills=fills))
-    deleted = table_update.update(environment.database.connection, *updates)[-1]
+    deleted = update(environment.database.connection, *updates)[-1]
     if stale.lacks:
         said += f"; columns added: {', '.join(stale.lacks)}"
     if pruned:

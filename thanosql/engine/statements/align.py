@@ -182,7 +182,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
     note = "\n".join([note, *done.probed.notes.remarks()])
-    return Result(status=f"ALIGN {snapshot.rows}", rows=frame, note=note, audio=plan.about.audio)
+    return Result(status=f"ALIGN {snapshot.rows}", table=frame, note=note, audio=plan.about.audio)
 
 
 @materialize.register

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.evaluation.model_comparison import ModelComparison, compare_models
 from thanosql.engine.language.resuming import resuming_options
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import SQL, ModelReference, Option, Query, Statement, Text, Word
@@ -35,7 +34,6 @@ from thanosql.engine.rows.audio_probe import TaskOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows
 from thanosql.engine.rows.references import TagOptions
 from thanosql.engine.rows.spoken_language import in_language, language_notes
-from thanosql.engine.rows.training_set import TrainingSet, read_training_set
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError
 from thanosql.models.model_report import ModelReport, leaks, model_report, skipped_rows
 from thanosql.models.options import TrainOptions, option
@@ -45,7 +43,9 @@ from thanosql.models.trained_rows import learned_rows, row_fingerprints, trained
 from thanosql.models.training.resume import UnfinishedRun
 
 if TYPE_CHECKING:
+    from thanosql.engine.evaluation.model_comparison import ModelComparison
     from thanosql.engine.executors.base import Executor
+    from thanosql.engine.rows.training_set import TrainingSet
     from thanosql.models.model import Model
 
 
@@ -171,6 +171,7 @@ def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
 
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
+    from thanosql.engine.rows.training_set import read_training_set
     from thanosql.models.card import training_card
 
     rows = read_training_set(plan.about, environment)
@@ -203,7 +204,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         # What the model it starts from has learned is known to this one as well.
         write_trained_rows(draft.folder, trained_rows(plan.about.model).union(known))
         compared = _compared(plan, rows, draft.folder, executor, environment)
-        better = compared is None or (isinstance(compared, ModelComparison) and compared.better)
+        better = compared is None or (not isinstance(compared, str) and compared.better)
         card = training_card(
             plan.name,
             plan.about.model,
@@ -258,6 +259,8 @@ def _compared(
     comparison is said, and does not cost the model."""
     if plan.rival is None:
         return None
+    from thanosql.engine.evaluation.model_comparison import compare_models
+
     try:
         return compare_models(folder, plan.rival, rows.validation, rows.access, executor, environment)
     except ThanoSQLError as error:

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
-from thanosql.engine.evaluation.recognized import spoken_in
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, plan
-from thanosql.engine.prediction.stale_rows import rows_to_do
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import language_notes
-from thanosql.engine.rows.validation import InspectedRows, findings
 from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.trained_rows import TrainedRows, trained_rows
@@ -73,7 +70,7 @@ def run_check(plan: CheckPlan, environment: Environment) -> Result:
     counts = Counter(problem for _, _, problem, _ in rows)
     said = ", ".join(f"{count:,} {problem}" for problem, count in counts.most_common()) or "no problem found"
     notes = [*language_notes(plan.about.model, plan.about.how), *notes]
-    return Result(status=f"CHECK {len(rows)}", rows=frame, note="; ".join([f"{'; '.join(notes)}: {said}", *totals]))
+    return Result(status=f"CHECK {len(rows)}", table=frame, note="; ".join([f"{'; '.join(notes)}: {said}", *totals]))
 
 
 def _checkable(about: BoundStatement, environment: Environment, notes: list[str]) -> Iterator[BoundStatement]:
@@ -90,6 +87,9 @@ def _checkable(about: BoundStatement, environment: Environment, notes: list[str]
 def _rows(
     about: BoundStatement, environment: Environment, notes: list[str], totals: list[str]
 ) -> Iterator[tuple[int, str, str, str]]:
+    from thanosql.engine.prediction.stale_rows import rows_to_do
+    from thanosql.engine.rows.validation import InspectedRows, findings
+
     snapshot, stale = rows_to_do(about, environment)
     notes.append(f"{counted(snapshot.rows, 'row')} {'' if not notes else f'of {about.kind} '}checked")
     known = _known(about, snapshot) if about.text is not None else None
@@ -110,6 +110,8 @@ def _normalizer(about: BoundStatement, known: Facts | None) -> Normalizer | None
     """What EVALUATE normalizes references by, before the model is asked how it would spell them."""
     if known is None or known.normalizer is None or about.kind != "EVALUATE":
         return None
+    from thanosql.engine.evaluation.recognized import spoken_in
+
     return spoken_in(known.normalizer, about.options.normalizer)
 
 

@@ -17,6 +17,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Statement, Word
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, resolve_model
 from thanosql.engine.postgres.naming import Column
+from thanosql.engine.postgres.small_table import SmallTable
 from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
 
@@ -60,11 +61,8 @@ def plan_describe(statement: DescribeModel, environment: Environment) -> Describ
 
 @run.register
 def run_describe(plan: DescribePlan, environment: Environment) -> Result:
-    import pandas as pd
-
     rows = [(*where, _text(value)) for *where, value in _facts(plan.model, environment)]
-    frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
-    return Result(status=f"DESCRIBE MODEL {plan.model.name}", rows=frame)
+    return Result(status=f"DESCRIBE MODEL {plan.model.name}", table=SmallTable.of(COLUMNS, rows))
 
 
 @materialize.register

@@ -23,6 +23,7 @@ from thanosql.engine.language.syntax import ModelReference, Option, Query, State
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column
+from thanosql.engine.postgres.small_table import typed
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
@@ -35,7 +36,7 @@ from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement,
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
-from thanosql.engine.statements.rows import temporary_rows, typed
+from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
@@ -191,7 +192,7 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     notes += record_on_card(about.model, evaluation, counted_rows, check, environment)
     return Result(
         status=f"EVALUATE {len(counted)}",
-        rows=frame,
+        table=frame,
         note="\n".join(notes),
         audio=about.audio,
         display={"utterances": worst},

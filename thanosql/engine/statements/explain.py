@@ -14,7 +14,6 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
-from thanosql.engine.prediction.stale_rows import rows_to_do
 from thanosql.engine.rows import estimates, speeds
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
@@ -66,7 +65,7 @@ def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
     import pandas as pd
 
     frame = pd.DataFrame(list(_items(plan.about, environment)), columns=["item", "value"])
-    return Result(status=f"EXPLAIN {plan.about.kind}", rows=frame, note=NOTE)
+    return Result(status=f"EXPLAIN {plan.about.kind}", table=frame, note=NOTE)
 
 
 def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environment) -> Result:
@@ -76,8 +75,8 @@ def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environm
     lines = [f"{item}: {value}" for item, value in _nested_items(query, environment)]
     if list(answer.columns) == ["QUERY PLAN"] and str(answer.dtypes.iloc[0]) == "string":
         added = pd.DataFrame({"QUERY PLAN": pd.array(lines, dtype="string")})
-        return Result(status="EXPLAIN", rows=pd.concat([answer, added], ignore_index=True), note=NOTE)
-    return Result(status="EXPLAIN", rows=answer, note="\n".join([*lines, NOTE]))
+        return Result(status="EXPLAIN", table=pd.concat([answer, added], ignore_index=True), note=NOTE)
+    return Result(status="EXPLAIN", table=answer, note="\n".join([*lines, NOTE]))
 
 
 def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[str, str]]:
@@ -86,6 +85,8 @@ def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[st
         yield "rows", UNKNOWN
         yield from _about_model(about)
     else:
+        from thanosql.engine.prediction.stale_rows import rows_to_do
+
         snapshot, stale = rows_to_do(about, environment)
         yield "rows", f"{(snapshot if stale is None else stale.query).rows:,}"
         if stale is not None:

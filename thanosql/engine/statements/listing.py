@@ -18,7 +18,8 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.statements.rows import frame_of_rows, temporary_rows
+from thanosql.engine.postgres.small_table import SmallTable
+from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.card import figures
 from thanosql.models.training.resume import interrupted
@@ -60,7 +61,7 @@ def plan_list(statement: List, environment: Environment) -> ListPlan:
 @run.register
 def run_list(plan: ListPlan, environment: Environment) -> Result:
     rows = KINDS[plan.what](environment)
-    return Result(status=f"LIST {len(rows)}", rows=frame_of_rows(plan.columns, rows))
+    return Result(status=f"LIST {len(rows)}", table=SmallTable.of(plan.columns, rows))
 
 
 @materialize.register

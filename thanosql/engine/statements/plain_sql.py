@@ -71,7 +71,7 @@ def run_plain_sql(plan: SQLPlan, environment: Environment) -> Result:
     if isinstance(answer, str):
         return Result(status=answer)
     cursor = server_cursor_of(answer)
-    return Result(status=f"SELECT {len(answer) if cursor is None else cursor.count}", rows=answer)
+    return Result(status=f"SELECT {len(answer) if cursor is None else cursor.count}", table=answer)
 
 
 def _refuse_views_of_tables_given(query: Query, environment: Environment) -> None:

@@ -26,18 +26,11 @@ from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
 from thanosql.engine.prediction.predict_options import PredictOptions
-from thanosql.engine.prediction.provenance import provenance_of
-from thanosql.engine.prediction.shares import shares
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
-from thanosql.engine.prediction.stale_rows import StaleRows, find_stale_rows
 from thanosql.engine.prediction.stopwatch import Spent, Stopwatch
 from thanosql.engine.prediction.table_upkeep import find_target, refuse_unfit_options, update_tables
-from thanosql.engine.prediction.word_table import (
-    refuse_taken,
-    replaced_columns,
-    words_json,
-)
+from thanosql.engine.prediction.word_table import refuse_taken, replaced_columns, words_json
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import ProbedRows, access_of, probe_rows
 from thanosql.engine.rows.bound_statement import (
@@ -58,6 +51,7 @@ if TYPE_CHECKING:
 
     from thanosql.engine.postgres.database import Snapshot, Target
     from thanosql.engine.prediction.cache import PredictionCache
+    from thanosql.engine.prediction.stale_rows import StaleRows
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.ctc.ngram import NGram
 
@@ -175,7 +169,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
     note = "\n".join([note, *remarks])
     return Result(
         status=f"PREDICT {snapshot.rows}",
-        rows=frame,
+        table=frame,
         note=note,
         audio=plan.about.audio,
         display={"result_column": plan.options.result_col},
@@ -195,6 +189,9 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
     access = access_of(options, environment)
     stale = None
     if options.mode == "update":
+        from thanosql.engine.prediction.provenance import provenance_of
+        from thanosql.engine.prediction.stale_rows import find_stale_rows
+
         language = language_model(options, about.model, environment)
         stale = find_stale_rows(about, provenance_of(about, language), access, environment)
         snapshot, target, tables = stale.rows, about.target, plan.tables
@@ -209,6 +206,10 @@ def _predict(plan: PredictPlan, environment: Environment) -> _Predicted:
 
 def _run_shared(plan: PredictPlan, environment: Environment) -> Result:
     """The same beside other processes: a share is recognized and written, then the next one that is free."""
+    from thanosql.engine.prediction.provenance import provenance_of
+    from thanosql.engine.prediction.shares import shares
+    from thanosql.engine.prediction.stale_rows import find_stale_rows
+
     about, options = plan.about, plan.options
     assert about.target is not None
     access, language = access_of(options, environment), language_model(options, about.model, environment)

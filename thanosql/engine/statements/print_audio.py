@@ -53,7 +53,7 @@ def run_print(plan: PrintPlan, environment: Environment) -> Result:
     with open_snapshot(plan.query, environment) as snapshot:
         return Result(
             status=f"PRINT AUDIO {snapshot.rows}",
-            rows=snapshot.frame(environment.at_once),
+            table=snapshot.frame(environment.at_once),
             audio=plan.audio,
             display={"players": True},
         )

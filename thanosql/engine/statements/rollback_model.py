@@ -14,7 +14,8 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, RowsPlan, located, materialize, plan
 from thanosql.engine.postgres.naming import Column
-from thanosql.engine.statements.rows import frame_of_rows, temporary_rows
+from thanosql.engine.postgres.small_table import SmallTable
+from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.card import figures
 
@@ -118,7 +119,7 @@ def run_versions(plan: VersionsPlan, environment: Environment) -> Result:
             rows.append((version, version == current, None, None, None, None, error.message))
             continue
         rows.append((version, version == current, *figures(card), card.get("statement")))
-    return Result(status=f"LIST {len(rows)}", rows=frame_of_rows(VERSION_COLUMNS, rows))
+    return Result(status=f"LIST {len(rows)}", table=SmallTable.of(VERSION_COLUMNS, rows))
 
 
 @materialize.register

@@ -17,11 +17,17 @@ reading      a reference → its header or waveform; the door where foreign erro
 access       the same, within what the settings and a statement allow
 """
 
-from thanosql.models.audio.info import AudioError, AudioInfo, Note
-from thanosql.models.audio.parts import Audio, AudioPart, described
-from thanosql.models.audio.reading import decode, probe, read, read_any_length
-from thanosql.models.audio.recordings import DecodedAudio
-from thanosql.models.audio.references import is_remote, locate
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from thanosql.models.audio.info import AudioError, AudioInfo, Note
+    from thanosql.models.audio.parts import Audio, AudioPart, described
+    from thanosql.models.audio.reading import decode, probe, read, read_any_length
+    from thanosql.models.audio.recordings import DecodedAudio
+    from thanosql.models.audio.references import is_remote, locate
 
 __all__ = [
     "Audio",
@@ -38,3 +44,18 @@ __all__ = [
     "read",
     "read_any_length",
 ]
+
+_PLACES = {
+    **dict.fromkeys(("AudioError", "AudioInfo", "Note"), "info"),
+    **dict.fromkeys(("Audio", "AudioPart", "described"), "parts"),
+    **dict.fromkeys(("decode", "probe", "read", "read_any_length"), "reading"),
+    "DecodedAudio": "recordings",
+    **dict.fromkeys(("is_remote", "locate"), "references"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # A statement that names audio without reading any needs no decoder, no HTTP and no process of its own.
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -12,7 +12,6 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from thanosql.models.audio.faults import of_source
 from thanosql.models.audio.info import AudioError, shown, shown_path
@@ -165,6 +164,8 @@ def _local(path: str) -> Path:
     url = urlsplit(path)
     if url.netloc not in ("", "localhost"):
         raise AudioError(f"a file:// URL of another host ({url.netloc}): {path}")
+    from urllib.request import url2pathname  # which imports the whole of HTTP
+
     # '#' and '?' are letters like others in the name of a file.
     return Path(url2pathname(path[len("file://") + len(url.netloc) :]))
 
