@@ -38,6 +38,20 @@ def test_offending_rows_are_listed_up_to_ten_and_all_are_kept() -> None:
     assert len(error.rows) == 12
 
 
+def test_a_reference_is_cut_to_80_characters_and_what_cannot_be_seen_is_escaped() -> None:
+    """In the message; `rows` have it whole. An escape sequence in a path would else clear the reader's terminal."""
+    long = "/calls/" + "x" * 300 + ".wav"
+    rows = [{"row": 1, "path": long}, {"row": 2, "path": "a\x1b[2J\r.wav"}, {"row": 3, "text": "one\x1b[2J\ntwo"}]
+    error = ThanoSQLDataError("Bad rows.", rows=rows)
+    first, second, third = str(error).splitlines()[1:]
+    assert len(first) == len("  row 1, path ") + 80
+    assert first.startswith("  row 1, path /calls/xxx")
+    assert first.endswith("x.wav")
+    assert second == r"  row 2, path 'a\x1b[2J\r.wav'"
+    assert third == r"  row 3, text one\x1b[2J\ntwo"
+    assert error.rows[0]["path"] == long
+
+
 def test_a_near_miss_is_suggested_whatever_its_case() -> None:
     assert did_you_mean("wav2vec2en", ["Wav2Vec2En", "Wav2Vec2Ko"]) == "Did you mean Wav2Vec2En?"
     assert did_you_mean("q", []) is None

@@ -79,6 +79,7 @@ def _cells(text: str) -> int:
 
 
 LONGEST_VALUE = 200  # characters of one value that a message repeats
+LONGEST_REFERENCE = 80  # characters of a path or URL in a message
 LONGEST_MESSAGE = 5000
 # Between quotes that stand where quotes open and close, or without a blank.
 _VALUE = re.compile(r"""(?<!\w)'[^'\n]*+'(?!\w)|(?<!\w)"[^"\n]*+"(?!\w)|\S++""")
@@ -161,9 +162,7 @@ class ThanoSQLDataError(ThanoSQLError):
         if self.position is not None:
             parts.append(str(self.position))
         for row in self.rows[: self.SHOWN]:
-            parts.append(
-                "  " + ", ".join(f"{name} {_shortened(str(value), LONGEST_VALUE)}" for name, value in row.items())
-            )
+            parts.append("  " + ", ".join(f"{name} {_shown_cell(name, value)}" for name, value in row.items()))
         if len(self.rows) > self.SHOWN:
             parts.append(f"  … and {len(self.rows) - self.SHOWN:,} more (error.rows has them all)")
         if self.hint:
@@ -201,6 +200,26 @@ class ThanoSQLCancelledError(ThanoSQLError):
 
 class ThanoSQLInternalError(ThanoSQLError):
     """A defect of ours: please report it with the statement that caused it."""
+
+
+def shown_reference(reference: str, most: int = LONGEST_REFERENCE) -> str:
+    """A path or URL as a message shows it: what cannot be seen is escaped, and what is long is cut in its middle.
+
+    >>> print(shown_reference("a.wav\\r"), shown_reference("a.wav "), shown_reference("x" * 100 + ".wav", 20))
+    'a.wav\\r' 'a.wav ' xxxxxxxxxx…xxxxx.wav
+    """
+    if not reference.isprintable() or reference != reference.strip():
+        reference = repr(reference)
+    return reference if len(reference) <= most else f"{reference[: most // 2]}…{reference[-(most // 2 - 1) :]}"
+
+
+def _shown_cell(name: str, value: object) -> str:
+    """A value of an offending row: of audio (`path`, `audio`) no more than names it; nothing that moves a terminal's cursor."""
+    text = str(value)
+    if name in ("path", "audio"):
+        return shown_reference(text)
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return _shortened(text, LONGEST_VALUE)
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str | None:

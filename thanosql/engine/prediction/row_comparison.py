@@ -15,7 +15,8 @@ from typing import Any
 from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.naming import literal, quoted
 from thanosql.engine.prediction.provenance import NOWHERE, Provenance
-from thanosql.models.audio.origins import DIGITS, AudioOrigins, digest
+from thanosql.models.audio.file_states import FileStates
+from thanosql.models.audio.origins import DIGITS, digest
 
 CURRENT, UNHEARD = "current", "without its audio"
 NEW, CHANGED = "new", "with other audio"
@@ -39,7 +40,6 @@ class RowComparison:
 
     audio: AudioColumns
     provenance: Provenance
-    origins: AudioOrigins
     keeps: bool
 
     def columns(self, key: str, said: str | None) -> list[str]:
@@ -57,13 +57,13 @@ class RowComparison:
         says = f"CASE WHEN t.{quoted(key)} IS NOT NULL THEN coalesce(nullif({proven}, ''), {said}) END"
         return [of_sound if self.audio.raw else sound, *part, says]
 
-    def judge(self, chunk: Sequence[tuple[Any, ...]]) -> Judged:
-        """What each row of a chunk of (number, *`columns`) is."""
+    def judge(self, chunk: Sequence[tuple[Any, ...]], files: FileStates) -> Judged:
+        """What each row of a chunk of (number, *`columns`) is, of what `files` says of its file."""
         raw, parted = self.audio.raw, self.audio.parted
         counts: Counter[str] = Counter()
         chosen = []
         ending = PROVEN if parted else self.audio.fragment(()) + PROVEN
-        for row, state in zip(chunk, repeat("") if raw else self.origins.states(row[1] for row in chunk)):
+        for row, state in zip(chunk, repeat("") if raw else files.of([row[1] for row in chunk])):
             if parted:
                 ending = self.audio.fragment(row[2:-1]) + PROVEN
             if state is not None and row[-1] == state + ending:
@@ -101,4 +101,4 @@ class RowComparison:
 
 def _digest(content: str) -> str:
     """SQL for what `origins.digest` makes of a bytea."""
-    return f"left(encode(sha256({content}), 'hex'), {DIGITS})"
+    return f"encode(substr(sha256({content}), 1, {DIGITS // 2}), 'hex')"

@@ -12,7 +12,8 @@ import socket
 import stat
 from pathlib import Path
 
-from thanosql.models.audio.info import AudioError, shown_path
+from thanosql.errors import shown_reference
+from thanosql.models.audio.info import AudioError
 
 # What a path, its file or its file system may be to blame for.
 SOURCE_FAULTS = frozenset(
@@ -35,8 +36,8 @@ def of_source(error: OSError, path: Path) -> AudioError:
     if error.errno not in SOURCE_FAULTS:
         raise error
     if isinstance(error, PermissionError):
-        return AudioError(f"no permission to read: {path}")
-    return AudioError(f"cannot be read ({error.strerror or error}): {shown_path(str(path), 255)}")
+        return AudioError(f"no permission to read: {shown_reference(str(path))}")
+    return AudioError(f"cannot be read ({error.strerror or error}): {shown_reference(str(path))}")
 
 
 def raise_if_machine(error: BaseException | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from thanosql.errors import shown_reference
+
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz; a header outside of these is damaged
 
 
@@ -50,15 +52,4 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:  # a host that is none
         return f"{url.partition('://')[0]}://…"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def shown_path(path: str, most: int = 160) -> str:
-    """A path as a message shows it: what cannot be seen is escaped, and what is long is cut in its middle.
-
-    >>> print(shown_path("a.wav\\r"), shown_path("a.wav "), shown_path("x" * 100 + ".wav", 20))
-    'a.wav\\r' 'a.wav ' xxxxxxxxxx…xxxxx.wav
-    """
-    if not path.isprintable() or path != path.strip():
-        path = repr(path)
-    return path if len(path) <= most else f"{path[: most // 2]}…{path[-(most // 2 - 1) :]}"
+    return shown_reference(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from thanosql.errors import shown_reference
 from thanosql.models.audio.faults import of_source
-from thanosql.models.audio.info import AudioError, shown, shown_path
+from thanosql.models.audio.info import AudioError, shown
 from thanosql.models.audio.near_names import closest, matches, spelled_plainly
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
@@ -73,15 +74,15 @@ def find(path: str, roots: Sequence[Path] = (), *, confined: bool = False) -> tu
             reasons.append(str(of_source(error, candidate)))
             continue
         except ValueError as error:
-            raise AudioError(f"not a path: {shown_path(path)} ({error})") from error
+            raise AudioError(f"not a path: {shown_reference(path)} ({error})") from error
         if not stat.S_ISREG(mode):
             # A pipe or a device would be waited for without end.
             what = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-            reasons.append(f"{what}, not a file: {candidate}")
+            reasons.append(f"{what}, not a file: {shown_reference(str(candidate))}")
             continue
         return candidate, None
     if mistaken := _mistaken(path):
-        raise AudioError(f"no such file: {shown_path(path)} ({mistaken})")
+        raise AudioError(f"no such file: {shown_reference(path)} ({mistaken})")
     if reasons:
         raise AudioError(reasons[0])
     return _nearly(path, named, roots, confined)
@@ -96,9 +97,9 @@ def _nearly(path: str, named: Path, roots: Sequence[Path], confined: bool) -> tu
             continue
         found = [file for file in matches(place, plain) if not confined or is_inside(file, roots)]
         if len(found) == 1:
-            return found[0], f"found as {shown_path(str(found[0]))}"
+            return found[0], f"found as {shown_reference(str(found[0]))}"
         close += [file.name for file in found] or closest(place, plain)
-    said = "no such file: " + shown_path(str(named) if named.is_absolute() else path)
+    said = "no such file: " + shown_reference(str(named) if named.is_absolute() else path)
     if not named.is_absolute():
         folders = ", ".join(str(root) for root in roots)
         said += (
@@ -107,7 +108,9 @@ def _nearly(path: str, named: Path, roots: Sequence[Path], confined: bool) -> tu
             else " (a relative path, and there is no folder to look for it in)"
         )
     if close:
-        raise AudioError(f"{said}. Did you mean {' or '.join(shown_path(name) for name in dict.fromkeys(close[:3]))}?")
+        raise AudioError(
+            f"{said}. Did you mean {' or '.join(shown_reference(name) for name in dict.fromkeys(close[:3]))}?"
+        )
     raise AudioError(said)
 
 
@@ -163,7 +166,7 @@ def _local(path: str) -> Path:
         )
     url = urlsplit(path)
     if url.netloc not in ("", "localhost"):
-        raise AudioError(f"a file:// URL of another host ({url.netloc}): {path}")
+        raise AudioError(f"a file:// URL of another host ({shown_reference(url.netloc)}): {shown_reference(path)}")
     from urllib.request import url2pathname  # which imports the whole of HTTP
 
     # '#' and '?' are letters like others in the name of a file.
@@ -175,10 +178,12 @@ def _inside(file: Path, roots: Sequence[Path]) -> Path:
     try:
         resolved = Path(os.path.realpath(file))
     except ValueError as error:
-        raise AudioError(f"not a path: {shown_path(str(file))} ({error})") from error
+        raise AudioError(f"not a path: {shown_reference(str(file))} ({error})") from error
     if not is_inside(resolved, roots):
         folders = ", ".join(str(root) for root in roots)
-        raise AudioError(f"outside of the folders that audio may be read from: {file} (they are {folders})")
+        raise AudioError(
+            f"outside of the folders that audio may be read from: {shown_reference(str(file))} (they are {folders})"
+        )
     return resolved
 
 
