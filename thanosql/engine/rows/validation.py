@@ -31,6 +31,7 @@ LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training b
 SHORT_SECONDS = 0.1  # shorter than any word
 SILENT_DB = -60.0  # full scale; a peak under it is no speech
 SHOWN = 20  # characters named in a reason
+TAGGED = {"drop": "left out", "keep": "counted as spoken words", "error": "refused"}
 LEAKS = {
     TRAINED_ON: "the model was trained on this row: figures measured on it are too good",
     OTHER_TEXT: "the model was trained on this audio: figures measured on it are too good",
@@ -113,7 +114,7 @@ class _Finder:
         self._normalizer = rows.normalizer
         self._total = rows.total
         self._column = rows.text
-        self._drops = rows.tags == "drop"
+        self._tags = rows.tags
         self._known = known
         self._trained = trained
         self._first: dict[bytes, tuple[int, str | None]] = {}
@@ -126,9 +127,9 @@ class _Finder:
             yield from _sound(found, training=self._training)
             yield from (Problem(note.name, note.text) for note in found.notes)
         if isinstance(text, str) and (tagged := " ".join(tags(text))):
-            done = "left out" if self._drops else "counted as spoken words"
+            done = TAGGED[self._tags]
             yield Problem("tags", f"{tagged[:80]}: {done}, as option tags says")
-            text = without_tags(text) if self._drops else text
+            text = without_tags(text) if self._tags == "drop" else text
         if self._column is not None:
             yield from self._written(self._column.name, text, found)
         if isinstance(found, AudioFacts):

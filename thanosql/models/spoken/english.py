@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import cache
 
-from thanosql.models.spoken import english_signs, english_times
+from thanosql.models.spoken import english_signs, english_times, english_written
 from thanosql.models.spoken.english_numbers import (
     cardinal,
     digits,
@@ -55,6 +55,7 @@ def _unfolded(text: str) -> str:
 @cache
 def _rules() -> tuple[Rule, ...]:
     return (
+        *english_written.FIRST,
         *english_times.RULES,
         (re.compile(r"(?<![\w.)])[-−](?=[$£€¥₩₹]?\.?\d)"), lambda _: ("minus", "negative")),
         *english_signs.MONEY,
@@ -62,6 +63,7 @@ def _rules() -> tuple[Rule, ...]:
         (re.compile(r"(?<![\d/.])(?:(\d+) )?(\d{1,2})/(\d{1,2})(?![\d/])"), _fraction),
         (re.compile(r"\b(\d+(?:,\d{3})*)(?:st|nd|rd|th)\b", re.IGNORECASE), _ordinal),
         (re.compile(r"(?<!\w)['’]?(\d{2}|\d{3,4})['’]?s\b"), _decade),
+        (re.compile(r"(?<!\w)['’](?=\d\d\b(?!['’]))"), lambda _: ("",)),  # the class of '21
         (re.compile(r"\b\d+(?:\.\d+){2,}\b"), _dotted),
         (
             re.compile(rf"(?<![\w.,])({NUMBER}) ?[-–] ?(?=({NUMBER})(?:%| ?(?:{english_signs.UNIT_NAMES})?(?![\w-])))"),
@@ -70,12 +72,15 @@ def _rules() -> tuple[Rule, ...]:
         *english_signs.UNITS,
         (re.compile(NUMBER), lambda match: number(match[0])),
         *english_signs.ABBREVIATIONS,
+        *english_written.LAST,
         *english_signs.SIGNS,
     )
 
 
 def _telephone(match: re.Match[str]) -> Readings:
-    return digits(re.sub(r"\D", "", match[0]))
+    figures = re.sub(r"\D", "", match[0])
+    singly = digits(figures)
+    return one_of(singly[:1], tuple(way.replace("eight zero zero", "eight hundred", 1) for way in singly[:1]), singly)
 
 
 def _fraction(match: re.Match[str]) -> Readings:

@@ -145,11 +145,11 @@ def plural(spelled: str) -> str:
 def fraction(above: int, below: int) -> Readings:
     """
     >>> fraction(3, 4), fraction(1, 2)[:2]
-    (('three quarters', 'three fourths', 'three over four', 'three slash four'), ('one half', 'a half'))
+    (('three quarters', 'three fourths', 'three over four', 'three slash four', 'three out of four'), ('one half', 'a half'))
     """
     names = {2: ("half",), 4: ("quarter", "fourth")}.get(below, ordinal(below))
     if above != 1:
         names = tuple({"half": "halves"}.get(name, plural(name)) for name in names)
     counts = ("one", "a") if above == 1 else cardinal(above)[:1]
-    rest = combined(cardinal(above)[:1], ("over", "slash", "to"), cardinal(below)[:1])
-    return one_of(combined(counts, names), ("half",) if (above, below) == (1, 2) else (), rest[:2])
+    rest = combined(cardinal(above)[:1], ("over", "slash", "out of"), cardinal(below)[:1])
+    return one_of(combined(counts, names), ("half",) if (above, below) == (1, 2) else (), rest)

@@ -28,7 +28,7 @@ _LARGE = {
 }
 _LARGE_WORDS = ("hundred", "thousand", "million", "billion", "trillion")
 _SIGN = f"([{''.join(map(re.escape, _CURRENCIES))}]|{'|'.join(_CODES)})"
-_MAGNITUDE = rf"(?: ?({'|'.join(_LARGE_WORDS)})\b|({'|'.join(_LARGE)})\b)?"
+_MAGNITUDE = rf"(?: ?({'|'.join(_LARGE_WORDS)})\b|((?i:{'|'.join(_LARGE)}))\b)?"
 
 
 def _money(sign: str, amount: str, large: str | None) -> Readings:
@@ -143,7 +143,9 @@ _POINTED = {  # without it they are, or look like, other words
     "dept": ("department",), "Ave": ("avenue",), "Blvd": ("boulevard",), "Rd": ("road",), "Mt": ("mount",),
     "Ft": ("fort",), "Inc": ("incorporated", "inc"), "Ltd": ("limited",), "Co": ("company", "co"),
     "Corp": ("corporation", "corp"), "Bros": ("brothers",), "est": ("established", "estimated"),
-    "a.m": ("a m", "am"), "p.m": ("p m", "pm"),
+    "a.m": ("a m", "am"), "p.m": ("p m", "pm"), "Apt": ("apartment",), "Hwy": ("highway",), "Maj": ("major",),
+    "Cpl": ("corporal",), "Pvt": ("private",), "Adm": ("admiral",), "tel": ("telephone",), "ext": ("extension",),
+    "misc": ("miscellaneous",), "Messrs": ("messieurs", "messers"),
 }  # fmt: skip
 _COUNTED = {
     "No": "number",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import product
 
-from thanosql.models.spoken.korean_numbers import bare, chinese, counted, digits, korean, number
+from thanosql.models.spoken.korean_numbers import DIGITS, bare, chinese, counted, digits, korean, number
 from thanosql.models.spoken.readings import MOST_READINGS, Readings, Rule, SpokenText, cut, one_of
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
@@ -25,6 +25,11 @@ _CHINESE = (
     "년 월 일 분 초 원 층 호선 호실 호 회 도 세 인분 주년 주 개월 개국 학년 반 과 쪽 페이지 점 위 등급 등 차 단계 인 평 킬로 "
     "미터 달러 엔 유로 위안 퍼센트 프로 년대 세기 박 교시 번지 동 부 편 화 기 리터 그램 톤"
 ).split()
+_EVENTS = "운동|만세|혁명|광복|의거|항쟁|전쟁|사태|사변|선언|정신|민주|절|대책|조치|테러"
+_NUMBERED = (
+    "출구|버스|국도|고속|타자|선수|문제|트랙|홀|채널|후보|게이트|플랫폼|승강장|마을버스|염색체|교향곡|시드|답|줄|방|창구|좌석|자리|차량|도로|척추|"
+    "문항|항목|그림|손님|고객|환자|학생|주자|말|카드|각주|트럭|칸|레인|척수"
+)
 _LARGE = "만억조천백"
 _MONEY = {"$": "달러", "₩": "원", "￦": "원", "€": "유로", "¥": "엔", "£": "파운드"}
 _UNITS = {
@@ -38,6 +43,8 @@ _UNITS = {
 }  # fmt: skip
 _NAMES = "에이 비 씨 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 에스 티 유 브이 더블유 엑스 와이 지"
 _LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _NAMES.split(), strict=True))
+_INITIALS = {"TV": ("티브이", "티비"), "PC": ("피시", "피씨"), "OK": ("오케이",), "IMF": ("아이엠에프",)}
+_ENGLISH = "제로 원 투 쓰리 포 파이브 식스 세븐 에이트 나인".split()
 _OTHER_LETTERS = {"R": "알", "Z": "제트", "C": "시"}
 
 
@@ -63,6 +70,17 @@ def _rules() -> tuple[Rule, ...]:
         (re.compile(r"(?<!\d)(?:\d{2,4}-\d{3,4}-\d{4}|1\d{3}-\d{4})(?!\d)"), _telephone),
         (re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)\.?"), _date),
         (re.compile(r"(?<!\d)([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?!\d)"), _clock),
+        (re.compile(r"(?<![\d.])(\d{1,2})[·ㆍ‧](\d{1,2})(?![\d.])"), _day_of_events),
+        (re.compile(rf"(?<![\d.])(\d{{1,2}})\.(\d{{1,2}})(?= ?(?:{_EVENTS}))"), _day_of_events),
+        (re.compile(r"(?<![\d:])(\d+):(\d+)(?![\d:])|(?<!\d)(\d+)대(\d+)(?!\d| ?[명개살세])"), _score),
+        (re.compile(rf"(?<!\d)(\d+)번(?= ?(?:{_NUMBERED}))"), lambda match: counted(match[1], "번", native=False)),
+        (
+            re.compile(
+                r"(?<![\d.,-])(11[2-9]|120|182|911)(?=번|에(?!서)|로|를|을|,|\s*\Z| 신고| 구급| 구조| 상담| 전화)"
+            ),
+            _called,
+        ),
+        (re.compile(r"(?<![A-Za-z\d.])(?:([A-Z]{1,4})-?(\d)|(\d)([A-Z]{1,2}))(?![A-Za-z\d.,%])"), _english_name),
         (re.compile(rf"([{money}]) ?({NUMBER})((?:[{_LARGE}])?)"), _money_before),
         (
             re.compile(
@@ -77,7 +95,9 @@ def _rules() -> tuple[Rule, ...]:
         (re.compile(rf"({NUMBER}) ?(?:km/h|㎞/h)"), _speed),
         (re.compile(rf"({NUMBER}) ?({_names([*_CHINESE, *_NATIVE])})"), _counted),
         (re.compile(rf"({NUMBER}) ?({units})(?![A-Za-z/])"), _unit),
+        (re.compile(rf"(?<=[가-힣])({NUMBER})"), lambda match: _behind_a_name(match[0])),
         (re.compile(NUMBER), lambda match: bare(match[0])),
+        (re.compile(r"\A\s?[~∼～-]\s?\Z"), lambda _: ("에서 ", " 내지 ", " ")),  # between two times
         (re.compile("㈜|\\(주\\)"), lambda _: ("주식회사 ", "주식회사")),
         (re.compile(r"(?<![A-Za-z])[A-Z]{1,6}(?![A-Za-z])"), _initials),
         *(_sign(sign, said) for sign, said in _SIGNS.items()),
@@ -125,6 +145,50 @@ def _date(match: re.Match[str]) -> Readings:
 
 def _month_name(month: int) -> Readings:
     return {6: ("유",), 10: ("시",)}.get(month, chinese(str(month))[:1])
+
+
+def _day_of_events(match: re.Match[str]) -> Readings:
+    """
+    >>> _day_of_events(re.match("(.+)·(.+)", "6·25")), _day_of_events(re.match("(.+)·(.+)", "12·12"))
+    (('육이오', '육이십오'), ('십이십이', '십이일이'))
+    """
+    month, day = chinese(match[1])[0], chinese(match[2])[0]
+    singly = "".join(DIGITS[int(figure)] for figure in match[2])
+    ways = (
+        (month + day, month + singly) if len(match[1]) > 1 and match[1] == match[2] else (month + singly, month + day)
+    )
+    return tuple(dict.fromkeys(ways))
+
+
+def _score(match: re.Match[str]) -> Readings:
+    """
+    >>> _score(re.match("(.+):(.+)", "3:2"))
+    ('삼 대 이', '삼대이', '삼 대이')
+    """
+    first, second = (chinese(figures)[0] for figures in match.groups() if figures)
+    return (f"{first} 대 {second}", f"{first}대{second}", f"{first} 대{second}")
+
+
+def _behind_a_name(figures: str) -> Readings:
+    """코로나19, 아이폰15: many write a space there."""
+    ways = bare(figures)
+    return (*ways, *(f" {way}" for way in ways))
+
+
+def _called(match: re.Match[str]) -> Readings:
+    """Numbers for help are said figure by figure."""
+    return one_of(("".join(DIGITS[int(figure)] for figure in match[1]),), bare(match[1]))
+
+
+def _english_name(match: re.Match[str]) -> Readings:
+    """
+    >>> _english_name(re.match("(?:([A-Z]+)(.)|(.)([A-Z]+))$", "MP3"))[:2]
+    ('엠피쓰리', '엠피삼')
+    """
+    letters = "".join(_LETTERS[letter] for letter in match[1] or match[4])
+    figure = match[2] or match[3]
+    said = one_of((_ENGLISH[int(figure)],), (DIGITS[int(figure)],), chinese(figure))
+    return tuple(letters + one if match[1] else one + letters for one in said)
 
 
 def _month(match: re.Match[str]) -> Readings:
@@ -185,6 +249,8 @@ def _range(match: re.Match[str]) -> Readings:
 
 def _counted(match: re.Match[str]) -> Readings:
     figures, unit = match[1], match[2]
+    if (figures, unit) == ("1", "번째"):
+        return ("첫 번째", "첫번째", "한 번째")
     hours = unit != "시" or (figures.isdigit() and 0 < int(figures) <= 12)
     aged = unit == "대" and figures.endswith("0")  # 20대: in one's twenties
     native = unit in _NATIVE and hours and not aged and (not figures.isdigit() or int(figures) < 100)
@@ -216,4 +282,6 @@ def _initials(match: re.Match[str]) -> Readings:
     """
     first = "".join(_LETTERS[letter] for letter in match[0])
     other = "".join(_OTHER_LETTERS.get(letter, _LETTERS[letter]) for letter in match[0])
-    return tuple(dict.fromkeys((first, other, " ".join(_LETTERS[letter] for letter in match[0]))))
+    return tuple(
+        dict.fromkeys((*_INITIALS.get(match[0], ()), first, other, " ".join(_LETTERS[letter] for letter in match[0])))
+    )
