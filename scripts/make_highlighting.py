@@ -15,7 +15,6 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.models.bases import BASES
 from thanosql.notebook.sql_words import SQL_WORDS

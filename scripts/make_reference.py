@@ -24,12 +24,12 @@ from reference_texts import CURES, MISTAKES, SETTINGS
 
 import thanosql
 from thanosql import errors
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language.options import Declared, declared_by, describe
 from thanosql.engine.language.statement_syntax import StatementSyntax
-from thanosql.engine.language.syntax import STATEMENTS, Statement, rule_of
+from thanosql.engine.language.syntax import Statement, rule_of
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.postgres import frames
+from thanosql.engine.statements import statement_classes
 from thanosql.models.base import Capability
 from thanosql.models.bases import ASSETS, BASES
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
@@ -42,7 +42,10 @@ NOTE = "<!-- Made by scripts/make_reference.py from the code. Change the code, t
 
 def entries() -> list[type[Statement]]:
     """The statements, in the order of their titles."""
-    return sorted((kind for kind in STATEMENTS.values() if kind.syntax), key=lambda kind: syntax_of(kind).title)
+    return sorted(
+        (kind for kind in statement_classes().values() if kind.syntax),
+        key=lambda kind: (syntax_of(kind).title, kind.__module__),
+    )
 
 
 def syntax_of(kind: type[Statement]) -> StatementSyntax:

@@ -10,7 +10,6 @@ import lark
 import railroad
 from lark import Token, Tree
 
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language import grammar
 
 # What the lexer cuts, in the reader's words.

@@ -14,10 +14,10 @@ import pytest
 
 import thanosql
 from thanosql.engine import dispatcher, planner, statements
-from thanosql.engine.language.syntax import STATEMENTS as BY_RULE
 from thanosql.engine.language.syntax import Statement
 
 ROOT = Path(__file__).resolve().parents[1]
+BY_RULE = statements.statement_classes()
 STATEMENTS = [*BY_RULE.values()]
 SYNTAXES = [kind.syntax for kind in STATEMENTS if kind.syntax is not None]
 
@@ -60,6 +60,32 @@ def test_the_lists_of_colours_are_as_the_code_has_them() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, f"run: python scripts/make_highlighting.py ({done.stdout}{done.stderr})"
+
+
+def test_the_list_of_statements_is_as_their_classes_have_it() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "make_statements.py", "--check"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, f"run: python scripts/make_statements.py ({done.stdout}{done.stderr})"
+
+
+def test_a_statement_imports_no_other_statements_file() -> None:
+    code = (
+        "import sys; from thanosql.engine.parser import parse; parse('LIST MODEL')\n"
+        "print([name for name in sys.modules if name.startswith('thanosql.engine.statements.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    of_it = ["thanosql.engine.statements.listing", "thanosql.engine.statements.rows"]
+    assert sorted(done.stdout.strip("[]\n").replace("'", "").split(", ")) == of_it
 
 
 def test_colouring_imports_nothing_of_the_engine() -> None:

@@ -217,8 +217,7 @@ def show(
 ) -> None:
     """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, `width` columns of a
     terminal (0: all, as wide as it comes), a value a line if `expanded`."""
-    from thanosql.notebook import formats
-    from thanosql.notebook.views import as_text, frame_of
+    from thanosql.notebook.result_text import as_text, frame_of
 
     frame = frame_of(result)
     if frame is None:
@@ -227,6 +226,8 @@ def show(
     elif form == "table":
         print(as_text(result, limit, width=width, expanded=expanded))
     else:
+        from thanosql.notebook import formats
+
         print(formats.as_csv(frame, limit) if form == "csv" else formats.as_json(frame, limit))
     if result.note and not quiet:
         print(result.note, file=sys.stderr if form != "table" else sys.stdout)

@@ -13,8 +13,8 @@ import pytest
 
 from thanosql import errors
 from thanosql.engine.language.options import declared_by
-from thanosql.engine.language.syntax import STATEMENTS
 from thanosql.engine.session import Session
+from thanosql.engine.statements import statement_classes
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -35,7 +35,7 @@ def test_the_reference_is_as_the_code_has_it(reference: ModuleType) -> None:
 
 def test_every_statement_stands_in_the_reference(reference: ModuleType) -> None:
     page = reference.pages()["statements.md"]
-    titles = [kind.syntax.title for kind in STATEMENTS.values() if kind.syntax]
+    titles = [kind.syntax.title for kind in statement_classes().values() if kind.syntax]
     assert len(titles) > 15
     assert [title for title in titles if f"\n## {title}\n" not in page] == []
 
@@ -48,7 +48,7 @@ def test_every_error_has_a_cure(reference: ModuleType) -> None:
 def test_a_statement_takes_the_options_that_its_class_declares(session: Session) -> None:
     """Of each whose shape has OPTIONS: one that it does not have is refused, with the list of those it has."""
     tried = 0
-    for kind in STATEMENTS.values():
+    for kind in statement_classes().values():
         syntax = kind.syntax
         for way in syntax.ways if syntax else ():
             if "OPTIONS" not in way:
@@ -78,7 +78,7 @@ def test_a_statement_takes_the_options_that_its_class_declares(session: Session)
     ],
 )
 def test_a_statement_gives_the_columns_that_its_entry_lists(title: str, statement: str, numbers: Session) -> None:
-    syntax = next(kind.syntax for kind in STATEMENTS.values() if kind.syntax and kind.syntax.title == title)
+    syntax = next(kind.syntax for kind in statement_classes().values() if kind.syntax and kind.syntax.title == title)
     numbers.execute("GET THANOSQL MODEL Wav2Vec2Tiny OPTIONS (model_name='of_base')")
     given: Any = numbers.execute(statement.format(rows="SELECT * FROM librispeech_test LIMIT 4"))
     frame = given.frame() if hasattr(given, "frame") else given

@@ -11,6 +11,7 @@ import pytest
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.engine.session import Session
+from thanosql.notebook import language
 from thanosql.notebook.completion import complete
 from thanosql.notebook.explanations import explain
 from thanosql.notebook.highlighting import ThanoSQLLexer
@@ -105,13 +106,13 @@ def test_the_lexer_gives_every_character_back_and_marks_our_words() -> None:
 
 
 def test_every_statement_is_explained() -> None:
-    for syntax in vocabulary().syntaxes:
+    for _, syntax in language.syntaxes():
         said = explain(syntax.title)
         assert all(vocabulary().shown(line) in said for line in syntax.lines), syntax.title
         assert all(f"  {entry.name}=" in said for kind in syntax.options() for entry in dataclasses.fields(kind))
 
 
-@pytest.mark.parametrize("syntax", vocabulary().syntaxes, ids=lambda syntax: syntax.title)
+@pytest.mark.parametrize("syntax", [syntax for _, syntax in language.syntaxes()], ids=lambda syntax: syntax.title)
 def test_each_word_of_a_statement_is_offered_behind_those_before_it(session: Session, syntax: StatementSyntax) -> None:
     """Whatever a shape has, completion has: its keywords in their order, and the options of its own."""
     for way in syntax.ways:

@@ -18,7 +18,7 @@ from thanosql.engine.language.statement_syntax import View
 from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.audio.access import AudioAccess
-from thanosql.notebook import diff, views
+from thanosql.notebook import diff, result_text, views
 from thanosql.notebook.markup import element
 from thanosql.notebook.players import Players, playable
 from thanosql.notebook.terminal import as_text
@@ -142,9 +142,11 @@ def test_an_evaluation_in_a_terminal_has_its_worst_rows_below() -> None:
         {"row": 2, "audio": None, "reference": "a b c", "hypothesis": "a", "errors": 2},
         {"row": 3, "audio": None, "reference": "same", "hypothesis": "same", "errors": 0},
     ]
-    lines = views.as_text(Result(status="EVALUATE 3", table=frame, display={"utterances": utterances}), 0).splitlines()
+    lines = result_text.as_text(
+        Result(status="EVALUATE 3", table=frame, display={"utterances": utterances}), 0
+    ).splitlines()
     assert lines[-2:] == ["row 2: a [-b-] [-c-]", "row 1: one [-two-]{+␛[2Jtoo+}"]
-    assert views.as_text(
+    assert result_text.as_text(
         Result(status="EVALUATE 3", table=frame, display={"utterances": utterances[2:]}), 0
     ) == "\n".join(lines[:3])
 
@@ -157,7 +159,7 @@ def test_the_label_to_edit_stands_with_what_to_do_with_it() -> None:
         status="EVALUATE 1", view="evaluation", table=frame, display={"utterances": [{**wrong, "update": update}]}
     )
     said = "The label of row 7 as it is now. If it is not what is said, edit it here and run the statement:"
-    assert views.as_text(result, 0).splitlines()[-2:] == [said, update]
+    assert result_text.as_text(result, 0).splitlines()[-2:] == [said, update]
     page = words(as_html(result, Showing()) or "")
     assert page.index(said) < page.index(f"%%thanosql\n{update}")
 
@@ -271,7 +273,7 @@ def test_an_evaluation_leads_with_what_a_person_wants_to_know(measured: dict[str
     result = Result(status="EVALUATE 90", view="evaluation", table=frame)
     page = words(as_html(result, Showing()) or "")
     assert page.strip().startswith(said)
-    assert views.as_text(result, 10).startswith(said)
+    assert result_text.as_text(result, 10).startswith(said)
 
 
 def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:

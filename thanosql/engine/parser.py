@@ -17,13 +17,12 @@ from lark.common import LexerConf
 from lark.exceptions import UnexpectedToken
 from lark.lexer import Lexer
 
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language import grammar
+from thanosql.engine.language.declared import DECLARED
 from thanosql.engine.language.lexer import Scanner
 from thanosql.engine.language.scopes import settle
 from thanosql.engine.language.sql_chunk import SQLChunk
 from thanosql.engine.language.syntax import (
-    STATEMENTS,
     Literal,
     ModelReference,
     Nested,
@@ -35,6 +34,7 @@ from thanosql.engine.language.syntax import (
     Word,
 )
 from thanosql.engine.language.terminals import Refusal, number_value, quoted_value
+from thanosql.engine.statements import statement_class
 from thanosql.errors import ThanoSQLSyntaxError
 
 MAX_NAME = 63  # characters
@@ -79,7 +79,7 @@ def _read_all(scanner: Scanner) -> Any:
         if begun[-1].type == "SEMICOLON":
             begun += islice(tokens, 1)
         if len(begun) == 1 or begun[-1].type == "SEMICOLON":
-            return (STATEMENTS["plain_sql"].of(Query(chunk.parts)),)
+            return (statement_class("plain_sql").of(Query(chunk.parts)),)
     return _lark().parse(chain(begun, tokens))
 
 
@@ -123,10 +123,9 @@ class _Builder(Transformer[Token, Any]):
 
     def __getattr__(self, rule: str) -> Callable[[list[Any]], Statement]:
         # A statement's rule makes the class of its name.
-        if rule not in STATEMENTS:
+        if rule not in DECLARED:
             raise AttributeError(rule)
-        make = STATEMENTS[rule].of
-        return lambda parts: make(*parts)
+        return lambda parts: statement_class(rule).of(*parts)
 
     def what(self, *words: Token) -> str:
         return " ".join([word.upper().removesuffix("S") for word in words])

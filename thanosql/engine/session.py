@@ -11,7 +11,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -133,7 +133,6 @@ class Session:
         progress: Callable[[Progress], None] | None,
     ) -> Result:
         from thanosql.engine import dispatcher, planner
-        from thanosql.engine.postgres import suggestions
 
         cancellation = self._running or Cancellation()
 
@@ -176,7 +175,12 @@ class Session:
                 raise interruption.stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             connection = opened.connection if opened is not None else None
-            suggestions.suggest(error, statement, text, source, connection, self._models)
+            with suppress(
+                MemoryError, OSError
+            ):  # there is no room for what would suggest a cure: the error is said without
+                from thanosql.engine.postgres import suggestions
+
+                suggestions.suggest(error, statement, text, source, connection, self._models)
             record(statement, begun, type(error).__name__)
             raise
         except KeyboardInterrupt as stop:

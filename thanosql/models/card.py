@@ -10,13 +10,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.results import TrainingReport
-from thanosql.models.trained_rows import fingerprint
 from thanosql.version import __version__
 
 if TYPE_CHECKING:
     from thanosql.models.model import Model
     from thanosql.models.options import TrainOptions
+    from thanosql.models.results import TrainingReport
 
 PACKAGES = ("torch", "transformers", "soxr", "soundfile")
 
@@ -38,6 +37,8 @@ def training_card(
     tags of annotators in their texts.
     """
     from importlib import metadata
+
+    from thanosql.models.trained_rows import fingerprint
 
     # Which rows it learned from lies beside the card, a line each.
     said = {name: value for name, value in asdict(report).items() if name not in ("learned", "calibration")}
@@ -94,6 +95,8 @@ def _hardware(device: str) -> str:
 
 def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable[str]) -> dict[str, Any]:
     """What a model's card keeps of an evaluation: its statement, figures, moment, and the fingerprint of its rows."""
+    from thanosql.models.trained_rows import fingerprint
+
     return {
         "statement": statement,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language.terminals import Lexeme, Refusal
 from thanosql.engine.language.vocabulary import vocabulary
 from thanosql.notebook.query_tables import lexemes, tables_in

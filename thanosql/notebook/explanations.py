@@ -79,7 +79,7 @@ def _option(name: str) -> str | None:
 
 
 def _options() -> Iterator[tuple[str, Declared]]:
-    for syntax in vocabulary().syntaxes:
+    for _, syntax in language.syntaxes():
         for option in declared_by(*syntax.options()):
             yield syntax.title, option
 

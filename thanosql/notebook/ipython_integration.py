@@ -94,7 +94,7 @@ class Views:
 
     def bundle(self, value: Any) -> dict[str, str] | None:
         """The MIME bundle of a value; None where it is not ours to show."""
-        from thanosql.notebook import views
+        from thanosql.notebook import result_text, views
 
         known = self._known.get(id(value))
         alive: Any = known.value() if known is not None else None
@@ -107,7 +107,7 @@ class Views:
             result = replace(known.result, table=views.first_rows(value, showing.limit))
         else:
             return None
-        bundle = {"text/plain": views.as_text(result, showing.limit) + (f"\n{note}" if note else "")}
+        bundle = {"text/plain": result_text.as_text(result, showing.limit) + (f"\n{note}" if note else "")}
         if "text/html" in self._shell.display_formatter.active_types:
             page = views.as_html(result, showing, note=note)
             if page is not None:

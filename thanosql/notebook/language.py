@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from thanosql.engine import statements as _registered  # noqa: F401  # to import them is to know them
 from thanosql.engine.language.options import declared_by
-from thanosql.engine.language.syntax import STATEMENTS, Statement
+from thanosql.engine.language.syntax import Statement
 from thanosql.engine.language.vocabulary import vocabulary
+from thanosql.engine.statements import statement_classes
 
 if TYPE_CHECKING:
     from thanosql.engine.language.options import Declared
+    from thanosql.engine.language.statement_syntax import StatementSyntax
 
 
 def statements_of(words: Sequence[str]) -> list[type[Statement]]:
     """The statements that begin with these words, in capitals: `("GET",)` is two."""
-    meant = vocabulary().opened_by(*words)
-    return sorted((kind for kind in STATEMENTS.values() if kind.syntax in meant), key=lambda kind: kind.__name__)
+    meant = {shape.lines for shape in vocabulary().opened_by(*words)}
+    return sorted((kind for kind, syntax in syntaxes() if syntax.lines in meant), key=lambda kind: kind.__name__)
+
+
+def syntaxes() -> Iterator[tuple[type[Statement], StatementSyntax]]:
+    """Every statement of ours, and what it says of itself, in the order of their shapes."""
+    declared = [(kind, kind.syntax) for kind in statement_classes().values() if kind.syntax is not None]
+    return iter(sorted(declared, key=lambda one: one[1].lines))
 
 
 def options_of(words: Sequence[str]) -> tuple[Declared, ...]:

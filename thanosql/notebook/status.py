@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def beginning(session: Session) -> str:
 
 def device() -> str:
     """What 'auto' means on this machine."""
+    from importlib import metadata
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cpu = f"cpu, {cores} core{'s' if cores > 1 else ''}"
     try:

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.statement_syntax import View
 from thanosql.models.audio.access import AudioAccess
-from thanosql.notebook import cards, evaluation, style, tables, terminal, transcripts
+from thanosql.notebook import cards, evaluation, style, tables, transcripts
 from thanosql.notebook.markup import Html, element
 from thanosql.notebook.players import Players
+from thanosql.notebook.result_text import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from thanosql.engine.dispatcher import Result
     from thanosql.engine.session import Session
-
-WORST = 10  # rows of an evaluation that a text shows where all rows are asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,31 +59,6 @@ def known(result: Result, session: Session) -> Result:
     if result.view == "card":
         more = {"card": model.card, "version": model.version, "folder": str(model.folder)}
     return dataclasses.replace(result, display={**more, **result.display})
-
-
-def as_text(result: Result, limit: int, *, width: int | None = None, expanded: bool = False) -> str:
-    """The same where HTML is not shown: a terminal, a log, a diff of notebooks; `terminal.as_text` says how wide."""
-    frame = frame_of(result)
-    if frame is None:
-        return result.status
-    worst = evaluation.worst_as_text(result.display.get("utterances", ()), limit or WORST)
-    table = terminal.as_text(frame, limit, width=width, expanded=expanded)
-    return "\n\n".join(part for part in (_lead(result, frame), table, worst) if part)
-
-
-def _lead(result: Result, frame: Any) -> str:
-    """What an evaluation says in a sentence."""
-    if result.view != "evaluation" or not len(frame) or "wer" not in frame.columns:
-        return ""
-    row = frame.iloc[-1].to_dict()
-    return evaluation.compared(row) if row.keys() >= evaluation.COMPARED else evaluation.hears(row)
-
-
-def frame_of(result: Result) -> Any:
-    """The rows of a result as they come, or its report as a table of one row; None for a status."""
-    if result.table is not None:
-        return result.table
-    return getattr(result.report, "frame", lambda: None)()
 
 
 def first_rows(frame: pd.DataFrame, limit: int) -> pd.DataFrame:

@@ -19,11 +19,10 @@ import pytest
 import thanosql
 from tests.engine.executors.processes import learn, work
 from thanosql import ThanoSQLOptionError
-from thanosql.engine import statements  # noqa: F401  # to import them is to know them
 from thanosql.engine.executors.base import EXECUTORS
 from thanosql.engine.executors.local import LocalExecutor
-from thanosql.engine.language.syntax import STATEMENTS
 from thanosql.engine.session import Session
+from thanosql.engine.statements import statement_classes
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.ctc.ngram import NGram
 from thanosql.models.results import TrainingProgress, TrainingReport
@@ -104,7 +103,7 @@ def both(numbers: Session, spawned: ProcessPoolExecutor, monkeypatch: pytest.Mon
 def test_every_statement_that_works_on_audio_is_tried_here() -> None:
     works = {
         kind.syntax.title
-        for kind in STATEMENTS.values()
+        for kind in statement_classes().values()
         if kind.syntax is not None and any("executor" in _names(options) for options in kind.syntax.options())
     }
     assert works == {title.removesuffix(" by beam") for title in TASKS} - {"CHECK"}  # which takes those of another

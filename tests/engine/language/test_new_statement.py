@@ -1,4 +1,4 @@
-"""A new statement is its file, its rule, a line in the package and two scripts: the recipe of docs/architecture.md, followed.
+"""A new statement is its file, its rule and three scripts: the recipe of docs/architecture.md, followed.
 
 The package is copied, the recipe's blocks are put where it says, and the copy is asked. Nothing else is touched.
 """
@@ -94,8 +94,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     statements = folder / "thanosql" / "engine" / "statements"
     (statements / "count_rows.py").write_text(block("class CountRows(Statement)") + "\n", encoding="utf-8")
     append(folder / "thanosql" / "grammar.lark", block('count_rows: "COUNT"i'))
-    append(statements / "__init__.py", block("import CountRows"))
-    run(folder, "import runpy; runpy.run_module('make_highlighting', run_name='__main__')")
+    for script in ("make_statements", "make_highlighting"):
+        run(folder, f"import runpy; runpy.run_module('{script}', run_name='__main__')")
     return folder
 
 

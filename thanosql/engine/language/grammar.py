@@ -1,22 +1,22 @@
-"""The grammar in lark's language: grammar.lark and the statements' classes in, the whole out."""
+"""The grammar in lark's language: grammar.lark and the statements' shapes in, the whole out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import resources
 
-from thanosql.engine.language.syntax import STATEMENTS
+from thanosql.engine.language.declared import DECLARED
 from thanosql.engine.language.vocabulary import vocabulary
 
 
 def text() -> str:
     """grammar.lark, and the rules that list statements and keywords."""
     written = resources.files("thanosql").joinpath("grammar.lark").read_text(encoding="utf-8")
-    declared = {rule: kind.syntax for rule, kind in STATEMENTS.items()}
+    declared = {rule: one.shape for rule, one in DECLARED.items()}
     derived = {
         "?statement": declared,
-        "_planned": (rule for rule, syntax in declared.items() if syntax is not None and syntax.planned),
-        "_nestable": (rule for rule, syntax in declared.items() if syntax is not None and syntax.nests),
+        "_planned": (rule for rule, shape in declared.items() if shape is not None and shape.planned),
+        "_nestable": (rule for rule, shape in declared.items() if shape is not None and shape.nests),
         "!_keyword": (f'"{word}"i' for word in vocabulary().names),
     }
     return written + "\n" + "".join(f"{rule}: {_either(parts)}\n" for rule, parts in derived.items())

@@ -26,16 +26,14 @@ _PIECE = re.compile(r"[A-Z]{2,}|[a-z]+|'[a-z]+'|\(…\)|…|[\[\]{}|]")
 
 
 @dataclass(frozen=True)
-class StatementSyntax:
-    """The declaration that stands in a statement's class.
+class StatementShape:
+    """What the parser and completion need of a statement: data alone, so that it can be known without its class.
 
     `shapes` are what users read: keywords in capitals, [optional parts], {one | of these}; `name`, `base`, `model`,
     `table` and `'path'` are names, `query` is SQL, and `statement` stands for one that may be planned.
     `nests` says that it gives rows and may stand in a query, `planned` that EXPLAIN and CHECK may stand before it.
     `names` says what a shape's `name` is: a model of the store, a base, a data set; a new one where it says nothing.
-    `also` are further spellings of its keywords. `options` gives the dataclasses that declare its options, `columns`
-    the columns of its result: functions, since both may stand below the class. `view` is how a notebook shows the
-    result, `gives` what the reference says of it, in Markdown.
+    `also` are further spellings of its keywords.
     """
 
     shapes: str | tuple[str, ...]
@@ -43,10 +41,6 @@ class StatementSyntax:
     planned: bool = field(default=False, kw_only=True)
     names: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     also: tuple[str, ...] = field(default=(), kw_only=True)
-    options: Callable[[], tuple[type, ...]] = field(default=lambda: (), kw_only=True)
-    columns: Callable[[], Sequence[str]] = field(default=lambda: (), kw_only=True)
-    view: View = field(default="", kw_only=True)
-    gives: str = field(default="", kw_only=True)
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
@@ -62,7 +56,7 @@ class StatementSyntax:
     def title(self) -> str:
         """The words that name it: those it opens with.
 
-        >>> StatementSyntax("DROP MODEL [IF EXISTS] name").title, StatementSyntax("PREDICT USING model AS query").title
+        >>> StatementShape("DROP MODEL [IF EXISTS] name").title, StatementShape("PREDICT USING model AS query").title
         ('DROP MODEL', 'PREDICT')
         """
         words: list[str] = []
@@ -76,7 +70,7 @@ class StatementSyntax:
     def ways(self) -> tuple[tuple[str, ...], ...]:
         """Every way to write it, as words: with and without each optional part, with each of the alternatives.
 
-        >>> StatementSyntax("DROP MODEL [IF EXISTS] name").ways
+        >>> StatementShape("DROP MODEL [IF EXISTS] name").ways
         (('DROP', 'MODEL', 'name'), ('DROP', 'MODEL', 'IF', 'EXISTS', 'name'))
         """
         return tuple(way for line in self.lines for way in _ways(iter(_PIECE.findall(line)), ""))
@@ -89,6 +83,20 @@ class StatementSyntax:
     def kind_of(self, slot: str) -> str:
         """What kind of name a word of the shape stands for; "" for a new one."""
         return self.names.get(slot, NAMES.get(slot, ""))
+
+
+@dataclass(frozen=True)
+class StatementSyntax(StatementShape):
+    """The declaration that stands in a statement's class.
+
+    `options` gives the dataclasses that declare its options, `columns` the columns of its result: functions, since both
+    may stand below the class. `view` is how a notebook shows the result, `gives` what the reference says of it, in Markdown.
+    """
+
+    options: Callable[[], tuple[type, ...]] = field(default=lambda: (), kw_only=True)
+    columns: Callable[[], Sequence[str]] = field(default=lambda: (), kw_only=True)
+    view: View = field(default="", kw_only=True)
+    gives: str = field(default="", kw_only=True)
 
 
 def _ways(pieces: Iterator[str], closing: str) -> list[tuple[str, ...]]:

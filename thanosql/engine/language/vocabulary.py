@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from thanosql.engine.language.statement_syntax import CLAUSES, StatementSyntax
-from thanosql.engine.language.syntax import STATEMENTS
+from thanosql.engine.language.declared import DECLARED
+from thanosql.engine.language.statement_syntax import CLAUSES, StatementShape
 from thanosql.engine.language.terminals import words
 
 # PostgreSQL's commands; a first word that is none of them is ours alone.
@@ -23,7 +23,7 @@ POSTGRES = words(
 class Vocabulary:
     """What the statements' `syntaxes` say together; first words and keywords are in capitals."""
 
-    syntaxes: tuple[StatementSyntax, ...]
+    syntaxes: tuple[StatementShape, ...]
 
     @cached_property
     def keywords(self) -> frozenset[str]:
@@ -99,7 +99,7 @@ class Vocabulary:
         named = (way[:2] for syntax in self.syntaxes for way in syntax.ways if way[1] == "MODEL")
         return tuple(dict.fromkeys(" ".join(words) for words in named))
 
-    def opened_by(self, *first: str) -> list[StatementSyntax]:
+    def opened_by(self, *first: str) -> list[StatementShape]:
         """The statements that begin as these words do: those that share most of them."""
         shared = {at: max(_shared(way, first) for way in syntax.ways) for at, syntax in enumerate(self.syntaxes)}
         most = max(shared.values(), default=0)
@@ -147,22 +147,18 @@ class Vocabulary:
         return piece
 
 
+@cache
 def vocabulary() -> Vocabulary:
     """That of all the statements there are."""
-    return _of(len(STATEMENTS))
+    shapes = [declared.shape for declared in DECLARED.values() if declared.shape is not None]
+    return Vocabulary(tuple(sorted(shapes, key=lambda shape: shape.lines)))
 
 
-@cache
-def _of(_count: int) -> Vocabulary:
-    syntaxes = [kind.syntax for kind in STATEMENTS.values() if kind.syntax is not None]
-    return Vocabulary(tuple(sorted(syntaxes, key=lambda syntax: syntax.lines)))
-
-
-def _firsts(syntaxes: Iterable[StatementSyntax]) -> frozenset[str]:
+def _firsts(syntaxes: Iterable[StatementShape]) -> frozenset[str]:
     return frozenset(way[0] for syntax in syntaxes for way in syntax.ways)
 
 
-def _spellings(syntax: StatementSyntax, words: Iterable[str]) -> set[str]:
+def _spellings(syntax: StatementShape, words: Iterable[str]) -> set[str]:
     """Keywords, and their plural or singular where the statement takes it too."""
     listed = {word for word in words if word.isupper()}
     return listed | ({word + "S" for word in listed} | {word.removesuffix("S") for word in listed}) & set(syntax.also)
