@@ -17,7 +17,8 @@ import soundfile
 
 from tests.ray.access import Harmful
 from thanosql.engine.executors import ray as ray_executor
-from thanosql.engine.executors.ray_worker import FileNeed, receive
+from thanosql.engine.executors.ray_worker import FileNeed
+from thanosql.engine.executors.received_files import receive
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.model_cache import ModelCache
@@ -160,10 +161,10 @@ def test_files_that_a_worker_does_not_see_come_through_the_store(
     (model / "part" / "words").write_text("a b")
     need = FileNeed.of(model)
     content = {name: ray.get(ref) for name, ref in ray_executor.Driver(ray).stored(need).items()}
-    folder = receive(need, content)
+    folder = receive(need.path, need.state, content)
     assert (folder / "weights").read_bytes() == (model / "weights").read_bytes()
     assert (folder / "part" / "words").read_text() == "a b"
-    assert receive(need, content) == folder
+    assert receive(need.path, need.state, content) == folder
     (model / "weights").write_bytes(b"another version")
     assert FileNeed.of(model) != need
 

@@ -5,10 +5,6 @@ Files that are not seen from its machine come through Ray's store, once for each
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from thanosql.engine.executors.received_files import receive
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
 from thanosql.models.audio import Audio, AudioError, AudioPart
@@ -27,7 +24,6 @@ from thanosql.models.worker import Worker
 from thanosql.version import __version__
 
 PATHS = 16  # that are looked for
-UNUSED_SECONDS = 7 * 24 * 3600.0  # after which a model that came through Ray's store goes from a machine
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,8 @@ class RayWorker:
         import ray
 
         for need, content in files.items():
-            self._received[need] = receive(need, dict(zip(content, ray.get(list(content.values())))))
+            received = dict(zip(content, ray.get(list(content.values()))))
+            self._received[need] = receive(need.path, need.state, received)
         where = {need.path: self._place(need) for need in wanted.needs}
         missing = tuple(need for need in wanted.needs if where[need.path] is None)
         if not missing and self._number != wanted.number:
@@ -134,34 +131,3 @@ def _placed(task: TranscribeTask, where: Mapping[str, Path | None]) -> Transcrib
     if isinstance(task.language_model, Path):
         task = replace(task, language_model=where[str(task.language_model)])
     return task
-
-
-def receive(need: FileNeed, content: Mapping[str, Any]) -> Path:
-    """Write files, name → uint8 `(bytes,)`, where the workers of this user and machine find them: once a version."""
-    home = Path(tempfile.gettempdir()) / f"thanosql-files-{os.getuid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
-    if home.is_symlink() or home.stat().st_uid != os.getuid():
-        raise PermissionError(f"{home} belongs to another user")
-    _sweep(home)
-    folder = home / hashlib.blake2b(f"{need.path}\0{need.state}".encode(), digest_size=16).hexdigest()
-    if not folder.is_dir():
-        partial = Path(tempfile.mkdtemp(dir=home, prefix="partial-"))
-        for name, written in content.items():
-            file = partial / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            written.tofile(file)
-        try:
-            partial.rename(folder)
-        except OSError:  # another worker of this machine was faster
-            shutil.rmtree(partial, ignore_errors=True)
-    os.utime(folder)
-    single = folder / Path(need.path).name
-    return single if list(content) == [single.name] else folder
-
-
-def _sweep(home: Path) -> None:
-    import time
-
-    for folder in home.iterdir():
-        if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
