@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.torture.acts import children
 from tests.torture.findings import Findings
-from tests.torture.world import FOLDER, children
+from tests.torture.world import FOLDER
 
 FORMATS = ("wav", "flac", "mp3", "ogg", "m4a", "webm")
 GROUP = 100  # files that one process reads

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.torture.acts import children
 from tests.torture.findings import Findings
-from tests.torture.world import FOLDER, TINY, children
+from tests.torture.world import FOLDER, TINY
 
 GROUP = 20  # models that one process looks at
 LONGEST = 20.0  # seconds for one model

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import thanosql
+from tests.torture.acts import children, run
 from tests.torture.findings import Findings
-from tests.torture.world import TINY, World, children, run
+from tests.torture.world import TINY, World
 
 NAMES = ("one", "two")
 LEAST = 5  # statements of each process, however little time it is given

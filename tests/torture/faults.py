@@ -8,7 +8,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +16,15 @@ from pathlib import Path
 
 import psycopg2
 
+from tests.torture import system_faults
+from tests.torture.acts import DEFECT, REFUSED, act, act_in_a_fork, act_in_threads, children
 from tests.torture.findings import Findings
-from tests.torture.world import DEFECT, REFUSED, World, act, children
+from tests.torture.world import World
 
 DISK = 150 << 20  # bytes of the small disk that holds a home
 LIMITS = ("file size", "open files", "memory", "full disk", "full temporary folder", "read-only disk")
+SYSTEM = ("input/output error in the home", "input/output error in the temporary folder", "clock")
+PROCESSES = {"fork": act_in_a_fork, "threads": act_in_threads}
 DISKS = ("full disk", "full temporary folder", "read-only disk")
 SETTINGS = (
     "statement_timeout",
@@ -28,7 +32,16 @@ SETTINGS = (
     "transaction_timeout",
     "default_transaction_read_only",
     "temp_file_limit",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "default_transaction_isolation",
 )
+OF_SETTINGS = {
+    "default_transaction_read_only": "on",
+    "temp_file_limit": "0",
+    "default_transaction_isolation": "serializable",
+}
+CLOCKS = ("jumping", str(366 * 24 * 3600), str(-366 * 24 * 3600))
 BACKENDS = ("pg_terminate_backend", "pg_cancel_backend")
 
 
@@ -85,7 +98,7 @@ class Disk:
         subprocess.run(["umount", "-l", str(self.path)], check=False)
 
 
-def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0) -> Findings:
+def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0, only: Sequence[str] = ()) -> Findings:
     """`faults` statements, every kind of them and of faults; `url` names a database of their own."""
     findings = Findings(f"{faults} faults of the machine and of the database")
     draw = random.Random(seed)
@@ -94,16 +107,21 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0) -> Fi
         world = World(home, folder, url)
         world.make()
         kinds = [kind for kind in LIMITS if kind not in DISKS or (disk and temporary)]
+        kinds += [*SETTINGS, *BACKENDS, *PROCESSES, *(SYSTEM if system_faults.library() else ())]
+        kinds = [kind for kind in kinds if not only or kind in only]
         for number in range(faults):
             if not findings.going_on():
                 break
             deed = world.deeds[number % len(world.deeds)]
-            fault = draw.choice([*kinds, *SETTINGS, *BACKENDS])
+            if number % len(kinds) == 0:
+                draw.shuffle(kinds)  # each of them before any comes again
+            fault = kinds[number % len(kinds)]
             variant = draw.randrange(2)
             before = world.prepare(deed, variant)
             world.session.close()
-            limit, hurt, heal = _fault(fault, draw, url, disk, temporary)
-            child = children().Process(target=act, args=(url, home, deed.variants[variant], limit), daemon=True)
+            limit, hurt, heal = _fault(fault, draw, world, disk, temporary)
+            run = PROCESSES.get(fault, act)
+            child = children().Process(target=run, args=(url, home, deed.variants[variant], limit), daemon=True)
             try:
                 if fault not in BACKENDS:
                     hurt()
@@ -137,7 +155,7 @@ def _nothing() -> None: ...
 
 
 def _fault(
-    fault: str, draw: random.Random, url: str, disk: Disk | None, temporary: Disk | None
+    fault: str, draw: random.Random, world: World, disk: Disk | None, temporary: Disk | None
 ) -> tuple[Callable[[], None] | None, Callable[[], None], Callable[[], None]]:
     """What the child does to itself first; what is done to it; and how that is undone."""
     if fault == "file size":
@@ -155,9 +173,18 @@ def _fault(
     if fault == "full temporary folder":
         assert temporary is not None
         return partial(use_temporary_folder, temporary.path), partial(temporary.fill, 0), temporary.empty
+    if fault in PROCESSES:
+        return None, _nothing, _nothing
+    if fault == "clock":
+        return partial(system_faults.set_clock, draw.choice(CLOCKS)), _nothing, _nothing
+    if fault in SYSTEM:
+        folder = world.home if "home" in fault else Path(tempfile.gettempdir())
+        calls = draw.choice((0, 3, 30, 300, 3_000))
+        return partial(system_faults.fail_reading_and_writing, folder, calls), _nothing, _nothing
+    url = world.url or ""
     if fault in BACKENDS:
         return None, partial(_on_others, url, fault), _nothing
-    value = {"default_transaction_read_only": "on", "temp_file_limit": "0"}.get(fault, f"{draw.choice((2, 20, 100))}ms")
+    value = OF_SETTINGS.get(fault, f"{draw.choice((2, 20, 100))}ms")
     return None, partial(_set, url, fault, value), partial(_set, url, fault, None)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from tests.torture.acts import DEFECT, act, children
 from tests.torture.findings import Findings
-from tests.torture.world import DEFECT, World, act, children
+from tests.torture.world import World
 
 VICTIMS = ("process", "process", "postgres", "both")
 

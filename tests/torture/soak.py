@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psycopg2
 
+from tests.torture.acts import run
 from tests.torture.findings import Findings
-from tests.torture.world import World, run
+from tests.torture.world import World
 
 MEMORY = 100 << 20  # bytes that a process may have grown by: its allocator keeps what it was lent
 WRONG = (

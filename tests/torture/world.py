@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
-import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +19,8 @@ import psycopg2
 
 import thanosql
 from tests.torture.findings import Findings
-from thanosql.engine.session import Session
 from thanosql.models import datasets
 
-REFUSED, DEFECT = 3, 4
 FOLDER = datasets.DATASETS["spoken_numbers"].folder / "train"
 TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
 TABLES = ("heard", "grown", "current", "scores", "confused", "copied")
@@ -256,52 +250,3 @@ def _files_digest(folder: Path, but: tuple[str, ...] = ()) -> str:
         if path.is_file() and path.name not in but:
             found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return found.hexdigest()
-
-
-def children() -> ForkServerContext:
-    """Processes that start with everything imported, so that most of their time is work."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [
-            "torch",
-            "transformers.models.wav2vec2.modeling_wav2vec2",
-            "thanosql.engine.postgres.database",
-            "thanosql.engine.postgres.embedded",
-            "jiwer",
-            "soxr",
-            "tests.torture.world",
-        ]
-    )
-    return context
-
-
-def act(url: str | None, home: Path, statement: str, limit: Callable[[], None] | None = None) -> None:
-    """What a child runs: it saves after each step of a training, so that a kill is felt everywhere. `limit` comes first.
-    It exits with 0, with REFUSED after an error that a user is meant to see, with DEFECT after any other."""
-    from thanosql.models.training import loop
-
-    loop.SAVE_EVERY, loop.SAVE_SHARE = 0.0, 1e9
-    code = 0
-    try:
-        with thanosql.connect(url, home=home) as session:
-            if limit is not None:
-                limit()
-            session.execute(statement, fetch=False)
-    except thanosql.ThanoSQLInternalError:
-        traceback.print_exc()
-        code = DEFECT
-    except thanosql.ThanoSQLError:
-        code = REFUSED
-    except BaseException:
-        traceback.print_exc()
-        code = DEFECT
-    sys.exit(code)
-
-
-def run(session: Session, statement: str) -> str:
-    """How a statement ended: 'done', or its error."""
-    try:
-        session.execute(statement, fetch=False)
-    except thanosql.ThanoSQLError as error:
-        return f"{type(error).__name__}: {error}"
-    return "done"
