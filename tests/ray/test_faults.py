@@ -95,7 +95,7 @@ def test_rows_of_a_node_that_died_go_to_another(cluster: Any, ray: Any, tmp_path
             cluster.remove_node(node)
 
 
-def _free_cpus(ray: Any, cpus: float, seconds: float) -> bool:
+def free_cpus(ray: Any, cpus: float, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if ray.available_resources().get("CPU", 0) == cpus:
@@ -116,7 +116,7 @@ def test_cancelling_ends_what_runs_and_frees_it(executor: ray_executor.RayExecut
     threading.Timer(1.0, cancel).start()
     with pytest.raises(Cancelled, match="stopped"):
         list(_work(executor, rows, cancellation, seconds=600.0))
-    assert _free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
+    assert free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
 
 
 def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path
     with driver:
         assert driver.stdout is not None
         assert b"at work" in driver.stdout.readline()
-        assert not _free_cpus(ray, 2, 0.5)
+        assert not free_cpus(ray, 2, 0.5)
         driver.kill()
-    assert _free_cpus(ray, 2, 30)
+    assert free_cpus(ray, 2, 30)
 
 
 def test_audio_that_only_the_driver_sees_is_sent(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
     from thanosql.models.training.memory import TrainingSizes
+    from thanosql.models.training.ranks import Ranks
 
 
 class Capability(StrEnum):
@@ -178,6 +179,7 @@ class TrainableFamily(Family, Protocol):
         """The facts of a checkpoint, with the vocabulary and normalizer that training on the texts would give it."""
 
     def train(
-        self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
+        self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation, ranks: Ranks
     ) -> TrainingReport:
-        """Do what the task says; `progress` hears of every step. Raises Cancelled after the step in which it was asked."""
+        """Do what the task says, as one of its `ranks`; `progress` hears of every step. Raises Cancelled after the step
+        in which it was asked."""

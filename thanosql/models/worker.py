@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.models.audio import AudioError
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TrainTask, TranscribeTask
+from thanosql.models.training.ranks import ALONE
 
 if TYPE_CHECKING:
     from thanosql.models.audio.recordings import DecodedAudio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from thanosql.models.ctc.decoder import Decoder
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.results import TrainingProgress, TrainingReport
+    from thanosql.models.training.ranks import Ranks
 
 DIGEST_BYTES = 12
 SLICE = 1 << 20  # samples that are looked at together
@@ -213,10 +215,15 @@ def audio_facts(decoded: DecodedAudio) -> AudioFacts:
     return AudioFacts(len(waveform), peak, digest.digest(), decoded.notes)
 
 
-def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
-    """Train as a task says, with the family of its model."""
+def train(
+    task: TrainTask,
+    progress: Callable[[TrainingProgress], None],
+    cancellation: Cancellation,
+    ranks: Ranks = ALONE,
+) -> TrainingReport:
+    """Train as a task says, with the family of its model; with other processes where there are `ranks`."""
     from thanosql.models import registry
 
     with registry.reading(task.model):
         family = registry.trainable_family_of(task.model, "BUILD")
-    return family.train(task, progress, cancellation)
+    return family.train(task, progress, cancellation, ranks)

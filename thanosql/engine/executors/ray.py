@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.executors import ray_cluster
 from thanosql.engine.executors.ray_pool import Pool, PoolRun, Share
 from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
+from thanosql.engine.executors.training_workers import training_workers
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import checkpoint_files
 from thanosql.models.audio import Audio, AudioError, AudioPart, described
@@ -91,7 +92,8 @@ class RayExecutor:
                 folder=task.folder.absolute(),
                 state=None if task.state is None else task.state.absolute(),
             )
-            return train(ray, self._training_share(task), task, progress, cancellation)
+            machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            return train(training_workers(self._cluster, machines, task.options), task, progress, cancellation)
 
     def close(self) -> None:
         """End the workers, and the connection where it is the last one's."""
@@ -120,16 +122,6 @@ class RayExecutor:
             rooms = [there.get(kind, 0) // each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
             most = max(1, int(min(rooms, default=1)))
         return Share(cpus, gpus, most)
-
-    def _training_share(self, task: TrainTask) -> tuple[float, float]:
-        """The CPUs and GPUs of a training: one GPU and a CPU, or all CPUs of the largest machine."""
-        cpus, gpus = self._cluster.cpus, self._cluster.gpus
-        if gpus is None:
-            gpus = 1.0 if task.options.device != "cpu" and self._ray.cluster_resources().get("GPU", 0) else 0.0
-        if cpus is None:
-            machines = [node["Resources"].get("CPU", 0.0) for node in self._ray.nodes() if node["Alive"]]
-            cpus = 1.0 if gpus else max(machines, default=1.0)
-        return cpus, gpus
 
     def _end_workers(self) -> None:
         with self._turn:

@@ -1,56 +1,175 @@
-"""A training in, its report out: in one worker of a Ray cluster that sees the same folders, its steps heard on the way."""
+"""A training in, its report out: in workers of a Ray cluster that see the same folders, its steps heard on the way.
+
+Ray Train's TorchTrainer places the workers, starts them and connects them by torch.distributed; each is one rank of the
+training (`models.training.ranks`). An actor runs it, so that this process hears of the steps and can end it at any time.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from thanosql.engine.executors.ray_worker import paths_of, sizes, state
+from thanosql.engine.executors.training_workers import TrainingWorkers
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLResourceError
 from thanosql.models.cancellation import Cancellation, Cancelled
-
-if TYPE_CHECKING:
-    from thanosql.models.results import TrainingProgress, TrainingReport
-    from thanosql.models.tasks import TrainTask
+from thanosql.models.results import TrainingProgress, TrainingReport
+from thanosql.models.tasks import TrainTask
 
 LOOK_SECONDS = 0.2  # between two looks at the steps and at the cancellation
-STOP_SECONDS = 4.0  # for the step under way and its checkpoint, before the worker is killed
-ATTEMPTS = 3  # workers that may die
+STOP_SECONDS = 4.0  # for the step under way and its checkpoint, before the workers are killed
+ATTEMPTS = 3  # groups of workers of which one may die
 
 
-class RayTrainer:
-    """The actor: one call trains while others ask for the steps, or for an end."""
+@dataclass(frozen=True)
+class RankTask:
+    """What each rank is told: the task (a reference into Ray's store), some paths of its audio, what the driver's machine
+    sees of it, and the actor that hears of its steps."""
+
+    task: Any
+    paths: tuple[str, ...]
+    expected: tuple[Any, ...]
+    actor: Any
+
+
+class WorkerDied(Exception):
+    """A rank is gone, and the others with it."""
+
+
+class RayTraining:
+    """The actor: one call runs Ray Train, while others ask for the steps, or for an end."""
 
     def __init__(self) -> None:
-        self._steps: deque[TrainingProgress] = deque()
-        self._cancellation = Cancellation()
-        self._asked = threading.Lock()
+        self._steps: list[TrainingProgress] = []
+        self._reason: str | None = None
 
-    def seen(self, task: TrainTask, paths: tuple[str, ...]) -> tuple[Any, ...]:
-        """What this machine sees of a training: its folder, the state of its base model, sizes of some audio."""
-        return seen(task, paths)
+    def fit(
+        self, workers: TrainingWorkers, task: list[Any], paths: tuple[str, ...], expected: tuple[Any, ...], folder: Path
+    ) -> TrainingReport | None:
+        """The report; None where it was cancelled. Raises WorkerDied, and what the training raises."""
+        from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
+        from ray.train.torch import TorchConfig, TorchTrainer
 
-    def train(self, task: TrainTask) -> TrainingReport | None:
-        """The report; None where it was cancelled."""
-        from thanosql.models.worker import train
-
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # Ray waits for two seconds between two looks
+        actor = ray.get_runtime_context().current_actor
+        trainer = TorchTrainer(
+            train_rank,
+            train_loop_config={"rank_task": RankTask(task[0], paths, expected, actor)},
+            torch_config=TorchConfig(backend=workers.backend),
+            scaling_config=ScalingConfig(
+                num_workers=workers.count,
+                use_gpu=workers.gpus > 0,
+                resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
+            ),
+            run_config=RunConfig(storage_path=str(folder), failure_config=FailureConfig(max_failures=0)),
+        )
         try:
-            return train(task, self._steps.append, self._cancellation)
-        except Cancelled:
-            return None
+            report: TrainingReport | None = trainer.fit().return_value
+        except WorkerGroupError as error:
+            raise _cause(error.worker_failures.values()) from None
+        return report
+
+    def hear(self, step: TrainingProgress) -> None:
+        self._steps.append(step)
 
     def steps(self) -> list[TrainingProgress]:
         """Those since the last call."""
-        with self._asked:
-            return [self._steps.popleft() for _ in range(len(self._steps))]
+        steps, self._steps = self._steps, []
+        return steps
 
     def cancel(self, reason: str) -> None:
-        self._cancellation.cancel(reason)
+        self._reason = reason
+
+    def reason(self) -> str | None:
+        """Why the training is to end; None as long as it is not."""
+        return self._reason
+
+
+def _cause(failures: Iterable[BaseException]) -> BaseException:
+    """Of the ranks' errors the one that is not the end of a rank."""
+    from thanosql.models.training.process_group import RankLost
+
+    own = (error for error in failures if not isinstance(error, RankLost))
+    return next((error for error in own if type(error).__module__.partition(".")[0] != "ray"), WorkerDied())
+
+
+def train_rank(config: dict[str, RankTask]) -> TrainingReport | None:
+    """Train as one rank, in a worker of Ray Train. The first rank tells of the steps. None where it was cancelled.
+
+    Raises ThanoSQLOptionError where this machine does not see the folders, and what the training raises.
+    """
+    import ray.train
+
+    from thanosql.models.training.process_group import ProcessGroup
+    from thanosql.models.training.ranks import ALONE
+    from thanosql.models.worker import train
+
+    mine = config["rank_task"]
+    task: TrainTask = ray.get(mine.task)
+    if seen(task, mine.paths) != mine.expected:
+        raise ThanoSQLOptionError(
+            "The machines of the Ray cluster cannot read the folders of this training: the "
+            "model store, the base model and the audio.",
+            hint="Put the home folder and the audio into a shared folder, or train on this machine: OPTIONS "
+            "(executor='local').",
+        )
+    if task.options.device.startswith("cuda"):  # the one that Ray gave to this worker
+        task = replace(task, options=replace(task.options, device="auto"))
+    context = ray.train.get_context()
+    alone = context.get_world_size() == 1
+    ranks = ALONE if alone else ProcessGroup(context.get_local_world_size())
+    hear = _told(mine.actor) if ranks.rank == 0 else _ignored
+    cancellation = Cancellation()
+    with _listening(mine.actor, cancellation):
+        try:
+            return train(task, hear, cancellation, ranks)
+        except Cancelled:
+            return None
+
+
+def _told(actor: Any) -> Callable[[TrainingProgress], None]:
+    def hear(step: TrainingProgress) -> None:
+        actor.hear.remote(step)
+
+    return hear
+
+
+def _ignored(step: TrainingProgress) -> None:
+    """The first rank tells of it."""
+
+
+@contextmanager
+def _listening(actor: Any, cancellation: Cancellation) -> Iterator[None]:
+    """Ask now and then whether the training is to end."""
+    over = threading.Event()
+
+    def listen() -> None:
+        while not over.wait(LOOK_SECONDS):
+            try:
+                reason = ray.get(actor.reason.remote())
+            except ray.exceptions.RayError:
+                return  # the actor is gone, and so is this process at once
+            if reason is not None:
+                cancellation.cancel(reason)
+                return
+
+    thread = threading.Thread(target=listen, daemon=True, name="thanosql-listen")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def seen(task: TrainTask, paths: tuple[str, ...]) -> tuple[Any, ...]:
@@ -64,18 +183,17 @@ def seen(task: TrainTask, paths: tuple[str, ...]) -> tuple[Any, ...]:
 
 
 def train(
-    ray: Any,
-    share: tuple[float, float],
+    workers: TrainingWorkers,
     task: TrainTask,
     progress: Callable[[TrainingProgress], None],
     cancellation: Cancellation,
 ) -> TrainingReport:
-    """Train in a worker with so many CPUs and GPUs. One that dies is replaced, and resumes from the last checkpoint.
+    """Train in so many workers. Where one dies, all start again from the last checkpoint.
 
-    Raises ThanoSQLOptionError where the worker does not see the folders, and what the training raises.
+    Raises ThanoSQLOptionError where a worker does not see the folders, and what the training raises.
     """
-    actor = ray.remote(RayTrainer).options(num_cpus=share[0], num_gpus=share[1], max_concurrency=3, max_restarts=0)
     paths = paths_of(one.audio for one in task.utterances)
+    expected = seen(task, paths)
     reached = 0
 
     def forward(steps: list[TrainingProgress]) -> None:
@@ -85,41 +203,47 @@ def train(
                 reached = step.step
                 progress(step)
 
-    for _ in range(ATTEMPTS):
-        worker = actor.remote()
-        try:
-            looked = worker.seen.remote(replace(task, utterances=(), validation=()), paths)
-            while not ray.wait([looked], timeout=LOOK_SECONDS)[0]:
-                cancellation.check()
-            if ray.get(looked) != seen(task, paths):
-                raise ThanoSQLOptionError(
-                    "The machines of the Ray cluster cannot read the folders of this training: the "
-                    "model store, the base model and the audio.",
-                    hint="Put the home folder and the audio into a shared folder, or train on this machine: OPTIONS "
-                    "(executor='local').",
-                )
-            running = worker.train.remote(ray.put(task))
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=task.folder.parent))  # Ray Train asks for one
+    try:
+        for _ in range(ATTEMPTS):
             try:
-                while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
-                    cancellation.check()
-                    forward(ray.get(worker.steps.remote()))
-            except KeyboardInterrupt as stop:
-                worker.cancel.remote(str(stop))
-                ray.wait([running], timeout=STOP_SECONDS)
-                raise
-            report: TrainingReport | None = ray.get(running)
-            forward(ray.get(worker.steps.remote()))
-            assert report is not None
-            return report
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError):
-            if task.state is not None and task.state.is_dir():
-                task = replace(task, options=replace(task.options, resume=True))
-            time.sleep(LOOK_SECONDS)
-        finally:
-            ray.kill(worker)
+                return _attempt(workers, task, (paths, expected, folder), forward, cancellation)
+            except (WorkerDied, ray.exceptions.RayActorError):
+                if reached and task.state is not None and task.state.is_dir():
+                    task = replace(task, options=replace(task.options, resume=True))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     raise ThanoSQLResourceError(
-        f"{ATTEMPTS} workers of the Ray cluster died during this training, one after the other.",
+        f"Workers of the Ray cluster died {ATTEMPTS} times during this training.",
         hint="The usual reason is too little memory: choose a smaller batch_size.",
     )
+
+
+def _attempt(
+    workers: TrainingWorkers,
+    task: TrainTask,
+    told: tuple[Any, ...],
+    forward: Callable[[list[TrainingProgress]], None],
+    cancellation: Cancellation,
+) -> TrainingReport:
+    here = ray.get_runtime_context().get_node_id()
+    kind = ray.remote(num_cpus=0, max_restarts=0, concurrency_groups={"fit": 1})(RayTraining)
+    actor = kind.options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True)).remote()
+    try:
+        running = actor.fit.options(concurrency_group="fit").remote(workers, [ray.put(task)], *told)
+        try:
+            while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
+                cancellation.check()
+                forward(ray.get(actor.steps.remote()))
+        except KeyboardInterrupt as stop:
+            actor.cancel.remote(str(stop))
+            ray.wait([running], timeout=STOP_SECONDS)
+            raise
+        report: TrainingReport | None = ray.get(running)
+        forward(ray.get(actor.steps.remote()))
+        assert report is not None
+        return report
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    finally:
+        ray.kill(actor)  # what it started ends with it

@@ -8,7 +8,7 @@ resumed run began, nor on how full the disk was.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -23,11 +23,13 @@ DISK_SHARE = 0.5  # of what is free: a disk that a training run fills stops ever
 class FeatureCache:
     """A temporary file of frames by example number. A context manager: the file goes at the end.
 
-    Without `room` nothing is kept, and all frames are computed each time they are asked for.
+    Without `room` nothing is kept, and all frames are computed each time they are asked for; so are those of examples
+    that are not among `kept` (None: all are).
     """
 
-    def __init__(self, folder: Path | None = None, *, room: bool = True) -> None:
+    def __init__(self, folder: Path | None = None, *, room: bool = True, kept: Container[int] | None = None) -> None:
         self._room = room
+        self._kept = kept
         self._file = tempfile.TemporaryFile(dir=folder, prefix="features-")  # noqa: SIM115 - closed by __exit__
         self._places: dict[int, tuple[int, tuple[int, int]]] = {}
 
@@ -48,7 +50,7 @@ class FeatureCache:
 
         if index not in self._places:
             frames = compute()[0].detach().to("cpu", torch.bfloat16).contiguous()
-            if not self._room:
+            if not self._room or (self._kept is not None and index not in self._kept):
                 return frames.float()
             at = self._file.seek(0, 2)
             self._file.write(frames.view(torch.int16).numpy().tobytes())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,10 @@ from thanosql.models.training import batches, masking, schedule
 from thanosql.models.training.epoch_metrics import Best, EpochMetrics
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
 from thanosql.models.training.loss_history import LossHistory
+from thanosql.models.training.ranks import ALONE
 from thanosql.models.training.seeding import generator, torch_seed
+from thanosql.models.training.shares import Shares
+from thanosql.models.training.steps import Step, count_steps, steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
     from thanosql.models.training.feature_cache import FeatureCache
     from thanosql.models.training.memory import TrainingSizes
+    from thanosql.models.training.ranks import Ranks
     from thanosql.models.training.resume import SavedState
     from thanosql.models.training.trainable import TrainableModel
     from thanosql.models.training.validation import Validator
@@ -37,18 +41,11 @@ SAVE_EVERY = 60.0  # seconds of training between two checkpoints
 SAVE_SHARE = 0.05  # of the time, at most, goes into keeping states
 
 
-@dataclass(frozen=True)
-class Step:
-    """One optimizer step: its number in the whole run from 0, its epoch from 1, its examples; `last` of its epoch."""
-
-    number: int
-    epoch: int
-    examples: list[int]
-    last: bool
-
-
 class Run:
-    """A model while it learns. `validator` chooses the best epoch, `saved` is where the run's checkpoints go."""
+    """A model while it learns. `validator` chooses the best epoch, `saved` is where the run's checkpoints go.
+
+    With several `ranks`, the model of each takes the same steps; `shares` says which utterances of a step are this one's.
+    """
 
     def __init__(
         self,
@@ -63,6 +60,8 @@ class Run:
         feature_cache: FeatureCache | None = None,
         validator: Validator | None = None,
         saved: SavedState | None = None,
+        ranks: Ranks = ALONE,
+        shares: Shares | None = None,
     ) -> None:
         self.model = model
         self.examples = examples
@@ -74,10 +73,11 @@ class Run:
         self.feature_cache = feature_cache
         self.validator = validator
         self.saved = saved
+        self.ranks = ranks
+        self.shares = shares or Shares([example.seconds for example in examples], ranks)
         self.optimizer = schedule.adamw(model, options)
         self.learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        self.size = options.batch_size * options.gradient_accumulation
-        self.steps = options.max_epochs * math.ceil(len(examples) / self.size)
+        self.steps = count_steps(examples, options)
         self.done = 0
         self.history: list[Epoch] = []
         self.epoch_metrics = EpochMetrics()
@@ -111,17 +111,19 @@ class Run:
 
         started = last = time.perf_counter()
         # A run that had stopped early may be taken up again.
-        plan = () if self._is_enough() and not self.epoch_metrics.utterances else self._plan()
+        over = self._is_enough() and not self.epoch_metrics.utterances
+        plan = () if over else steps(self.examples, self.options, self.shares, self.done)
         with closing(read_ahead(self._read, plan)) as ahead:
             for step, waveforms in ahead:
-                cancellation.check()
-                torch.manual_seed(torch_seed("step", self.options.seed, step.number))
+                self.ranks.check(cancellation)
+                numbers = (step.number, self.ranks.rank) if self.ranks.rank else (step.number,)
+                torch.manual_seed(torch_seed("step", self.options.seed, *numbers))  # a rank's dropout is its own
                 rate = schedule.learning_rate(step.number, self.steps, self.options)
                 loss, spoken = self._step(step, waveforms, rate)
                 self.done = step.number + 1
-                self.epoch_metrics.loss += loss * len(step.examples)
-                self.epoch_metrics.utterances += len(step.examples)
-                self.epoch_metrics.audio_seconds += sum(self.examples[index].seconds for index in step.examples)
+                self.epoch_metrics.loss += loss * step.utterances
+                self.epoch_metrics.utterances += step.utterances
+                self.epoch_metrics.audio_seconds += step.audio_seconds
                 self.epoch_metrics.spoken += spoken
                 self.loss_history.add(self.done, loss, rate)
                 self.epoch_metrics.seconds += time.perf_counter() - last
@@ -144,18 +146,8 @@ class Run:
                 if step.last and self._is_enough():
                     break
 
-    def _plan(self) -> Iterator[Step]:
-        seconds = [example.seconds for example in self.examples]
-        number = 0
-        for epoch in range(1, self.options.max_epochs + 1):
-            order = batches.steps(seconds, self.size, generator("order", self.options.seed, epoch))
-            for index, chosen in enumerate(order):
-                if number >= self.done:
-                    yield Step(number, epoch, chosen, index == len(order) - 1)
-                number += 1
-
     def _read(self, step: Step) -> list[np.ndarray | None]:
-        """The waveforms of a step; None where the frames are kept already."""
+        """The waveforms of this rank's share of a step; None where the frames are kept already."""
         return [
             None
             if self.feature_cache is not None and index in self.feature_cache
@@ -164,7 +156,7 @@ class Run:
         ]
 
     def _step(self, step: Step, waveforms: Sequence[np.ndarray | None], rate: float) -> tuple[float, int]:
-        """One optimizer step; its mean loss, and how many frames were not decoded as blank."""
+        """One optimizer step; its mean loss, and how many frames were not decoded as blank, in all ranks."""
         import torch
 
         self.model.train()
@@ -182,10 +174,12 @@ class Run:
                 frames = self._frames(chosen, [waveforms[place] for place in places])
                 logits, lengths = self.model.logits(frames, *self._masks(step, chosen, frames))
             each = ctc_losses(logits, lengths, [self.examples[index].labels for index in chosen], self.blank)
-            loss = each.sum() / len(step.examples)
+            loss = each.sum() / step.utterances
             total += float(loss.detach())
             loss.backward()  # type: ignore[no-untyped-call]
             spoken += spoken_frames(logits.detach(), lengths, self.blank)
+        self.ranks.sum_gradients(self.learned.values())
+        total, frames_spoken = self.ranks.sum(total, spoken)
         norm = torch.nn.utils.clip_grad_norm_(self.learned.values(), CLIP)
         if not (math.isfinite(total) and math.isfinite(float(norm))):
             raise ThanoSQLModelError(
@@ -198,7 +192,7 @@ class Run:
         self._whole = False
         self.optimizer.step()
         self.optimizer.zero_grad()  # validation and a checkpoint need that memory
-        return total, spoken
+        return total, int(frames_spoken)
 
     def _frames(self, chosen: Sequence[int], waveforms: Sequence[np.ndarray | None]) -> list[torch.Tensor]:
         if self.feature_cache is None:
@@ -256,7 +250,7 @@ class Run:
         self._save_cost = self._saved_at - started
 
     def _save(self) -> None:
-        if self.saved is None:
+        if self.saved is None or self.ranks.rank:
             return
         tensors: dict[str, torch.Tensor] = {f"learned.{name}": value for name, value in self.learned.items()}
         for name, value in self.learned.items():

@@ -96,9 +96,15 @@ class TrainingSizes:
         return KERNEL_BYTES * min(KERNELS, KERNELS_OF_A_LENGTH * len(set(seconds)))
 
 
-def check(sizes: TrainingSizes, seconds: Sequence[float], max_seconds: float, batch_size: int) -> None:
-    """Raises ThanoSQLResourceError, before anything is loaded, where a training takes more memory than is free."""
-    free = free_memory()
+def check(
+    sizes: TrainingSizes, seconds: Sequence[float], max_seconds: float, batch_size: int, processes: int = 1
+) -> None:
+    """Raises ThanoSQLResourceError, before anything is loaded, where a training takes more memory than is free.
+
+    So many `processes` train on this machine at once.
+    """
+    all_free = free_memory()
+    free = None if all_free is None else all_free / processes
     needed = sizes.state_bytes + sizes.kernel_bytes(seconds) + sizes.largest_pass(seconds, max_seconds, batch_size)
     if free is None or needed <= free:
         return

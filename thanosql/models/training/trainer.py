@@ -29,6 +29,9 @@ from thanosql.models.training.confidence import calibrate
 from thanosql.models.training.examples import Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
+from thanosql.models.training.ranks import ALONE
+from thanosql.models.training.shares import Shares
+from thanosql.models.training.steps import step_size
 from thanosql.models.training.validation import Validator, hold_out
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.version import __version__
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
     from thanosql.models.tasks import TrainTask
+    from thanosql.models.training.ranks import Ranks
     from thanosql.models.training.trainable import TrainableCheckpoint
 
 SANITY_ROWS = 32  # training rows transcribed as a sanity check when there is no validation set
@@ -52,8 +56,12 @@ def train(
     task: TrainTask,
     progress: Callable[[TrainingProgress], None],
     cancellation: Cancellation,
+    ranks: Ranks = ALONE,
 ) -> TrainingReport:
     """Train from `base` and leave a Hugging Face folder in `task.folder`. `progress` hears of every step.
+
+    Several `ranks` take the steps of one together, and each returns the report; the first one writes the checkpoint and the
+    folder.
 
     With rows to validate on, `task.validation` or a share of the others by `valid_split`, the epoch with the best WER
     is kept, otherwise the last. The folder `task.state` takes the run's checkpoint, from which it is resumed when it is
@@ -106,18 +114,21 @@ def train(
         )
         feature_cache = None
         sizes = base.sizes
+        lengths = [example.seconds for example in examples]
+        shares = Shares(lengths, ranks)
         if device.type == "cpu":
             stack.enter_context(freed_at_once())
-            memory.check(sizes, [example.seconds for example in examples], options.max_seconds, options.batch_size)
-        seconds = sum(example.seconds for example in examples)
+            together = min(options.batch_size, -(-step_size(options) // ranks.count) + (ranks.count > 1))
+            memory.check(sizes, lengths, options.max_seconds, together, ranks.local)
+        seconds = sum(lengths)
         repeated = options.freeze_feature_encoder and varied is None
         if repeated:
             room = FeatureCache.fit(seconds, base.feature_width, task.folder.parent)
-            feature_cache = stack.enter_context(FeatureCache(task.folder.parent, room=room))
+            feature_cache = stack.enter_context(FeatureCache(task.folder.parent, room=room, kept=shares))
         validator = None
         if validation:
             validator = Validator(
-                validation, sound(validation, varied=None), vocabulary, options.max_seconds, sizes.fits
+                validation, sound(validation, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks
             )
         made = None if options.vocabulary == "keep" else vocabulary
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
@@ -133,13 +144,15 @@ def train(
             feature_cache=feature_cache,
             validator=validator,
             saved=saved,
+            ranks=ranks,
+            shares=shares,
         )
         calibration = None
         warnings = _take_up(run, options, unfinished)
         run.train(progress, cancellation)
         if validator is None:
             known = examples[:SANITY_ROWS]
-            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits)
+            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks)
             wer = validator.validate(run.model, device, cancellation).wer
         else:
             wer = run.best.score[0]
@@ -154,7 +167,8 @@ def train(
                 normalized=base.normalizes,
                 cancellation=cancellation,
             )
-    base.save(run.model, task.folder, vocabulary, built.normalizer)
+    if not ranks.rank:
+        base.save(run.model, task.folder, vocabulary, built.normalizer)
     return TrainingReport(
         steps=run.done,
         epochs=len(run.history),
@@ -225,7 +239,8 @@ def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | N
     if run.saved is None:
         return []
     if not options.resume:
-        run.saved.clear()
+        if not run.ranks.rank:
+            run.saved.clear()
         return []
     found = run.saved.load()
     if found is None:

@@ -12,6 +12,7 @@ from thanosql.models import metrics
 from thanosql.models.ctc.loss import ctc_losses
 from thanosql.models.training import batches
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
+from thanosql.models.training.ranks import ALONE
 from thanosql.models.training.seeding import generator
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.ctc.vocabulary import Vocabulary
+    from thanosql.models.training.ranks import Ranks
     from thanosql.models.training.trainable import TrainableModel
 
 
@@ -82,7 +84,7 @@ def _groups(examples: Sequence[Example], wanted: float, seed: int) -> set[str]:
 
 
 class Validator:
-    """Transcribes the validation set, as it was recorded."""
+    """Transcribes the validation set, as it was recorded: each rank a part of it, and all get the whole answer."""
 
     def __init__(
         self,
@@ -91,10 +93,12 @@ class Validator:
         vocabulary: Vocabulary,
         max_seconds: float,
         fits: Callable[[Sequence[float]], bool],
+        ranks: Ranks = ALONE,
     ) -> None:
         self._examples = examples
         self._waveforms = waveforms
         self._vocabulary = vocabulary
+        self._ranks = ranks
         self._passes = batches.split([example.seconds for example in examples], max_seconds, fits=fits)
 
     def validate(self, model: TrainableModel, device: torch.device, cancellation: Cancellation) -> Validation:
@@ -103,20 +107,28 @@ class Validator:
 
         model.eval()
         hypotheses: dict[int, str] = {}
-        loss = 0.0
+        losses: dict[int, float] = {}
+        mine = range(self._ranks.rank, len(self._passes), self._ranks.count)
         with torch.inference_mode():
-            for indices, waveforms in read_ahead(self._read, self._passes):
-                cancellation.check()
+            for number, waveforms in read_ahead(self._read, mine):
+                if cancellation.requested:
+                    break
+                indices = self._passes[number]
                 sound = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
                 logits, lengths = model.logits(model.encode(sound))
                 labels = [self._examples[index].labels for index in indices]
-                loss += float(ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
+                losses[number] = float(ctc_losses(logits, lengths, labels, self._vocabulary.blank).sum())
                 best = logits.argmax(-1).cpu()
                 for place, index in enumerate(indices):
                     hypotheses[index] = self._vocabulary.decode(best[place, : int(lengths[place])].tolist())
+        self._ranks.check(cancellation)
+        for more_losses, more_hypotheses in self._ranks.gather((losses, hypotheses)):
+            losses |= more_losses
+            hypotheses |= more_hypotheses
+        loss = sum(losses[number] for number in range(len(self._passes)))
         texts = [example.text for example in self._examples]
         scores = metrics.score(texts, [hypotheses[index] for index in range(len(texts))])
         return Validation(loss / len(texts), scores.wer, scores.cer)
 
-    def _read(self, indices: Sequence[int]) -> list[np.ndarray]:
-        return [self._waveforms.get(index, 0) for index in indices]
+    def _read(self, number: int) -> list[np.ndarray]:
+        return [self._waveforms.get(index, 0) for index in self._passes[number]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.base import Capability
+from thanosql.models.training.ranks import ALONE
 
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.ranks import Ranks
 
 capabilities = frozenset({Capability.CTC, Capability.TRAINING})
 
@@ -68,14 +70,19 @@ def facts_for_training(checkpoint: str, texts: Iterable[str], options: TrainOpti
     return model_facts.facts_for_training(checkpoint_files.open(checkpoint).folder, texts, options)
 
 
-def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
+def train(
+    task: TrainTask,
+    progress: Callable[[TrainingProgress], None],
+    cancellation: Cancellation,
+    ranks: Ranks = ALONE,
+) -> TrainingReport:
     """Train from a checkpoint and leave a Hugging Face folder; see `training.trainer.train`."""
     from thanosql.models import checkpoint_files
     from thanosql.models.families.log_mel_ctc.training import LogMelCheckpoint
     from thanosql.models.training import trainer
 
     base = LogMelCheckpoint(checkpoint_files.open(task.model.checkpoint).folder, task.options)
-    return trainer.train(base, task, progress, cancellation)
+    return trainer.train(base, task, progress, cancellation, ranks)
 
 
 def import_checkpoint(checkpoint: str, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thanosql.models.base import Capability
+from thanosql.models.training.ranks import ALONE
 
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import TrainTask
     from thanosql.models.text import Normalizer
+    from thanosql.models.training.ranks import Ranks
 
 capabilities = frozenset({Capability.CTC, Capability.TRAINING, Capability.ADAPTERS})
 
@@ -67,7 +69,12 @@ def facts_for_training(checkpoint: str, texts: Iterable[str], options: TrainOpti
     return model_facts.facts_for_training(languages.open(checkpoint, options.language).folder, texts, options)
 
 
-def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> TrainingReport:
+def train(
+    task: TrainTask,
+    progress: Callable[[TrainingProgress], None],
+    cancellation: Cancellation,
+    ranks: Ranks = ALONE,
+) -> TrainingReport:
     """Train from a checkpoint and leave a Hugging Face folder; see `training.trainer.train`."""
     from thanosql.models.ctc import languages
     from thanosql.models.families.waveform_ctc.training import WaveformCheckpoint
@@ -78,7 +85,7 @@ def train(task: TrainTask, progress: Callable[[TrainingProgress], None], cancell
     if found.revision is not None:
         source = f"{task.model.checkpoint.partition('@')[0]}@{found.revision}"
     base = WaveformCheckpoint(found.folder, task.options, task.model.name, source)
-    return trainer.train(base, task, progress, cancellation)
+    return trainer.train(base, task, progress, cancellation, ranks)
 
 
 def import_checkpoint(checkpoint: str, folder: Path) -> None:

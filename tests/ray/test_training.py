@@ -1,0 +1,140 @@
+"""A training on Ray is that of this process, with any number of workers, and though one of them dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.models import checkpoints
+from tests.models.training.ranks_at_work import OPTIONS, task, train
+from tests.models.training.test_ranks import NO_DROPOUT
+from tests.ray.test_faults import free_cpus
+from thanosql.engine.executors.ray import RayExecutor
+from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.models.cancellation import Cancellation, Cancelled
+from thanosql.models.model_cache import ModelCache
+from thanosql.models.results import TrainingProgress
+from thanosql.models.tasks import TrainTask
+
+VALIDATED = replace(OPTIONS, valid_split=0.2)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.make(tmp_path_factory.mktemp("base"), **checkpoints.LARGE, **NO_DROPOUT, mask_time_prob=0.05)
+
+
+@pytest.fixture(scope="module")
+def here(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+    """What one process makes of it: the loss of each step, and its folder."""
+    folder = tmp_path_factory.mktemp("here") / "model"
+    return train(task(base, folder, VALIDATED, rows=12)).losses, folder
+
+
+@pytest.fixture
+def executor(ray: Any) -> Iterator[RayExecutor]:
+    made = RayExecutor("ray?workers=2&cpus=1", ModelCache())
+    yield made
+    made.close()
+
+
+def prepared(base: Path, folder: Path) -> TrainTask:
+    """A training whose folder is there, as the store makes it."""
+    (folder / "model").mkdir(parents=True)
+    return task(base, folder / "model", VALIDATED, rows=12, state=folder / "state")
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def workers() -> list[int]:
+    """Process ids of the ranks."""
+    from ray._private.state import actors
+
+    alive = [about for about in actors().values() if about["State"] == "ALIVE"]
+    return [about["Pid"] for about in alive if about["ActorClassName"] == "RayTrainWorker"]
+
+
+def test_two_workers_take_the_steps_of_one_process_though_one_of_them_is_killed(
+    executor: RayExecutor, base: Path, here: tuple[list[float], Path], tmp_path: Path
+) -> None:
+    heard: list[TrainingProgress] = []
+    killed = []
+
+    def hear(step: TrainingProgress) -> None:
+        heard.append(step)
+        if not killed:
+            killed.extend(workers())
+            os.kill(killed[-1], signal.SIGKILL)
+
+    report = executor.train(prepared(base, tmp_path), hear, Cancellation())
+    assert len(killed) == 2
+    assert [step.step for step in heard] == [1, 2, 3, 4, 5, 6]
+    assert [loss for _, loss, _ in report.curve] == pytest.approx(here[0], abs=1e-4)
+    torch.testing.assert_close(weights(tmp_path / "model"), weights(here[1]), rtol=1e-3, atol=1e-4)
+
+
+def test_an_interrupt_ends_all_workers_and_one_process_resumes(
+    executor: RayExecutor, ray: Any, base: Path, here: tuple[list[float], Path], tmp_path: Path
+) -> None:
+    cancellation, asked = Cancellation(), []
+    slow = prepared(base, tmp_path)
+
+    def hear(step: TrainingProgress) -> None:
+        if step.step == 2:
+            asked.append(time.monotonic())
+            cancellation.cancel("stopped")
+
+    with pytest.raises(Cancelled, match="stopped"):
+        executor.train(slow, hear, cancellation)
+    assert free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "model", tmp_path / "state"]
+    resumed = train(replace(slow, options=replace(slow.options, resume=True)))
+    assert 0 < len(resumed.losses) < 6
+    assert resumed.losses == pytest.approx(here[0][-len(resumed.losses) :], abs=1e-4)
+
+
+def test_an_error_of_one_worker_ends_all_and_is_the_statements(
+    executor: RayExecutor, base: Path, tmp_path: Path
+) -> None:
+    whole = prepared(base, tmp_path)
+    broken = replace(whole.utterances[5], audio="X-6.wav")  # no such whistle
+    rows = (*whole.utterances[:5], broken, *whole.utterances[6:])
+    with pytest.raises(ThanoSQLDataError, match="cannot be read"):
+        executor.train(replace(whole, utterances=rows), lambda step: None, Cancellation())
+
+
+def test_folders_that_a_worker_does_not_see_are_refused(ray: Any, base: Path, tmp_path: Path) -> None:
+    from tests.ray.access import Harmful
+
+    whole = prepared(base, tmp_path)
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    rows = [replace(row, audio=str(tmp_path / "a.wav")) for row in whole.utterances]
+    mine = replace(whole, utterances=tuple(rows), audio=Harmful(roots=(), only=os.getpid()))
+    executor = RayExecutor("ray?workers=1&cpus=1", ModelCache())
+    try:
+        with pytest.raises(ThanoSQLOptionError, match=r"cannot read the folders[\s\S]*executor='local'"):
+            executor.train(mine, lambda step: None, Cancellation())
+    finally:
+        executor.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_build_with_one_worker_makes_the_model_of_this_process_to_the_last_bit(ray: Any, numbers: Session) -> None:
+    rows = "SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8"
+    for name, executor in (("mine", "local"), ("theirs", "ray?workers=1&cpus=1")):
+        options = f"max_epochs=2, batch_size=4, augment=False, executor='{executor}'"
+        numbers.execute(f"BUILD MODEL {name} USING Wav2Vec2Tiny OPTIONS ({options}) AS {rows}")
+    mine, theirs = (numbers.store.get(name).folder for name in ("mine", "theirs"))
+    assert (mine / "model.safetensors").read_bytes() == (theirs / "model.safetensors").read_bytes()
