@@ -210,3 +210,34 @@ def test_an_empty_query_gives_a_file_with_its_columns(here: Session) -> None:
     for suffix in ("csv", "jsonl"):
         assert here.run(f"COPY (SELECT 1 AS n WHERE false) TO 'x.{suffix}'").status == "COPY 0"
     assert (Path("x.csv").read_text(), Path("x.jsonl").read_text()) == ("n\n", "")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_null_in_a_file_of_one_column_is_refused_as_its_row_would_be_lost(here: Session, suffix: str) -> None:
+    with pytest.raises(ThanoSQLDataError, match="an empty line"):
+        here.execute(f"COPY (SELECT text FROM given UNION ALL SELECT NULL) TO 'x.{suffix}'")
+    assert os.listdir() == []
+    here.execute(f"COPY (SELECT text FROM given) TO 'x.{suffix}'")
+
+
+def test_texts_in_json_lines_stay_texts_in_a_column_of_json(here: Session) -> None:
+    Path("x.jsonl").write_text(
+        '{"n": 1, "v": "1"}\n{"n": 2, "v": 1}\n{"n": 3, "v": "a"}\n{"n": 4, "v": true}\n{"n": 5}\n'
+    )
+    here.execute("CREATE TABLE back (n int, v jsonb); COPY back OPTIONS (if_exists='append') FROM 'x.jsonl'")
+    assert list(here.execute("SELECT v::text AS v FROM back ORDER BY n").v.fillna("NULL")) == [
+        '"1"',
+        "1",
+        '"a"',
+        "true",
+        "NULL",
+    ]
+
+
+def test_a_tsv_has_marks_where_a_column_needs_them_alone(here: Session) -> None:
+    here.execute(
+        "COPY (SELECT 1 AS id, 'a, b' AS plain, E'c d' AS odd UNION ALL SELECT 2, '6 \" tall', '\"e') TO 'x.tsv'"
+    )
+    assert Path("x.tsv").read_text() == 'id\tplain\todd\n1\t"a, b"\t"c d"\n2\t"6 "" tall"\t"""e"\n'
+    here.execute("COPY (SELECT 1 AS id, 'a, b' AS plain) TO 'x.tsv'")
+    assert Path("x.tsv").read_text() == "id\tplain\n1\ta, b\n"

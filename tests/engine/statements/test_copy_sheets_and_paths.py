@@ -113,6 +113,20 @@ def test_a_formula_without_its_value_is_refused_and_one_with_it_read(copied: Ses
     assert rows(copied) == [[1, 2], [3, 4]]
 
 
+def test_which_of_several_sheets_was_read_is_said(copied: Session) -> None:
+    book = openpyxl.Workbook()
+    for name in ("train", "dev", "test"):
+        page = book.create_sheet(name)
+        page.append(["id", "text"])
+        page.append([1, name])
+    del book["Sheet"]
+    book.save("x.xlsx")
+    note = copied.run("COPY copied FROM 'x.xlsx'").note
+    assert "the sheet train of 3 was read (sheet='…' reads another: dev, test)" in note
+    assert "was read" not in copied.run("COPY copied OPTIONS (sheet='dev', if_exists='replace') FROM 'x.xlsx'").note
+    assert list(copied.execute("SELECT text FROM copied").text) == ["dev"]
+
+
 def test_a_sheet_without_a_header_keeps_its_first_row(copied: Session) -> None:
     note = sheet(copied, ["a.wav", "one"], ["b.wav", "two"])
     assert rows(copied) == [["a.wav", "one"], ["b.wav", "two"]]

@@ -6,15 +6,20 @@ the table. What is typed already (parquet, xlsx, json, a folder of audio) goes s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from decimal import Decimal
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from thanosql.engine.files.column_types import find_types
 from thanosql.engine.files.delimited import Delimited, FileStream, copy_options
 from thanosql.engine.files.tabular import Records, RowStream
 from thanosql.engine.language.syntax import SQL
+from thanosql.engine.parameters.json_values import json_text
 from thanosql.engine.postgres.naming import quoted, type_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
 
@@ -75,8 +80,33 @@ def append(database: Database, source: Source, table: str, progress: Reporter) -
         given = source.names if isinstance(source, Delimited) else tuple(name for name, _ in source.columns)
         names = tuple(_column(name, there, table, source) for name in given)
         columns = tuple((name, there[name]) for name in names)
+        if isinstance(source, Records):
+            source = _fitted(source, [type_ for _, type_ in columns])
         rows = _copy(connection, source, table, columns, progress)
     return Loaded(rows, columns)
+
+
+def _fitted(source: Records, types: Sequence[str]) -> Records:
+    """The source with lists where the table has an array and the source json; and with json where both have it, in which a
+    text is "text"."""
+    pairs = [(given, wanted) for (_, given), wanted in zip(source.columns, types, strict=True)]
+    lists = [place for place, (given, wanted) in enumerate(pairs) if given == "jsonb" and wanted.endswith("[]")]
+    texts = [place for place, (_, wanted) in enumerate(pairs) if source.items and wanted in ("json", "jsonb")]
+    if not lists and not texts:
+        return source
+
+    def rows() -> Iterator[Sequence[Any]]:
+        items = source.items() if source.items and texts else repeat(())
+        for row, item in zip(source.rows(), items):
+            changed = list(row)
+            for place in lists:
+                if isinstance(changed[place], str):
+                    changed[place] = json.loads(changed[place], parse_float=Decimal)
+            for place in texts:
+                changed[place] = json_text(item[place])
+            yield changed
+
+    return dataclasses.replace(source, rows=rows)
 
 
 def _column(name: str, there: dict[str, str], table: str, source: Source) -> str:

@@ -6,7 +6,7 @@ import datetime
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ def open_json(path: Path, settings: Settings) -> Records:
         for number, item in enumerate(objects(), start=1):
             yield number, tuple(item.get(key) for key in keys)
 
-    source = infer(path, names, rows, "row", settings)
+    source = replace(infer(path, names, rows, "row", settings), items=lambda: (row for _, row in rows()))
     return corpora.manifest(path, names, source, settings) if set(names) >= corpora.MANIFEST else source
 
 

@@ -17,12 +17,14 @@ from thanosql.version import DISTRIBUTION
 
 @dataclass(frozen=True)
 class Records:
-    """Typed columns, and their rows from the beginning each time `rows` is called; `said` goes into the note."""
+    """Typed columns, and their rows from the beginning each time `rows` is called; `said` goes into the note. `items` are
+    the rows as json has them, where the file is of json."""
 
     path: Path
     columns: tuple[tuple[str, str], ...]  # name, PostgreSQL's type
     rows: Callable[[], Iterator[Sequence[Any]]] = field(repr=False)
     said: Callable[[], str] = lambda: ""
+    items: Callable[[], Iterator[Sequence[Any]]] | None = None
 
 
 def table_records(name: Path, table: Table) -> Records:

@@ -34,7 +34,8 @@ def open_xlsx(path: Path, sheet: str | None, said: Said, settings: Settings) -> 
     """
     begin = said.header_row or 1
     merged: list[str] = []
-    with closing(_lines(path, sheet, begin, merged)) as lines:
+    sheets: list[str] = []
+    with closing(_lines(path, sheet, begin, merged, sheets)) as lines:
         first, *below = list(islice(lines, HEADER_ROWS + 1)) or [(begin, ())]
     line, head = first[0], _trimmed(first[1])
     if not head:
@@ -60,7 +61,7 @@ def open_xlsx(path: Path, sheet: str | None, said: Said, settings: Settings) -> 
     def rows() -> Iterator[tuple[int, Sequence[Any]]]:
         nonlocal empty
         empty, last = 0, line - (not header)
-        inside = _lines(path, sheet, begin, merged)
+        inside = _lines(path, sheet, begin, merged, sheets)
         for number, cells in islice(inside, int(header), None):
             empty, last = empty + number - last - 1, number
             if any(value is not None for value in cells[width:]):
@@ -72,6 +73,9 @@ def open_xlsx(path: Path, sheet: str | None, said: Said, settings: Settings) -> 
 
     def note() -> str:
         parts = [f"line {line} names the columns" if header else "no line names the columns"]
+        if sheet is None and len(sheets) > 1:
+            shown = ", ".join(sheets[1:4]) + (f" and {len(sheets) - 4:,} more" if len(sheets) > 4 else "")
+            parts.append(f"the sheet {sheets[0]} of {len(sheets):,} was read (sheet='…' reads another: {shown})")
         if empty:
             parts.append(f"{empty:,} empty lines left out")
         if merged:
@@ -98,8 +102,9 @@ def _has_header(path: Path, line: int, head: Sequence[Any], below: Sequence[Sequ
     return found is Header.NAMES
 
 
-def _lines(path: Path, sheet: str | None, begin: int, merged: list[str]) -> Generator[Line]:
-    """The lines of a sheet that hold anything, from line `begin` on; `merged` gets its merged cells."""
+def _lines(path: Path, sheet: str | None, begin: int, merged: list[str], sheets: list[str]) -> Generator[Line]:
+    """The lines of a sheet that hold anything, from line `begin` on; `merged` gets its merged cells, `sheets` the names of
+    all sheets."""
     try:
         import openpyxl
     except ImportError as error:
@@ -122,7 +127,7 @@ def _lines(path: Path, sheet: str | None, begin: int, merged: list[str]) -> Gene
             for page in pages:
                 if hasattr(page, "reset_dimensions"):
                     page.reset_dimensions()  # some writers state fewer rows than there are
-            merged[:] = _merged(path, pages[0])
+            merged[:], sheets[:] = _merged(path, pages[0]), names
             both = zip(*(page.iter_rows(values_only=True, min_row=begin) for page in pages))
             for number, (cells, formulas) in enumerate(both, start=begin):
                 for place, (value, formula) in enumerate(zip(cells, formulas), start=1):

@@ -29,7 +29,10 @@ BATCH = 10_000  # rows of a group in a parquet file
 BATCH_OF_BYTES = 256  # where a column holds bytes
 _TIMES = re.compile(r"(date|time|timestamp)\b")
 _DECIMAL = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_NEEDS_QUOTES = re.compile(r'[",\t\r\n]|^$|^\s|\s$|^\\\.$')
+_NEEDS_QUOTES = {
+    ",": re.compile(r'[",\t\r\n]|\A\Z|\A\s|\s\Z|\A\\\.\Z'),
+    "\t": re.compile(r'[\t\r\n]|\A"|\A\Z'),  # text beside tabs is mostly taken as it stands
+}
 
 
 def _expression(column: Column, suffix: str) -> str:
@@ -38,6 +41,8 @@ def _expression(column: Column, suffix: str) -> str:
         return name
     if suffix == ".jsonl" or (suffix == ".parquet" and column.type.endswith("[]")):
         return f"to_json({name})::text"
+    if column.type.endswith("[]") and _TIMES.match(column.type):
+        return f"translate(to_json({name})::text, '[]', '{{}}')"  # such texts have no brackets of their own
     # Dates as json has them, whatever DateStyle says.
     return f"(to_json({name}) #>> '{{}}')" if _TIMES.match(column.type) else f"{name}::text"
 
@@ -50,15 +55,24 @@ def write(snapshot: Snapshot, path: Path) -> int:
     """
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     columns, suffix = snapshot.columns, path.suffix.lower()
-    written = snapshot.stream(*columns, expression=lambda column: _expression(column, suffix))
-    rows = (row[1:] for row in written)
+
+    def streamed() -> Iterator[Sequence[Any]]:
+        stream = snapshot.stream(*columns, expression=lambda column: _expression(column, suffix))
+        return (row[1:] for row in stream)
+
+    rows = streamed()
     try:
         with open(beside, "xb") as file:
             if suffix == ".parquet":
                 _parquet(rows, columns, file, path)
             else:
-                lines = _json_lines if suffix == ".jsonl" else _delimited
-                for line in lines(rows, columns, "\t" if suffix == ".tsv" else ","):
+                if suffix == ".jsonl":
+                    lines = _json_lines(rows, columns)
+                elif suffix == ".csv":
+                    lines = _delimited(rows, columns, ",", frozenset())
+                else:
+                    lines = _delimited(rows, columns, "\t", _enclosed(streamed(), columns))
+                for line in lines:
                     file.write(line.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
@@ -71,22 +85,54 @@ def write(snapshot: Snapshot, path: Path) -> int:
     return snapshot.rows
 
 
-def _delimited(rows: Iterator[Sequence[Any]], columns: Sequence[Column], delimiter: str) -> Iterator[str]:
-    yield delimiter.join(_field(column.name) for column in columns) + "\n"
+def _delimited(
+    rows: Iterator[Sequence[Any]], columns: Sequence[Column], delimiter: str, enclosed: frozenset[int]
+) -> Iterator[str]:
+    needs = _NEEDS_QUOTES[delimiter].search
+
+    def field(place: int, text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if place in enclosed or needs(text) else text
+
+    if enclosed:  # a name is in marks where one of its own would stand alone
+        names = (field(min(enclosed) if '"' in column.name else -1, column.name) for column in columns)
+    else:
+        names = (field(-1, column.name) for column in columns)
+    yield delimiter.join(names) + "\n"
     for row in rows:
-        line = delimiter.join("" if value is None else _field(_plain(value)) for value in row)
+        if row[:1] == (None,) and len(columns) == 1:
+            raise ThanoSQLDataError(
+                "A NULL in a file of one column is an empty line, which readers leave out.",
+                hint="Give a column beside it, as an id; or write .jsonl or .parquet.",
+            )
+        line = delimiter.join("" if value is None else field(place, _plain(value)) for place, value in enumerate(row))
         yield line + "\n"
 
 
-def _field(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+def _enclosed(rows: Iterator[Sequence[Any]], columns: Sequence[Column]) -> frozenset[int]:
+    """The columns of which every value gets quotation marks beside tabs; none where no value needs them.
+
+    Readers take marks there for letters unless a whole column has them, and no mark stands alone elsewhere.
+    """
+    needs = _NEEDS_QUOTES["\t"].search
+    needing: set[int] = set()
+    marked: set[int] = set()
+    for row in rows:
+        for place, value in enumerate(row):
+            if isinstance(value, str) and place not in needing:
+                if needs(value):
+                    needing.add(place)
+                elif '"' in value:
+                    marked.add(place)
+        if len(needing) == len(columns):
+            break
+    return frozenset(needing | marked if needing else ())
 
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else "\\x" + bytes(value).hex()
 
 
-def _json_lines(rows: Iterator[Sequence[Any]], columns: Sequence[Column], _: str) -> Iterator[str]:
+def _json_lines(rows: Iterator[Sequence[Any]], columns: Sequence[Column]) -> Iterator[str]:
     keys = [json.dumps(column.name, ensure_ascii=False) for column in columns]
     for row in rows:
         values = (_json(value) for value in row)
@@ -127,7 +173,12 @@ def _array(values: list[Any], kind: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_list(kind):
-        return pa.array([None if value is None else json.loads(value) for value in values], type=kind)
+        lists = [None if value is None else json.loads(value, parse_float=str, parse_int=str) for value in values]
+        if pa.types.is_time(kind.value_type):
+            lists = [some and [item and time.fromisoformat(item) for item in some] for some in lists]
+        elif not pa.types.is_boolean(kind.value_type):
+            return pa.array(lists, type=pa.list_(pa.string())).cast(kind)
+        return pa.array(lists, type=kind)
     if pa.types.is_binary(kind):
         return pa.array([None if value is None else bytes(value) for value in values], type=kind)
     if pa.types.is_time(kind):
@@ -152,6 +203,9 @@ def _arrow(type_: str) -> Any:
     """Arrow's type for PostgreSQL's; text for what it has no other for."""
     import pyarrow as pa
 
+    if type_.endswith("[]"):
+        # Bytes in a list would be read as audio nowhere, and are text as PostgreSQL writes them.
+        return pa.list_(pa.string() if type_ == "bytea[]" else _arrow(type_[:-2]))
     if type_ in _ARROW:
         return pa.type_for_alias(_ARROW[type_])
     if type_.startswith("timestamp"):
@@ -162,14 +216,4 @@ def _arrow(type_: str) -> Any:
         digits, scale = int(decimal[1]), int(decimal[2])
         if 0 <= scale <= digits <= 76:
             return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
-    if type_.endswith("[]") and type_[:-2] in (
-        "boolean",
-        "smallint",
-        "integer",
-        "bigint",
-        "real",
-        "double precision",
-        "text",
-    ):
-        return pa.list_(_arrow(type_[:-2]))
     return pa.string()

@@ -38,6 +38,8 @@ def as_table(value: Any) -> Table | None:
     pandas = imported("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
         return _from_pandas(value)
+    if type(value).__name__ == "LazyFrame" and hasattr(value, "collect"):
+        raise ThanoSQLOptionError("A LazyFrame of polars has no rows yet.", hint="Give what its collect() returns.")
     if not hasattr(value, "__arrow_c_stream__") or not hasattr(value, "columns"):
         return None  # a Series of polars speaks it too
     return _from_arrow(value)
