@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # it may name the checkout
 PROGRAM = """
 import thanosql, pathlib
 assert "{site}" in thanosql.__file__, thanosql.__file__
@@ -63,8 +64,7 @@ def test_the_wheel_runs_the_demos_statements(installed: Path, database_url: str,
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        | {"THANOSQL_HOME": str(tmp_path / "home")},
+        env=ENVIRONMENT | {"THANOSQL_HOME": str(tmp_path / "home")},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "8"
@@ -77,5 +77,7 @@ def test_the_wheel_is_typed_and_licensed(installed: Path) -> None:
         "any(x.endswith('grammar.lark') for x in f), m.metadata('thanosql-speech')['License-Expression'], "
         "any(x.startswith('tests') for x in f))"
     )
-    done = subprocess.run([installed, "-c", program], capture_output=True, text=True, check=True, cwd=installed.parent)
+    done = subprocess.run(
+        [installed, "-c", program], capture_output=True, text=True, check=True, cwd=installed.parent, env=ENVIRONMENT
+    )
     assert done.stdout.split() == ["True", "True", "True", "Apache-2.0", "False"]

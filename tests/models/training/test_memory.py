@@ -17,7 +17,7 @@ from thanosql.models.families.waveform_ctc import model_facts as waveform_facts
 from thanosql.models.free_memory import free_memory
 from thanosql.models.options import TrainOptions
 from thanosql.models.training import memory
-from thanosql.models.training.memory import PASS_BYTES, PROCESS_BYTES, TrainingSizes
+from thanosql.models.training.memory import PASS_BYTES, TrainingSizes, process_bytes
 
 # Two steps, so that AdamW's moments stand beside the second one's gradients; the seconds of the rows and the options as JSON.
 TRAINING = """
@@ -125,7 +125,7 @@ def test_a_training_s_peak_is_what_is_reckoned_within_a_quarter(
     peak = int(done.stdout.split()[-1])
     largest = known.largest_pass(lengths, options.get("max_seconds", 120.0), options["batch_size"])
     assert largest > 0.2e9, "the case is too small to tell anything"
-    software = PROCESS_BYTES + known.kernel_bytes(lengths)
+    software = process_bytes() + known.kernel_bytes(lengths)
     reckoned = software + known.state_bytes + largest + 64_000 * sum(lengths)
     assert reckoned == pytest.approx(peak, rel=0.25)
 

@@ -18,7 +18,7 @@ from thanosql.engine.rows.headers import Headers
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.precision import speed
 from thanosql.models.tasks import BATCH_SECONDS
-from thanosql.models.training.memory import KEPT_BYTES, PROCESS_BYTES
+from thanosql.models.training.memory import KEPT_BYTES, process_bytes
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.audio_columns import AudioColumns
@@ -105,7 +105,7 @@ def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) 
     fitting = [length for length in audio.seconds if length <= options.max_seconds]
     largest = sizes.largest_pass(fitting, options.max_seconds, options.batch_size)
     recordings = min(KEPT_BYTES, 4 * SAMPLING_RATE * audio.total)
-    software = PROCESS_BYTES + sizes.kernel_bytes(fitting)
+    software = process_bytes() + sizes.kernel_bytes(fitting)
     return software + sizes.state_bytes + largest + recordings, (
         f"weights, gradients and optimizer {size(sizes.state_bytes)}, the largest forward and backward pass {size(largest)}, "
         f"decoded audio {size(recordings)}, Python and torch {size(software)}"

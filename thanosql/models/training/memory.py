@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
 from thanosql.errors import ThanoSQLResourceError
 from thanosql.models import KERNELS
@@ -18,7 +20,8 @@ from thanosql.models.free_memory import free_memory
 from thanosql.models.training import batches
 
 PASS_BYTES = 3 << 30  # of one forward and backward pass; more utterances at once gain nothing on a CPU
-PROCESS_BYTES = 400e6  # Python, torch, transformers
+PROCESS_BYTES = 400e6  # Python, torch for processors alone, transformers
+CUDA_BYTES = 500e6  # more in a process whose torch is built for CUDA, on a machine without a GPU too
 KEPT_BYTES = 1 << 29  # decoded audio that stays from one epoch to the next
 STATE_BYTES = 12  # gradient and AdamW's two moments of a trained weight
 ONCE = 6  # of a frame's hidden state, before and behind the layers
@@ -94,6 +97,14 @@ class TrainingSizes:
         if not self.encoder_trained:
             return 0.0
         return KERNEL_BYTES * min(KERNELS, KERNELS_OF_A_LENGTH * len(set(seconds)))
+
+
+def process_bytes() -> float:
+    """Of a process that trains, before its model: what the installed torch and transformers take. torch is not imported."""
+    torch = find_spec("torch")
+    folder = Path(torch.origin).parent / "lib" if torch is not None and torch.origin is not None else None
+    built_for_cuda = folder is not None and any(folder.glob("*torch_cuda*"))
+    return PROCESS_BYTES + (CUDA_BYTES if built_for_cuda else 0.0)
 
 
 def check(
