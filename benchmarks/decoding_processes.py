@@ -27,11 +27,9 @@ FORMATS = {"flac": "FLAC", "mp3": "MP3", "ogg": "OGG"}
 
 def processor_seconds() -> float:
     """Of this process and of those that decode for it."""
-    ticks = os.sysconf("SC_CLK_TCK")
     mine = time.process_time()
     for process in POOL.processes:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        mine += (int(fields[11]) + int(fields[12])) / ticks
+        mine += int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
     return mine
 
 

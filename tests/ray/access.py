@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from thanosql.models.audio import AudioError
+from thanosql.models.audio import Audio, AudioError
 from thanosql.models.audio.access import AudioAccess
+from thanosql.models.audio.facts import AudioFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +23,17 @@ class Harmful(AudioAccess):
     seconds: float = 0.0
     only: int | None = None
 
-    def read(self, audio: str | bytes) -> np.ndarray:
-        time.sleep(self.seconds)
-        if isinstance(audio, str):
-            path = Path(audio)
-            if path.stem == "poison":
-                os._exit(1)
-            if path.stem == "once" and not (mark := path.with_suffix(".mark")).exists():
-                mark.touch()
-                os._exit(1)
-        return super().read(audio)
+    def facts(self, audios: Sequence[Audio]) -> list[AudioFacts | AudioError]:
+        for audio in audios:
+            time.sleep(self.seconds)
+            if isinstance(audio, str):
+                path = Path(audio)
+                if path.stem == "poison":
+                    os._exit(1)
+                if path.stem == "once" and not (mark := path.with_suffix(".mark")).exists():
+                    mark.touch()
+                    os._exit(1)
+        return super().facts(audios)
 
     def locate(self, path: str) -> Path:
         if self.only is not None and os.getpid() != self.only:

@@ -20,9 +20,10 @@ from thanosql.engine.executors import ray as ray_executor
 from thanosql.engine.executors.ray_worker import FileNeed
 from thanosql.engine.executors.received_files import receive
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.model_cache import ModelCache
-from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
+from thanosql.models.tasks import AudioRow, Failure, Outcome, Output, TranscribeTask
 
 ROOT = Path(__file__).resolve().parents[2]
 

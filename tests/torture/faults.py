@@ -42,6 +42,10 @@ OF_SETTINGS = {
     "default_transaction_isolation": "serializable",
 }
 CLOCKS = ("jumping", str(366 * 24 * 3600), str(-366 * 24 * 3600))
+UNLIMITED = (
+    "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 "
+    "-c idle_in_transaction_session_timeout=0"
+)
 BACKENDS = ("pg_terminate_backend", "pg_cancel_backend")
 
 
@@ -202,7 +206,7 @@ def _set(url: str, setting: str, value: str | None) -> None:
 
 
 def _run(url: str, sql: str) -> None:
-    raw = psycopg2.connect(url, options="-c default_transaction_read_only=off -c statement_timeout=0")
+    raw = psycopg2.connect(url, options=UNLIMITED)
     try:
         raw.autocommit = True
         with raw.cursor() as cursor:

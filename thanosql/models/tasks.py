@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.options import AlignmentOptions, DecodeOptions, TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingUtterance
 
@@ -52,21 +51,6 @@ class Failure:
 
     reason: str
     kind: str = "audio"
-
-
-@dataclass(frozen=True, slots=True)
-class AudioFacts:
-    """What decoding tells of an audio: `samples` at 16,000 Hz, `peak` from 0 to 1 (full scale), a digest of all samples, and
-    what one should know of it."""
-
-    samples: int
-    peak: float
-    digest: bytes
-    notes: tuple[Note, ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        return self.samples / SAMPLING_RATE
 
 
 @dataclass(frozen=True, slots=True)

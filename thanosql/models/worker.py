@@ -5,14 +5,14 @@ The model and the audio are opened here, from what the task says; nothing of the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from thanosql.models.audio import AudioError
+from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TrainTask, TranscribeTask
+from thanosql.models.tasks import AudioRow, Failure, Outcome, Output, TrainTask, TranscribeTask
 from thanosql.models.training.ranks import ALONE
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.training.ranks import Ranks
 
-DIGEST_BYTES = 12
-SLICE = 1 << 20  # samples that are looked at together
+CHECKED_TOGETHER = 8  # files that are open at once, where they are not recognized
 TOLERANCE = 1.01  # of a batch's seconds: durations come rounded
 
 Read = tuple[AudioRow, "DecodedAudio | AudioFacts | Failure"]
@@ -46,22 +45,28 @@ class Worker:
 
     def work(self, rows: Sequence[AudioRow]) -> tuple[Outcome, ...]:
         """The rows' outcomes, read and recognized one batch after the other."""
-        return self.in_parts([(row, self.read(row)) for row in rows])
+        return self.in_parts(self.read(rows))
 
     def in_parts(self, read: Sequence[Read]) -> tuple[Outcome, ...]:
         """The outcomes of a batch that was read, in its order, in parts where it is longer than was thought."""
         return tuple(outcome for part in parts(read, self.task.batch_seconds) for outcome in self.outcomes(part))
 
-    def read(self, row: AudioRow) -> DecodedAudio | Failure | AudioFacts:
-        """A row's audio decoded; what is wrong with it is a Failure.
+    def read(self, rows: Sequence[AudioRow]) -> list[Read]:
+        """Rows with their audio decoded; what is wrong with it is a Failure.
 
         Threads may read at once. Raises what is not the audio's own fault.
         """
+        if self.task.output is Output.AUDIO:
+            groups = (rows[first : first + CHECKED_TOGETHER] for first in range(0, len(rows), CHECKED_TOGETHER))
+            facts = (one for group in groups for one in self.task.audio.facts([row.audio for row in group]))
+            return [(row, _failure(one) if isinstance(one, AudioError) else one) for row, one in zip(rows, facts)]
+        return [(row, self._decoded(row)) for row in rows]
+
+    def _decoded(self, row: AudioRow) -> DecodedAudio | Failure:
         try:
-            decoded = self.task.audio.decode(row.audio)
-            return audio_facts(decoded) if self.task.output is Output.AUDIO else decoded
+            return self.task.audio.decode(row.audio)
         except AudioError as error:
-            return Failure(str(error) or "cannot be read")
+            return _failure(error)
 
     def outcomes(self, read: Sequence[tuple[AudioRow, Any]]) -> tuple[Outcome, ...]:
         """The outcomes of rows that were read, in their order; those to recognize go through the model together."""
@@ -188,6 +193,10 @@ _OUTPUTS: dict[Output, Callable[[Worker, Sequence[AudioRow], list[Any]], Sequenc
 }
 
 
+def _failure(error: AudioError) -> Failure:
+    return Failure(str(error) or "cannot be read")
+
+
 def parts(batch: Sequence[Read], most_seconds: float) -> Iterator[list[Read]]:
     """A batch in parts of at most so much audio: what was not known beforehand may be longer than was thought."""
     part: list[Read] = []
@@ -200,19 +209,6 @@ def parts(batch: Sequence[Read], most_seconds: float) -> Iterator[list[Read]]:
         part.append((row, read))
         filled += seconds
     yield part
-
-
-def audio_facts(decoded: DecodedAudio) -> AudioFacts:
-    """What decoding tells of an audio; a long one is looked at in slices."""
-    import numpy as np
-
-    waveform, peak = decoded.waveform, 0.0
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    for at in range(0, len(waveform), SLICE):
-        part = np.ascontiguousarray(waveform[at : at + SLICE])
-        digest.update(part.view(np.uint8).data)
-        peak = max(peak, float(np.max(np.abs(part))))
-    return AudioFacts(len(waveform), peak, digest.digest(), decoded.notes)
 
 
 def train(

@@ -20,7 +20,7 @@ from thanosql.models.audio.access import AudioAccess
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import BATCH_SECONDS, AudioRow, Failure, Outcome, Output, TranscribeTask
-from thanosql.models.worker import Worker
+from thanosql.models.worker import Read, Worker
 
 RATE = 16_000
 
@@ -131,7 +131,10 @@ def test_batches_hold_at_most_their_number_and_their_seconds() -> None:
 class Silent(Worker):
     """A worker whose audio is a second of its name's number, and whose model says the number; `broken` cannot be read."""
 
-    def read(self, row: AudioRow) -> Any:
+    def read(self, rows: Sequence[AudioRow]) -> list[Read]:
+        return [(row, self._one(row)) for row in rows]
+
+    def _one(self, row: AudioRow) -> Any:
         if row.audio == "broken":
             return Failure("damaged")
         if row.audio == "defect":
@@ -185,6 +188,7 @@ def test_a_stop_that_was_asked_for_comes_between_two_batches(executor: LocalExec
 
 def test_only_an_audio_error_is_a_rows_own() -> None:
     worker = Worker(task())
-    assert worker.read(AudioRow(1, "/nowhere.wav", 1.0)) == Failure("no such file: /nowhere.wav")
+    row = AudioRow(1, "/nowhere.wav", 1.0)
+    assert worker.read([row]) == [(row, Failure("no such file: /nowhere.wav"))]
     with pytest.raises(AudioError):
         worker.task.audio.read("/nowhere.wav")

@@ -21,7 +21,7 @@ import soundfile
 from tests.models.recordings import by_av, eight_channels, sweep, wav
 from thanosql.errors import ThanoSQLResourceError
 from thanosql.models import audio
-from thanosql.models.audio import AudioError, AudioPart
+from thanosql.models.audio import AudioError, AudioPart, reading
 from thanosql.models.audio.decoder_pool import POOL
 from thanosql.models.audio.waveform import LongWaveform
 
@@ -270,3 +270,36 @@ def test_handles_and_processes_do_not_grow() -> None:
         outcome(lambda: audio.read(b"nothing", processes=1))
     assert len(os.listdir("/proc/self/fd")) == before
     assert len(POOL.processes) == 1
+
+
+def facts_of(sources: list[str], processes: int) -> list[object]:
+    found = reading.facts(sources, processes=processes)
+    return [str(one) if isinstance(one, AudioError) else one for one in found]
+
+
+def test_facts_of_files_together_are_those_of_each(tmp_path: Path) -> None:
+    for name, content in recordings().items():
+        (tmp_path / name).write_bytes(content)
+    sources = [str(tmp_path / name) for name in (*recordings(), "nowhere.ogg")] * 2  # more than go in one message
+    here = facts_of(sources, 0)
+    assert facts_of(sources, 2) == here
+    assert [fact for source in sources for fact in facts_of([source], 2)] == here
+    assert len({str(one) for one in here}) == len(recordings()) + 1
+    assert len(POOL.processes) == 1
+
+
+def test_a_file_that_ends_its_process_costs_those_beside_it_nothing(
+    starting: Callable[[str], None], tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.flac").write_bytes(compressed("FLAC", noise(1.0)))
+    (tmp_path / "deadly.flac").write_bytes(compressed("FLAC", noise(1.125)))
+    sources = [str(tmp_path / f"{name}.flac") for name in ("a", "b", "deadly", "c")]
+    expected = facts_of(sources, 0)
+    starting(
+        "import os, soundfile\nread = soundfile.SoundFile.read\n"
+        "soundfile.SoundFile.read = lambda self, *a, **k: os._exit(7) if self.frames == 18000 else read(self, *a, **k)\n"
+    )
+    found = facts_of(sources, 1)
+    assert [found[0], found[1], found[3]] == [expected[0], expected[1], expected[3]]
+    assert found[2] == "damaged: its decoder crashed (exit status 7), in 2 tries"

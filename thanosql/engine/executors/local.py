@@ -8,11 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output
-from thanosql.models.worker import Read, Worker, parts
+from thanosql.models.tasks import AudioRow, Outcome, Output
+from thanosql.models.worker import CHECKED_TOGETHER, Read, Worker, parts
 
 if TYPE_CHECKING:
-    from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.model_cache import ModelCache
     from thanosql.models.results import TrainingProgress, TrainingReport
@@ -58,10 +57,12 @@ class LocalExecutor:
 def _read_ahead(
     batches: Iterator[tuple[AudioRow, ...]], pool: ThreadPoolExecutor, worker: Worker
 ) -> Iterator[list[Read]]:
-    waiting: deque[list[tuple[AudioRow, Future[DecodedAudio | AudioFacts | Failure]]]] = deque()
+    size = CHECKED_TOGETHER if worker.task.output is Output.AUDIO and worker.task.audio.remote is None else 1
+    waiting: deque[list[Future[list[Read]]]] = deque()
     while True:
         for batch in islice(batches, BATCHES_AHEAD - len(waiting)):
-            waiting.append([(row, pool.submit(worker.read, row)) for row in batch])
+            groups = (batch[first : first + size] for first in range(0, len(batch), size))
+            waiting.append([pool.submit(worker.read, group) for group in groups])
         if not waiting:
             return
-        yield [(row, future.result()) for row, future in waiting.popleft()]
+        yield [read for future in waiting.popleft() for read in future.result()]

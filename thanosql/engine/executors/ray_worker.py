@@ -88,7 +88,7 @@ class RayWorker:
         """The outcomes of a batch, in its order."""
         worker = self._worker
         assert worker is not None
-        read = [(row, worker.read(row)) for row in rows]
+        read = worker.read(rows)
         with self._model_turn:
             return worker.in_parts(read)
 

@@ -13,9 +13,10 @@ from thanosql.engine.postgres.audio_columns import CHUNK_ROWS, AudioColumns
 from thanosql.engine.rows.headers import MISSING
 from thanosql.engine.rows.overlaps import Overlaps
 from thanosql.engine.rows.unspoken import KNOWN, UNKNOWN, UnspokenTotal, is_unspoken, unspoken
+from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.tasks import AudioFacts, AudioRow, Failure, Outcome, Output, TranscribeTask
+from thanosql.models.tasks import AudioRow, Failure, Outcome, Output, TranscribeTask
 from thanosql.models.trained_rows import OTHER_TEXT, TRAINED_ON, TrainedRows
 from thanosql.models.transcript_tags import tags, without_tags
 

@@ -12,7 +12,9 @@ decoding     an open file → the library that reads it best, and blocks of mono
 resampling   blocks at any rate → blocks at 16,000 Hz
 recordings   decoded once for many rows
 open_recording   an open file → its header, all its samples or a part's
-decoder_pool     the same by processes of their own (decoder_process; decoder_messages between them), which may die
+facts            samples → what can be said of them without a model
+decoder_pool     processes of their own that decode and may die (decoder_process; decoder_messages between them)
+pooled_decoding  what open_recording gives, by them
 reading      a reference → its header or waveform; the door where foreign errors end
 access       the same, within what the settings and a statement allow
 """

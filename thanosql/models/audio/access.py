@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from thanosql.models.audio.decoding import MAX_HOURS
 from thanosql.models.audio.faults import of_source
-from thanosql.models.audio.info import AudioInfo
+from thanosql.models.audio.info import AudioError, AudioInfo
 from thanosql.models.audio.parts import Audio, AudioPart
-from thanosql.models.audio.reading import decode, probe, read
+from thanosql.models.audio.reading import decode, facts, probe, read
 from thanosql.models.audio.references import is_remote, locate, of_data_uri, stat_plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from thanosql.config import Settings
     from thanosql.models.audio.download_cache import Downloads
+    from thanosql.models.audio.facts import AudioFacts
     from thanosql.models.audio.recordings import DecodedAudio
     from thanosql.models.audio.remote import RemoteAccess
 
@@ -94,6 +95,17 @@ class AudioAccess:
     def decode(self, audio: Audio) -> DecodedAudio:
         """As `audio.decode`. Raises AudioError."""
         return decode(self._at_hand(audio), **self._limits)
+
+    def facts(self, audios: Sequence[Audio]) -> list[AudioFacts | AudioError]:
+        """As `reading.facts`."""
+        there: list[Audio | AudioError] = []
+        for audio in audios:
+            try:
+                there.append(self._at_hand(audio))
+            except AudioError as error:
+                there.append(error)
+        found = iter(facts([audio for audio in there if not isinstance(audio, AudioError)], **self._limits))
+        return [audio if isinstance(audio, AudioError) else next(found) for audio in there]
 
     @property
     def _limits(self) -> _Limits:

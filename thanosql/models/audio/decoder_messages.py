@@ -1,4 +1,7 @@
-"""What a session and the processes that decode for it say to each other: lines of JSON, and an open file beside them.
+"""What a session and the processes that decode for it say to each other: lines of JSON, and open files beside them.
+
+A line is a list: requests, each with its open file, or their replies; several go together where each is a matter of
+milliseconds.
 
 JSON, since nothing that a process with a stranger's file in its hands sends may be more than data to the session.
 """
@@ -11,16 +14,18 @@ import json
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 MOST_BYTES = 1 << 20  # of a message
+MOST_FILES = 16  # open files beside a message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is wanted of the open file beside it ('header', 'cut' or 'whole'), as `open_recording` has them. `path` is what
-    messages call the file; `folder` is where a long waveform lies."""
+    """What is wanted of the open file beside it: 'header', 'cut' or 'whole', as `open_recording` has them, or 'facts'.
+    `path` is what messages call the file; `folder` is where a long waveform lies."""
 
     want: str
     path: str
@@ -37,7 +42,7 @@ class Reply:
     """How a request ended: 'ready' (to be asked), 'done', 'audio' (an AudioError), 'system' (an OSError), 'memory', 'defect'.
 
     `facts` are what is said of the audio; `samples` how many there are in the file beside it or, without one, in the buffer
-    that came with 'ready'. With 'done', None of them says that the part cannot be cut.
+    that came with 'ready': never of several. With 'done', None of them says that the part cannot be cut.
     """
 
     ending: str
@@ -74,26 +79,29 @@ def write_all(file: io.FileIO, content: bytes | memoryview) -> None:
         left = left[file.write(left) :]
 
 
-def send(channel: socket.socket, message: Request | Reply, descriptor: int | None = None) -> None:
+def send(channel: socket.socket, messages: Sequence[Request | Reply], descriptors: Sequence[int] = ()) -> None:
     """Raises OSError where the other side is gone."""
-    line = json.dumps(asdict(message)).encode() + b"\n"
-    sent = socket.send_fds(channel, [line], [] if descriptor is None else [descriptor])
+    line = json.dumps([asdict(message) for message in messages]).encode() + b"\n"
+    sent = socket.send_fds(channel, [line], list(descriptors))
     channel.sendall(line[sent:])
 
 
-def receive(channel: socket.socket) -> tuple[dict[str, Any], int | None] | None:
-    """A message's content and the descriptor beside it, which is the caller's to close; None where the other side is gone.
+def receive(channel: socket.socket) -> tuple[list[dict[str, Any]], list[int]] | None:
+    """The messages of a line and the descriptors beside it, which are the caller's to close; None where the other side is
+    gone.
 
     Raises OSError where this process has no descriptor left.
     """
-    line, descriptor = b"", None
+    line, descriptors = b"", list[int]()
     try:
         while not line.endswith(b"\n") and len(line) < MOST_BYTES:
             try:
-                part, found, flags, _ = socket.recv_fds(channel, 1 << 16, 1, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+                part, found, flags, _ = socket.recv_fds(
+                    channel, 1 << 16, MOST_FILES, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+                )
             except ConnectionError:
                 part, found, flags = b"", [], 0
-            descriptor = found[0] if found else descriptor
+            descriptors += found
             if flags & socket.MSG_CTRUNC:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             if not part:
@@ -101,9 +109,9 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], int | None] | None:
             line += part
         if line.endswith(b"\n"):
             content = json.loads(line)
-            taken, descriptor = descriptor, None
+            taken, descriptors = descriptors, []
             return content, taken
         return None
     finally:
-        if descriptor is not None:
+        for descriptor in descriptors:
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""An open file in, its header or waveform out, decoded by another process: one that dies is its file's error alone.
+"""Requests and open files in, replies out, of processes that decode: one that dies is its file's error alone.
 
 The processes (`decoder_process`) start when they are needed, serve all sessions of this process, end after a minute
 without work, and with this process, however that ends: then their socket closes. Waveforms come back in files without a
@@ -15,23 +15,22 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLResourceError
-from thanosql.models.audio.decoder_messages import Reply, Request, receive, send, unnamed_file
-from thanosql.models.audio.faults import SourceFile, raise_if_out_of_memory
-from thanosql.models.audio.info import AudioError, AudioInfo, Note
-from thanosql.models.audio.open_recording import Decoder
-from thanosql.models.audio.recordings import DecodedAudio
-from thanosql.models.audio.waveform import SAMPLING_RATE, LongWaveform, Waveform
+from thanosql.models.audio.decoder_messages import Reply, Request, receive, send
+from thanosql.models.audio.info import AudioError
+from thanosql.models.audio.waveform import LongWaveform, Waveform
 
-if TYPE_CHECKING:
-    from thanosql.models.audio.parts import AudioPart
-
+# What a file took is kept for the next one: given back to the system and taken again, its memory costs the decoding of
+# a file half as much again. (Of glibc; others read none of it.)
+KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_TOP_PAD_": str(8 << 20),
+}
 START = "from thanosql.models.audio.decoder_process import main; main()"
 TRIES = 2  # of a file whose process dies: something else may have ended that
 
@@ -49,6 +48,7 @@ class _Process:
             environment = os.environ | {
                 "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
                 **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+                **KEPT_MEMORY,
             }
             try:
                 self._process = subprocess.Popen(
@@ -71,8 +71,8 @@ class _Process:
 
     def _ready(self) -> None:
         received = receive(self._channel)
-        if received is not None and received[1] is not None:
-            self._buffer = LongWaveform(io.FileIO(received[1], "r+"))
+        if received is not None and received[1]:
+            self._buffer = LongWaveform(io.FileIO(received[1][0], "r+"))
         else:
             raise ThanoSQLResourceError(
                 f"The process that decodes audio could not be started ({self.end()}).",
@@ -86,19 +86,29 @@ class _Process:
 
     def ask(self, request: Request, descriptor: int) -> tuple[Reply, Waveform | None]:
         """The reply and its waveform. Raises Died."""
+        (reply,), long = self._asked([request], [descriptor])
+        if reply.samples is None:
+            return reply, None
+        if long is not None:
+            return reply, LongWaveform(io.FileIO(long, "r+"), reply.samples)
+        return reply, self._buffer.first(reply.samples)
+
+    def ask_together(self, requests: Sequence[Request], descriptors: Sequence[int]) -> list[Reply]:
+        """The replies to requests whose replies come without a waveform. Raises Died."""
+        return self._asked(requests, descriptors)[0]
+
+    def _asked(self, requests: Sequence[Request], descriptors: Sequence[int]) -> tuple[list[Reply], int | None]:
         try:
-            send(self._channel, request, descriptor)
+            send(self._channel, requests, descriptors)
             received = receive(self._channel)
         except ConnectionError:
             received = None
         if received is None:
             raise Died(self.end())
-        reply = Reply.of(received[0])
-        if reply.samples is None:
-            return reply, None
-        if received[1] is not None:
-            return reply, LongWaveform(io.FileIO(received[1], "r+"), reply.samples)
-        return reply, self._buffer.first(reply.samples)
+        content, given = received
+        if len(content) != len(requests):
+            raise Died(self.end())
+        return [Reply.of(one) for one in content], given[0] if given else None
 
     def end(self) -> str:
         """End it, if it has not, and say how it ended."""
@@ -181,6 +191,14 @@ class DecoderPool:
                 raise AudioError("damaged: its decoder was ended, since it worked for a minute without a sample")
         raise AudioError(f"damaged: its decoder crashed ({ended}), in {TRIES} tries")
 
+    def ask_together(self, requests: Sequence[Request], descriptors: Sequence[int], most: int) -> list[Reply] | None:
+        """The replies to requests that are sent together; None where the process dies: then one of them is to blame."""
+        try:
+            with self._one(most) as process:
+                return process.ask_together(requests, descriptors)
+        except Died:
+            return None
+
     def close(self) -> None:
         """End the processes that wait for work."""
         with self._turn:
@@ -199,82 +217,3 @@ POOL = DecoderPool()
 atexit.register(POOL.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.after_fork)
-
-
-class _Decoder:
-    """A `Decoder` that asks the pool, for `most` processes at once."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-
-    def header(self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float) -> AudioInfo:
-        reply, _ = self._ask("header", file, part, max_hours)
-        facts = reply.facts or {}
-        return AudioInfo(**facts | {"notes": _notes(facts)})
-
-    def cut(
-        self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
-    ) -> DecodedAudio | None:
-        return self._decoded("cut", file, part, max_hours, most_seconds)
-
-    def whole(
-        self, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
-    ) -> DecodedAudio:
-        decoded = self._decoded("whole", file, part, max_hours, most_seconds)
-        assert decoded is not None
-        return decoded
-
-    def _decoded(
-        self, want: str, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float, most_seconds: float
-    ) -> DecodedAudio | None:
-        reply, waveform = self._ask(want, file, part, max_hours)
-        if waveform is None:
-            return None
-        if len(waveform) <= most_seconds * SAMPLING_RATE:
-            waveform = waveform[:]
-        facts = reply.facts or {}
-        return DecodedAudio(waveform, _notes(facts), facts["header_seconds"])
-
-    def _ask(
-        self, want: str, file: io.BytesIO | SourceFile, part: AudioPart, max_hours: float
-    ) -> tuple[Reply, Waveform | None]:
-        request = Request(
-            want=want,
-            path="" if isinstance(file, io.BytesIO) else str(file.path),
-            folder=tempfile.gettempdir(),
-            max_hours=max_hours,
-            start=part.start,
-            end=part.end,
-            channel=part.channel,
-            track=part.track,
-        )
-        if isinstance(file, io.BytesIO):
-            with unnamed_file(file.getbuffer()) as unnamed:
-                reply, waveform = POOL.ask(request, unnamed.fileno(), self._most)
-        else:
-            reply, waveform = POOL.ask(request, file.fileno(), self._most)
-        _raise(reply)
-        return reply, waveform
-
-
-def of(processes: int) -> Decoder:
-    """Who decodes with so many processes at most."""
-    return _Decoder(processes)
-
-
-def _raise(reply: Reply) -> None:
-    """Raise what a reply says was raised there."""
-    if reply.ending == "audio":
-        raise AudioError(reply.said)
-    if reply.ending == "system":
-        raise OSError(reply.number, reply.said, reply.filename)
-    if reply.ending == "memory":
-        error = AudioError("damaged: its decoder asks for more memory than 1 GB")
-        raise_if_out_of_memory(error)
-        raise error
-    if reply.ending != "done":
-        raise RuntimeError(f"in the process that decodes: {reply.said}")
-
-
-def _notes(facts: dict[str, list[dict[str, str]]]) -> tuple[Note, ...]:
-    return tuple(Note(**note) for note in facts.get("notes", ()))

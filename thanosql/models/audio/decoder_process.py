@@ -1,4 +1,4 @@
-"""Requests in, waveforms out: the process that decodes for a session, and that a damaged file may end without it.
+"""Requests in, waveforms and facts out: the process that decodes for a session, and that a damaged file may end without it.
 
 Started by `decoder_pool`, with the descriptor of its socket as argument. Its memory and its processor
 time without a sample are limited; past the second, a signal ends it. It ends with its session, and after a while without
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from thanosql.models.audio import open_recording
 from thanosql.models.audio.decoder_messages import Reply, Request, receive, send, unnamed_file, write_all
+from thanosql.models.audio.facts import facts_of
 from thanosql.models.audio.faults import SourceFile
 from thanosql.models.audio.info import AudioError
 from thanosql.models.audio.parts import AudioPart
@@ -49,7 +50,7 @@ def main() -> None:
         unnamed_file() as buffer,
         suppress(ConnectionError),
     ):
-        send(channel, Reply(ending="ready"), buffer.fileno())
+        send(channel, [Reply(ending="ready")], [buffer.fileno()])
         while _serve(channel, buffer):
             pass
 
@@ -63,16 +64,18 @@ def _serve(channel: socket.socket, buffer: io.FileIO) -> bool:
     received = receive(channel)
     if received is None:
         return False
-    content, descriptor = received
-    assert descriptor is not None
-    request = Request(**content)
-    tempfile.tempdir = request.folder
-    step()
-    with closing(SourceFile.of_descriptor(descriptor, Path(request.path))) as file:
-        reply, waveform = _answer(request, file, buffer)
+    replies: list[Reply] = []
+    waveform: LongWaveform | None = None
+    for content, descriptor in zip(*received, strict=True):
+        request = Request(**content)
+        tempfile.tempdir = request.folder
+        step()
+        with closing(SourceFile.of_descriptor(descriptor, Path(request.path))) as file:
+            reply, waveform = _answer(request, file, buffer)
+        replies.append(reply)
     signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    send(channel, reply, None if waveform is None else waveform.fileno())
+    send(channel, replies, [] if waveform is None else [waveform.fileno()])
     return not last
 
 
@@ -95,11 +98,15 @@ def _done(request: Request, file: SourceFile, buffer: io.FileIO) -> tuple[Reply,
     part = AudioPart("", request.start, request.end, request.channel, request.track)
     if request.want == "header":
         return Reply(ending="done", facts=asdict(open_recording.header(file, part, request.max_hours))), None
-    work = open_recording.whole if request.want == "whole" else open_recording.cut
+    work = open_recording.cut if request.want == "cut" else open_recording.whole
     decoded: DecodedAudio | None = work(file, part, request.max_hours, open_recording.LONG_SECONDS, step)
     if decoded is None:
         return Reply(ending="done"), None
-    facts = {"notes": [asdict(note) for note in decoded.notes], "header_seconds": decoded.header_seconds}
+    notes = [asdict(note) for note in decoded.notes]
+    if request.want == "facts":
+        found = facts_of(decoded)
+        return Reply(ending="done", facts=asdict(found) | {"digest": found.digest.hex(), "notes": notes}), None
+    facts = {"notes": notes, "header_seconds": decoded.header_seconds}
     waveform = decoded.waveform
     reply = Reply(ending="done", facts=facts, samples=len(waveform))
     if isinstance(waveform, LongWaveform):

@@ -12,15 +12,15 @@ import io
 import math
 import os
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio import decoder_pool as pool
-from thanosql.models.audio import open_recording
+from thanosql.models.audio import open_recording, pooled_decoding
 from thanosql.models.audio.containers import HEAD
 from thanosql.models.audio.decoding import MAX_HOURS
+from thanosql.models.audio.facts import AudioFacts, facts_of
 from thanosql.models.audio.faults import SourceFile, raise_if_machine
 from thanosql.models.audio.info import AudioError, AudioInfo, Note
 from thanosql.models.audio.open_recording import LONG_SECONDS, Decoder, collected
@@ -108,6 +108,43 @@ def decode(
     return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, LONG_SECONDS, processes)
 
 
+def facts(
+    audios: Sequence[str | bytes | AudioPart],
+    roots: Sequence[Path] = (),
+    *,
+    confined: bool = False,
+    remote: RemoteAccess | None = None,
+    max_hours: float = MAX_HOURS,
+    processes: int = 0,
+) -> list[AudioFacts | AudioError]:
+    """What decoding tells of each of some audios, in their order, or the error of those that cannot be used.
+
+    Other processes decode whole files together, and send no samples: one message goes there and one comes back.
+    """
+    found: list[AudioFacts | AudioError | None] = [None] * len(audios)
+    together: list[tuple[int, io.BytesIO | SourceFile, AudioPart]] = []
+    with ExitStack() as opened:
+        for place, audio in enumerate(audios):
+            try:
+                part = AudioPart.of(audio)
+                part.check()
+                file = opened.enter_context(_opened(part.audio, roots, confined, remote))
+                if part.is_whole and _decoder(file, processes) is not open_recording:
+                    together.append((place, file, part))
+                else:
+                    found[place] = facts_of(_of_file(file, part, max_hours, LONG_SECONDS, processes))
+            except AudioError as error:
+                found[place] = error
+        asked = [(file, part) for _, file, part in together]
+        for (place, _, _), one in zip(together, pooled_decoding.of(processes).facts(asked, max_hours), strict=True):
+            found[place] = one
+        for place, file, _ in together:
+            known = found[place]
+            if isinstance(known, AudioFacts) and (found_as := _found_as(file)):
+                found[place] = replace(known, notes=(*found_as, *known.notes))
+    return [one for one in found if one is not None]
+
+
 def _decode(
     part: AudioPart,
     roots: Sequence[Path],
@@ -154,7 +191,7 @@ def _decoder(file: io.BytesIO | SourceFile, processes: int) -> Decoder:
         return open_recording
     length = file.seek(0, io.SEEK_END)
     file.seek(0)
-    return open_recording if holds_plain_samples(file, file.read(HEAD), length) else pool.of(processes)
+    return open_recording if holds_plain_samples(file, file.read(HEAD), length) else pooled_decoding.of(processes)
 
 
 def _found_as(file: io.BytesIO | SourceFile) -> tuple[Note, ...]:
