@@ -33,7 +33,13 @@ def diagnose(database_url: str | None = None, *, home: str | os.PathLike[str] | 
         settings = config.load(database_url=database_url, home=home)
     except ThanoSQLError as error:
         return Diagnosis((*found, Finding("settings", "error", error.message, error.hint or "Correct the file.")))
-    for look in (surroundings.home, surroundings.disk, surroundings.database, surroundings.hub):
+    for look in (
+        surroundings.home,
+        surroundings.processor,
+        surroundings.disk,
+        surroundings.database,
+        surroundings.hub,
+    ):
         found += _findings(lambda look=look: look(settings))  # type: ignore[misc]
     return Diagnosis(tuple(found))
 

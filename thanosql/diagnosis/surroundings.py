@@ -13,6 +13,7 @@ from pathlib import Path
 from thanosql.config import Settings
 from thanosql.diagnosis.findings import Finding
 from thanosql.errors import ThanoSQLError
+from thanosql.models import measurements
 
 LEAST_DISK = 1.0  # GB; a new embedded database takes 0.04, a saved base model up to 1.3
 GOOD_DISK = 5.0
@@ -42,6 +43,20 @@ def home(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "home", "warning", f"other users may read {', '.join(readable)} in it", f"chmod -R go= {folder}/*"
         )
+
+
+def processor(settings: Settings) -> Iterator[Finding]:
+    """The processor, and which ways to compute were measured to be the fastest on it."""
+    about, found = measurements.processor(), measurements.kept(settings.home)
+    yield Finding("processor", "ok", f"{about['processor']}: {about['instructions'] or 'no instructions are told'}")
+    if not found:
+        yield Finding(
+            "processor", "note", "nothing was measured on it yet: that comes with the first model that is loaded"
+        )
+    for line in measurements.summary(found):
+        yield Finding("processor", "ok", line)
+    if (faster := measurements.bfloat16_speed(found)) is not None:
+        yield Finding("processor", "ok" if faster > 1 else "note", f"bfloat16 has {faster:.2f} × float32's speed")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from thanosql.models import measurements
+from thanosql.models.measurements import Measured
 
 ENOUGH_WORDS = 2_000
 MOST_DIFFERING = 0.001  # of the words
 CPU_FLAG = "amx_bf16"
 SPEEDS = {CPU_FLAG: 2.5, "avx512_bf16": 1.3}  # of bfloat16 against float32, by what a processor can do, the best first
+NOTHING: Mapping[str, Measured] = MappingProxyType({})
 SPEED_WITHOUT = 0.2  # where it has no products of bfloat16: each is made of float32's
 GPU_GENERATION = 8  # Ampere, the first of Nvidia's with units for bfloat16
 
@@ -83,12 +88,15 @@ def has_matrix_units(device: str) -> bool:
     return CPU_FLAG in _cpu_flags()
 
 
-def speed(precision: str, device: str) -> float:
-    """How many times float32's speed a precision was measured to have on hardware of a kind (docs/performance.md)."""
+def speed(precision: str, device: str, found: Mapping[str, Measured] = NOTHING) -> float:
+    """How many times float32's speed a precision has: as `found` says that it was measured on this processor, or else as on
+    hardware of its kind (docs/performance.md)."""
     if precision not in ("bfloat16", "float16"):
         return 1.0
     if device.startswith("cuda"):
         return 2.5
+    if precision == "bfloat16" and (times := measurements.bfloat16_speed(found)) is not None:
+        return times
     flags = _cpu_flags()
     if not flags:  # nobody says
         return 1.0

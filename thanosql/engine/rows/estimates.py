@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from thanosql.engine.rows.headers import Headers
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.precision import speed
+from thanosql.models.precision import NOTHING, speed
 from thanosql.models.tasks import BATCH_SECONDS
 from thanosql.models.training.memory import KEPT_BYTES, process_bytes
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.base import Facts
+    from thanosql.models.measurements import Measured
     from thanosql.models.options import TrainOptions
     from thanosql.models.training.memory import TrainingSizes
 
@@ -112,7 +113,13 @@ def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) 
     )
 
 
-def seconds(operations: float, precision: str, where: str, measured: float | None = None) -> tuple[float, str]:
+def seconds(
+    operations: float,
+    precision: str,
+    where: str,
+    measured: float | None = None,
+    found: Mapping[str, Measured] = NOTHING,
+) -> tuple[float, str]:
     """How long so many operations take, and how that was reckoned: by the rate that was kept of such a statement, or by
     what the machine does."""
     if measured is not None:
@@ -120,7 +127,7 @@ def seconds(operations: float, precision: str, where: str, measured: float | Non
             operations / measured,
             f"{operations / 1e9:,.0f} GFLOP at {measured / 1e9:.1f} GFLOP/s, as such statements took here",
         )
-    faster = speed(precision, where)
+    faster = speed(precision, where, found)
     if where.startswith("cuda"):
         return operations / (GPU_RATE * faster), f"at an assumed {GPU_RATE / 1e12:.0f} TFLOP/s of a GPU"
     measured = rate()

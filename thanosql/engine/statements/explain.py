@@ -18,20 +18,23 @@ from thanosql.engine.rows import estimates, speeds
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, settled
 from thanosql.engine.rows.spoken_language import spoken_language
-from thanosql.models import precision
+from thanosql.models import measurements, precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TrainOptions
 from thanosql.models.tasks import BATCH_SECONDS
 from thanosql.models.text import SPOKEN_IN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.base import Facts
 
 NOTE = "Memory and time are estimates; nothing was loaded or changed."
-SLOWER = ": slower than float32 here, since this processor has no products of its own for it"
+SLOWER = ": takes {:.1f} times as long as float32 here, since this processor has no products of its own for it"
+UNMEASURED = "nothing yet: the first model that is loaded here has its products timed, a part of a second"
 SPELLED = " (numbers, money, times, signs and abbreviations in words)"
 UNKNOWN = "not known before the statement inside the query has run"
 
@@ -62,6 +65,7 @@ def plan_explain(statement: Explain, environment: Environment) -> ExplainPlan:
 
 @run.register
 def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
+
     import pandas as pd
 
     frame = pd.DataFrame(list(_items(plan.about, environment)), columns=["item", "value"])
@@ -70,6 +74,7 @@ def run_explain(plan: ExplainPlan, environment: Environment) -> Result:
 
 def explain_nested(answer: pd.DataFrame, query: QueryPlan, environment: Environment) -> Result:
     """PostgreSQL's own plan of a query, and after it those of the statements in the query, a line an item."""
+
     import pandas as pd
 
     lines = [f"{item}: {value}" for item, value in _nested_items(query, environment)]
@@ -83,7 +88,7 @@ def _items(about: BoundStatement, environment: Environment) -> Iterator[tuple[st
     yield "statement", about.kind
     if about.query.recognizes or about.query.awaits:
         yield "rows", UNKNOWN
-        yield from _about_model(about)
+        yield from _about_model(about, environment)
     else:
         from thanosql.engine.prediction.stale_rows import rows_to_do
 
@@ -107,7 +112,7 @@ def _nested_items(query: QueryPlan, environment: Environment) -> Iterator[tuple[
             yield from _items(about, environment)
 
 
-def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
+def _about_model(about: BoundStatement, environment: Environment) -> Iterator[tuple[str, str]]:
     from thanosql.models import registry
 
     known = registry.facts(about.model)
@@ -119,7 +124,12 @@ def _about_model(about: BoundStatement) -> Iterator[tuple[str, str]]:
     if normalizer := getattr(about.how, "normalizer", getattr(about.options, "normalizer", None)):
         yield "texts", f"normalizer {normalizer!r}{SPELLED if normalizer in SPOKEN_IN else ''}, tags {about.tags!r}"
     yield "device", where
-    yield "precision", _precision(about, where)
+    yield "precision", _precision(about, where, environment.settings.home)
+    if where == "cpu":
+        yield (
+            "measured here",
+            "; ".join(measurements.summary(measurements.kept(environment.settings.home))) or UNMEASURED,
+        )
 
 
 def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment) -> Iterator[tuple[str, str]]:
@@ -130,17 +140,17 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
     yield "audio", f"{audio.mean:.1f} s on average, {audio.longest:.1f} s at most, of those read"
     if audio.unreadable:
         yield "cannot be read", f"{audio.unreadable:,} of the {audio.read:,} headers read; CHECK lists them"
-    yield from _about_model(about)
+    yield from _about_model(about, environment)
     yield from _batches(about, audio)
     known = registry.facts(about.model)
     if known is not None:
         yield from _costs(about, audio, known, expected_device(about.how.device), environment)
 
 
-def _precision(about: BoundStatement, where: str) -> str:
+def _precision(about: BoundStatement, where: str, home: Path) -> str:
     if about.how.precision != "auto" or isinstance(about.how, TrainOptions):
-        slower = precision.speed(about.how.precision, where) < 1
-        return f"{about.how.precision}{SLOWER if slower else ''}"
+        faster = precision.speed(about.how.precision, where, measurements.kept(home))
+        return f"{about.how.precision}{SLOWER.format(1 / faster) if faster < 1 else ''}"
     if about.kind == "EVALUATE":
         return "float32; and bfloat16, to see which words differ"
     chosen, reason = precision.choose(about.model.card, where)
@@ -183,7 +193,9 @@ def _costs(
         memory, parts = estimates.transcription_memory(known, audio)
         precision_ = settled(how, about.model).precision
         kept = speeds.measured(environment.settings.home, about, precision_, where)
-        seconds, said = estimates.seconds(forward, precision_, where, kept)
+        seconds, said = estimates.seconds(
+            forward, precision_, where, kept, measurements.kept(environment.settings.home)
+        )
     else:
         memory, parts = estimates.training_memory(known.training_sizes(how), audio, how)
         encoder = known.encoder_share if how.freeze_feature_encoder else 0.0

@@ -25,6 +25,7 @@ from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.prediction.precision_notes import precision_notes
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
@@ -165,8 +166,7 @@ def run_predict(plan: PredictPlan, environment: Environment) -> Result:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
     told = calibration_notes(plan.about.model, plan.options.tells_confidence, environment)
-    remarks = [*done.probed.notes.remarks(), *told]
-    note = "\n".join([note, *remarks])
+    note = "\n".join([note, *done.probed.notes.remarks(), *told, *precision_notes(plan.transcribe, environment)])
     return Result(
         status=f"PREDICT {snapshot.rows}",
         table=frame,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from thanosql.models.ctc.products import Product, onednn_works
+from thanosql.models.ctc.products import Product, measure_bfloat16, onednn_works
 
 # Their code does not call these layers, but hands the layers' weights to torch's multi-head attention.
 READ_BY_THEIR_PARENT = frozenset({"WavLMAttention"})
@@ -40,6 +40,7 @@ def pack(model: nn.Module, dtype: torch.dtype) -> None:
     """Replace what can be replaced in a model of this dtype on a CPU, in place; nothing where oneDNN's products are missing."""
     if not onednn_works(dtype):
         return
+    measure_bfloat16()
     for parent in list(model.modules()):
         if type(parent).__name__ in READ_BY_THEIR_PARENT:
             continue

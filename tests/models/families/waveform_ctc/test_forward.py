@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.models import checkpoints
+from thanosql.models import measurements
 from thanosql.models.ctc import packed_modules, products
-from thanosql.models.families.waveform_ctc import checkpoint
+from thanosql.models.families.waveform_ctc import attention, checkpoint
 from thanosql.models.families.waveform_ctc.architectures import ARCHITECTURES
 from thanosql.models.families.waveform_ctc.checkpoint import Features
 from thanosql.models.families.waveform_ctc.convolutions import sample_count
@@ -113,7 +114,6 @@ def test_without_the_private_operators_the_answers_are_the_same(folder: Path, mo
     expected = load(folder)(waveforms)
     for module in (products, packed_modules):
         monkeypatch.setattr(module, "onednn_works", lambda dtype: False)
-    products.keeps_rows.cache_clear()
     assert difference(load(folder)(waveforms), expected) < 1e-4
 
 
@@ -124,12 +124,39 @@ def test_whichever_product_is_there_an_answer_is_bitwise_the_same_whatever_its_n
     if not private:
         for module in (products, packed_modules):
             monkeypatch.setattr(module, "onednn_works", lambda dtype: False)
-    products.keeps_rows.cache_clear()
     model = load(folder)
     waveforms = heard(*lengths(folder), 1_300, 1_300, 2_000, 8_000)
     alone = [model([wave])[0] for wave in waveforms]
     assert all(torch.equal(one, other) for one, other in zip(alone, model(waveforms), strict=True))
-    products.keeps_rows.cache_clear()
+
+
+CHOICES = [
+    {"product": products.FUSED},
+    {"product": products.PACKED},
+    {"product": products.TORCH},
+    {"attention": attention.TORCH},
+    {"attention": attention.PRODUCTS},
+    {"product": products.TORCH, "attention": attention.PRODUCTS, "block": "64"},
+    {"product": products.PACKED, "attention": attention.PRODUCTS, "block": "128"},
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("choices", CHOICES, ids=lambda choices: " ".join(choices.values()))
+@pytest.mark.parametrize("folder", ["base", "large", "sew"], indirect=True)
+def test_whatever_is_measured_to_be_the_fastest_one_machine_gives_one_answer(
+    folder: Path, choices: dict[str, str], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, way in choices.items():
+        monkeypatch.setitem(measurements.forced, kind, way)
+    model = load(folder, dtype)
+    waveforms = heard(*lengths(folder), 1_300, 1_300, 2_000, 8_000)
+    alone = [model([wave])[0] for wave in waveforms]
+    assert all(torch.equal(one, other) for one, other in zip(alone, model(waveforms), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(alone, model(waveforms[::-1])[::-1], strict=True))
+    if dtype == torch.float32:
+        raw = waves(*lengths(folder), 1_300, 1_300, 2_000, 8_000)
+        assert difference(alone, one_by_one(folder, raw)) < 1e-4
 
 
 def test_every_way_counts_the_bytes_of_its_weights(folder: Path) -> None:

@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
-from thanosql.models.ctc.products import Activation, Product
+from thanosql.models.ctc.products import Activation, Product, measure_bfloat16
+from thanosql.models.families.waveform_ctc import attention
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.families.waveform_ctc.feature_encoder import FeatureEncoder, Norm, activation, packs
 from thanosql.models.families.waveform_ctc.positional_convolution import PositionalConvolution, Runs, split
 from thanosql.models.families.waveform_ctc.steps import base_of, has_adapter, norms_come_first
 
 PACK = 512  # frames that go through the transformer together, 10 s, where products allow it: what is longer goes alone
-HEADS = 3  # of the attention computed at a time in bfloat16
 
 
 def is_supported(model: Any) -> bool:
@@ -47,6 +46,7 @@ class CPUModel:
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
         if not is_supported(model):
             raise ValueError("a model with adapters is not written out here")
+        measure_bfloat16()
         with torch.inference_mode():
             base = base_of(model)
             self.config: Any = model.config
@@ -63,7 +63,7 @@ class CPUModel:
             self._layers = [_Layer(layer, self.config, dtype, stable=self._stable) for layer in base.encoder.layers]
             self._head = _linear(model.lm_head, dtype)
             keeps_rows = self._encoder.keeps_rows and all(product.keeps_rows for product in self._products)
-            self._most = PACK if keeps_rows else 0
+            self._most = PACK if keeps_rows and all(layer.keeps_rows for layer in self._layers) else 0
 
     @property
     def _products(self) -> list[Product]:
@@ -125,15 +125,17 @@ class _Layer:
     """One layer of the transformer, `(frames, hidden)` float32 in and out."""
 
     def __init__(self, layer: Any, config: Any, dtype: torch.dtype, *, stable: bool) -> None:
-        attention = layer.attention
-        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        own = layer.attention
+        parts = (own.q_proj, own.k_proj, own.v_proj)
         self._dtype = dtype
         self._heads = config.num_attention_heads
         self._stable = stable
+        found = attention.fastest(self._heads, config.hidden_size // self._heads, dtype)
+        self._way, self.keeps_rows = found.choice, found.alike
         self._qkv = Product(
             torch.cat([part.weight for part in parts]).to(dtype), torch.cat([part.bias for part in parts])
         )
-        self._out = _linear(attention.out_proj, dtype)
+        self._out = _linear(own.out_proj, dtype)
         feed = layer.feed_forward
         self._wide = _linear(feed.intermediate_dense, dtype, activation(feed.intermediate_act_fn))
         self._narrow = _linear(feed.output_dense, dtype)
@@ -151,23 +153,13 @@ class _Layer:
         count, width = hidden.shape
         qkv = self._qkv(hidden.to(self._dtype)).view(count, 3, self._heads, width // self._heads)
         attended = [
-            _attention(*part.permute(2, 0, 3, 1, 4)).transpose(1, 2).reshape(-1, width) for part in split(qkv, runs)
+            attention.attend(self._way, *part.permute(2, 0, 3, 1, 4)).transpose(1, 2).reshape(-1, width)
+            for part in split(qkv, runs)
         ]
         return self._out(attended[0] if len(attended) == 1 else torch.cat(attended))
 
     def _feed(self, hidden: Tensor) -> Tensor:
         return self._narrow(self._wide(hidden.to(self._dtype)))
-
-
-def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Scaled dot-product attention of `(utterances, heads, frames, width)`."""
-    if query.dtype == torch.float32:
-        return functional.scaled_dot_product_attention(query, key, value)
-    # Measured with AVX-512: plain products of few heads at once take 0.7 of the time of torch's own in bfloat16.
-    query = query * query.shape[-1] ** -0.5
-    each = (torch.split(one.reshape(-1, *one.shape[2:]), HEADS * len(query)) for one in (query, key, value))
-    found = [torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(-1), v) for q, k, v in zip(*each, strict=True)]
-    return torch.cat(found).view(query.shape)
 
 
 def _linear(linear: torch.nn.Linear, dtype: torch.dtype, activation: Activation | None = None) -> Product:

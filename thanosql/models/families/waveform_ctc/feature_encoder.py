@@ -8,6 +8,7 @@ the first layer, norms and sums stay float32.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 from thanosql.models.ctc.products import Activation, Product
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.families.waveform_ctc.steps import normalizes_over_time
+from thanosql.models.measurements import measure
 
 BLOCK_BYTES = 2**20  # of the first layer, computed at a time: what stays in a second-level cache
 SHORTEST_BLOCK = 64  # frames, 1.3 s of audio
@@ -53,13 +55,29 @@ class FeatureEncoder:
         # Where a norm over time is folded into it, the first layer is another for each waveform.
         self._first_product = None if self._grouped else Product(self._first_weight, self._first_bias)
         self._geometry = geometry(self._kernels, self._strides)
-        width = len(self._first_weight) * self._first_weight.element_size() * self._geometry[1] // self._strides[0]
-        self._block = max(SHORTEST_BLOCK, BLOCK_BYTES // width)
         fused = self._activation if self._grouped else None  # a norm stands between product and activation otherwise
         self.products = [
             Product(layer.conv.weight.detach().permute(0, 2, 1).flatten(1).to(dtype), layer.conv.bias, fused)
             for layer in layers[1:]
         ]
+        self._block = self._fastest_block()
+
+    def _fastest_block(self) -> int:
+        """Frames computed at a time: of a narrow first layer, whose blocks may be longer, measured."""
+        reach, step = self._geometry
+        width = len(self._first_weight) * self._first_weight.element_size() * step // self._strides[0]
+        longest = BLOCK_BYTES // width
+        if longest <= SHORTEST_BLOCK:
+            return SHORTEST_BLOCK
+        waveform = torch.randn((2 * longest - 1) * step + reach, generator=torch.Generator().manual_seed(0))
+
+        def compute(block: int) -> None:
+            self._block = block
+            self(waveform)
+
+        ways = {str(block): partial(compute, block) for block in (longest, SHORTEST_BLOCK, 2 * longest)}
+        what = f"{str(self._dtype).removeprefix('torch.')} {list(self._geometry)} {width}, {torch.get_num_threads()} threads"
+        return int(measure("block", what, ways).choice)
 
     @property
     def keeps_rows(self) -> bool:

@@ -1,0 +1,56 @@
+"""What PREDICT measures of this processor: kept in the home, told by EXPLAIN and the doctor, and not measured again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import thanosql
+from thanosql.engine.session import Session
+from thanosql.models import measurements
+
+PREDICT = "PREDICT USING Wav2Vec2Tiny OPTIONS (device='cpu', precision='{}') AS SELECT * FROM librispeech_test LIMIT 1"
+
+
+def explained(session: Session, statement: str) -> dict[str, str]:
+    frame = session.execute(f"EXPLAIN {statement}")
+    return dict(zip(frame["item"], frame["value"], strict=True))
+
+
+@pytest.mark.parametrize("used", ["float32", "bfloat16"])
+def test_it_is_measured_once_kept_and_told(numbers: Session, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "_known", {})
+    statement, home = PREDICT.format(used), numbers.settings.home
+    assert "nothing yet" in explained(numbers, statement)["measured here"]
+    numbers.execute(statement)
+    found = measurements.kept(home)
+    assert {key.split(" ")[0] for key in found} == {"product", "attention", "block", "precision"}
+    lines = measurements.summary(found)
+    assert explained(numbers, statement)["measured here"] == "; ".join(lines)
+    told = [one.message for one in thanosql.doctor(numbers.settings.database_url, home=home).findings]
+    assert set(lines) <= set(told)
+    # The next process finds it and measures nothing.
+    monkeypatch.setattr(measurements, "_known", {})
+    monkeypatch.setattr(measurements, "_times", None)
+    with Session(numbers.settings.database_url, home=home) as later:
+        later.execute(statement)
+
+
+@pytest.mark.parametrize("slower", [True, False])
+def test_where_bfloat16_was_measured_to_be_slower_it_is_said(numbers: Session, slower: bool) -> None:
+    statement = PREDICT.format("bfloat16")
+    numbers.execute(statement)
+    key, one = next(item for item in measurements._known.items() if item[0].startswith("precision "))
+    took = {"float32": 1.0, "bfloat16": 5.0 if slower else 0.5}
+    measurements._known[key] = replace(one, milliseconds=took)
+    try:
+        (numbers.settings.home / measurements.FILE).unlink()
+        measurements.keep(numbers.settings.home)
+        said = explained(numbers, statement)["precision"]
+        note = numbers.run(statement).note
+        assert ("takes 5.0 times as long as float32" in said) is slower
+        assert ("bfloat16 takes 5.0 times as long as float32 on this processor" in note) is slower
+        assert "bfloat16 takes" not in numbers.run(PREDICT.format("float32")).note
+    finally:
+        measurements._known[key] = one
