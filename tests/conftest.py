@@ -99,10 +99,15 @@ def numbers(session: Session) -> Session:
 
     They bear the names of the tutorial's tables, so that its statements run as they are printed.
     """
+    fill(session)
+    return session
+
+
+def fill(session: Session) -> None:
+    """Put `spoken_numbers` into the workspace and its tables into the database."""
     session.execute("GET THANOSQL DATASET spoken_numbers")
     for part in ("train", "test"):
         session.execute(
             f"COPY librispeech_{part} OPTIONS (if_exists='replace') "
             f"FROM 'thanosql-dataset/spoken_numbers/spoken_numbers_{part}.csv'"
         )
-    return session

@@ -136,7 +136,7 @@ def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path
     )
     with driver:
         assert driver.stdout is not None
-        assert b"at work" in driver.stdout.readline()
+        assert any(b"at work" in line for line in driver.stdout)  # Ray may say something before
         assert not free_cpus(ray, 2, 0.5)
         driver.kill()
     assert free_cpus(ray, 2, 30)

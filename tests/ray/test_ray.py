@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import thanosql
+from tests.conftest import fill
 from thanosql.engine.session import Session
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -16,10 +17,19 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 ROWS = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 12"
 
 
-@pytest.fixture
-def other(ray: Any, numbers: Session) -> Iterator[Session]:
+@pytest.fixture(scope="module")
+def local(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A session with the data set that its statements read."""
+    with thanosql.connect(database_url, home=tmp_path_factory.mktemp("home")) as opened:
+        fill(opened)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def other(ray: Any, local: Session) -> Iterator[Session]:
+    """The same on Ray; its workers stay from one statement to the next."""
     with thanosql.connect(
-        numbers.settings.database_url, home=numbers.settings.home, executor="ray?workers=2&cpus=0.5"
+        local.settings.database_url, home=local.settings.home, executor="ray?workers=2&cpus=0.5"
     ) as opened:
         yield opened
 
@@ -37,5 +47,5 @@ def other(ray: Any, numbers: Session) -> Iterator[Session]:
     ],
     ids=["transcripts", "beam", "failures", "alignment", "check"],
 )
-def test_the_rows_are_those_of_the_local_executor(numbers: Session, other: Session, sql: str) -> None:
-    pd.testing.assert_frame_equal(numbers.execute(sql), other.execute(sql))
+def test_the_rows_are_those_of_the_local_executor(local: Session, other: Session, sql: str) -> None:
+    pd.testing.assert_frame_equal(local.execute(sql), other.execute(sql))

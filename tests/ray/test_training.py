@@ -19,6 +19,7 @@ from tests.models.training.ranks_at_work import OPTIONS, task, train
 from tests.models.training.test_ranks import NO_DROPOUT
 from tests.ray.test_faults import free_cpus
 from thanosql.engine.executors.ray import RayExecutor
+from thanosql.engine.executors.ray_training import RankTask, seen, train_rank
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.cancellation import Cancellation, Cancelled
@@ -115,19 +116,11 @@ def test_an_error_of_one_worker_ends_all_and_is_the_statements(
         executor.train(replace(whole, utterances=rows), lambda step: None, Cancellation())
 
 
-def test_folders_that_a_worker_does_not_see_are_refused(ray: Any, base: Path, tmp_path: Path) -> None:
-    from tests.ray.access import Harmful
-
+def test_a_machine_that_does_not_see_the_folders_refuses(ray: Any, base: Path, tmp_path: Path) -> None:
     whole = prepared(base, tmp_path)
-    (tmp_path / "a.wav").write_bytes(b"RIFF")
-    rows = [replace(row, audio=str(tmp_path / "a.wav")) for row in whole.utterances]
-    mine = replace(whole, utterances=tuple(rows), audio=Harmful(roots=(), only=os.getpid()))
-    executor = RayExecutor("ray?workers=1&cpus=1", ModelCache())
-    try:
-        with pytest.raises(ThanoSQLOptionError, match=r"cannot read the folders[\s\S]*executor='local'"):
-            executor.train(mine, lambda step: None, Cancellation())
-    finally:
-        executor.close()
+    elsewhere = RankTask(ray.put(replace(whole, folder=tmp_path / "not there")), (), seen(whole, ()), None)
+    with pytest.raises(ThanoSQLOptionError, match=r"cannot read the folders[\s\S]*executor='local'"):
+        train_rank({"rank_task": elsewhere})
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

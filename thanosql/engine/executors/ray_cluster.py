@@ -131,7 +131,8 @@ def _open(ray: Any, address: str | None) -> None:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise ThanoSQLConnectionError(
             f"Ray{f' at {address}' if address else ''} cannot be reached: {str(error).strip().splitlines()[0]}",
-            hint="The address is that of the head node's client port, ray://host:10001.",
+            hint="The address is that of the head node's client port, ray://host:10001. A cluster that asks for a token needs "
+            "RAY_AUTH_MODE=token, and the token in ~/.ray/auth_token or RAY_AUTH_TOKEN.",
         ) from error
     finally:
         if main:

@@ -169,7 +169,7 @@ class PoolRun:
         done, _ = self._ray.wait(known, num_returns=1, timeout=LOOK_SECONDS)
         more, _ = self._ray.wait(known, num_returns=len(known), timeout=0)
         for ref in dict.fromkeys([*done, *more]):
-            if ref in asked and asked[ref].starting is ref:
+            if ref in asked and asked[ref].starting == ref:  # through Ray Client it is another object
                 self._started(asked[ref])
             elif ref in working and ref in working[ref].batches:
                 yield self._result(working[ref], ref)

@@ -53,6 +53,7 @@ class RayTraining:
         self._steps: list[TrainingProgress] = []
         self._reason: str | None = None
 
+    @ray.method(concurrency_group="fit")  # type: ignore[untyped-decorator]
     def fit(
         self, workers: TrainingWorkers, task: list[Any], paths: tuple[str, ...], expected: tuple[Any, ...], folder: Path
     ) -> TrainingReport | None:
@@ -61,6 +62,7 @@ class RayTraining:
         from ray.train.torch import TorchConfig, TorchTrainer
 
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # Ray waits for two seconds between two looks
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")  # and begins anew where a start takes 60
         actor = ray.get_runtime_context().current_actor
         trainer = TorchTrainer(
             train_rank,
@@ -230,7 +232,7 @@ def _attempt(
     kind = ray.remote(num_cpus=0, max_restarts=0, concurrency_groups={"fit": 1})(RayTraining)
     actor = kind.options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True)).remote()
     try:
-        running = actor.fit.options(concurrency_group="fit").remote(workers, [ray.put(task)], *told)
+        running = actor.fit.remote(workers, [ray.put(task)], *told)
         try:
             while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
                 cancellation.check()

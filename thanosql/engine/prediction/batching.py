@@ -149,7 +149,7 @@ class _Packed:
 
 def _outcome(row: AudioRow, value: Any, seconds: float, notes: tuple[Note, ...] = ()) -> Outcome:
     """A row's outcome; words are timed in its recording, whichever part of it the row means."""
-    start = AudioPart.of(row.audio).start
+    start = row.audio.start if isinstance(row.audio, AudioPart) else 0.0
     if start and getattr(value, "words", None):
         value = replace(value, words=tuple(word.later(start) for word in value.words))
     return Outcome(row.row, value, seconds, notes)
@@ -161,6 +161,9 @@ def _ordered(rows: list[AudioRow]) -> list[AudioRow]:
     for row in rows:
         if isinstance(row.audio, AudioPart) and not row.audio.is_whole:
             place.setdefault((row.audio.audio, row.audio.channel, row.audio.track), len(place) + 1)
+
+    if not place:
+        return sorted(rows, key=lambda row: (-row.seconds, row.row))
 
     def order(row: AudioRow) -> tuple[int, float, int]:
         part = row.audio
@@ -174,6 +177,6 @@ def _window(rows: Iterator[AudioRow]) -> Iterator[AudioRow]:
     size = 0
     for row in islice(rows, WINDOW):
         yield row
-        size += len(AudioPart.of(row.audio).audio)
+        size += len(row.audio.audio if isinstance(row.audio, AudioPart) else row.audio)
         if size > WINDOW_BYTES:
             return

@@ -1,0 +1,107 @@
+"""What Ray costs beside the local executor on the same cores: PREDICT with both in turn, and the start of a statement.
+
+    python benchmarks/executors.py [--model FOLDER] [--utterances 16] [--rounds 3] [--workers 2]
+
+A cluster is started on this machine; `--workers` workers of one CPU each stand against the local executor with as many
+threads. Counted is the processor time of this process and of all that it started (Ray's own processes, decoders and workers
+among them), as on a machine that does other things at the same time; PostgreSQL's is left out. The first statement of
+each, which starts processes and loads the model, is not counted. The start of a statement is the wall time of a PREDICT of
+one utterance of a second. Without `--model` it is a random model of the facebook/wav2vec2-base-960h shape. Goals: Ray takes
+at most 5% more, and starts at most a second later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from predict import fill, make_model, make_utterances, processor
+
+import thanosql
+from thanosql.engine.postgres import embedded
+from thanosql.engine.session import Session
+from thanosql.models.datasets import DATASETS
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--utterances", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.workers)
+    parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
+    parent.chmod(0o755)
+    try:
+        url = embedded.start(parent / "postgres")
+        with tempfile.TemporaryDirectory() as home, thanosql.connect(url, home=home) as session:
+            folder = given.model or make_model(Path(home) / "random-base")
+            waveforms = make_utterances(DATASETS["spoken_numbers"].folder, given.utterances)
+            fill(session, [waveforms[0][:16_000], *waveforms])
+            print(
+                f"{processor()}; {sum(map(len, waveforms)) / 16_000:.0f} s of audio; load {os.getloadavg()[0]:.0f}",
+                flush=True,
+            )
+            compare(session, folder, given.rounds, given.workers)
+    finally:
+        embedded.stop(parent / "postgres")
+
+
+def compare(session: Session, folder: Path, rounds: int, workers: int) -> None:
+    executors = {"local": "local", "ray": f"ray?workers={workers}&cpus=1"}
+    ratios, later = [], []
+    for number in range(rounds + 1):
+        taken = {name: predict(session, folder, executor, "id > 0") for name, executor in executors.items()}
+        starts = {name: predict(session, folder, executor, "id = 0") for name, executor in executors.items()}
+        if number:
+            ratios.append(taken["ray"][0] / taken["local"][0])
+            later.append(starts["ray"][1] - starts["local"][1])
+            figures = "; ".join(f"{name} {taken[name][0]:.1f} s, starts {starts[name][1]:.2f} s" for name in executors)
+            print(f"round {number}: {figures}; ratio {ratios[-1]:.3f}", flush=True)
+    print(f"medians: Ray takes {statistics.median(ratios) - 1:+.1%} and starts {statistics.median(later):+.2f} s later")
+
+
+def predict(session: Session, folder: Path, executor: str, which: str) -> tuple[float, float]:
+    """Processor and wall seconds of one statement."""
+    cpu, begun = tree_seconds(), time.perf_counter()
+    session.execute(
+        f"PREDICT USING '{folder}' OPTIONS (executor='{executor}', batch_size=4) AS "
+        f"SELECT * FROM bench_calls WHERE {which}"
+    )
+    return tree_seconds() - cpu, time.perf_counter() - begun
+
+
+def tree_seconds() -> float:
+    """Processor seconds of this process and of those that it started, but for PostgreSQL's; Linux."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            said = (folder / "stat").read_text()
+        except OSError:
+            continue
+        name, fields = said[said.index("(") + 1 : said.rindex(")")], said[said.rindex(")") + 2 :].split()
+        pid = int(folder.name)
+        parents[pid] = int(fields[1])
+        ticks[pid] = 0 if name == "postgres" else sum(map(int, fields[11:15]))  # with children that have ended
+    counted = 0
+    for pid, own in ticks.items():
+        above = pid
+        while above and above != os.getpid():
+            above = parents.get(above, 0)
+        counted += own if above else 0
+    return counted / TICKS
+
+
+if __name__ == "__main__":
+    main()
