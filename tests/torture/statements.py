@@ -1,7 +1,8 @@
 """Random statements; each parses or is refused with a place, within a second, and memory does not grow.
 
 The statements are those of the property tests (`tests.engine.test_parser_properties`): printed ones, the same with
-damage, tokens, and characters; and the fixtures' own, damaged. One in 97 is planned against a database, too.
+damage, tokens, and characters; and the fixtures' own, damaged, or with one piece repeated up to some thousand times. One
+in 97 is planned against a database, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gc
 import random
 import re
 import resource
+import signal
 import time
 from pathlib import Path
 
@@ -23,7 +25,28 @@ PLANNED = 97  # one in so many
 LONGEST = 1.0  # seconds
 GROWTH = 16 << 20  # bytes, in the second half: some caches of Python and the allocator's pieces
 WARMING = "EXPLAIN PREDICT USING Wav2Vec2Tiny AS SELECT 'nowhere.wav' AS audio_path"  # imports 80 MB of libraries, once
-KINDS = ("printed", "damaged", "tokens", "characters", "fixture")
+KINDS = ("printed", "damaged", "tokens", "characters", "fixture", "pumped")
+PUMPED = (
+    " ",
+    "a",
+    ".a",
+    ";",
+    ": ",
+    "a, ",
+    "(",
+    "()",
+    "[",
+    "{",
+    "'a'",
+    '"a"',
+    "\n",
+    "/**/",
+    "--\n",
+    "a=1,",
+    "OPTIONS (",
+    "from ",
+)
+STUCK = 10.0  # seconds of the processor after which a statement is given up
 
 
 def fixtures() -> list[str]:
@@ -39,7 +62,10 @@ def made(kind: str, draw: random.Random, seeds: list[str]) -> str:
         return "".join(
             chr(draw.choice((draw.randrange(128), draw.randrange(0xD800)))) for _ in range(draw.randrange(60))
         )
-    text = draw.choice(seeds) if kind == "fixture" else printed(growth.statement())
+    text = draw.choice(seeds) if kind in ("fixture", "pumped") else printed(growth.statement())
+    if kind == "pumped":
+        at, piece = draw.randrange(len(text) + 1), draw.choice(PUMPED)
+        return text[:at] + piece * draw.choice((40, 4_000 // len(piece))) + draw.choice((text[at:], "!", ""))
     if kind != "printed":
         for _ in range(draw.randrange(1, 4)):
             at, width = draw.randrange(len(text) + 1), draw.randrange(9)
@@ -52,6 +78,7 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
     findings = Findings(f"{statements:,} random statements")
     seeds = fixtures()
     session.execute(WARMING)
+    signal.signal(signal.SIGVTALRM, _give_up)
     resident = 0
     for number in range(statements):
         if not findings.going_on():
@@ -60,12 +87,15 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
         draw = random.Random(f"{seed} {number}")
         text = made(kind, draw, seeds)
         begun = time.process_time()
+        signal.setitimer(signal.ITIMER_VIRTUAL, STUCK)
         try:
             check(text)
         except AssertionError as error:
             findings.fail(f"{kind} {number}: {text!r}: no place or no message {error}")
         except Exception as error:
             findings.fail(f"{kind} {number}: {text!r}: {type(error).__name__}: {error}")
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         seconds = time.process_time() - begun
         findings.check(seconds <= LONGEST, f"{kind} {number}: {text!r} took {seconds:.1f} s")
         findings.counts[kind] += 1
@@ -79,6 +109,10 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
     findings.counts["memory grown in the second half, KiB"] = max(0, grown >> 10)
     findings.check(grown < GROWTH, f"memory grew by {grown:,} bytes")
     return findings.done()
+
+
+def _give_up(_signal: int, _frame: object) -> None:
+    raise TimeoutError(f"it takes more than {STUCK:g} s")
 
 
 def _plan(session: Session, text: str, findings: Findings) -> None:

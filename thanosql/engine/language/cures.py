@@ -39,3 +39,13 @@ def rewritten(text: str, *changes: tuple[int, int, str]) -> str:
     written = re.sub(r" {2,}", " ", written) if "'" not in written else written
     written = written.strip().rstrip("; ")
     return written if len(written) <= LONGEST_WRITTEN else f"… {max(changes)[2]} …"
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    r"""A pattern over statements, in any case and over lines. White space that it has passed it does not give back: a blank
+    of some thousand characters, met by two patterns of white space in a row, takes the square of its length, or the cube.
+
+    >>> compiled(r"a\s+(.*?)\s*$").pattern
+    'a\\s++(.*?)\\s*+$'
+    """
+    return re.compile(re.sub(r"\\s([+*])(?!\+)", r"\\s\1+", pattern), re.IGNORECASE | re.DOTALL)

@@ -5,27 +5,26 @@ A table of patterns; `tests/fixtures/habits.txt` shows them at work.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from thanosql.engine.language.cures import Cure, rewritten
+from thanosql.engine.language.cures import Cure, compiled, rewritten
 from thanosql.engine.language.terminals import Lexeme
 from thanosql.engine.language.vocabulary import vocabulary
 
 LONGEST = 5000  # characters of a text that is looked at
 
 # Whole statements: a pattern, what is wrong, and the statement to write.
-_NAME = r"""((?:[\w.]+|"[^"]+")+)"""
+_NAME = r"""((?:[\w.]++|"[^"]++")++)"""
 _STATEMENTS = [
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), wrong, written)
+    (compiled(pattern), wrong, written)
     for pattern, wrong, written in (
-        (rf"create\s+or\s+replace\s+(temp(?:orary)?\s+)?table\s+{_NAME}\s+(.*?)\s*;?\s*$",
+        (rf"create\s+or\s+replace\s+(temp(?:orary)?\s+)?table\s+{_NAME}\s+(.*?)\s*(?:;\s*)?$",
          "PostgreSQL has no CREATE OR REPLACE TABLE", r"BEGIN; DROP TABLE IF EXISTS \2; CREATE \1TABLE \2 \3; COMMIT"),
-        (rf"insert\s+overwrite\s+(?:into\s+|table\s+)*{_NAME}\s+(.*?)\s*;?\s*$", "PostgreSQL has no INSERT OVERWRITE",
+        (rf"insert\s+overwrite\s+(?:into\s+|table\s+)*{_NAME}\s+(.*?)\s*(?:;\s*)?$", "PostgreSQL has no INSERT OVERWRITE",
          r"BEGIN; CREATE TEMP TABLE fresh AS \2; TRUNCATE \1; INSERT INTO \1 TABLE fresh; COMMIT"),
-        (r"insert\s+ignore\s+(?:into\s+)?(.*?)\s*;?\s*$", "PostgreSQL has no INSERT IGNORE",
+        (r"insert\s+ignore\s+(?:into\s+)?(.*?)\s*(?:;\s*)?$", "PostgreSQL has no INSERT IGNORE",
          r"INSERT INTO \1 ON CONFLICT DO NOTHING"),
-        (r"(?:insert\s+or\s+replace|replace)\s+into\s+(.*?)\s*;?\s*$", "PostgreSQL replaces a row by its key",
+        (r"(?:insert\s+or\s+replace|replace)\s+into\s+(.*?)\s*(?:;\s*)?$", "PostgreSQL replaces a row by its key",
          r"INSERT INTO \1 ON CONFLICT (…) DO UPDATE SET … = excluded.…"),
         (rf"(insert|merge)\s+(?!into\b)(?:table\s+)?{_NAME}", "INTO is missing", r"\1 INTO \2"),
         (rf"insert\s+into\s+table\s+{_NAME}", "TABLE is not written here", r"INSERT INTO \1"),
@@ -37,7 +36,7 @@ _STATEMENTS = [
          r"DROP \1 IF EXISTS "),
         (rf"drop\s+(table|view|schema|index|sequence)\s+(?!if\b){_NAME}\s+if\s+exists\b", "IF EXISTS comes before the name",
          r"DROP \1 IF EXISTS \2"),
-        (rf"drop\s+{_NAME}\s*;?\s*$", "TABLE is missing", r"DROP TABLE \1"),
+        (rf"drop\s+{_NAME}\s*(?:;\s*)?$", "TABLE is missing", r"DROP TABLE \1"),
         (r"create\s+(database|role|user)\s+if\s+not\s+exists\s+", r"CREATE \1 takes no IF NOT EXISTS", r"CREATE \1 "),
         (rf"alter\s+table\s+{_NAME}\s+(?:modify|change)\s+(?:column\s+)?(\w+)\s+(?:\2\s+)?([\w ]+)$",
          "PostgreSQL has no MODIFY", r"ALTER TABLE \1 ALTER COLUMN \2 TYPE \3"),
@@ -53,12 +52,12 @@ _STATEMENTS = [
         (r"(create\s+table\s+.*?)\s*\bengine\s*=\s*\w+.*$", "PostgreSQL has no ENGINE", r"\1"),
         (r"(select\s+.*?\s+from\s+.*?\s+limit\s+)(\d+)\s*,\s*(\d+)", "PostgreSQL writes the two numbers apart",
          r"\1\3 OFFSET \2"),
-        (r"(select\s+.*?\s+from\s+(\S+).*?\s+limit\s+)(\d+)\s+percent\b", "PostgreSQL has no PERCENT",
+        (r"(select\s+.*?\s+from\s+(\S++).*?\s+limit\s+)(\d+)\s+percent\b", "PostgreSQL has no PERCENT",
          r"\1(SELECT count(*) * \3 / 100 FROM \2)"),
         (rf"(select\s+.*?\s+from\s+{_NAME})\s+(?:table)?sample\s*\(\s*([\d.]+)\s*(?:percent|%)?\s*\)",
          "PostgreSQL names the way to draw a sample, in percent", r"\1 TABLESAMPLE BERNOULLI (\3)"),
-        (r"select\s+(.*?)\s+from\s+(.*?)\s+qualify\s+(.*\bover\s*\(.*\))\s*(<=|<|=)\s*(\d+)", "PostgreSQL has no QUALIFY",
-         r"SELECT * FROM (SELECT \1, \3 AS position FROM \2) q WHERE position \4 \5"),
+        (r"(?>select\s+(.*?)\s+from\s+)(?>(.*?)\s+qualify\s+)(.*\bover\s*\(.*\))\s*(<=|<|=)\s*(\d+)",
+         "PostgreSQL has no QUALIFY", r"SELECT * FROM (SELECT \1, \3 AS position FROM \2) q WHERE position \4 \5"),
     )
 ]  # fmt: skip
 

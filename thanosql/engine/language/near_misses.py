@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from thanosql.engine.language.cures import rewritten
+from thanosql.engine.language.cures import compiled, rewritten
 
 LONGEST = 10_000  # characters of a text that are looked at
 _MODEL = r"(\w+|'[^']*')"
-_TABLE = r"""((?:[\w.]+|"[^"]+")+)(?:\s*;?\s*$|(?=\s*\)))"""
+_END = r"\s*(?:;\s*)?$"
+_TABLE = (
+    rf"""((?:[\w.]++|"[^"]++")++)(?:{_END}|(?=\s*\)))"""  # `++`: a long word would take 2 to the power of its length
+)
 _READS = "(PREDICT|EVALUATE|ALIGN)"
 _MAKES = "(BUILD|FIT)"
 _OPENED = rf"((?:PREDICT|EVALUATE|ALIGN|(?:BUILD|FIT)\s+MODEL\s+\w+)\s+USING\s+{_MODEL})"
@@ -20,7 +23,7 @@ _QUERY_AS = r"(?=\s+(?:AS|OPTIONS)\b)"
 
 # A pattern from the statement's first word, what is wrong, and what to write for what it matches.
 _MISSES = [
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), wrong, written)
+    (compiled(pattern), wrong, written)
     for pattern, wrong, written in (
         (rf"{_READS}\s+(?:USING\s+)?(?:MODEL|BASE)\s+{_MODEL}{_QUERY_AS}", "MODEL is not written before a model's name.",
          r"\1 USING \2"),
@@ -49,17 +52,17 @@ _MISSES = [
         (r"LIST\s+(?:ALL\s+)?DATA\s?SETS?\b", "THANOSQL is missing before DATASET.", "LIST THANOSQL DATASET"),
         (r"LIST\s+(?:ALL\s+)?(?:BASES?|BASE\s+MODELS?|CHECKPOINTS)\b", "Base models are listed as THANOSQL MODEL.",
          "LIST THANOSQL MODEL"),
-        (r"LIST\s+MODELS?\s+(?!VERSIONS\b)(\w+)\s*;?\s*$", "LIST MODEL lists them all.", r"DESCRIBE MODEL \1"),
+        (rf"LIST\s+MODELS?\s+(?!VERSIONS\b)(\w+){_END}", "LIST MODEL lists them all.", r"DESCRIBE MODEL \1"),
         (r"LIST\s+VERSIONS\s+(?:OF\s+)?(?:MODEL\s+)?(\w+)", "MODEL is missing.", r"LIST MODEL VERSIONS \1"),
         (rf"LIST\s+(?:COLUMNS?|FIELDS?)\s+(?:FROM\s+|OF\s+|IN\s+)?{_TABLE}", "Columns are listed by a query.",
          r"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '\1'"),
         (r"DROP\s+(?:PREDICTOR|ML_ENGINE)\s+(\w+)", "There is no predictor here, but models.", r"DROP MODEL \1"),
         (r"(?:DROP|DELETE)\s+MODEL\s+(?P<names>\w+(?:\s*,\s*\w+)+)", "One statement drops one model.", ""),
-        (r"LIST\s+MODELS?\s+LIKE\s+('[^']*')\s*;?\s*$", "What is listed is chosen from by a query.",
+        (rf"LIST\s+MODELS?\s+LIKE\s+('[^']*'){_END}", "What is listed is chosen from by a query.",
          r"SELECT * FROM (LIST MODEL) l WHERE name LIKE \1"),
-        (r"LIST\s+TABLES?\s+LIKE\s+('[^']*')\s*;?\s*$", "What is listed is chosen from by a query.",
+        (rf"LIST\s+TABLES?\s+LIKE\s+('[^']*'){_END}", "What is listed is chosen from by a query.",
          r'SELECT * FROM (LIST TABLE) l WHERE "table" LIKE \1'),
-        (r"LIST\s+(MODEL|TABLE)S?\s+((?:WHERE|ORDER|LIMIT)\b[^;()]*);?\s*$", "What is listed is chosen from by a query.",
+        (r"LIST\s+(MODEL|TABLE)S?\s+((?:WHERE|ORDER|LIMIT)\b[^;()]*)(?:;\s*)?$", "What is listed is chosen from by a query.",
          r"SELECT * FROM (LIST \1) l \2"),
         (rf"PRINT\s+AUDIO\s+(\w+)\s+FROM\s+{_TABLE}", "The query must follow AS.",
          r"PRINT AUDIO OPTIONS (audio_col=\1) AS SELECT \1 FROM \2"),

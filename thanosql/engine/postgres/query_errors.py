@@ -24,7 +24,7 @@ ONLY_READ = (
     "The query after AS may only read, and its own WITH list too. Put what changes data into the WITH list of a SELECT around "
     "the statement, or run it as a statement of its own first; then read its result."
 )
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL)
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*+(\w+)", re.DOTALL)
 _QUERIES = {"select", "values", "table", "with"}
 _WANTED = "A query is expected here: SELECT, VALUES, TABLE or WITH."
 _NAME = re.compile(r"[\w.]+")
