@@ -46,7 +46,7 @@ from thanosql.models.tasks import Failure, Output, TranscribeTask
 from thanosql.models.trained_rows import TrainedRows, row_fingerprints, trained_rows
 
 if TYPE_CHECKING:
-    from thanosql.engine.postgres.database import Snapshot, Target
+    from thanosql.engine.postgres.database import Target
     from thanosql.engine.prediction.cache import PredictionCache
     from thanosql.models.model import Model
 
@@ -232,24 +232,24 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     texts = references(snapshot, about.text, options.tags)
     labels = [str(label) for _, label in snapshot.stream(about.text)] if options.tags == "drop" else texts
     audio = transcription.audio_of(snapshot, about.audio)
-    fingerprints = row_fingerprints(zip((sound for _, sound in audio()), texts))
-    trained = TrainedRows(trained_rows(about.model), access)
+    if not about.audio.raw:
+        listed = list(audio())
+        audio = lambda: iter(listed)  # noqa: E731
+    known = TrainedRows(trained_rows(about.model), access)
+    # Rows that hold the audio itself are read once for both.
+    told = [(row_fingerprints([(sound, text)])[0], known.find(sound, text)) for (_, sound), text in zip(audio(), texts)]
+    fingerprints, trained = [one for one, _ in told], [one for _, one in told]
     figures = EvaluationRows(
         probed.seconds,
-        [trained.find(sound, text) for (_, sound), text in zip(audio(), texts)] if trained else [""] * len(texts),
+        trained,
         [value for _, value in snapshot.stream(plan.cluster)] if plan.cluster is not None else None,
         [tuple(values) for _, *values in snapshot.stream(*plan.group_by)] if plan.group_by else None,
         tuple(options.group_by),
     )
     keys = [value for _, value in snapshot.stream(plan.key)] if plan.key is not None else None
-    kept: Snapshot | None = snapshot
-    if not about.audio.raw:
-        listed = list(audio())
-        audio = lambda: iter(listed)  # noqa: E731
-        if options.table_name is None:
-            snapshot.close()
-            kept = None
-    return RowsToEvaluate(kept, audio, access, probed, texts, labels, fingerprints, figures, keys)
+    if done := not about.audio.raw and options.table_name is None:
+        snapshot.close()
+    return RowsToEvaluate(None if done else snapshot, audio, access, probed, texts, labels, fingerprints, figures, keys)
 
 
 def _recognize(

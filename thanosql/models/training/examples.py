@@ -95,6 +95,26 @@ def _unfit(labels: Sequence[int], seconds: float, model: FrameCount, max_seconds
     return None
 
 
+class DecodedOnce:
+    """Reads audio, and remembers what it read as long as that takes at most `most` bytes: training, validation and calibration
+    hear the same recordings, in every epoch."""
+
+    def __init__(self, read: Callable[[Audio], np.ndarray], most: int = KEPT_BYTES) -> None:
+        self._read = read
+        self._left = most
+        self._decoded: dict[Audio, np.ndarray] = {}
+
+    def __call__(self, audio: Audio) -> np.ndarray:
+        """float32 `(samples,)`, not to be changed. Raises AudioError."""
+        waveform = self._decoded.get(audio)
+        if waveform is None:
+            waveform = self._read(audio)
+            if waveform.nbytes <= self._left:
+                self._decoded[audio] = waveform
+                self._left -= waveform.nbytes
+        return waveform
+
+
 class Waveforms:
     """The examples' waveforms as the model takes them, varied differently in each epoch as `varied` says; float32 `(samples,)`.
 
@@ -121,8 +141,6 @@ class Waveforms:
         self._epochs = epochs
         self._varied = varied
         self._normalized = normalized
-        self._decoded: dict[int, np.ndarray] = {}
-        self._bytes = 0
 
     def get(self, index: int, epoch: int) -> np.ndarray:
         """One example's waveform in an epoch (the first is 1; 0 is as it was recorded)."""
@@ -141,20 +159,14 @@ class Waveforms:
         return waveform.astype(np.float32, copy=False)
 
     def _recorded(self, index: int) -> np.ndarray:
-        waveform = self._decoded.get(index)
-        if waveform is None:
-            example = self._examples[index]
-            try:
-                waveform = self._read(example.audio)
-            except AudioError as error:
-                raise ThanoSQLDataError(
-                    "Audio cannot be read.",
-                    rows=[{"row": example.row, "audio": described(example.audio), "reason": str(error)}],
-                ) from error
-            if self._bytes + waveform.nbytes <= KEPT_BYTES:
-                self._decoded[index] = waveform
-                self._bytes += waveform.nbytes
-        return waveform
+        example = self._examples[index]
+        try:
+            return self._read(example.audio)
+        except AudioError as error:
+            raise ThanoSQLDataError(
+                "Audio cannot be read.",
+                rows=[{"row": example.row, "audio": described(example.audio), "reason": str(error)}],
+            ) from error
 
 
 def varied_share(epoch: int, epochs: int) -> float:

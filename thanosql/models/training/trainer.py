@@ -26,7 +26,7 @@ from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.training import augmentation_config, memory, precision, resume
 from thanosql.models.training.allocation import freed_at_once
 from thanosql.models.training.confidence import calibrate
-from thanosql.models.training.examples import Waveforms, select
+from thanosql.models.training.examples import DecodedOnce, Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
 from thanosql.models.training.ranks import ALONE
@@ -106,7 +106,7 @@ def train(
         stack.enter_context(_memory(options))
         sound = partial(
             Waveforms,
-            read=task.audio.read,
+            read=DecodedOnce(task.audio.read),
             model=base,
             seed=options.seed,
             epochs=options.max_epochs,
