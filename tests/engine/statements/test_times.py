@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from thanosql.engine.prediction import transcription
 from thanosql.engine.rows import speeds
@@ -67,6 +69,16 @@ def test_a_speed_is_of_statements_that_do_the_same_work(numbers: Session, known:
     numbers.execute(known)
     assert "as such statements took here" in time_of(numbers, known.replace("timed", "again"))
     assert "measured just now" in time_of(numbers, another)
+
+
+def test_an_estimate_of_long_recordings_says_that_their_silence_takes_less(numbers: Session) -> None:
+    sf.write(numbers.settings.workspace / "long.wav", np.zeros(40 * 16_000, np.float32), 16_000)
+    query = "AS SELECT 'long.wav' AS audio_path, 'one' AS text"
+    for statement in ("PREDICT", "EVALUATE", "ALIGN"):
+        assert "long silence takes less" in time_of(numbers, f"{statement} USING Wav2Vec2Tiny {query}")
+    # A training hears all of it, and utterances have next to none.
+    assert "silence" not in time_of(numbers, f"BUILD MODEL m USING Wav2Vec2Tiny {query}")
+    assert "silence" not in time_of(numbers, PREDICT)
 
 
 def test_what_a_cache_gave_is_no_speed(numbers: Session) -> None:

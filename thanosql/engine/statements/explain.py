@@ -36,6 +36,9 @@ NOTE = "Memory and time are estimates; nothing was loaded or changed."
 SLOWER = ": takes {:.1f} times as long as float32 here, since this processor has no products of its own for it"
 UNMEASURED = "nothing yet: the first model that is loaded here has its products timed, a part of a second"
 SPELLED = " (numbers, money, times, signs and abbreviations in words)"
+# Where silence is, headers do not tell; utterances have next to none that is left out.
+SILENCE = "; long silence takes less, since the model does not hear it"
+LONG_SECONDS = 30.0
 UNKNOWN = "not known before the statement inside the query has run"
 
 
@@ -196,6 +199,7 @@ def _costs(
         seconds, said = estimates.seconds(
             forward, precision_, where, kept, measurements.kept(environment.settings.home)
         )
+        said += SILENCE if audio.longest > LONG_SECONDS else ""
     else:
         memory, parts = estimates.training_memory(known.training_sizes(how), audio, how)
         encoder = known.encoder_share if how.freeze_feature_encoder else 0.0
