@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import subprocess
@@ -219,6 +220,20 @@ def test_a_compressed_file_that_was_cut_is_truncated_already_by_its_header(
     data = by_av(np.random.default_rng(5).uniform(-0.5, 0.5, rate * 4), rate, container, codec)
     assert audio.probe(data).seconds == pytest.approx(4.0, abs=0.1)
     assert why(data[: int(len(data) * share)]).startswith("truncated")
+
+
+@pytest.mark.parametrize(("container", "codec"), [("ac3", "ac3"), ("eac3", "eac3"), ("adts", "aac")])
+def test_a_stream_that_states_no_length_is_truncated_where_it_ends_inside_a_frame(container: str, codec: str) -> None:
+    data = by_av(sweep(48000), 48000, container, codec)
+    with av.open(io.BytesIO(data)) as file:
+        ends = np.cumsum([packet.size for packet in file.demux() if packet.size]).tolist()
+    assert ends[-1] == len(data)
+    half = len(ends) // 2
+    for cut in (ends[half] - 1, ends[half] + 12, ends[-2] + 12, len(data) - 1):
+        assert why(data[:cut]).startswith("truncated: its last frame promises ")
+    # Between two frames nothing tells such a stream from a whole one, which is heard as far as it goes.
+    whole, part = len(audio.read(data)), len(audio.read(data[: ends[half - 1]]))
+    assert abs(part / whole - half / len(ends)) < 0.05
 
 
 def test_an_mp4_that_was_cut_with_its_index_in_front_is_truncated() -> None:
