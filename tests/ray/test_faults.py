@@ -142,6 +142,27 @@ def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path
     assert free_cpus(ray, 2, 30)
 
 
+def test_a_driver_outside_the_cluster_comes_through_the_heads_client_port(
+    ray: Any, client_port: int, tmp_path: Path
+) -> None:
+    _files(tmp_path, "a", "b", "c")
+    address = f"ray://127.0.0.1:{client_port}?workers=1"
+    script = (
+        "from tests.ray.test_faults import AudioRow, ModelCache, _lengths, _work, ray_executor\n"
+        f"executor = ray_executor.RayExecutor({address!r}, ModelCache())\n"
+        f"rows = [AudioRow(n, {str(tmp_path)!r} + '/' + name + '.wav', 0.1) for n, name in enumerate('abc', 1)]\n"
+        "print(sorted(_lengths(list(_work(executor, rows))).items()))\n"
+        "executor.close()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("RAY_ADDRESS", None)
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert found.stdout.splitlines()[-1:] == ["[(1, 1601), (2, 1602), (3, 1603)]"], found.stderr
+    assert free_cpus(ray, 2, 30)
+
+
 def test_audio_that_only_the_driver_sees_is_sent(
     executor: ray_executor.RayExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
