@@ -17,9 +17,10 @@ import soundfile
 
 from tests.ray.access import Harmful
 from thanosql.engine.executors import ray as ray_executor
+from thanosql.engine.executors import ray_cluster
 from thanosql.engine.executors.ray_worker import FileNeed
 from thanosql.engine.executors.received_files import receive
-from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.model_cache import ModelCache
@@ -203,3 +204,15 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
         ThanoSQLOptionError, match=r"needs Ray, which is not installed[\s\S]*pip install 'thanosql-speech\[ray\]'"
     ):
         ray_executor.RayExecutor("ray", ModelCache())
+
+
+@pytest.mark.parametrize("address", [None, "ray://head:10001"])
+def test_a_cluster_that_does_not_start_is_a_connection_error(
+    ray: Any, address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(*_: Any, **__: Any) -> None:
+        raise Exception("The current node timed out during startup.")  # as Ray does after 30 s, on a busy machine
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ThanoSQLConnectionError, match=r"(started|ray://head:10001)[\s\S]*timed out during startup"):
+        ray_cluster._open(ray, address)

@@ -128,9 +128,15 @@ def _open(ray: Any, address: str | None) -> None:
             ray.init(address, logging_level="error", log_to_driver=False)
         else:
             ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
-    except (OSError, RuntimeError, ValueError, ImportError) as error:
+    except Exception as error:  # of any kind: one of Ray's own says no more than Exception
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if address is None:
+            raise ThanoSQLConnectionError(
+                f"Ray cannot be started on this machine, or reached where RAY_ADDRESS says: {said}",
+                hint="If the machine is busy, run the statement again later, or here: OPTIONS (executor='local').",
+            ) from error
         raise ThanoSQLConnectionError(
-            f"Ray{f' at {address}' if address else ''} cannot be reached: {str(error).strip().splitlines()[0]}",
+            f"Ray at {address} cannot be reached: {said}",
             hint="The address is that of the head node's client port, ray://host:10001. A cluster that asks for a token needs "
             "RAY_AUTH_MODE=token, and the token in ~/.ray/auth_token or RAY_AUTH_TOKEN.",
         ) from error
