@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,9 @@ SCHEMES = ("http", "https", *STORES)
 
 # Public by number, and yet the door to a cloud machine's own secrets (Azure's WireServer).
 _METADATA = frozenset({ip_address("168.63.129.16")})
+# Special by their registry (RFC 6890, IANA), and global to older versions of Python: Oracle's metadata are in the first.
+_SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+_PUBLIC_IPV6 = IPv6Network("2000::/3")  # all else is local, reserved or wraps another address
 _NAT64 = IPv6Network("64:ff9b::/96")
 _WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -94,7 +97,10 @@ def is_public(address: str) -> bool:
             inner = IPv4Address(int(number) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return number.is_global and not number.is_multicast and number not in _METADATA
+        if number not in _PUBLIC_IPV6:
+            return False
+    special = number in _METADATA or any(number in network for network in _SPECIAL if network.version == number.version)
+    return number.is_global and not number.is_multicast and not special
 
 
 def _from_web(url: str, access: RemoteAccess) -> bytes:
