@@ -126,12 +126,19 @@ def reading(model: Model) -> Iterator[None]:
 
     Raises ThanoSQLModelError.
     """
+    with using(model):
+        yield
+    _refuse_gone(model)  # some of what is not there has a default
+
+
+@contextmanager
+def using(model: Model) -> Iterator[None]:
+    """The same of work that reads the model first, and ends well if it is replaced afterwards."""
     try:
         yield
     except (ThanoSQLModelError, FileNotFoundError) as error:
         _refuse_gone(model, error)
         raise
-    _refuse_gone(model)  # some of what is not there has a default
 
 
 def _refuse_gone(model: Model, cause: Exception | None = None) -> None:

@@ -222,4 +222,5 @@ def train(
 
     with registry.reading(task.model):
         family = registry.trainable_family_of(task.model, "BUILD")
-    return family.train(task, progress, cancellation, ranks)
+    with registry.using(task.model):
+        return family.train(task, progress, cancellation, ranks)

@@ -15,7 +15,11 @@ from safetensors.torch import load_file
 
 import thanosql
 from thanosql import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.engine.executors.local import LocalExecutor
 from thanosql.engine.session import Session
+from thanosql.models import registry
+from thanosql.models.bases import ASSETS
+from thanosql.models.trained_rows import TRAINED_ROWS
 
 FEW = "SELECT * FROM train ORDER BY audio_path LIMIT 12"
 BUILD = "BUILD MODEL {} USING Wav2Vec2Tiny OPTIONS (max_epochs=1, batch_size=4{}) AS {}"
@@ -316,3 +320,55 @@ def test_an_interrupt_says_how_to_go_on_and_the_same_statement_offers_it(session
     assert same(weights(session, "cut"), weights(session, "whole"))
     session.execute(build.replace("MODEL cut", "MODEL cut2"))
     shutil.rmtree(session.store.folder / ".training", ignore_errors=True)
+
+
+@pytest.mark.parametrize("moment", ["the lock", "the executor", "the family"])
+@pytest.mark.parametrize("back", [False, True], ids=["dropped", "replaced"])
+def test_a_model_that_another_session_takes_away_while_fit_begins_is_said_to_be_gone(
+    session: Session, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str, back: bool
+) -> None:
+    """Between two looks at it: as FIT waits for the name's lock, and as the training is about to open it."""
+    session.execute(f"UPLOAD MODEL going OPTIONS (overwrite=True) FROM '{ASSETS / 'Wav2Vec2Tiny'}'")
+    session.execute("DROP MODEL IF EXISTS fitted")
+    other = thanosql.connect(database_url, home=session.settings.home)
+
+    def take_away() -> None:
+        monkeypatch.undo()
+        other.execute("DROP MODEL going")
+        if back:
+            for _ in range(2):  # so that its version is another one
+                other.execute(f"UPLOAD MODEL going OPTIONS (overwrite=True) FROM '{ASSETS / 'Wav2Vec2Tiny'}'")
+                shutil.rmtree(session.store.folder / "going" / str(version), ignore_errors=True)
+
+    trainable = registry.family(session.store.get("going").card["family"])
+    version = session.store.get("going").version
+    where = {"the lock": type(session.store), "the executor": LocalExecutor, "the family": trainable}[moment]
+    called = "writing" if moment == "the lock" else "train"
+    kept = getattr(where, called)
+
+    def first(*given: Any, **named: Any) -> Any:
+        take_away()
+        return kept(*given, **named)
+
+    monkeypatch.setattr(where, called, first)
+    with other, pytest.raises(ThanoSQLModelError, match=f"There is no model going of version {version} any more"):
+        session.execute(f"FIT MODEL fitted USING going OPTIONS (max_epochs=1, batch_size=4) AS {FEW}")
+    assert not session.store.exists("fitted")
+
+
+def test_what_a_model_learned_is_known_though_it_is_replaced_while_another_learns_from_it(session: Session) -> None:
+    session.execute(BUILD.format("elder", ", overwrite=True", FEW))
+    known = (session.store.get("elder").folder / TRAINED_ROWS).read_text().split()
+    session.execute("DROP MODEL IF EXISTS younger")
+    gone: list[bool] = []
+
+    def progress(at: Any) -> None:
+        if "training" in at.what and not gone:
+            gone.append(True)
+            shutil.rmtree(session.store.get("elder").folder)
+
+    later = "SELECT * FROM train ORDER BY audio_path DESC LIMIT 8"
+    session.run(f"FIT MODEL younger USING elder OPTIONS (max_epochs=1, batch_size=4) AS {later}", progress=progress)
+    assert gone
+    assert known
+    assert set(known) < set((session.store.get("younger").folder / TRAINED_ROWS).read_text().split())

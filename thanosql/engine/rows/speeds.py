@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql import private
+from thanosql.errors import ThanoSQLError
 from thanosql.models.devices import expected_device
 from thanosql.models.options import DecodeOptions, TrainOptions
 
@@ -35,7 +36,10 @@ def keep(about: BoundStatement, precision: str, audio_seconds: float, seconds: f
     from thanosql.models import registry
 
     executor = getattr(about.options, "executor", None) or environment.settings.executor
-    known = registry.facts(about.model)
+    try:
+        known = registry.facts(about.model)
+    except ThanoSQLError:  # it was replaced meanwhile, and what was done with it is done
+        return
     if audio_seconds < LEAST_AUDIO or seconds <= 0 or known is None or executor != "local":
         return
     operations = known.flops_per_second * audio_seconds

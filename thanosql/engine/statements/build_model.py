@@ -172,6 +172,7 @@ def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
     from thanosql.engine.rows.training_set import read_training_set
+    from thanosql.models import registry
     from thanosql.models.card import training_card
 
     rows = read_training_set(plan.about, environment)
@@ -192,6 +193,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             state=state,
             resumes=environment.interactive,
         )
+        with registry.reading(plan.about.model):
+            known_before = trained_rows(plan.about.model)  # it may be replaced while this one learns
         report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
         skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
         contents = learned_rows(((one.audio, one.text) for one in rows.utterances), rows.access)
@@ -202,7 +205,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         numbers = frozenset(report.learned)
         known = (row for row, utterance in zip(contents, rows.utterances, strict=True) if utterance.row in numbers)
         # What the model it starts from has learned is known to this one as well.
-        write_trained_rows(draft.folder, trained_rows(plan.about.model).union(known))
+        write_trained_rows(draft.folder, known_before.union(known))
         compared = _compared(plan, rows, draft.folder, executor, environment)
         better = compared is None or (not isinstance(compared, str) and compared.better)
         card = training_card(
