@@ -16,6 +16,7 @@ import thanosql
 from thanosql import __main__ as program
 from thanosql.diagnosis import installation, surroundings
 from thanosql.diagnosis.findings import Diagnosis, Finding
+from thanosql.engine.postgres.address import without_password
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -159,3 +160,25 @@ def test_what_is_found_is_text_with_the_cure_below() -> None:
         "                       → Free some.",
         "1 error.",
     ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:hunter2/calls",
+        "postgresql://ann:hunter2/x@127.0.0.1:1/calls",
+        "postgresql://ann:1/hunter2@127.0.0.1:1/calls",
+        "postgresql://ann:hunter2@[::1/calls",
+        "postgresql://ann@127.0.0.1:1/calls?sslpassword=hunter2",
+        "postgresql://127.0.0.1:1/calls?options=-c%20my.secret%3Dhunter2",
+        "host=127.0.0.1 port=1 password=hunter2",
+    ],
+)
+def test_no_part_of_a_url_that_may_be_a_secret_is_shown(url: str, tmp_path: Path) -> None:
+    assert "hunter2" not in without_password(url)
+    with thanosql.connect(url, home=tmp_path) as session, pytest.raises(thanosql.ThanoSQLError) as caught:
+        session.execute("SELECT 1")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "hunter2" not in f"{error!r} {error} {error.args}"
+        error = error.__cause__ or error.__context__

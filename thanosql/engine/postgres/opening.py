@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from thanosql.engine.postgres.error_translation import unreachable
@@ -42,12 +43,15 @@ def open_session(url: str) -> Any:
 
     if url.startswith("postgres://"):
         url = "postgresql://" + url.removeprefix("postgres://")
-    try:
+    where = None
+    with suppress(ArgumentError, ValueError):
         where = sqlalchemy.make_url(url)
-    except (ArgumentError, ValueError) as error:
+    if (
+        where is None
+    ):  # raised here, without its cause: that quotes the URL, or a password that stands where the port does
         raise ThanoSQLConnectionError(
             "The database URL cannot be read.", hint="It looks like postgresql://user:password@host:5432/database."
-        ) from error
+        )
     if where.get_backend_name() != "postgresql":
         raise ThanoSQLConnectionError(
             f"ThanoSQL works on PostgreSQL; the database URL names {where.get_backend_name()}.",
