@@ -79,7 +79,7 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
     seeds = fixtures()
     session.execute(WARMING)
     signal.signal(signal.SIGVTALRM, _give_up)
-    resident = 0
+    resident: int | None = None
     for number in range(statements):
         if not findings.going_on():
             break
@@ -105,9 +105,10 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
             gc.collect()
             resident = _resident()
     gc.collect()
-    grown = _resident() - resident
-    findings.counts["memory grown in the second half, KiB"] = max(0, grown >> 10)
-    findings.check(grown < GROWTH, f"memory grew by {grown:,} bytes")
+    if resident is not None:  # None: stopped in the first half
+        grown = _resident() - resident
+        findings.counts["memory grown in the second half, KiB"] = max(0, grown >> 10)
+        findings.check(grown < GROWTH, f"memory grew by {grown:,} bytes")
     return findings.done()
 
 
