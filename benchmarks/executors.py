@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.workers)
+    os.environ["RAY_ADDRESS"] = "local"  # not in a cluster that is here already
     parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
     parent.chmod(0o755)
     try:
