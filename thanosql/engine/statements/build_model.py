@@ -180,6 +180,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     state = environment.store.training_state(plan.name)
     executor = environment.executor(plan.options.executor)
     with (
+        registry.using(plan.about.model),
         environment.store.writing(plan.name, overwrite=plan.options.replaces) as draft,
         _said_how_to_go_on(plan, state, interactive=environment.interactive),
     ):
