@@ -79,18 +79,29 @@ def test_rows_of_a_worker_that_died_go_to_another(executor: ray_executor.RayExec
 def test_rows_of_a_node_that_died_go_to_another(cluster: Any, ray: Any, tmp_path: Path) -> None:
     node = cluster.add_node(num_cpus=2)
     executor = ray_executor.RayExecutor("ray?workers=4&cpus=1", ModelCache())
+    (file,) = _files(tmp_path, "a")
+    sent: list[AudioRow] = []
+    until = time.monotonic() + 300
+
+    def batches() -> Iterator[
+        tuple[AudioRow, ...]
+    ]:  # until a worker of that node was at work, and for a while after it
+        while len(sent) < 30 or (node is not None and time.monotonic() < until):
+            sent.extend(batch := tuple(AudioRow(len(sent) + n, file.audio, 0.1) for n in (1, 2, 3)))
+            yield batch
+
     try:
-        rows = _files(tmp_path, *(f"f{number}" for number in range(60)))
-        outcomes = []
-        for outcome in _work(executor, rows, seconds=0.2):
-            outcomes.append(outcome)
+        outcomes: list[Outcome] = []
+        task = TranscribeTask(output=Output.AUDIO, audio=Harmful(roots=(), seconds=0.2))
+        for group in executor.transcribe(task, batches(), Cancellation()):
+            outcomes.extend(group)
             (pool,) = executor._pools.values()
-            there = {member.facts.node for member in pool.members if member.facts}
-            if node is not None and node.node_id in there:
+            at_work = {member.facts.node for member in pool.members if member.facts and member.batches}
+            if node is not None and node.node_id in at_work:
                 cluster.remove_node(node, allow_graceful=False)
                 node = None
         assert node is None
-        assert _lengths(outcomes) == {row.row: 1600 + row.row for row in rows}
+        assert _lengths(outcomes) == {row.row: 1601 for row in sent}
     finally:
         executor.close()
         if node is not None:
