@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.models.recordings import by_av, by_soundfile, sweep, wav
+from thanosql.errors import shown_reference
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, ffmpeg
 from thanosql.models.audio.faults import SourceFile
@@ -144,8 +145,11 @@ def test_a_root_that_is_itself_a_link_confines_to_what_it_points_to(tmp_path: Pa
 def test_directories_and_pipes_are_not_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "folder.wav").mkdir()
-    assert why("folder.wav", tmp_path) == f"a directory, not a file: {tmp_path / 'folder.wav'}"
-    assert why("pipe.wav", tmp_path) == f"a pipe, socket or device, not a file: {tmp_path / 'pipe.wav'}"
+    assert why("folder.wav", tmp_path) == f"a directory, not a file: {shown_reference(str(tmp_path / 'folder.wav'))}"
+    assert (
+        why("pipe.wav", tmp_path)
+        == f"a pipe, socket or device, not a file: {shown_reference(str(tmp_path / 'pipe.wav'))}"
+    )
 
 
 @contextmanager
@@ -170,8 +174,8 @@ def test_a_file_that_may_not_be_read_is_said_so(tmp_path: Path) -> None:
     locked.chmod(0)
     try:
         with without_privileges():
-            assert why(str(path)) == f"no permission to read: {path}"
-            assert why(str(locked / "b.wav")) == f"no permission to read: {locked / 'b.wav'}"
+            assert why(str(path)) == f"no permission to read: {shown_reference(str(path))}"
+            assert why(str(locked / "b.wav")) == f"no permission to read: {shown_reference(str(locked / 'b.wav'))}"
     finally:
         locked.chmod(0o700)
 

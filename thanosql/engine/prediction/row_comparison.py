@@ -15,8 +15,7 @@ from typing import Any
 from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.naming import literal, quoted
 from thanosql.engine.prediction.provenance import NOWHERE, Provenance
-from thanosql.models.audio.file_states import FileStates
-from thanosql.models.audio.origins import DIGITS, digest
+from thanosql.models.audio.origins import DIGITS, AudioOrigins, digest
 
 CURRENT, UNHEARD = "current", "without its audio"
 NEW, CHANGED = "new", "with other audio"
@@ -40,6 +39,7 @@ class RowComparison:
 
     audio: AudioColumns
     provenance: Provenance
+    origins: AudioOrigins
     keeps: bool
 
     def columns(self, key: str, said: str | None) -> list[str]:
@@ -57,13 +57,13 @@ class RowComparison:
         says = f"CASE WHEN t.{quoted(key)} IS NOT NULL THEN coalesce(nullif({proven}, ''), {said}) END"
         return [of_sound if self.audio.raw else sound, *part, says]
 
-    def judge(self, chunk: Sequence[tuple[Any, ...]], files: FileStates) -> Judged:
-        """What each row of a chunk of (number, *`columns`) is, of what `files` says of its file."""
+    def judge(self, chunk: Sequence[tuple[Any, ...]]) -> Judged:
+        """What each row of a chunk of (number, *`columns`) is."""
         raw, parted = self.audio.raw, self.audio.parted
         counts: Counter[str] = Counter()
         chosen = []
         ending = PROVEN if parted else self.audio.fragment(()) + PROVEN
-        for row, state in zip(chunk, repeat("") if raw else files.of([row[1] for row in chunk])):
+        for row, state in zip(chunk, repeat("") if raw else self.origins.states(row[1] for row in chunk)):
             if parted:
                 ending = self.audio.fragment(row[2:-1]) + PROVEN
             if state is not None and row[-1] == state + ending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,7 +32,6 @@ from thanosql.engine.prediction.word_table import replaced_columns
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.errors import ThanoSQLDataError
-from thanosql.models.audio.file_states import FileStates, file_states
 from thanosql.models.audio.origins import AudioOrigins
 
 if TYPE_CHECKING:
@@ -103,13 +102,12 @@ def find_stale_rows(
     connection = database.connection
     stored = stored_columns(connection, target)
     gone, gone_count = None, 0
-    comparison = RowComparison(about.audio, provenance, keeps=options.on_error == "null")
+    comparison = RowComparison(about.audio, provenance, AudioOrigins(access), keeps=options.on_error == "null")
     numbers: array[int] = array("q")
     counts: Counter[str] = Counter()
     with one_moment(connection):
         query = resources.enter_context(open_snapshot(about.query, environment))
         key = query.column(options.row_key, option="row_key").name
-        files = resources.enter_context(file_states(AudioOrigins(access), 0 if about.audio.raw else query.rows))
         refuse_doubled(connection, query, key)
         if stored and options.prune:
             gone, gone_count = keys_gone(connection, query, target, key)
@@ -117,7 +115,7 @@ def find_stale_rows(
         columns = comparison.columns(key, _said(options, stored) if stored else None)
 
         def chosen_rows() -> Iterator[tuple[int, str, bool]]:
-            for judged in _judged(beside_table(connection, query, target, key, columns), comparison, files):
+            for judged in _judged(beside_table(connection, query, target, key, columns), comparison):
                 counts.update(judged.counts)
                 numbers.extend(row for row, *_ in judged.chosen)
                 yield from judged.chosen
@@ -138,16 +136,17 @@ def find_stale_rows(
     return StaleRows(rows, query, numbers, counts, gone, gone_count, new, lacks, provenance.beginning)
 
 
-def _judged(chunks: Iterator[list[tuple[Any, ...]]], comparison: RowComparison, files: FileStates) -> Iterator[Judged]:
-    """Chunks of rows judged: some are while the next ones are fetched."""
-    with ThreadPoolExecutor(files.askers, thread_name_prefix="comparing") as pool:
-        under_way: deque[Future[Judged]] = deque()
+def _judged(chunks: Iterator[list[tuple[Any, ...]]], comparison: RowComparison) -> Iterator[Judged]:
+    """Chunks of rows judged: one is while the next one is fetched."""
+    with ThreadPoolExecutor(1, thread_name_prefix="comparing") as pool:
+        before: Future[Judged] | None = None
         for chunk in chunks:
-            under_way.append(pool.submit(comparison.judge, chunk, files))
-            if len(under_way) > files.askers:
-                yield under_way.popleft().result()
-        for judged in under_way:
-            yield judged.result()
+            now = pool.submit(comparison.judge, chunk)
+            if before is not None:
+                yield before.result()
+            before = now
+        if before is not None:
+            yield before.result()
 
 
 def rows_to_do(about: BoundStatement, environment: Environment) -> tuple[Snapshot, StaleRows | None]:
