@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import soundfile
 from tests.models import checkpoints
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, reading
+from thanosql.models.audio.decoder_messages import unnamed_file
 from thanosql.models.audio.waveform import LongWaveform
 from thanosql.models.families import waveform_ctc
 from thanosql.models.families.waveform_ctc import preparation
@@ -71,3 +74,15 @@ def test_a_long_waveform_is_heard_as_the_array_is(tmp_path: Path, monkeypatch: p
     assert float((found - expected).abs().max()) < 1e-4
     texts = [recognizer.transcribe([one], options)[0].text for one in (waveform, spilled(waveform))]
     assert texts[0] == texts[1] != ""
+
+
+def test_its_file_is_closed_with_it_in_a_circle_too() -> None:
+    """What an exception's traceback holds is such a circle; a file left open is a warning, and warnings fail here."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            waveform = LongWaveform(unnamed_file())  # made before it, so that the collector comes to it first
+            waveform.circle = waveform  # type: ignore[attr-defined]
+            del waveform
+        gc.collect()
+    assert [str(one.message) for one in said] == []

@@ -10,6 +10,7 @@ import errno
 import io
 import tempfile
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ class LongWaveform:
         self._file: Any = file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the waveform)
         self._samples = samples
         self._turn = threading.Lock()
-
-    def __del__(self) -> None:
-        self._file.close()
+        # Not __del__: of what goes in a circle, the file's own end may come first, which warns of a file left open.
+        weakref.finalize(self, self._file.close)
 
     def fileno(self) -> int:
         """The descriptor of the file that holds it, from its first sample on."""
