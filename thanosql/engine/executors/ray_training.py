@@ -16,9 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
 from thanosql.engine.executors.ray_worker import paths_of, sizes, state
 from thanosql.engine.executors.training_workers import TrainingWorkers
 from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLResourceError
@@ -53,11 +50,11 @@ class RayTraining:
         self._steps: list[TrainingProgress] = []
         self._reason: str | None = None
 
-    @ray.method(concurrency_group="fit")  # type: ignore[untyped-decorator]
     def fit(
         self, workers: TrainingWorkers, task: list[Any], paths: tuple[str, ...], expected: tuple[Any, ...], folder: Path
     ) -> TrainingReport | None:
         """The report; None where it was cancelled. Raises WorkerDied, and what the training raises."""
+        import ray
         from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
         from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -110,6 +107,7 @@ def train_rank(config: dict[str, RankTask]) -> TrainingReport | None:
 
     Raises ThanoSQLOptionError where this machine does not see the folders, and what the training raises.
     """
+    import ray
     import ray.train
 
     from thanosql.models.training.process_group import ProcessGroup
@@ -153,6 +151,8 @@ def _ignored(step: TrainingProgress) -> None:
 @contextmanager
 def _listening(actor: Any, cancellation: Cancellation) -> Iterator[None]:
     """Ask now and then whether the training is to end."""
+    import ray
+
     over = threading.Event()
 
     def listen() -> None:
@@ -194,6 +194,8 @@ def train(
 
     Raises ThanoSQLOptionError where a worker does not see the folders, and what the training raises.
     """
+    import ray
+
     paths = paths_of(one.audio for one in task.utterances)
     expected = seen(task, paths)
     reached = 0
@@ -228,11 +230,15 @@ def _attempt(
     forward: Callable[[list[TrainingProgress]], None],
     cancellation: Cancellation,
 ) -> TrainingReport:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     here = ray.get_runtime_context().get_node_id()
     kind = ray.remote(num_cpus=0, max_restarts=0, concurrency_groups={"fit": 1})(RayTraining)
     actor = kind.options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True)).remote()
     try:
-        running = actor.fit.remote(workers, [ray.put(task)], *told)
+        # In a group of its own: the actor answers others meanwhile.
+        running = actor.fit.options(concurrency_group="fit").remote(workers, [ray.put(task)], *told)
         try:
             while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
                 cancellation.check()
