@@ -88,6 +88,21 @@ def test_a_statement_imports_no_other_statements_file() -> None:
     assert sorted(done.stdout.strip("[]\n").replace("'", "").split(", ")) == of_it
 
 
+def test_listing_models_imports_no_audio_and_no_tables(tmp_path: Path) -> None:
+    code = (
+        "import sys; from thanosql.__main__ import main; main(['LIST MODEL', '--quiet'])\n"
+        "print([m for m in sys.modules if m.startswith(('thanosql.models.audio', 'thanosql.engine.postgres.copying'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "THANOSQL_HOME": str(tmp_path)},
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_colouring_imports_nothing_of_the_engine() -> None:
     code = (
         "import sys, thanosql.notebook.highlighting; print([m for m in sys.modules if m.startswith('thanosql.engine')])"

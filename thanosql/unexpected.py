@@ -30,6 +30,9 @@ CURES = {
 # Libraries that are not written in Python hand on the number alone: 'No space left on device (os error 28)'.
 _NUMBER = re.compile(r"\bos error (\d+)\b")
 _MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
+# What Python's parser, the loader of shared libraries and torch say where an allocation failed differs with their version:
+# with less than this to be had, what would be called a defect is called a lack of memory.
+SPARE_MEMORY = 64 << 20  # bytes
 _SQLITE = {"database or disk is full": DISK, "attempt to write a readonly database": RIGHTS, "disk I/O error": DISK}
 
 
@@ -68,10 +71,22 @@ def as_error(error: Exception) -> ThanoSQLError:
         return ThanoSQLResourceError(f"The operating system gives no more threads: {said}.", hint=CURES[errno.EAGAIN])
     if type(error).__module__ == "sqlite3" and said in _SQLITE:
         return ThanoSQLResourceError(f"The prediction cache cannot be written: {said}.", hint=_SQLITE[said])
+    if not _memory_is_left():
+        return ThanoSQLResourceError(
+            f"There is not enough memory: less than {SPARE_MEMORY >> 20} MB can be had ({name}: {said}).", hint=MEMORY
+        )
     return ThanoSQLInternalError(
         f"This is a defect of ThanoSQL: {name}: {error}",
         hint="Please report it with the statement; the cause is in the error's __cause__.",
     )
+
+
+def _memory_is_left() -> bool:
+    try:
+        bytes(SPARE_MEMORY)  # address space alone: no page of it is touched
+    except MemoryError:
+        return False
+    return True
 
 
 def _errno(error: Exception) -> int:

@@ -136,3 +136,20 @@ def test_what_the_machine_lacks_for_the_first_statement_is_told(limit: str, leas
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == "told\n", done.stderr
+
+
+# Kilobytes beyond what the process has when its first statement begins; each stops another of the parts that it loads:
+# Python's own parser and extensions, psycopg2, and the libraries that psycopg2 brings.
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+@pytest.mark.parametrize("left", [0, 1_000, 2_100, 2_800, 3_500, 8_000, 14_000, 15_400, 18_200, 25_200, 32_900, 41_300])
+def test_memory_that_ends_while_a_library_is_loaded_is_told_as_memory(left: int) -> None:
+    code = (
+        "import resource, thanosql; session = thanosql.connect('postgresql://nowhere')\n"
+        f"least = int(open('/proc/self/statm').read().split()[0]) * 4096 + {left} * 1024\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (least, resource.getrlimit(resource.RLIMIT_AS)[1]))\n"
+        "try: session.execute('SELECT 1')\n"
+        "except thanosql.ThanoSQLResourceError as error: print('memory' in str(error))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "True\n", done.stderr

@@ -20,6 +20,7 @@ from lark.lexer import Lexer
 from thanosql.engine.language import grammar
 from thanosql.engine.language.declared import DECLARED
 from thanosql.engine.language.lexer import Scanner
+from thanosql.engine.language.parse_table import parser_of
 from thanosql.engine.language.scopes import settle
 from thanosql.engine.language.sql_chunk import SQLChunk
 from thanosql.engine.language.syntax import (
@@ -92,7 +93,7 @@ def stopped(source: str) -> UnexpectedToken:
     raise ValueError(f"this parses: {source}")
 
 
-class _StatementLexer(Lexer):
+class StatementLexer(Lexer):
     """Lark's side of it: what is parsed are a Scanner's tokens."""
 
     def __init__(self, lexer_conf: LexerConf) -> None:
@@ -104,14 +105,7 @@ class _StatementLexer(Lexer):
 
 @cache
 def _lark() -> Lark:
-    return Lark(
-        grammar.text(),
-        start="script",
-        parser="lalr",
-        lexer=_StatementLexer,
-        transformer=_Builder(),
-        maybe_placeholders=False,
-    )
+    return parser_of(grammar.text(), StatementLexer, _Builder())
 
 
 @v_args(inline=True)

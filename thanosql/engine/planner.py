@@ -23,7 +23,6 @@ from thanosql.engine.language.syntax import (
     Statement,
 )
 from thanosql.engine.lifecycle.interruption import Left
-from thanosql.engine.parameters.tables import Table, as_table
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import (
     Position,
@@ -39,6 +38,7 @@ from thanosql.models.cancellation import Cancellation
 if TYPE_CHECKING:
     from thanosql.config import Settings
     from thanosql.engine.executors.base import Executor
+    from thanosql.engine.parameters.tables import Table
     from thanosql.engine.postgres.database import Database
     from thanosql.models.model import Model
     from thanosql.models.store import Store
@@ -104,6 +104,8 @@ class Environment:
 
     def table(self, parameter: Parameter) -> Table | None:
         """The table that the value of `:name` is, or None; ThanoSQLOptionError with its place for one that cannot be had."""
+        from thanosql.engine.parameters.tables import as_table
+
         value = self.parameter(parameter)
         try:
             if parameter.name not in self.given:

@@ -19,7 +19,6 @@ from thanosql import private
 from thanosql.models.checkpoint_files import CARD_FILE
 from thanosql.models.durability import sync
 from thanosql.models.json_file import read_text
-from thanosql.models.model_content import digest_folder
 
 CURRENT = "CURRENT"
 DRAFT = ".draft-"
@@ -103,6 +102,8 @@ class ModelFolder:
 
         The version, its folder and its card. Raises OSError; the name stands for what it stood for, then.
         """
+        from thanosql.models.model_content import digest_folder  # with it comes audio, which no reader of cards needs
+
         version = max(self.numbers(), default=0) + 1
         card = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **card, "name": name, "version": version}
         # Versions of a model that is dropped and built again start at 1 again: this tells them apart.

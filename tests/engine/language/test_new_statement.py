@@ -12,11 +12,13 @@ import pytest
 from tests.recipes import append, block, copy_package, run
 
 PARSED = """
+from thanosql.engine import parser
 from thanosql.engine.parser import parse
 from thanosql.engine.language.syntax import STATEMENTS
 
 statement = parse("COUNT ROWS OPTIONS (distinct=True) AS SELECT 1")
 assert type(statement) is STATEMENTS["count_rows"], statement
+assert parser._lark().source_path == "<deserialized>"  # read from the table, not made anew
 assert [option.name for option in statement.options] == ["distinct"]
 assert parse("SELECT count FROM counts").query.parts[0].sql == "SELECT count FROM counts"
 """
@@ -94,7 +96,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     statements = folder / "thanosql" / "engine" / "statements"
     (statements / "count_rows.py").write_text(block("class CountRows(Statement)") + "\n", encoding="utf-8")
     append(folder / "thanosql" / "grammar.lark", block('count_rows: "COUNT"i'))
-    for script in ("make_statements", "make_highlighting"):
+    for script in ("make_statements", "make_parse_table", "make_highlighting"):
         run(folder, f"import runpy; runpy.run_module('{script}', run_name='__main__')")
     return folder
 
