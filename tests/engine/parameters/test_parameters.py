@@ -121,6 +121,74 @@ def test_statements_of_ours_read_it(session: Session) -> None:
     assert items.set_index("item")["value"]["rows"] == "2"
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"audio_path": []}),  # float64
+        pd.DataFrame({"audio_path": pd.array([], dtype="object")}),
+        pd.DataFrame(columns=["audio_path"]),
+        pd.DataFrame({"audio_path": [np.nan]}).iloc[:0],
+        pd.DataFrame({"audio_path": ["one.flac"]}).iloc[:0],
+        pa.table({"audio_path": pa.nulls(0)}),
+        pa.table({"audio_path": pa.array([], pa.string())}),
+    ],
+)
+def test_an_empty_column_of_a_frame_takes_the_type_that_is_asked_of_it(
+    session: Session, frame: Any, peer: Peer
+) -> None:
+    for form in ("PREDICT USING Wav2Vec2Tiny", "PRINT AUDIO"):
+        heard = session.execute(f"{form} AS SELECT * FROM :calls", {"calls": frame})
+        assert len(heard) == 0
+        assert heard.columns[0] == "audio_path"
+    assert len(session.execute("CHECK PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": frame})) == 0
+    session.execute(
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='quiet_day') AS SELECT * FROM :calls", {"calls": frame}
+    )
+    assert peer("SELECT pg_typeof(audio_path)::text FROM (VALUES (0)) v LEFT JOIN quiet_day ON true") == [("text",)]
+    peer("DROP TABLE quiet_day")
+
+
+def test_where_a_part_begins_takes_a_number_in_an_empty_frame(session: Session) -> None:
+    frame = pd.DataFrame(columns=["audio_path", "start", "end", "channel", "text"])
+    options = "start_col='start', end_col='end', channel_col='channel'"
+    for name in ("PREDICT", "ALIGN"):
+        sql = f"{name} USING Wav2Vec2Tiny OPTIONS ({options}) AS SELECT * FROM :calls"
+        assert len(session.execute(sql, {"calls": frame})) == 0
+    with pytest.raises(ThanoSQLError, match="no rows"):
+        session.execute(
+            f"BUILD MODEL m USING Wav2Vec2Tiny OPTIONS ({options}) AS SELECT * FROM :calls",
+            {"calls": pd.DataFrame({name: [] for name in frame.columns})},
+        )
+
+
+def test_a_column_without_values_has_no_type_of_its_own(session: Session) -> None:
+    missing = pd.DataFrame({"id": [1, 2], "audio_path": [np.nan, np.nan]})
+    with pytest.raises(ThanoSQLError, match=r"2 of 2 rows(.|\n)*no audio \(NULL\)"):
+        session.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": missing})
+    typed = pd.DataFrame({"audio_path": ["a"], "score": [0.5]}).iloc[:0]
+    # What nothing is asked of keeps the type that pandas gives it.
+    assert len(session.execute("SELECT * FROM :calls WHERE score > 0.5", {"calls": typed})) == 0
+    number = pd.DataFrame({"audio_path": [1]})
+    with pytest.raises(ThanoSQLError, match=r"type bigint; audio is a path(.|\n)*audio_path::text"):
+        session.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": number})
+
+
+def test_a_frame_of_polars_is_a_table_and_a_lazy_one_is_not(session: Session) -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"id": [1, 2], "name": ["a", None], "when": [dt.datetime(2026, 1, 2), None]})
+    found = session.execute('SELECT name, pg_typeof("when")::text FROM :calls ORDER BY id', {"calls": frame})
+    assert found.astype(object).where(found.notna(), None).values.tolist() == [
+        ["a", "timestamp without time zone"],
+        [None, "timestamp without time zone"],
+    ]
+    assert session.execute("SELECT 2 IN :ids", {"ids": frame["id"]}).iloc[0, 0]
+    empty = polars.DataFrame({"audio_path": []})
+    assert len(session.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls", {"calls": empty})) == 0
+    for sql in ("SELECT * FROM :calls", "COPY lazy FROM :calls", "PREDICT USING Wav2Vec2Tiny AS SELECT * FROM :calls"):
+        with pytest.raises(ThanoSQLOptionError, match=r"LazyFrame of polars has no rows yet(.|\n)*collect\(\)"):
+            session.execute(sql, {"calls": frame.lazy()})
+
+
 def test_copy_makes_a_table_of_it(session: Session, peer: Peer) -> None:
     assert session.execute("COPY given FROM :calls", {"calls": CALLS}) == "COPY 3"
     assert session.execute("COPY given OPTIONS (if_exists='append') FROM :calls", {"calls": CALLS}) == "COPY 3"

@@ -559,6 +559,46 @@ def test_keys_of_types_that_cannot_be_compared_are_refused(calls: Session, updat
             )
 
 
+@pytest.mark.parametrize(
+    ("kept", "key", "said"),
+    [
+        ("integer", "id + 0.5", r"numeric in the query and integer(.|\n)*row 1, id 1.5, in the table 2"),
+        (
+            "integer",
+            "(id + 0.5)::float8",
+            r"double precision in the query and integer(.|\n)*row 1, id 1.5, in the table 2",
+        ),
+        ("integer", "id + 10000000000", "does not hold all its values: integer out of range"),
+        ("date", "timestamp '2026-01-01 10:00' + id * interval '1 hour'", r"in the table 2026-01-01"),
+        ("numeric(5,1)", "id + 0.25", r"row 2, id 2.25, in the table 2.3"),
+        ("varchar(3)", "'abc' || id", r"row 1, id abc1, in the table abc"),
+        ("real", "id + 0.1::float8", r"double precision in the query and real"),
+    ],
+)
+def test_a_key_that_the_table_would_hold_as_another_is_refused_before_any_work(
+    calls: Session, update: Callable[..., Result], kept: str, key: str, said: str, log: Path
+) -> None:
+    calls.execute(f"CREATE TABLE heard (id {kept}, audio_path text)")
+    sql = UPDATE.replace("SELECT *", f"SELECT {key} AS id, audio_path").replace("ORDER BY id", "ORDER BY calls.id")
+    with pytest.raises(ThanoSQLDataError, match=said):
+        update(sql=sql)
+    assert not times_heard(log)
+    assert calls.execute("SELECT count(*) FROM heard").iloc[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "key"),
+    [("integer", "id + 0.0"), ("bigint", "id::smallint"), ("numeric(5,1)", "id + 0.5"), ("text", "id::text::char(9)")],
+)
+def test_a_key_of_another_type_that_is_held_as_it_is_finds_its_row(
+    calls: Session, update: Callable[..., Result], kept: str, key: str
+) -> None:
+    calls.execute(f"CREATE TABLE heard (id {kept}, audio_path text)")
+    sql = UPDATE.replace("SELECT *", f"SELECT {key} AS id, audio_path").replace("ORDER BY id", "ORDER BY calls.id")
+    update(sql=sql, hears=10)
+    update(sql=sql, hears=0)
+
+
 def test_the_fingerprint_of_options_counts_what_differs_from_the_defaults() -> None:
     plain = result_fingerprint("wav2vec2", "c", PredictOptions(), TranscribeOptions())
     assert plain == result_fingerprint("wav2vec2", "c")  # so an option that is added later changes nothing

@@ -155,6 +155,8 @@ def servers_copy(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
     query = what if what.startswith("(") else f"(SELECT {(found['columns'] or '(*)')[1:-1]} FROM {what})"
     if not path.lower().endswith(_FILES):
         path = f"{path.rpartition('.')[0] or path}.csv"
+    if query == what and path == found["path"] and text[found.end() :].strip() in ("", ";"):
+        return None  # it says so already: what is wrong is something else
     written = f"COPY {query if len(query) <= _SHOWN else '(SELECT …)'} TO '{path}'"
     return Cure(f"PostgreSQL writes the file on its server; to write a file on this machine, write: {written}", *at)
 

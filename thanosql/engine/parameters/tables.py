@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.postgres.copying import chunks
@@ -25,10 +25,25 @@ ELEMENTS = {bool: "boolean", int: "bigint", float: "double precision", str: "tex
 @dataclass(frozen=True)
 class Table:
     """A table of the caller's: columns with PostgreSQL's types, and the rows from the beginning each time `rows` is called;
-    what is missing in a row is None."""
+    what is missing in a row is None. `typeless` names the columns that hold no value and say no type of their own."""
 
     columns: tuple[Column, ...]
     rows: Callable[[], Iterator[tuple[Any, ...]]] = field(repr=False)
+    typeless: frozenset[str] = frozenset()
+
+    def taking(self, types: Mapping[str, str]) -> Table:
+        """The table with these types for those of the named columns that have none of their own; the same one where
+        nothing changes.
+
+        >>> empty = Table((Column("audio_path", "double precision"),), lambda: iter(()), frozenset({"audio_path"}))
+        >>> empty.taking({"audio_path": "text"}).columns
+        (Column(name='audio_path', type='text'),)
+        """
+        columns = tuple(
+            Column(column.name, types.get(column.name, column.type) if column.name in self.typeless else column.type)
+            for column in self.columns
+        )
+        return self if columns == self.columns else replace(self, columns=columns)
 
 
 def as_table(value: Any) -> Table | None:
@@ -75,7 +90,12 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
         for begin in range(0, len(frame), CHUNK_ROWS):
             yield from values_of(frame.iloc[begin : begin + CHUNK_ROWS], columns)
 
-    return Table(columns, rows)
+    return Table(columns, rows, frozenset(name for name, one in zip(names, series, strict=True) if _typeless(one)))
+
+
+def _typeless(series: pd.Series[Any]) -> bool:
+    # pandas gives `[]` and `[nan]` the type of its missing value: float64.
+    return (series.dtype == object or series.dtype == "float64") and not series.notna().any()
 
 
 def _from_arrow(value: Any) -> Table:
@@ -103,7 +123,7 @@ def _from_arrow(value: Any) -> Table:
         for batch in table.to_batches(CHUNK_ROWS):
             yield from zip(*(values(array) for values, array in zip(read, batch.columns, strict=True)), strict=True)
 
-    return Table(columns, rows)
+    return Table(columns, rows, frozenset(entry.name for entry in table.schema if pyarrow.types.is_null(entry.type)))
 
 
 def _checked(names: Sequence[str]) -> Sequence[str]:

@@ -68,6 +68,17 @@ class AudioColumnOptions:
         if self.channel_col is not None and self.channel != "mix":
             raise ThanoSQLOptionError("channel and channel_col both say which channel.", hint="Keep one of them.")
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The type that each column named here can have in any case."""
+        wanted = {
+            self.audio_col: "text",
+            self.start_col: "double precision",
+            self.end_col: "double precision",
+            self.channel_col: "integer",
+        }
+        return {name: kind for name, kind in wanted.items() if name is not None}
+
 
 @dataclass(frozen=True)
 class AudioColumns:
@@ -169,7 +180,9 @@ class AudioColumns:
 def _refuse_unfit(column: Column) -> None:
     if column.type not in ("text", "character varying", "bytea") and not column.type.startswith("character"):
         raise ThanoSQLDataError(
-            f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea)."
+            f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea).",
+            hint=f"audio_col names the column with the audio; where it holds no value, say {column.name}::text AS "
+            f"{column.name}.",
         )
 
 

@@ -13,12 +13,15 @@ from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
+    from thanosql.engine.postgres.naming import Column
     from thanosql.engine.postgres.snapshot import Snapshot
     from thanosql.engine.postgres.target import Target
 
 FETCHED = 10_000  # rows at a time
 LISTED = 1000  # of the rows that an error names
 NO_OPERATOR = "42883"
+NO_VALUE = "22"  # the class of errors in values: out of range, no number, too long
+CAST = "Cast it in the query so that each row keeps a key of its own ({name}::{type} AS {name}), or choose another row_key."
 
 
 def refuse_doubled(connection: Connection, rows: Snapshot, key: str) -> None:
@@ -59,6 +62,38 @@ def refuse_doubled_in_table(connection: Connection, target: Target, key: str) ->
             f"Rows of the table {target} cannot be told apart by '{key}' (row_key): each needs one of its own.",
             rows=[{key: value, "rows": count} for value, count in found],
             hint="Delete the ones that are too many; a unique index on the column keeps others out.",
+        )
+
+
+def refuse_changed(connection: Connection, rows: Snapshot, target: Target, key: Column, stored: str) -> None:
+    """Raise ThanoSQLDataError, with the rows, where the table would hold a key as another one: 1.5 in a column of whole
+    numbers, a time of day in a date, a text that is too long. Such a row would be new each time. `stored` is the type of the
+    key in the table."""
+    if key.type == stored:
+        return
+    table, number = rows.numbered_table
+    name = quoted(key.name)
+    kept = f"{name}::{stored}"
+    try:
+        with step(connection):
+            found = connection.execute(
+                f"SELECT {number}, {name}::text, ({kept})::text FROM {table} WHERE {kept} <> {name} ORDER BY 1"
+                f" LIMIT {LISTED}"
+            ).rows
+    except ThanoSQLDatabaseError as error:
+        if not (error.sqlstate or "").startswith(NO_VALUE):
+            raise
+        raise ThanoSQLDataError(
+            f"'{key.name}' (row_key) is {key.type} in the query and {stored} in the table {target}, which does not hold"
+            f" all its values: {error.message}.",
+            hint=CAST.format(name=key.name, type=stored),
+        ) from error
+    if found:
+        raise ThanoSQLDataError(
+            f"'{key.name}' (row_key) is {key.type} in the query and {stored} in the table {target}, which would hold other"
+            " values.",
+            rows=[{"row": row, key.name: value, "in the table": other} for row, value, other in found],
+            hint=CAST.format(name=key.name, type=stored),
         )
 
 

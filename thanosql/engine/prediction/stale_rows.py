@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.counting import counted
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment, Progress
-from thanosql.engine.postgres.keyed_rows import beside_table, keys_gone, refuse_doubled
+from thanosql.engine.postgres.keyed_rows import beside_table, keys_gone, refuse_changed, refuse_doubled
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.engine.postgres.one_moment import one_moment
 from thanosql.engine.postgres.table_update import stored_columns
@@ -107,8 +107,11 @@ def find_stale_rows(
     counts: Counter[str] = Counter()
     with one_moment(connection):
         query = resources.enter_context(open_snapshot(about.query, environment))
-        key = query.column(options.row_key, option="row_key").name
+        column = query.column(options.row_key, option="row_key")
+        key = column.name
         refuse_doubled(connection, query, key)
+        if key in stored:
+            refuse_changed(connection, query, target, column, stored[key].type)
         if stored and options.prune:
             gone, gone_count = keys_gone(connection, query, target, key)
             resources.callback(database.drop_temporary, gone)

@@ -54,8 +54,16 @@ def bind_statement(statement: Statement, environment: Environment) -> BoundState
 
 
 def plan_rows(query: Query, options: AudioColumnOptions, environment: Environment) -> tuple[QueryPlan, AudioColumns]:
-    """The plan of a query for rows of audio, and the columns that say which."""
+    """The plan of a query for rows of audio, and the columns that say which.
+
+    A column without values in a table of the caller's takes the type that is asked of the column of its name.
+    """
     planned = plan_query(query, environment)
+    given = {name: table and table.taking(options.types) for name, table in environment.given.items()}
+    if given != environment.given:
+        environment.given.update(given)
+        environment.temporary.beside.pop()
+        planned = plan_query(query, environment)
     return planned, AudioColumns.find(planned.columns, options)
 
 

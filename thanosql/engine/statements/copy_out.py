@@ -17,10 +17,13 @@ from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.files.paths import find_place
 from thanosql.engine.language.statement_syntax import StatementSyntax
-from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Statement
+from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Statement, Text
+from thanosql.engine.language.terminals import lexeme, words
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
 from thanosql.engine.rows.query import open_snapshot, plan_query
-from thanosql.errors import ThanoSQLDataError
+from thanosql.errors import ThanoSQLDataError, ThanoSQLSyntaxError
+
+_NO_QUERY = words("INSERT UPDATE DELETE MERGE TRUNCATE CREATE ALTER DROP GRANT REVOKE COPY DO CALL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class CopyOutPlan(Plan):
 
 @plan.register
 def plan_copy_out(statement: CopyOut, environment: Environment) -> CopyOutPlan:
+    _refuse_change(statement.query, environment)
     path = find_place(statement.path, environment)
     if path.suffix.lower() not in _suffixes():
         raise ThanoSQLDataError(
@@ -68,6 +72,21 @@ def run_copy_out(plan: CopyOutPlan, environment: Environment) -> Result:
     with open_snapshot(plan.query, environment) as snapshot:
         rows = writing.write(snapshot, plan.path)
     return Result(status=f"COPY {rows}", note=f"{counted(rows, 'row')} in {plan.path}")
+
+
+def _refuse_change(query: Query, environment: Environment) -> None:
+    """Raise ThanoSQLSyntaxError for what changes data: they are read by a cursor, which cannot."""
+    part = query.parts[0]
+    if not isinstance(part, Text) or part.start is None:
+        return
+    first = lexeme(part.sql, 0)
+    if first.upper not in _NO_QUERY:
+        return
+    raise ThanoSQLSyntaxError(
+        f"COPY (query) TO a file of this machine writes the rows of a SELECT; {first.upper} is none.",
+        position=environment.position(part.start + first.start, len(first.text)),
+        hint=f"Run the {first.upper} first, as a statement of its own. Then copy what a SELECT finds.",
+    )
 
 
 def _suffixes() -> tuple[str, ...]:
