@@ -105,6 +105,27 @@ def test_an_empty_frame_has_its_columns(session: Session) -> None:
     assert list(session.execute("SELECT * FROM :calls", {"calls": CALLS.iloc[:0]}).columns) == ["id", "name"]
 
 
+LONG = decimal.Decimal("12345678901234567890.123456789")
+PRICES = [decimal.Decimal("1.10"), LONG, decimal.Decimal("1e30")]
+AS_JSON = f"[1.10, {LONG}, 1{'0' * 30}]"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (pd.DataFrame({"v": [{"n": [*PRICES, 0.1]}]}), f'{{"n": {AS_JSON[:-1]}, 0.1]}}'),
+        (pd.DataFrame({"v": [{"n": np.array([1.5, 0.1]), "i": np.int64(7)}]}), '{"i": 7, "n": [1.5, 0.1]}'),
+        (pd.DataFrame({"v": [[{"n": LONG}], {"n": 1}]}), f'[{{"n": {LONG}}}]'),
+        (pa.table({"v": [{"n": [LONG]}]}), f'{{"n": [{LONG}]}}'),
+    ],
+)
+def test_numbers_within_json_stay_numbers_on_the_way_in_and_out(session: Session, given: Any, said: str) -> None:
+    found = session.execute("SELECT v, v::text AS said FROM :given LIMIT 1", {"given": given})
+    assert found["said"].tolist() == [said]
+    again = session.execute("SELECT :v::jsonb::text AS said", {"v": {"it": found["v"][0]}})
+    assert again["said"].tolist() == [f'{{"it": {said}}}'.replace("1.10", "1.1")]
+
+
 def test_statements_of_ours_read_it(session: Session) -> None:
     session.settings.workspace.mkdir(parents=True)
     shutil.copy(ASSETS / "spoken_numbers" / "test" / "0001.flac", session.settings.workspace / "one.flac")
@@ -201,6 +222,25 @@ def test_copy_makes_a_table_of_it(session: Session, peer: Peer) -> None:
     with pytest.raises(ThanoSQLOptionError, match="delimiter is for files, and not for a table that is given"):
         session.execute("COPY other OPTIONS (delimiter=';') FROM :calls", {"calls": CALLS})
     peer("DROP TABLE given")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pa.table({"t": pa.array([1_700_000_000_123_456_789, 1_000, None], pa.timestamp("ns"))}),
+        pa.table({"t": pa.array([123_456_789, 1_000], pa.time64("ns"))}),
+        pa.table({"t": pa.array([123_456_789, 1_000], pa.duration("ns"))}),
+        pa.table({"t": pa.array([[1_001], None, []], pa.list_(pa.timestamp("ns")))}),
+        pd.DataFrame({"t": pd.to_datetime([1_700_000_000_123_456_789, 1_000, None])}),
+        pd.DataFrame({"t": pd.to_timedelta([1_001, 1_000, None])}),
+    ],
+)
+def test_copy_counts_nanoseconds_that_are_not_kept(session: Session, given: Any) -> None:
+    result = session.run("COPY given OPTIONS (if_exists='replace') FROM :given", {"given": given})
+    assert "1 value of t has nanoseconds; PostgreSQL keeps microseconds" in result.note
+    whole = pa.table({"t": pa.array([1_000, None], pa.timestamp("ns"))})
+    assert "nano" not in session.run("COPY given OPTIONS (if_exists='replace') FROM :g", {"g": whole}).note
+    session.execute("DROP TABLE given")
 
 
 @pytest.mark.parametrize(

@@ -333,3 +333,36 @@ def test_a_path_without_quotes_is_told_so(copied: Session) -> None:
     for path in ("nosuch.csv", "data/nosuch.csv"):
         with pytest.raises(Exception, match="single quotes"):
             copied.execute(f"COPY copied FROM {path}")
+
+
+def test_parquet_counts_nanoseconds_and_keeps_them_where_text_is_asked_for(session: Session, tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    counts = [1_700_000_000_123_456_789, 1_001, 1_000, None]
+    table = pa.table(
+        {
+            "id": [1, 2, 3, 4],
+            "at": pa.array(counts, pa.timestamp("ns")),
+            "zoned": pa.array(counts, pa.timestamp("ns", "UTC")),
+            "clock": pa.array([1, 2_000, None, 3], pa.time64("ns")),
+            "whole": pa.array([1, 2, 3, 4], pa.timestamp("us")),
+            "listed": pa.array([[1, 1_000], [2], None, []], pa.list_(pa.timestamp("ns"))),
+        }
+    )
+    path = tmp_path / "times.parquet"
+    pq.write_table(table, path)
+    note = session.run(f"COPY times FROM '{path}'").note
+    for said in ("2 values of at have", "2 values of zoned have", "2 values of clock have", "2 values of listed have"):
+        assert said in note
+    assert "whole have" not in note
+    assert "types=['at text']" in note
+    types = "['at text', 'clock text', 'listed text', 'id text']"
+    note = session.run(f"COPY times OPTIONS (if_exists='replace', types={types}) FROM '{path}'").note
+    assert "values of at" not in note
+    assert "zoned have nanoseconds" in note
+    kept = session.execute("SELECT at, clock, id FROM times ORDER BY id").astype(object).values.tolist()
+    assert kept[0] == ["2023-11-14 22:13:20.123456789", "00:00:00.000000001", "1"]
+    with pytest.raises(ThanoSQLOptionError, match="not as integer"):
+        session.execute(f"COPY times OPTIONS (if_exists='replace', types=['id integer']) FROM '{path}'")
+    with pytest.raises(ThanoSQLDataError, match=r"no column 'att'(.|\n)*Did you mean at"):
+        session.execute(f"COPY times OPTIONS (if_exists='replace', types=['att text']) FROM '{path}'")
+    session.execute("DROP TABLE times")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
+from thanosql.engine.postgres.json_values import exact_number
 from thanosql.errors import ThanoSQLDataError
 
 BLOCK = 1 << 20  # characters read at a time
@@ -57,22 +57,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _exact(said: str) -> float | Decimal:
-    """A float where it is the number that is written, else a Decimal."""
-    number = float(said)
-    return (
-        number
-        if (len(said) <= 15 and "e" not in said.lower()) or Decimal(repr(number)) == Decimal(said)
-        else Decimal(said)
-    )
-
-
 class _Pieces:
     """JSON read a piece at a time; no more is held than the value that is being read."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder(parse_float=_exact, object_pairs_hook=_object)
+        self._decoder = json.JSONDecoder(parse_float=exact_number, object_pairs_hook=_object)
         self.begun = 0  # values, that which is being read too
         self._text, self._at, self._ended = "", 0, False
 

@@ -19,7 +19,7 @@ from thanosql.engine.files.column_types import find_types
 from thanosql.engine.files.delimited import Delimited, FileStream, copy_options
 from thanosql.engine.files.tabular import Records, RowStream
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.parameters.json_values import json_text
+from thanosql.engine.postgres.json_values import json_text
 from thanosql.engine.postgres.naming import quoted, type_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, did_you_mean
 

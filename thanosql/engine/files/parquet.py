@@ -6,7 +6,8 @@ path `file_name`; where no row has bytes, the paths alone become the column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -16,8 +17,17 @@ from typing import TYPE_CHECKING, Any
 from thanosql.counting import counted
 from thanosql.engine.files import beside
 from thanosql.engine.files.tabular import Records, checked_names, refuse_missing
-from thanosql.engine.parameters.arrow import arrow_type, holds_bytes, is_binary, nested_values, plain_values
-from thanosql.errors import ThanoSQLDataError
+from thanosql.engine.parameters.arrow import (
+    arrow_type,
+    finer_values,
+    holds_bytes,
+    is_binary,
+    nested_values,
+    plain_values,
+    said_of_finer_values,
+    text_values,
+)
+from thanosql.errors import ThanoSQLDataError, did_you_mean
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
@@ -37,8 +47,8 @@ class _Column:
     values: Callable[[Any], list[Any]]
 
 
-def open_parquet(path: Path, settings: Settings) -> Records:
-    """A parquet file; its schema has the types.
+def open_parquet(path: Path, settings: Settings, texts: Set[str] = frozenset()) -> Records:
+    """A parquet file; its schema has the types. The columns named in `texts` are read as text.
 
     Raises ThanoSQLDataError when it is damaged, and for a column whose nested values hold bytes, which jsonb cannot.
     """
@@ -50,20 +60,25 @@ def open_parquet(path: Path, settings: Settings) -> Records:
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
-            columns = _columns(file, schema, path)
+            columns = _columns(file, schema, path, texts)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ThanoSQLDataError(f"{path} cannot be read as parquet: {error}") from error
     batch_rows = BATCH_OF_AUDIO if any(column.type == "bytea" for column in columns) else BATCH
     counts = {"without bytes": 0}
+    finer: Counter[str] = Counter()  # values that have nanoseconds, by the column's name
     audio = [place for place, column in enumerate(columns) if column.values is _bytes]
 
     def rows() -> Generator[Sequence[Any]]:
         counts["without bytes"] = 0
+        finer.clear()
         try:
             # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
             with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
                 for batch in file.iter_batches(batch_rows):
                     values = [column.values(batch.column(column.number)) for column in columns]
+                    for column in columns:
+                        if column.values is plain_values:
+                            finer[column.name] += finer_values(batch.column(column.number))
                     for place in audio:
                         counts["without bytes"] += sum(value is None for value in values[place])
                     found: Iterator[Sequence[Any]] = zip(*values, strict=True)
@@ -81,6 +96,8 @@ def open_parquet(path: Path, settings: Settings) -> Records:
         if counts["without bytes"]:
             bare = counted(counts["without bytes"], "row")
             parts.append(f"{bare} of it {'has' if counts['without bytes'] == 1 else 'have'} a path alone, or nothing")
+        if remark := said_of_finer_values(finer):
+            parts.append(f"{remark}, and types=['{next(iter(+finer))} text'] all digits")
         if folders:
             parts.append(beside.said([column.name for column in columns], folders))
         return ", ".join(parts)
@@ -88,14 +105,23 @@ def open_parquet(path: Path, settings: Settings) -> Records:
     return Records(path, tuple((column.name, column.type) for column in columns), rows, said)
 
 
-def _columns(file: Any, schema: Any, path: Path) -> list[_Column]:
+def _columns(file: Any, schema: Any, path: Path, texts: Set[str]) -> list[_Column]:
     names = checked_names(schema.names, path.name)
+    if unknown := [name for name in texts if name not in names]:
+        raise ThanoSQLDataError(
+            f"{path.name} has no column '{unknown[0]}', which the option types names.",
+            hint=did_you_mean(unknown[0], names),
+        )
     columns: list[_Column] = []
     for number, (name, entry) in enumerate(zip(names, schema, strict=True)):
         if _is_file(entry.type):
             columns.extend(_file_columns(file, number, name, [*names, *(column.name for column in columns)]))
             continue
         type_ = arrow_type(entry.type)
+        if name in texts:
+            nested = type_ == "jsonb" or type_.endswith("[]")
+            columns.append(_Column(name, "text", number, nested_values if nested else text_values))
+            continue
         if type_ == "jsonb" and holds_bytes(entry.type):
             raise ThanoSQLDataError(
                 f"{path.name}: the column {name} ({entry.type}) holds bytes within other values, which jsonb cannot.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql.engine.files import beside, corpora
 from thanosql.engine.files.json_items import items
 from thanosql.engine.files.tabular import Records, checked_names
-from thanosql.engine.parameters.json_values import json_text
+from thanosql.engine.postgres.json_values import json_text
 from thanosql.errors import ThanoSQLDataError
 
 if TYPE_CHECKING:

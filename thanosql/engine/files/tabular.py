@@ -29,7 +29,7 @@ class Records:
 
 def table_records(name: Path, table: Table) -> Records:
     """A given table as COPY takes it; `name` is what it is called in messages."""
-    return Records(name, tuple((column.name, column.type) for column in table.columns), table.rows)
+    return Records(name, tuple((column.name, column.type) for column in table.columns), table.rows, table.said)
 
 
 def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:

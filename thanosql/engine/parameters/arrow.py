@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from thanosql.engine.parameters.json_values import json_text
+from thanosql.counting import counted
+from thanosql.engine.postgres.json_values import json_text
 
 
 def arrow_type(kind: Any) -> str:
@@ -65,6 +67,39 @@ def plain_values(column: Any) -> list[Any]:
         column = column.cast(pa.time64("us"), safe=False)
     values: list[Any] = column.to_pylist()
     return values
+
+
+def text_values(column: Any) -> list[Any]:
+    """The values of an Arrow array as texts, times with all their digits."""
+    import pyarrow as pa
+
+    values: list[Any] = column.cast(pa.string()).to_pylist()
+    return values
+
+
+def finer_values(column: Any) -> int:
+    """How many values of an Arrow array have nanoseconds, which PostgreSQL does not keep; each in a list counts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if hasattr(column.type, "value_type") and not pa.types.is_map(column.type):
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        return finer_values(column.flatten() if pa.types.is_nested(column.type) else column)
+    if getattr(column.type, "unit", None) != "ns":
+        return 0
+    count = column.cast(pa.int64())
+    thousands = pc.multiply(pc.divide(count, 1000), 1000)
+    return int(pc.sum(pc.not_equal(count, thousands)).as_py() or 0)
+
+
+def said_of_finer_values(counts: Mapping[str, int]) -> str:
+    """A remark on columns that have such values, and how many; empty where there are none."""
+    return "; ".join(
+        f"{counted(count, 'value')} of {name} {'has' if count == 1 else 'have'} nanoseconds; PostgreSQL keeps microseconds"
+        for name, count in counts.items()
+        if count
+    )
 
 
 def nested_values(column: Any) -> list[Any]:

@@ -25,11 +25,13 @@ ELEMENTS = {bool: "boolean", int: "bigint", float: "double precision", str: "tex
 @dataclass(frozen=True)
 class Table:
     """A table of the caller's: columns with PostgreSQL's types, and the rows from the beginning each time `rows` is called;
-    what is missing in a row is None. `typeless` names the columns that hold no value and say no type of their own."""
+    what is missing in a row is None. `typeless` names the columns that hold no value and say no type of their own. `said` is
+    what COPY is to say of the values."""
 
     columns: tuple[Column, ...]
     rows: Callable[[], Iterator[tuple[Any, ...]]] = field(repr=False)
     typeless: frozenset[str] = frozenset()
+    said: Callable[[], str] = lambda: ""
 
     def taking(self, types: Mapping[str, str]) -> Table:
         """The table with these types for those of the named columns that have none of their own; the same one where
@@ -90,7 +92,20 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
         for begin in range(0, len(frame), CHUNK_ROWS):
             yield from values_of(frame.iloc[begin : begin + CHUNK_ROWS], columns)
 
-    return Table(columns, rows, frozenset(name for name, one in zip(names, series, strict=True) if _typeless(one)))
+    def said() -> str:
+        from thanosql.engine.parameters.arrow import said_of_finer_values
+
+        return said_of_finer_values({name: _finer_values(one) for name, one in zip(names, series, strict=True)})
+
+    typeless = frozenset(name for name, one in zip(names, series, strict=True) if _typeless(one))
+    return Table(columns, rows, typeless, said)
+
+
+def _finer_values(series: pd.Series[Any]) -> int:
+    """How many values have nanoseconds, which PostgreSQL does not keep."""
+    known = series.dtype.kind in "mM" and "[ns" in str(series.dtype)
+    there = series.dropna() if known else None
+    return 0 if there is None else int((there.astype("int64") % 1000 != 0).sum())
 
 
 def _typeless(series: pd.Series[Any]) -> bool:
@@ -106,7 +121,14 @@ def _from_arrow(value: Any) -> Table:
             f"A table of {type(value).__module__.partition('.')[0]} is read by pyarrow, which is not installed.",
             hint="pip install pyarrow, or give its to_pandas().",
         ) from error
-    from thanosql.engine.parameters.arrow import arrow_type, holds_bytes, nested_values, plain_values
+    from thanosql.engine.parameters.arrow import (
+        arrow_type,
+        finer_values,
+        holds_bytes,
+        nested_values,
+        plain_values,
+        said_of_finer_values,
+    )
 
     table = pyarrow.table(value)
     names = _checked(table.column_names)
@@ -123,7 +145,13 @@ def _from_arrow(value: Any) -> Table:
         for batch in table.to_batches(CHUNK_ROWS):
             yield from zip(*(values(array) for values, array in zip(read, batch.columns, strict=True)), strict=True)
 
-    return Table(columns, rows, frozenset(entry.name for entry in table.schema if pyarrow.types.is_null(entry.type)))
+    def said() -> str:
+        return said_of_finer_values(
+            {name: sum(map(finer_values, table.column(place).chunks)) for place, name in enumerate(names)}
+        )
+
+    typeless = frozenset(entry.name for entry in table.schema if pyarrow.types.is_null(entry.type))
+    return Table(columns, rows, typeless, said)
 
 
 def _checked(names: Sequence[str]) -> Sequence[str]:

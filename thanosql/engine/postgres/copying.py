@@ -6,13 +6,13 @@ table, and text is read by every type's own input function.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
+from thanosql.engine.postgres.json_values import json_text
 from thanosql.engine.postgres.rendering import value
 
 CHUNK_ROWS = 10_000
@@ -101,7 +101,7 @@ def _plain(given: Any) -> str | None:
     if isinstance(given, timedelta):
         return f"{given.days} days {given.seconds} seconds {given.microseconds} microseconds"
     if isinstance(given, dict):
-        return json.dumps(given, ensure_ascii=False)
+        return json_text(given)
     if isinstance(given, list | tuple):
         return array_text(given)
     return str(given)
@@ -134,7 +134,7 @@ def array_text(items: Any) -> str:
 def _json(given: Any) -> str:
     if given is None:
         return NULL
-    said = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    said = given if isinstance(given, str) else json_text(given) or NULL
     return said.translate(_ESCAPES)
 
 

@@ -10,7 +10,7 @@
 | timestamp | datetime64[us] |
 | date, time, time with time zone | object of `datetime.date`, `datetime.time` |
 | bytea | object of `bytes` |
-| json, jsonb | object of dict, list, str, int, float, bool |
+| json, jsonb | object of dict, list, str, int, float, bool; Decimal where a float would be another number |
 | arrays of these | object of lists, elements as above (their timestamps as `datetime.datetime`) |
 | all else: text, uuid, enums, interval, money, ranges, composites, inet, bit, xml … | string, as PostgreSQL writes it |
 
@@ -21,7 +21,6 @@ PostgreSQL writes it; so is every one while the session's DateStyle is not ISO.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
@@ -29,6 +28,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.postgres.assembled import assembled
+from thanosql.engine.postgres.json_values import json_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def casts() -> tuple[Any, ...]:
 
     text = new_type(tuple(AS_WRITTEN), "THANOSQL_TEXT", UNICODE)
     texts = new_array_type(tuple(AS_WRITTEN.values()), "THANOSQL_TEXTS", text)
-    content = new_type((JSON, JSONB), "THANOSQL_JSON", lambda said, _: None if said is None else json.loads(said))
+    content = new_type((JSON, JSONB), "THANOSQL_JSON", lambda said, _: None if said is None else json_value(said))
     contents = new_array_type((199, 3807), "THANOSQL_JSONS", content)
     raw = new_type(
         (BYTES,), "THANOSQL_BYTES", lambda said, cursor: None if said is None else bytes(BINARY(said, cursor))

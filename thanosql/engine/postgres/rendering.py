@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL, Bound, Text
+from thanosql.engine.postgres.json_values import json_text
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLOptionError
 from thanosql.imported import imported
 
@@ -113,7 +113,7 @@ def _quoted(piece: Bound, cursor: Any, source: str) -> str:
     try:
         plain = value(piece.value)
         if isinstance(plain, dict):
-            plain = Json(plain, dumps=lambda content: json.dumps(content, ensure_ascii=False))
+            plain = Json(plain, dumps=json_text)
         text: str = cursor.mogrify("%s", (plain,)).decode("utf-8")
     except (psycopg2.ProgrammingError, ValueError, TypeError, UnicodeError, RecursionError) as error:
         deep = "it holds itself, or lies too deep" if isinstance(error, RecursionError) else error

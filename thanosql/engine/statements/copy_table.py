@@ -88,7 +88,9 @@ class CopyOptions:
         "the encoding of a csv or tsv file or of captions, as 'cp949'; NULL: as the byte order mark says, or UTF-8",
     )
     types: list[str] | None = option(
-        None, "types of columns of a csv or tsv file, as ['id text']; NULL: the narrowest type that keeps every value"
+        None,
+        "types of columns of a csv or tsv file, as ['id text']; NULL: the narrowest type that keeps every value. Of a parquet "
+        "file, which has types, a column may be made text",
     )
     sheet: str | None = option(None, "the sheet of an xlsx file; NULL: the first")
 
@@ -166,8 +168,8 @@ def check_format(path: Path, options: CopyOptions) -> None:
     elif suffix not in (*DELIMITERS, *JSON, *PARQUET, *CAPTIONS, ".xlsx"):
         raise ThanoSQLDataError(f"COPY does not read '{suffix or path.name}' files.", hint=f"It reads {KNOWN}.")
     for name in ("delimiter", "quote", "encoding", "types", "null"):
-        taken = (*DELIMITERS, *CAPTIONS) if name == "encoding" else DELIMITERS
-        if getattr(options, name) is not None and suffix not in taken:
+        more = {"encoding": CAPTIONS, "types": PARQUET}.get(name, ())
+        if getattr(options, name) is not None and suffix not in (*DELIMITERS, *more):
             raise ThanoSQLOptionError(f"The option {name} is for csv and tsv files.")
     for name in ("header", "header_row", "columns"):
         if getattr(options, name) is not None and suffix not in (*DELIMITERS, ".xlsx"):
@@ -200,7 +202,13 @@ def open_source(path: Path, options: CopyOptions, environment: Environment) -> S
             )
             return corpora.ljspeech(path, found.records, settings) if found.ljspeech else found
         if suffix in PARQUET:
-            return parquet.open_parquet(path, settings)
+            types = _types(options, environment)
+            if others := [type_ for type_ in types.values() if type_.lower() != "text"]:
+                raise ThanoSQLOptionError(
+                    f"A parquet file has types; a column can be read as text instead, and not as {others[0]}.",
+                    hint="Leave types out, and cast in a query.",
+                )
+            return parquet.open_parquet(path, settings, frozenset(types))
         if suffix in JSON:
             return records.open_json(path, settings)
         return workbooks.open_xlsx(path, options.sheet, _said(options), settings)
