@@ -51,7 +51,8 @@ def exact_number(said: str) -> float | Decimal:
 def _json_value(value: Any) -> Any:
     if isinstance(value, Decimal):
         # json has neither infinity nor "not a number"; what PostgreSQL's numbers do not reach stays a text too.
-        fits = value.is_finite() and value.adjusted() <= _LARGEST and value.as_tuple().exponent >= _SMALLEST
+        power = value.as_tuple().exponent
+        fits = isinstance(power, int) and power >= _SMALLEST and value.adjusted() <= _LARGEST
         return f"{_MARK}{value}" if fits else str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         raise ThanoSQLDataError("Bytes within other values, which jsonb cannot hold.")
