@@ -134,15 +134,28 @@ def reading(model: Model) -> Iterator[None]:
 @contextmanager
 def using(model: Model) -> Iterator[None]:
     """The same of work that reads the model first, and ends well if it is replaced afterwards."""
+    before = _folder_now(model)
     try:
         yield
     except (ThanoSQLModelError, FileNotFoundError) as error:
+        # A model made after this one was dropped may lie in its place by now.
+        if _folder_now(model) != before:
+            _refuse_gone(model, error, gone=True)
         _refuse_gone(model, error)
         raise
 
 
-def _refuse_gone(model: Model, cause: Exception | None = None) -> None:
-    if model.version is not None and not Path(model.checkpoint).is_dir():
+def _folder_now(model: Model) -> tuple[int, int] | None:
+    """What tells a model's folder from another one in its place; None where there is none."""
+    try:
+        now = os.stat(model.checkpoint)
+    except (OSError, ValueError):
+        return None
+    return now.st_ino, now.st_ctime_ns
+
+
+def _refuse_gone(model: Model, cause: Exception | None = None, *, gone: bool = False) -> None:
+    if model.version is not None and (gone or not Path(model.checkpoint).is_dir()):
         raise ThanoSQLModelError(
             f"There is no model {model.name} of version {model.version} any more: another statement has replaced or "
             "dropped it.",

@@ -322,12 +322,13 @@ def test_an_interrupt_says_how_to_go_on_and_the_same_statement_offers_it(session
     shutil.rmtree(session.store.folder / ".training", ignore_errors=True)
 
 
-@pytest.mark.parametrize("moment", ["the lock", "the executor", "the family"])
-@pytest.mark.parametrize("back", [False, True], ids=["dropped", "replaced"])
+@pytest.mark.parametrize("moment", ["the rows", "the facts", "the lock", "the executor", "the family"])
+@pytest.mark.parametrize("back", ["", "later", "once more"], ids=["dropped", "replaced", "gone and back"])
 def test_a_model_that_another_session_takes_away_while_fit_begins_is_said_to_be_gone(
-    session: Session, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str, back: bool
+    session: Session, database_url: str, monkeypatch: pytest.MonkeyPatch, moment: str, back: str
 ) -> None:
-    """Between two looks at it: as FIT waits for the name's lock, and as the training is about to open it."""
+    """Between two looks at it: as texts are held against it, as FIT waits for the name's lock, and as the training is about
+    to open it; also where another model of its name lies in its place before that is looked at."""
     session.execute(f"UPLOAD MODEL going OPTIONS (overwrite=True) FROM '{ASSETS / 'Wav2Vec2Tiny'}'")
     session.execute("DROP MODEL IF EXISTS fitted")
     other = thanosql.connect(database_url, home=session.settings.home)
@@ -335,20 +336,24 @@ def test_a_model_that_another_session_takes_away_while_fit_begins_is_said_to_be_
     def take_away() -> None:
         monkeypatch.undo()
         other.execute("DROP MODEL going")
-        if back:
+        if back == "later":
             for _ in range(2):  # so that its version is another one
                 other.execute(f"UPLOAD MODEL going OPTIONS (overwrite=True) FROM '{ASSETS / 'Wav2Vec2Tiny'}'")
                 shutil.rmtree(session.store.folder / "going" / str(version), ignore_errors=True)
 
     trainable = registry.family(session.store.get("going").card["family"])
     version = session.store.get("going").version
-    where = {"the lock": type(session.store), "the executor": LocalExecutor, "the family": trainable}[moment]
-    called = "writing" if moment == "the lock" else "train"
+    where: Any = {"the lock": type(session.store), "the executor": LocalExecutor}.get(moment, trainable)
+    called = {"the rows": "prepare", "the facts": "facts_for_training", "the lock": "writing"}.get(moment, "train")
     kept = getattr(where, called)
 
     def first(*given: Any, **named: Any) -> Any:
         take_away()
-        return kept(*given, **named)
+        try:
+            return kept(*given, **named)
+        finally:
+            if back == "once more":
+                (session.store.folder / "going" / str(version)).mkdir(parents=True)
 
     monkeypatch.setattr(where, called, first)
     with other, pytest.raises(ThanoSQLModelError, match=f"There is no model going of version {version} any more"):

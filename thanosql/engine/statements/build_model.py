@@ -175,7 +175,8 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     from thanosql.models import registry
     from thanosql.models.card import training_card
 
-    rows = read_training_set(plan.about, environment)
+    with registry.using(plan.about.model):
+        rows = read_training_set(plan.about, environment)
     # What an interrupted run goes on from; the draft itself goes with the run.
     state = environment.store.training_state(plan.name)
     executor = environment.executor(plan.options.executor)

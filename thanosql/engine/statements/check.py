@@ -128,5 +128,6 @@ def _known(about: BoundStatement, snapshot: Snapshot) -> Facts | None:
         return known
     assert about.text is not None
     texts = references(snapshot, about.text, about.tags, required=False)
-    family = registry.trainable_family_of(about.model, about.kind)
-    return family.facts_for_training(about.model.checkpoint, texts, about.how)
+    with registry.reading(about.model):
+        family = registry.trainable_family_of(about.model, about.kind)
+        return family.facts_for_training(about.model.checkpoint, texts, about.how)
