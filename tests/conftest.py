@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import thanosql
@@ -20,6 +21,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # One thread a process: the models of the suite are small, and its workers share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Hypothesis fails an example that takes more than 200 ms, and a test whose examples are slow to draw: so does a busy machine.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 # A shell starts what runs in its background deaf to Ctrl-C, and what that starts as well; the tests of it need ears.
 signal.signal(signal.SIGINT, signal.default_int_handler)
