@@ -37,20 +37,32 @@ def test_it_is_measured_once_kept_and_told(numbers: Session, used: str, monkeypa
         later.execute(statement)
 
 
-@pytest.mark.parametrize("slower", [True, False])
-def test_where_bfloat16_was_measured_to_be_slower_it_is_said(numbers: Session, slower: bool) -> None:
-    statement = PREDICT.format("bfloat16")
-    numbers.execute(statement)
+@pytest.mark.parametrize("slower", [True, False], ids=["slower", "faster"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        PREDICT,
+        "ALIGN USING Wav2Vec2Tiny OPTIONS (device='cpu', precision='{}') AS SELECT * FROM librispeech_test LIMIT 1",
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (device='cpu', precision='{}') AS SELECT * FROM librispeech_test LIMIT 1",
+        "BUILD MODEL slow USING Wav2Vec2Tiny OPTIONS (device='cpu', precision='{}', max_epochs=1, overwrite=True) "
+        "AS SELECT * FROM librispeech_test LIMIT 4",
+        "FIT MODEL slow USING Wav2Vec2Tiny OPTIONS (device='cpu', precision='{}', max_epochs=1, overwrite=True) "
+        "AS SELECT * FROM librispeech_test LIMIT 4",
+    ],
+    ids=["predict", "align", "evaluate", "build", "fit"],
+)
+def test_where_bfloat16_was_measured_to_be_slower_it_is_said(numbers: Session, statement: str, slower: bool) -> None:
+    numbers.execute(PREDICT.format("bfloat16"))
     key, one = next(item for item in measurements._known.items() if item[0].startswith("precision "))
     took = {"float32": 1.0, "bfloat16": 5.0 if slower else 0.5}
     measurements._known[key] = replace(one, milliseconds=took)
     try:
         (numbers.settings.home / measurements.FILE).unlink()
         measurements.keep(numbers.settings.home)
-        said = explained(numbers, statement)["precision"]
-        note = numbers.run(statement).note
+        said = explained(numbers, statement.format("bfloat16"))["precision"]
+        note = numbers.run(statement.format("bfloat16")).note
         assert ("takes 5.0 times as long as float32" in said) is slower
         assert ("bfloat16 takes 5.0 times as long as float32 on this processor" in note) is slower
-        assert "bfloat16 takes" not in numbers.run(PREDICT.format("float32")).note
+        assert "bfloat16 takes" not in numbers.run(statement.format("float32")).note
     finally:
         measurements._known[key] = one

@@ -9,10 +9,10 @@ from thanosql.models.devices import expected_device
 
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
-    from thanosql.models.options import TranscribeOptions
+    from thanosql.models.options import TrainOptions, TranscribeOptions
 
 
-def precision_notes(how: TranscribeOptions, environment: Environment) -> list[str]:
+def precision_notes(how: TranscribeOptions | TrainOptions, environment: Environment) -> list[str]:
     """A sentence, or none."""
     if how.precision != "bfloat16":
         return []

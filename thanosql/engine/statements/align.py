@@ -22,6 +22,7 @@ from thanosql.engine.postgres.naming import Column
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.known_texts import normalized_texts, refuse_texts, unaligned
 from thanosql.engine.prediction.opening import open_cache
+from thanosql.engine.prediction.precision_notes import precision_notes
 from thanosql.engine.prediction.segments_table import SegmentOptions
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.engine.prediction.side_tables import plan_tables, put_in_place, refuse_tables_inside, writes_tables
@@ -181,7 +182,7 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
-    note = "\n".join([note, *done.probed.notes.remarks()])
+    note = "\n".join([note, *done.probed.notes.remarks(), *precision_notes(plan.transcribe, environment)])
     return Result(status=f"ALIGN {snapshot.rows}", table=frame, note=note, audio=plan.about.audio)
 
 

@@ -29,6 +29,7 @@ from thanosql.engine.planner import (
     resolve_model,
 )
 from thanosql.engine.postgres.columns import find_column
+from thanosql.engine.prediction.precision_notes import precision_notes
 from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import TaskOptions
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows
@@ -232,6 +233,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
     if report.added:
         said.append(f"Learned as new characters: {' '.join(report.added)}")
     said.extend(report.warnings)
+    said.extend(precision_notes(plan.train, environment))
     if compared is not None:
         became = "is now the current one" if better else "is saved, and not made the current one"
         said.append(f"Version {model.version} {became}: {compared}.")

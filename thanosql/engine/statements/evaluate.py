@@ -28,6 +28,7 @@ from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.calibration_notes import calibration_notes
 from thanosql.engine.prediction.language_models import check_language_model, language_model, refuse_idle_guidance
 from thanosql.engine.prediction.opening import decode_options, open_cache
+from thanosql.engine.prediction.precision_notes import precision_notes
 from thanosql.engine.prediction.side_tables import refuse_same_table, refuse_tables_inside
 from thanosql.engine.prediction.stopwatch import Stopwatch
 from thanosql.engine.rows import speeds
@@ -187,9 +188,8 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     for model in _compared(plan):
         notes += calibration_notes(model, options.table_name is not None, environment)
     notes += outcome_of(check, about.model)
-    notes += rows.probed.notes.remarks()
-    counted_rows = (rows.fingerprints[index] for index in counted)
-    notes += record_on_card(about.model, evaluation, counted_rows, check, environment)
+    notes += [*rows.probed.notes.remarks(), *precision_notes(_how(plan), environment)]
+    notes += record_on_card(about.model, evaluation, map(rows.fingerprints.__getitem__, counted), check, environment)
     return Result(
         status=f"EVALUATE {len(counted)}",
         table=frame,
