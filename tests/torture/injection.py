@@ -244,6 +244,8 @@ def inject(session: Session, url: str, folder: Path, names: int | None = None, s
     before = _snapshot(watcher)
     for door, bring in doors():
         for name in chosen:
+            if not findings.going_on():
+                break
             try:
                 bring(session, name, folder)
                 ending = "taken"

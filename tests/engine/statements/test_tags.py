@@ -39,6 +39,18 @@ def test_kept_tags_are_words_and_other_brackets_are_no_tags(spoken: Session) -> 
     assert words_of(spoken, "seven nine", "tags='error'") == 2
 
 
+@pytest.mark.parametrize("statement", ["EVALUATE", "ALIGN"])
+def test_how_many_texts_had_tags_is_said(spoken: Session, statement: str) -> None:
+    rows = "SELECT 'one.flac' AS audio_path, unnest(array['seven [noise] nine', 'seven <unk>', 'seven']) AS text"
+
+    def note(option: str, query: str = rows) -> str:
+        return spoken.run(f"{statement} USING Wav2Vec2Tiny OPTIONS ({option}) AS {query}").note
+
+    assert "Tags were left out of 2 of 3 texts (tags='drop')." in note("tags='drop'")
+    assert "Tags count as spoken words in 2 of 3 texts (tags='keep')." in note("tags='keep'")
+    assert "Tags" not in note("tags='drop'", f"SELECT * FROM ({rows}) q WHERE text = 'seven'")
+
+
 def test_alignment_has_no_word_for_a_tag(spoken: Session) -> None:
     def aligned(option: str) -> list[str]:
         sql = f"ALIGN USING Wav2Vec2Tiny OPTIONS ({option}) AS {QUERY}"

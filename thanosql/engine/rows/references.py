@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import option
-from thanosql.models.transcript_tags import tags, without_tags
+from thanosql.models.transcript_tags import tags as find_tags
+from thanosql.models.transcript_tags import without_tags
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
@@ -44,6 +46,17 @@ def references(snapshot: Snapshot, column: Column, tags: str, *, required: bool 
     return texts
 
 
+def tag_remarks(texts: Iterable[Any], choice: str) -> list[str]:
+    """What is to be said of tags in the texts that a statement read; nothing where there are none.
+
+    >>> tag_remarks(["one [noise]", None, "two"], "drop"), tag_remarks(["one"], "drop")
+    (["Tags were left out of 1 of 3 texts (tags='drop')."], [])
+    """
+    found = [bool(text is not None and find_tags(str(text))) for text in texts]
+    done = {"drop": "Tags were left out of", "keep": "Tags count as spoken words in"}.get(choice)
+    return [f"{done} {sum(found):,} of {counted(len(found), 'text')} (tags={choice!r})."] if any(found) and done else []
+
+
 def spoken_texts(snapshot: Snapshot, column: Column, tags: str) -> Iterator[str | None]:
     """The texts in the rows' order, None for NULL. Raises ThanoSQLDataError for tags with 'error', behind the last row."""
     tagged: list[dict[str, Any]] = []
@@ -61,5 +74,5 @@ def spoken_texts(snapshot: Snapshot, column: Column, tags: str) -> Iterator[str 
 
 
 def _tagged(row: int, text: str) -> Iterator[dict[str, Any]]:
-    if found := tags(text):
+    if found := find_tags(text):
         yield {"row": row, "text": text, "reason": f"tags: {' '.join(found)}"}

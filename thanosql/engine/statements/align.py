@@ -44,7 +44,7 @@ from thanosql.engine.rows.bound_statement import (
     written,
 )
 from thanosql.engine.rows.query import open_snapshot
-from thanosql.engine.rows.references import TagOptions
+from thanosql.engine.rows.references import TagOptions, tag_remarks
 from thanosql.engine.rows.spoken_language import in_language, language_notes
 from thanosql.models.options import AlignmentOptions, TranscribeOptions, option
 from thanosql.models.tasks import Failure, Output, TranscribeTask
@@ -140,6 +140,7 @@ class _Aligned:
     cache: PredictionCache[Any] | None
     target: Target | None
     tables: tuple[SideTable, ...]
+    remarks: list[str]  # on the texts
 
 
 @bind_statement.register
@@ -182,7 +183,8 @@ def run_align(plan: AlignPlan, environment: Environment) -> Result:
     if done.cache is not None:
         note += done.cache.note
     note = "; ".join([note, *language_notes(plan.about.model, plan.transcribe)])
-    note = "\n".join([note, *done.probed.notes.remarks(), *precision_notes(plan.transcribe, environment)])
+    remarks = [*done.remarks, *done.probed.notes.remarks(), *precision_notes(plan.transcribe, environment)]
+    note = "\n".join([note, *remarks])
     return Result(status=f"ALIGN {snapshot.rows}", table=frame, note=note, audio=plan.about.audio)
 
 
@@ -204,6 +206,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     strict = options.on_error == "raise"
     access = access_of(options, environment)
     probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
+    remarks = tag_remarks((text for _, text in snapshot.stream(about.text)), options.tags)
     texts = normalized_texts(snapshot, about.text, about.model, options.tags)
     if strict:
         probed.refuse(about.audio.name)
@@ -225,7 +228,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
     spent = watch.read()
     if cache is None or not cache.before:
         speeds.keep(about, plan.transcribe.precision, probed.total_seconds, spent.seconds, environment)
-    return _Aligned(snapshot, probed, spent, cache, target, tables)
+    return _Aligned(snapshot, probed, spent, cache, target, tables, remarks)
 
 
 def _columns(options: AlignOptions) -> list[Column]:

@@ -35,7 +35,7 @@ from thanosql.engine.rows import speeds
 from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows, written
 from thanosql.engine.rows.query import open_snapshot
-from thanosql.engine.rows.references import references
+from thanosql.engine.rows.references import references, tag_remarks
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
 from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLDataError
@@ -184,11 +184,11 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
         kept = _how(plan).precision if check is None else "float32"
         speeds.keep(about, kept, evaluation.audio_seconds, spent.seconds, environment)
     notes += dict.fromkeys(note for one in _compared(plan) for note in language_notes(one, _how(plan)))
+    notes += tag_remarks(rows.labels, options.tags)
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     for model in _compared(plan):
         notes += calibration_notes(model, options.table_name is not None, environment)
-    notes += outcome_of(check, about.model)
-    notes += [*rows.probed.notes.remarks(), *precision_notes(_how(plan), environment)]
+    notes += [*outcome_of(check, about.model), *rows.probed.notes.remarks(), *precision_notes(_how(plan), environment)]
     notes += record_on_card(about.model, evaluation, map(rows.fingerprints.__getitem__, counted), check, environment)
     return Result(
         status=f"EVALUATE {len(counted)}",

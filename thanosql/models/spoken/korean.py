@@ -12,19 +12,22 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import product
 
+from thanosql.models.spoken import korean_ranges
 from thanosql.models.spoken.korean_numbers import DIGITS, bare, chinese, counted, digits, korean, number
+from thanosql.models.spoken.korean_units import UNITS
 from thanosql.models.spoken.readings import MOST_READINGS, Readings, Rule, SpokenText, cut, one_of
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 # Counted in Korean numerals; the rest, and whatever follows a number that is not here, in Chinese ones.
 _NATIVE = (
     "개 명 사람 살 시간 시 마리 잔 병 권 대 장 번째 가지 달 켤레 그루 송이 채 벌 곳 군데 쌍 통 줄 자루 배 판 조각 그릇 접시 "
-    "봉지 상자 방울 번"
+    "봉지 상자 방울 번 끼"
 ).split()
 _CHINESE = (
     "년 월 일 분 초 원 층 호선 호실 호 회 도 세 인분 주년 주 개월 개국 학년 반 과 쪽 페이지 점 위 등급 등 차 단계 인 평 킬로 "
-    "미터 달러 엔 유로 위안 퍼센트 프로 년대 세기 박 교시 번지 동 부 편 화 기 리터 그램 톤"
+    "미터 달러 엔 유로 위안 퍼센트 프로 년대 세기 박 교시 번지 동 부 편 화 기 리터 그램 톤 급 학기 루 할 남매 형제"
 ).split()
+_UNIT_ENDS = frozenset(unit[-1] for unit in (*_NATIVE, *_CHINESE))
 _EVENTS = "운동|만세|혁명|광복|의거|항쟁|전쟁|사태|사변|선언|정신|민주|절|대책|조치|테러"
 _NUMBERED = (
     "출구|버스|국도|고속|타자|선수|문제|트랙|홀|채널|후보|게이트|플랫폼|승강장|마을버스|염색체|교향곡|시드|답|줄|방|창구|좌석|자리|차량|도로|척추|"
@@ -32,15 +35,6 @@ _NUMBERED = (
 )
 _LARGE = "만억조천백"
 _MONEY = {"$": "달러", "₩": "원", "￦": "원", "€": "유로", "¥": "엔", "£": "파운드"}
-_UNITS = {
-    "km": ("킬로미터", "킬로"), "cm": ("센티미터", "센티"), "mm": ("밀리미터", "미리"), "m": ("미터",),
-    "kg": ("킬로그램", "킬로"), "mg": ("밀리그램",), "g": ("그램",), "ml": ("밀리리터",), "mL": ("밀리리터",), "l": ("리터",),
-    "L": ("리터",), "GB": ("기가바이트", "기가"), "MB": ("메가바이트", "메가"), "TB": ("테라바이트", "테라"), "Hz": ("헤르츠",),
-    "kHz": ("킬로헤르츠",), "MHz": ("메가헤르츠",), "GHz": ("기가헤르츠",), "kW": ("킬로와트",), "W": ("와트",), "V": ("볼트",),
-    "㎞": ("킬로미터", "킬로"), "㎝": ("센티미터", "센티"), "㎜": ("밀리미터",), "㎏": ("킬로그램", "킬로"),
-    "㎡": ("제곱미터",), "°C": ("도",), "℃": ("도",), "°": ("도",), "%p": ("퍼센트포인트",), "%": ("퍼센트", "프로"),
-    "％": ("퍼센트", "프로"),
-}  # fmt: skip
 _NAMES = "에이 비 씨 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 에스 티 유 브이 더블유 엑스 와이 지"
 _LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _NAMES.split(), strict=True))
 _INITIALS = {"TV": ("티브이", "티비"), "PC": ("피시", "피씨"), "OK": ("오케이",), "IMF": ("아이엠에프",)}
@@ -65,9 +59,9 @@ def spoken(text: str) -> SpokenText:
 
 @cache
 def _rules() -> tuple[Rule, ...]:
-    money, units = "".join(map(re.escape, _MONEY)), _names(_UNITS)
+    money, units = "".join(map(re.escape, _MONEY)), _names(UNITS)
     return (
-        (re.compile(r"(?<!\d)(?:\d{2,4}-\d{3,4}-\d{4}|1\d{3}-\d{4})(?!\d)"), _telephone),
+        (re.compile(r"(?<!\d)(?:\d{2,4}-\d{3,4}-\d{4}|0\d{1,2}\)\d{3,4}-\d{4}|1\d{3}-\d{4})(?!\d)"), _telephone),
         (re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)\.?"), _date),
         (re.compile(r"(?<!\d)([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?!\d)"), _clock),
         (re.compile(r"(?<![\d.])(\d{1,2})[·ㆍ‧](\d{1,2})(?![\d.])"), _day_of_events),
@@ -80,7 +74,10 @@ def _rules() -> tuple[Rule, ...]:
             ),
             _called,
         ),
-        (re.compile(r"(?<![A-Za-z\d.])(?:([A-Z]{1,4})-?(\d)|(\d)([A-Z]{1,2}))(?![A-Za-z\d.,%])"), _english_name),
+        (
+            re.compile(r"(?<![A-Za-z\d.])(?:([A-Z]{1,4})-?(\d)|(\d)(?![GMT]B)([A-Z]{1,2}))(?![A-Za-z\d.,%])"),
+            _english_name,
+        ),
         (re.compile(rf"([{money}]) ?({NUMBER})((?:[{_LARGE}])?)"), _money_before),
         (
             re.compile(
@@ -88,6 +85,7 @@ def _rules() -> tuple[Rule, ...]:
             ),
             _large,
         ),
+        *korean_ranges.rules(_NATIVE, _CHINESE, NUMBER),
         (re.compile(r"(?<!\d)(\d{1,2})/(\d{1,2})(?![\d/])"), _fraction),
         (re.compile(rf"(?<![\w.)])[-−](?={NUMBER})"), lambda _: ("마이너스 ", "영하 ")),
         (re.compile(rf"({NUMBER})\s?[~∼～-]\s?(?={NUMBER})"), _range),
@@ -107,6 +105,7 @@ def _rules() -> tuple[Rule, ...]:
 _SIGNS: dict[str, Readings] = {
     "&": ("앤드", " 앤 ", "앤"),
     "+": (" 더하기 ", "플러스"),
+    "№": ("넘버 ",),
     "=": ("는 ", "은 ", " 이퀄 "),
     "×": (" 곱하기 ", "엑스"),
     "÷": (" 나누기 ",),
@@ -128,7 +127,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _telephone(match: re.Match[str]) -> Readings:
-    parts = [digits(part)[:2] for part in match[0].split("-")]
+    parts = [digits(part)[:2] for part in re.split("[-)]", match[0])]
     ways = [" ".join(way) for way in product(*parts)]
     return tuple(
         dict.fromkeys([*ways, *(way.replace(" ", "") for way in ways), *(way.replace(" ", "에 ") for way in ways)])
@@ -238,7 +237,11 @@ def _large(match: re.Match[str]) -> Readings:
 
 def _fraction(match: re.Match[str]) -> Readings:
     above, below = chinese(match[1])[0], chinese(match[2])[0]
-    return (f"{below}분의 {above}", f"{below} 분의 {above}", f"{above} 슬래시 {below}")
+    days = (
+        counted(match[2].lstrip("0"), "일", native=False) if 1 <= int(match[1]) <= 12 and 0 < int(match[2]) < 32 else ()
+    )
+    dates = [f"{name}월 {day}" for name in _month_name(int(match[1])) for day in days]
+    return (f"{below}분의 {above}", f"{below} 분의 {above}", f"{above} 슬래시 {below}", *dates)
 
 
 def _range(match: re.Match[str]) -> Readings:
@@ -248,13 +251,15 @@ def _range(match: re.Match[str]) -> Readings:
 
 
 def _counted(match: re.Match[str]) -> Readings:
-    figures, unit = match[1], match[2]
+    figures, unit = match.groups()
     if (figures, unit) == ("1", "번째"):
         return ("첫 번째", "첫번째", "한 번째")
     hours = unit != "시" or (figures.isdigit() and 0 < int(figures) <= 12)
     aged = unit == "대" and figures.endswith("0")  # 20대: in one's twenties
     native = unit in _NATIVE and hours and not aged and (not figures.isdigit() or int(figures) < 100)
-    return one_of(counted(figures, unit, native=native), _either(figures, unit))
+    ways = one_of(counted(figures, unit, native=native), _either(figures, unit))
+    joined = match.start() and match.string[match.start() - 1] in _UNIT_ENDS
+    return (*ways[:16], *(f" {way}" for way in ways[:16])) if joined else ways  # 10시10분
 
 
 def _either(figures: str, unit: str) -> Readings:
@@ -265,11 +270,12 @@ def _either(figures: str, unit: str) -> Readings:
 
 def _speed(match: re.Match[str]) -> Readings:
     ways = counted(match[1], "킬로미터", native=False)
-    return one_of(tuple(f"시속 {way}" for way in ways), ways, counted(match[1], "킬로", native=False))
+    ways += counted(match[1], "킬로", native=False)
+    return one_of(tuple(f"시속 {way}" for way in ways), ways)
 
 
 def _unit(match: re.Match[str]) -> Readings:
-    names = _UNITS[match[2]]
+    names = UNITS[match[2]]
     celsius = ("섭씨 ",) if match[2] in ("℃", "°C") else ()
     ways = tuple(way for name in names for way in counted(match[1], name, native=False))
     return one_of(ways, tuple(f"{prefix}{way}" for prefix in celsius for way in ways))

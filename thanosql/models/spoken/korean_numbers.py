@@ -61,7 +61,8 @@ def decimal(figures: str) -> Readings:
     whole, _, part = figures.partition(".")
     said, after = chinese(whole or "0")[0], "".join(DIGITS[int(figure)] for figure in part)
     ways = (f"{said} 점 {after}", f"{said}점 {after}", f"{said}점{after}", f"{said} 점 {' '.join(after)}")
-    return tuple(dict.fromkeys(ways))
+    zero = (ways[0].replace("영", "공", 1),) if said == "영" else ()
+    return tuple(dict.fromkeys((*ways, *zero)))
 
 
 def number(figures: str) -> Readings:
