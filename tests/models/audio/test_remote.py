@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import re
 import socket
 import threading
 import time
@@ -162,15 +163,43 @@ def test_addresses_of_the_open_internet_are_public(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "0.0.0.0", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]"]
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("127.1", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f000001", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0177.0.0.1", "127.0.0.1"),
+        ("0", "0.0.0.0"),
+        ("①②⑦.⓪.⓪.①", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("[::]", "::"),
+        ("[::ffff:127.0.0.1]", "::ffff:7f00:1 (127.0.0.1)"),
+        ("[::ffff:7f00:1]", "::ffff:7f00:1 (127.0.0.1)"),
+        ("user@127.1", "127.0.0.1"),
+    ],
 )
-def test_this_machine_is_refused_however_it_is_written(host: str, server: Server) -> None:
+def test_this_machine_is_refused_however_it_is_written(host: str, address: str, server: Server) -> None:
     before = dict(server.requests)
     reason = why(f"http://{host}:{server.server_port}/tone.wav", RemoteAccess(**QUICK))
-    assert "not a public address" in reason or "cannot be fetched" in reason
+    assert re.match(r"not fetched: (it|its host \S+) is (at|the address) " + re.escape(address), reason)
+    assert "which is not a public " in reason
     assert server.requests == before
-    if host in ("127.0.0.1", "localhost", "0.0.0.0"):
-        assert reason.startswith("not fetched: it redirects to ")
+
+
+def test_a_name_with_a_dot_behind_it_is_refused(server: Server) -> None:
+    before = dict(server.requests)
+    assert "fetched" in why(f"http://localhost.:{server.server_port}/tone.wav", RemoteAccess(**QUICK))
+    assert server.requests == before
+
+
+def test_an_open_address_written_short_is_asked_for_in_full() -> None:
+    assert "is the address 8.8.8.8, which must be written so" in why("http://134744072/a.wav", RemoteAccess(**QUICK))
 
 
 def test_a_name_that_stands_for_this_machine_is_refused_after_its_resolution(
@@ -185,9 +214,7 @@ def test_a_name_that_stands_for_this_machine_is_refused_after_its_resolution(
 
     monkeypatch.setattr(socket, "getaddrinfo", inside)
     url = f"http://harmless.example:{server.server_port}/tone.wav"
-    assert why(url, RemoteAccess(**QUICK)).startswith(
-        "not fetched: it redirects to 127.0.0.1, which is not a public address"
-    )
+    assert why(url, RemoteAccess(**QUICK)).startswith("not fetched: it is at 127.0.0.1, which is not a public address")
     assert "harmless.example" in asked
     assert len(fetch(url, RemoteAccess(hosts=frozenset({"harmless.example"}), **QUICK))) == len(TONE)
 
@@ -199,6 +226,9 @@ def test_a_redirect_out_of_an_allowed_host_is_refused(server: Server) -> None:
     for target in (f"http://127.0.0.2:{server.server_port}/tone.wav", "http://169.254.169.254/latest/meta-data/"):
         reason = why(f"{server.url}/leads?{target}", access)
         assert reason.startswith(f"not fetched: it redirects to {target.split('/')[2].split(':')[0]}")
+    assert server.requests.get("/tone.wav", 0) == before
+    reason = why(f"{server.url}/leads?http://127.1:{server.server_port}/tone.wav", access)
+    assert reason.startswith("not fetched: its host 127.1 is the address 127.0.0.1, which is not a public one")
     assert server.requests.get("/tone.wav", 0) == before
 
 

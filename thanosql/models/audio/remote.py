@@ -113,6 +113,7 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
         ) from error
 
     refused: list[str] = []
+    redirected: list[bool] = []
     named: set[tuple[str, int]] = set()  # addresses that names of `hosts` stand for
 
     class Resolver(aiohttp.ThreadedResolver):
@@ -129,14 +130,21 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
             raise PermissionError(f"{address} is not a public address")
         return socket.socket(family, kind, protocol)
 
+    async def redirect(*_: object) -> None:
+        redirected.append(True)
+
     async def get() -> bytes:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(redirect)
         connector = aiohttp.TCPConnector(resolver=Resolver(), socket_factory=guarded_socket, use_dns_cache=False)
         limits = aiohttp.ClientTimeout(
             total=access.total_seconds, sock_connect=access.connect_seconds, sock_read=access.idle_seconds
         )
         # No environment is trusted: a proxy would resolve the names for us, beyond our sight.
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=limits, trust_env=False) as session,
+            aiohttp.ClientSession(
+                connector=connector, timeout=limits, trust_env=False, trace_configs=[trace]
+            ) as session,
             session.get(url, max_redirects=5, headers={"Accept-Encoding": "identity"}) as answer,
         ):
             if answer.status in _WORTH_RETRYING:
@@ -157,15 +165,45 @@ def _from_web(url: str, access: RemoteAccess) -> bytes:
     except aiohttp.TooManyRedirects as error:
         raise AudioError(f"cannot be fetched (more than 5 redirects): {shown(url)}") from error
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise AudioError(f"cannot be fetched (it, or its redirect, is not an http URL): {shown(url)}") from error
+        place = str(error.url) if isinstance(error, aiohttp.InvalidURL) else ""
+        raise AudioError(f"{_not_a_url(place)}: {shown(url)}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         if refused:
+            leads = "redirects to" if redirected else "is at"
             raise AudioError(
-                f"not fetched: it redirects to {refused[0]}, which is not a public address, and the setting "
+                f"not fetched: it {leads} {_in_full(refused[0])}, which is not a public address, and the setting "
                 f"remote_hosts does not name its host: {shown(url)}"
             ) from error
         raise _Passing(_reason(error, access)) from error
     return content
+
+
+def _in_full(address: str) -> str:
+    """
+    >>> _in_full("::ffff:7f00:1"), _in_full("::1")
+    ('::ffff:7f00:1 (127.0.0.1)', '::1')
+    """
+    number = ip_address(address.partition("%")[0])
+    inner = number.ipv4_mapped if isinstance(number, IPv6Address) else None
+    return f"{address} ({inner})" if inner is not None else address
+
+
+def _not_a_url(place: str) -> str:
+    """Why a URL is not asked for: what the system takes for an address written short, browsers do too.
+
+    >>> _not_a_url("http://127.1/a.wav")
+    'not fetched: its host 127.1 is the address 127.0.0.1, which is not a public one'
+    >>> _not_a_url("http://134744072/")
+    'cannot be fetched (its host 134744072 is the address 8.8.8.8, which must be written so)'
+    """
+    try:
+        host = urlsplit(place).hostname or ""
+        address = socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    except (OSError, ValueError):
+        return "cannot be fetched (it, or its redirect, is not an http URL)"
+    if is_public(address):
+        return f"cannot be fetched (its host {host} is the address {address}, which must be written so)"
+    return f"not fetched: its host {host} is the address {address}, which is not a public one"
 
 
 def _from_store(url: str, access: RemoteAccess) -> bytes:
