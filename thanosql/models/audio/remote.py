@@ -197,7 +197,7 @@ def _not_a_url(place: str) -> str:
     'cannot be fetched (its host 134744072 is the address 8.8.8.8, which must be written so)'
     """
     try:
-        host = urlsplit(place).hostname or ""
+        host = urlsplit(place).hostname or place  # the client names a host alone that its resolver refuses
         address = socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
     except (OSError, ValueError):
         return "cannot be fetched (it, or its redirect, is not an http URL)"
