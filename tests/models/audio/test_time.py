@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from tests.models.recordings import by_soundfile, shift, sweep, wav
 from thanosql.models import audio
@@ -139,6 +140,24 @@ def test_streams_that_do_not_note_their_coders_delay_say_so() -> None:
     assert audio.probe(by_av(sweep(16000), 16000, "adts", "aac")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame", write_xing="0")).notes == (late,)
     assert audio.probe(by_av(sweep(16000), 16000, "mp3", "libmp3lame")).notes == ()
+
+
+@pytest.mark.parametrize("codec", ["libopus", "VORBIS", "flac"])
+def test_an_ogg_file_that_is_cut_between_two_pages_lacks_its_end_mark(codec: str) -> None:
+    from tests.models.recordings import by_av
+
+    samples = np.tile(sweep(48000), 4)
+    if codec == "VORBIS":
+        soundfile.write(file := io.BytesIO(), samples, 48000, format="OGG", subtype=codec)
+        whole = file.getvalue()
+    else:
+        whole = by_av(samples, 48000, "ogg", codec)
+    assert audio.probe(whole).notes == ()
+    for page in (whole.rfind(b"OggS"), whole.rfind(b"OggS", 0, whole.rfind(b"OggS"))):
+        (note,) = audio.probe(whole[:page]).notes
+        assert (note.name, note.text[:29]) == ("no end mark", "it may have been cut off: its")
+    assert audio.probe(whole + whole).notes == ()  # chained
+    assert [note.name for note in audio.probe(whole + whole[: whole.rfind(b"OggS")]).notes] == ["no end mark"]
 
 
 def test_clocks_in_milliseconds_and_delays_of_coders_are_no_gaps() -> None:

@@ -188,12 +188,24 @@ def _short_tag(file: Seekable, length: int) -> str | None:
 
 
 def _short_page(file: Seekable, length: int) -> str | None:
-    begin = max(0, length - 65_307)  # the largest page
-    file.seek(begin)
-    tail = file.read(length - begin)
-    page = tail.rfind(b"OggS")
+    begin, tail, page = _last_page(file, length)
     if page < 0 or len(tail) < page + 27:
         return "truncated: the file ends inside an Ogg page" if page >= 0 else None
     segments = tail[page + 27 : page + 27 + tail[page + 26]]
     end = begin + page + 27 + tail[page + 26] + sum(segments)
     return f"truncated: its last Ogg page promises {end:,} bytes, {length:,} are there" if end > length else None
+
+
+def lacks_end(file: Seekable, length: int) -> bool:
+    """Whether the last page of an Ogg file does not say that its stream ends there, as where a file was cut between pages
+    or its recorder was killed; a saved radio stream has no such page either."""
+    _, tail, page = _last_page(file, length)
+    return 0 <= page <= len(tail) - 27 and not tail[page + 5] & 4
+
+
+def _last_page(file: Seekable, length: int) -> tuple[int, bytes, int]:
+    """Where the file's last bytes begin, those bytes, and where in them the last page begins; -1 where there is none."""
+    begin = max(0, length - 65_307)  # the largest page
+    file.seek(begin)
+    tail = file.read(length - begin)
+    return begin, tail, tail.rfind(b"OggS")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from thanosql.models.audio.completeness import shortage, xing
+from thanosql.models.audio.completeness import lacks_end, shortage, xing
 from thanosql.models.audio.containers import HEAD, kind_of
 from thanosql.models.audio.faults import SourceFile
 from thanosql.models.audio.ffmpeg import Container
@@ -32,6 +32,8 @@ BOMB_BYTES_A_SECOND = 10
 
 _LATE = Note("late start", "it may start up to 70 ms late: the file does not record its encoder's delay")
 
+_NO_END = Note("no end mark", "it may have been cut off: its last page does not say that the recording ends there")
+
 
 @contextmanager
 def opened(
@@ -50,7 +52,10 @@ def opened(
     missing = shortage(file, head, length)
     if missing:
         raise AudioError(missing)
+    unended = kind_of(head) == "Ogg" and lacks_end(file, length)
     source = _source(file, head, length, track)
+    if unended:
+        source.info = replace(source.info, notes=(*source.info.notes, _NO_END))
     try:
         _check_length(source.info.seconds, length if isinstance(source, SoundFile) else None, max_hours)
         yield source
