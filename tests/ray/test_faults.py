@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 
 from tests.ray.access import Harmful
+from tests.ray.conftest import started
 from thanosql.engine.executors import ray as ray_executor
 from thanosql.engine.executors import ray_cluster
 from thanosql.engine.executors.ray_worker import FileNeed
@@ -77,7 +79,7 @@ def test_rows_of_a_worker_that_died_go_to_another(executor: ray_executor.RayExec
 
 
 def test_rows_of_a_node_that_died_go_to_another(cluster: Any, ray: Any, tmp_path: Path) -> None:
-    node = cluster.add_node(num_cpus=2)
+    node = started(lambda: cluster.add_node(num_cpus=2))
     executor = ray_executor.RayExecutor("ray?workers=4&cpus=1", ModelCache())
     (file,) = _files(tmp_path, "a")
     sent: list[AudioRow] = []
@@ -105,6 +107,42 @@ def test_rows_of_a_node_that_died_go_to_another(cluster: Any, ray: Any, tmp_path
     finally:
         executor.close()
         if node is not None:
+            cluster.remove_node(node)
+
+
+def test_no_row_is_blamed_though_a_machine_dies_with_idle_workers(cluster: Any, ray: Any, tmp_path: Path) -> None:
+    node = started(lambda: cluster.add_node(num_cpus=4))
+    executor = ray_executor.RayExecutor("ray?workers=6&cpus=1", ModelCache())
+    (file,) = _files(tmp_path, "a")
+    numbers = count(1)
+    task = TranscribeTask(output=Output.AUDIO, audio=Harmful(roots=(), seconds=0.2))
+    until = time.monotonic() + 300
+
+    def rows() -> tuple[AudioRow, ...]:
+        return tuple(AudioRow(next(numbers), file.audio, 0.1) for _ in range(3))
+
+    def ready() -> bool:
+        (pool,) = executor._pools.values() or (None,)
+        return pool is not None and sum(bool(member.facts) for member in pool.members) == 6
+
+    def until_all_are_ready() -> Iterator[tuple[AudioRow, ...]]:
+        while not ready() and time.monotonic() < until:
+            yield rows()
+        assert ready()
+
+    def a_batch_for_half_of_them() -> Iterator[tuple[AudioRow, ...]]:
+        for _ in range(3):
+            yield rows()
+        cluster.remove_node(node, allow_graceful=False)
+
+    try:
+        for batches in (until_all_are_ready(), a_batch_for_half_of_them()):
+            outcomes = [outcome for group in executor.transcribe(task, batches, Cancellation()) for outcome in group]
+        assert len(outcomes) == 9
+        assert set(_lengths(outcomes).values()) == {1601}
+    finally:
+        executor.close()
+        if node in cluster.worker_nodes:
             cluster.remove_node(node)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors import ray_cluster
-from thanosql.engine.executors.ray_pool import Pool, PoolRun, Share
+from thanosql.engine.executors.ray_pool import Pool, Share
+from thanosql.engine.executors.ray_run import PoolRun
 from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
 from thanosql.engine.executors.training_workers import training_workers
 from thanosql.errors import ThanoSQLDataError
@@ -135,7 +136,7 @@ class RayExecutor:
 
 
 class Driver:
-    """What the workers get from this machine (`ray_pool.Source`)."""
+    """What the workers get from this machine (`ray_run.Source`)."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
