@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -265,3 +266,20 @@ def test_a_cluster_that_does_not_start_is_a_connection_error(
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(ThanoSQLConnectionError, match=r"(started|ray://head:10001)[\s\S]*timed out during startup"):
         ray_cluster._open(ray, address)
+
+
+@pytest.mark.parametrize(("crashes", "tries"), [(2, 3), (9, 3)])
+def test_a_heads_server_that_crashes_as_it_starts_is_asked_again(
+    ray: Any, monkeypatch: pytest.MonkeyPatch, crashes: int, tries: int
+) -> None:
+    asked = []
+
+    def init(address: str, **_: Any) -> None:
+        asked.append(address)
+        if len(asked) <= crashes:
+            raise ConnectionAbortedError("Initialization failure from server: Starting Ray client server failed.")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ThanoSQLConnectionError) if crashes >= tries else nullcontext():
+        ray_cluster._open(ray, "ray://head:10001")
+    assert asked == ["ray://head:10001"] * tries

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -10,16 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
+import thanosql
 from tests.models import checkpoints
 from tests.models.training.ranks_at_work import OPTIONS, task, train
 from tests.models.training.test_ranks import NO_DROPOUT
 from tests.ray.test_faults import free_cpus
 from thanosql.engine.executors.ray import RayExecutor
-from thanosql.engine.executors.ray_training import RankTask, seen, train_rank
+from thanosql.engine.executors.ray_training import RankTask, train_rank
+from thanosql.engine.executors.training_folders import Seen
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.cancellation import Cancellation, Cancelled
@@ -118,9 +124,74 @@ def test_an_error_of_one_worker_ends_all_and_is_the_statements(
 
 def test_a_machine_that_does_not_see_the_folders_refuses(ray: Any, base: Path, tmp_path: Path) -> None:
     whole = prepared(base, tmp_path)
-    elsewhere = RankTask(ray.put(replace(whole, folder=tmp_path / "not there")), (), seen(whole, ()), None)
-    with pytest.raises(ThanoSQLOptionError, match=r"cannot read the folders[\s\S]*executor='local'"):
+    elsewhere = RankTask(ray.put(replace(whole, folder=tmp_path / "not there")), Seen.of(whole), None)
+    with pytest.raises(ThanoSQLOptionError, match=r"cannot read the folders .*store of models[\s\S]*executor='local'"):
         train_rank({"rank_task": elsewhere})
+
+
+OWN = "/proc/self/cwd"  # another folder in each process: what only the driver's machine has
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"folder": Path(OWN, "store")}, f"the store of models, {OWN}/store."),
+        ({"model": "base"}, f"the base model, {OWN}/base."),
+        ({"audio": "a.wav"}, f"audio, {OWN}/a.wav."),
+    ],
+    ids=["store", "base", "audio"],
+)
+def test_a_training_that_the_machines_cannot_read_is_refused_before_any_work(
+    executor: RayExecutor, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Any, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(base, tmp_path / "base")
+    soundfile.write(tmp_path / "a.wav", np.zeros(1600, np.int16), 16000)
+    whole = replace(task(base, tmp_path / "shared", VALIDATED, rows=12), state=None)
+    executor.refuse(whole)
+    assert list((tmp_path / "shared").iterdir()) == []
+    if "model" in changed:
+        changed = {"model": replace(whole.model, checkpoint=f"{OWN}/base")}
+    if "audio" in changed:
+        changed = {"utterances": (replace(whole.utterances[0], audio=f"{OWN}/a.wav"),)}
+    with pytest.raises(ThanoSQLOptionError, match=f"{re.escape(named)}[\\s\\S]*executor='local'"):
+        executor.refuse(replace(whole, **changed))
+    assert not any((tmp_path / "store").glob("*"))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_build_in_a_home_of_this_machine_says_so_before_it_reads_a_row(
+    ray: Any, numbers: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        thanosql.connect(numbers.settings.database_url, home=f"{OWN}/home", executor="ray?workers=2") as session,
+        pytest.raises(ThanoSQLOptionError, match="cannot read the folders of this training: the store of models"),
+    ):
+        session.execute(
+            "BUILD MODEL m USING Wav2Vec2Tiny AS "
+            "SELECT (1 / count(*))::text AS audio_path, '' AS text FROM librispeech_train WHERE false"
+        )
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_explain_says_which_workers_there_are(ray: Any, numbers: Session) -> None:
+    rows = "SELECT * FROM librispeech_train LIMIT 8"
+
+    def explained(statement: str, executor: str) -> dict[str, str]:
+        table = numbers.execute(f"EXPLAIN {statement} USING Wav2Vec2Tiny OPTIONS (executor='{executor}') AS {rows}")
+        return dict(zip(table["item"], table["value"]))
+
+    assert "workers" not in explained("BUILD MODEL m", "local")
+    for statement, executor, workers in (
+        ("BUILD MODEL m", "ray", "1 worker with 2 CPUs of the Ray cluster (1 machine)"),
+        ("FIT MODEL m", "ray?workers=2", "2 workers with 1 CPU each of the Ray cluster (1 machine)"),
+        ("PREDICT", "ray?cpus=0.5", "up to 4 workers with 0.5 CPU each of the Ray cluster (1 machine)"),
+        ("EVALUATE", "ray", "up to 2 workers with 1 CPU each of the Ray cluster (1 machine)"),
+    ):
+        found = explained(statement, executor)
+        assert found["workers"] == workers
+        assert "of this machine alone" in found["time"]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from thanosql.models.cancellation import Cancellation
+from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
 from thanosql.models.worker import Worker, train
@@ -71,6 +72,12 @@ class ProcessExecutor:
                 else:
                     progress(steps.get())
             return running.result()
+
+    def refuse(self, task: TrainTask) -> None:
+        """Nothing: the processes are on this machine."""
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+        return "2 processes of this machine"
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -18,6 +18,7 @@ from thanosql.errors import ThanoSQLOptionError, did_you_mean
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.model_cache import ModelCache
+    from thanosql.models.options import TrainOptions, TranscribeOptions
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
 
@@ -56,6 +57,14 @@ class Executor(Protocol):
         self, task: TrainTask, progress: Callable[[TrainingProgress], None], cancellation: Cancellation
     ) -> TrainingReport:
         """Train, leave the model in the task's folder, and say how it went. Raises what the family's trainer raises."""
+
+    def refuse(self, task: TrainTask) -> None:
+        """Raise ThanoSQLError for a training that cannot be done here, by its options, its base model, the few of its
+        utterances that are known, and `folder`, the store of models. Asked before any work, first without a row."""
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+        """The processes that would do a task of these options, in words, for EXPLAIN; none is started for the answer. Empty
+        where it is this one."""
 
     def close(self) -> None:
         """Let go of what is open beyond one statement."""

@@ -14,6 +14,7 @@ from thanosql.models.worker import CHECKED_TOGETHER, Read, Worker, parts
 if TYPE_CHECKING:
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.model_cache import ModelCache
+    from thanosql.models.options import TrainOptions, TranscribeOptions
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import TrainTask, TranscribeTask
 
@@ -49,6 +50,12 @@ class LocalExecutor:
         from thanosql.models.worker import train
 
         return train(task, progress, cancellation)
+
+    def refuse(self, task: TrainTask) -> None:
+        """Nothing: what this process sees can be trained on."""
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+        return ""
 
     def close(self) -> None:
         """Nothing is held: the session has the models."""

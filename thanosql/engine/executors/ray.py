@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,12 +15,14 @@ from thanosql.engine.executors import ray_cluster
 from thanosql.engine.executors.ray_pool import Pool, Share
 from thanosql.engine.executors.ray_run import PoolRun
 from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
-from thanosql.engine.executors.training_workers import training_workers
+from thanosql.engine.executors.training_workers import rooms, training_workers
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models import checkpoint_files
 from thanosql.models.audio import Audio, AudioError, AudioPart, described
 from thanosql.models.audio.references import is_remote
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.devices import expected_device
+from thanosql.models.options import TrainOptions
 
 if TYPE_CHECKING:
     from thanosql.engine.executors.ray_pool import Rows
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.model_cache import ModelCache
+    from thanosql.models.options import TranscribeOptions
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
 
@@ -66,7 +70,8 @@ class RayExecutor:
             paths = paths_of(row.audio for row in first)
             needs = _needs(task)
             self._driver.take_up(task.audio, paths, needs)
-            share = self._share(task)
+            on_gpu = task.model is not None and task.options.device != "cpu"
+            share = Share.of(self._cluster, _resources(_machines(ray)), on_gpu=on_gpu)
             pool = self._pools.setdefault(share, Pool(ray, share))
             wanted = Preparation(next(self._numbers), task, needs, paths)
             try:
@@ -85,16 +90,34 @@ class RayExecutor:
             self._stop_timer()
             self._end_workers()  # they would hold what the training needs
             ray = self._connected()
-            folder = checkpoint_files.local_or_cached(task.model.checkpoint)
-            task = replace(
-                task,
-                audio=_absolute(task.audio),
-                model=task.model if folder is None else replace(task.model, checkpoint=str(folder.absolute())),
-                folder=task.folder.absolute(),
-                state=None if task.state is None else task.state.absolute(),
-            )
-            machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-            return train(training_workers(self._cluster, machines, task.options), task, progress, cancellation)
+            workers = training_workers(self._cluster, _resources(_machines(ray)), task.options)
+            return train(workers, _placed(task), progress, cancellation)
+
+    def refuse(self, task: TrainTask) -> None:
+        from thanosql.engine.executors.training_folders import refuse_unshared
+
+        with self._turn:
+            ray = self._connected()
+            machines = _machines(ray)
+            one = training_workers(self._cluster, _resources(machines), task.options)
+            asked = [machine for machine in machines if rooms(_resources([machine]), one.cpus, one.gpus)]
+            refuse_unshared(ray, asked, _placed(task))
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+        with self._turn:
+            ray = ray_cluster.module()
+            if ray_cluster.running(ray, self._cluster):
+                machines = _resources(_machines(self._connected()))
+                whose = f"of the Ray cluster ({len(machines)} machine{'s' if len(machines) != 1 else ''})"
+            else:
+                gpus = 1.0 if expected_device(how.device) != "cpu" else 0.0
+                machines = [{"CPU": float(os.cpu_count() or 1), "GPU": gpus}]
+                whose = "of a Ray cluster that is started on this machine"
+        if isinstance(how, TrainOptions):
+            each = training_workers(self._cluster, machines, how)
+            return f"{each.count} {_size(each.count, each.cpus, each.gpus)} {whose}"
+        share = Share.of(self._cluster, machines, on_gpu=how.device != "cpu")
+        return f"up to {share.most} {_size(share.most, share.cpus, share.gpus)} {whose}"
 
     def close(self) -> None:
         """End the workers, and the connection where it is the last one's."""
@@ -111,19 +134,6 @@ class RayExecutor:
             self._ray = ray_cluster.connect(self._cluster)
         return self._ray
 
-    def _share(self, task: TranscribeTask) -> Share:
-        """What a worker of this task takes: a GPU where the cluster has some and a model is to run, else a CPU."""
-        there = self._ray.cluster_resources()
-        cpus, gpus = self._cluster.cpus, self._cluster.gpus
-        if gpus is None:
-            gpus = 1.0 if task.model is not None and task.options.device != "cpu" and there.get("GPU", 0) else 0.0
-        cpus = 1.0 if cpus is None else cpus
-        most = self._cluster.most
-        if most is None:
-            rooms = [there.get(kind, 0) // each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
-            most = max(1, int(min(rooms, default=1)))
-        return Share(cpus, gpus, most)
-
     def _end_workers(self) -> None:
         with self._turn:
             while self._pools:
@@ -133,6 +143,24 @@ class RayExecutor:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+
+
+def _machines(ray: Any) -> list[dict[str, Any]]:
+    """Those of the cluster that are up, as Ray describes them."""
+    return [machine for machine in ray.nodes() if machine["Alive"]]
+
+
+def _resources(machines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, float]]:
+    return [machine["Resources"] for machine in machines]
+
+
+def _size(count: int, cpus: float, gpus: float) -> str:
+    """How large so many workers are, in words."""
+    parts = [
+        f"{number:g} {kind}{'s' if number > 1 else ''}" for number, kind in ((cpus, "CPU"), (gpus, "GPU")) if number
+    ]
+    each = " each" if count > 1 else ""
+    return f"worker{'s' if count > 1 else ''} with {' and '.join(parts) or 'no CPU'}{each}"
 
 
 class Driver:
@@ -211,6 +239,18 @@ def _anywhere(task: TranscribeTask) -> TranscribeTask:
     if task.options.device.startswith("cuda:"):
         task = replace(task, options=replace(task.options, device="cuda"))
     return task
+
+
+def _placed(task: TrainTask) -> TrainTask:
+    """The training with nothing left that depends on the working folder."""
+    folder = checkpoint_files.local_or_cached(task.model.checkpoint)
+    return replace(
+        task,
+        audio=_absolute(task.audio),
+        model=task.model if folder is None else replace(task.model, checkpoint=str(folder.absolute())),
+        folder=task.folder.absolute(),
+        state=None if task.state is None else task.state.absolute(),
+    )
 
 
 def _absolute(audio: AudioAccess) -> AudioAccess:

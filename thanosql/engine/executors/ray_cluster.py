@@ -13,6 +13,7 @@ from thanosql.errors import ThanoSQLConnectionError, ThanoSQLOptionError, did_yo
 from thanosql.version import DISTRIBUTION
 
 OLDEST = (2, 60)  # of Ray; no older one was tried
+CLIENT_TRIES = 3  # a head's server for a driver may crash as it is forked (gRPC), and does not the next time
 CURE = f"Install it: pip install '{DISTRIBUTION}[ray]'"
 
 
@@ -125,7 +126,7 @@ def _open(ray: Any, address: str | None) -> None:
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         if address is not None and address.startswith("ray://"):
-            ray.init(address, logging_level="error", log_to_driver=False)
+            _open_client(ray, address)
         else:
             ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
     except Exception as error:  # of any kind: one of Ray's own says no more than Exception
@@ -143,3 +144,20 @@ def _open(ray: Any, address: str | None) -> None:
     finally:
         if main:
             signal.signal(signal.SIGTERM, terminate)  # Ray puts its own, which ends the process
+
+
+def _open_client(ray: Any, address: str) -> None:
+    for left in reversed(range(CLIENT_TRIES)):
+        try:
+            ray.init(address, logging_level="error", log_to_driver=False)
+            return
+        except ConnectionError as error:
+            if not left or "Starting Ray client server failed" not in str(error):
+                raise
+
+
+def running(ray: Any, cluster: Cluster) -> bool:
+    """Whether there is a cluster to connect to; else one would be started on this machine."""
+    if cluster.address is not None or ray.is_initialized():
+        return True
+    return ray._private.services.canonicalize_bootstrap_address(None) is not None  # as ray.init finds one

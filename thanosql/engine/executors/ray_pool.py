@@ -6,9 +6,11 @@ would take into its store whole; and a batch whose machine has gone is told apar
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.executors.ray_cluster import Cluster
 from thanosql.engine.executors.ray_worker import RayWorker
 
 if TYPE_CHECKING:
@@ -27,6 +29,22 @@ class Share:
     cpus: float
     gpus: float
     most: int
+
+    @classmethod
+    def of(cls, cluster: Cluster, machines: Iterable[Mapping[str, float]], *, on_gpu: bool) -> Share:
+        """A GPU where the cluster has some and one is wanted, else a CPU; as many as all machines have room for.
+
+        >>> Share.of(Cluster.named("ray?cpus=0.5"), [{"CPU": 2.0}, {"CPU": 4.0}], on_gpu=True)
+        Share(cpus=0.5, gpus=0.0, most=12)
+        """
+        there: dict[str, float] = {}
+        for machine in machines:
+            for kind in ("CPU", "GPU"):
+                there[kind] = there.get(kind, 0.0) + machine.get(kind, 0.0)
+        gpus = cluster.gpus if cluster.gpus is not None else float(on_gpu and there.get("GPU", 0.0) > 0)
+        cpus = cluster.cpus if cluster.cpus is not None else 1.0
+        places = [there.get(kind, 0.0) // each for kind, each in (("CPU", cpus), ("GPU", gpus)) if each]
+        return cls(cpus, gpus, cluster.most or max(1, int(min(places, default=1))))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from thanosql.engine.executors.ray_worker import paths_of, sizes, state
+from thanosql.engine.executors.training_folders import Seen
 from thanosql.engine.executors.training_workers import TrainingWorkers
-from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLResourceError
+from thanosql.errors import ThanoSQLResourceError
 from thanosql.models.cancellation import Cancellation, Cancelled
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.tasks import TrainTask
@@ -30,12 +30,11 @@ ATTEMPTS = 3  # groups of workers of which one may die
 
 @dataclass(frozen=True)
 class RankTask:
-    """What each rank is told: the task (a reference into Ray's store), some paths of its audio, what the driver's machine
-    sees of it, and the actor that hears of its steps."""
+    """What each rank is told: the task (a reference into Ray's store), what the driver's machine sees of it, and the actor
+    that hears of its steps."""
 
     task: Any
-    paths: tuple[str, ...]
-    expected: tuple[Any, ...]
+    expected: Seen
     actor: Any
 
 
@@ -50,9 +49,7 @@ class RayTraining:
         self._steps: list[TrainingProgress] = []
         self._reason: str | None = None
 
-    def fit(
-        self, workers: TrainingWorkers, task: list[Any], paths: tuple[str, ...], expected: tuple[Any, ...], folder: Path
-    ) -> TrainingReport | None:
+    def fit(self, workers: TrainingWorkers, task: list[Any], expected: Seen, folder: Path) -> TrainingReport | None:
         """The report; None where it was cancelled. Raises WorkerDied, and what the training raises."""
         import ray
         from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
@@ -63,7 +60,7 @@ class RayTraining:
         actor = ray.get_runtime_context().current_actor
         trainer = TorchTrainer(
             train_rank,
-            train_loop_config={"rank_task": RankTask(task[0], paths, expected, actor)},
+            train_loop_config={"rank_task": RankTask(task[0], expected, actor)},
             torch_config=TorchConfig(backend=workers.backend),
             scaling_config=ScalingConfig(
                 num_workers=workers.count,
@@ -116,13 +113,7 @@ def train_rank(config: dict[str, RankTask]) -> TrainingReport | None:
 
     mine = config["rank_task"]
     task: TrainTask = ray.get(mine.task)
-    if seen(task, mine.paths) != mine.expected:
-        raise ThanoSQLOptionError(
-            "The machines of the Ray cluster cannot read the folders of this training: the "
-            "model store, the base model and the audio.",
-            hint="Put the home folder and the audio into a shared folder, or train on this machine: OPTIONS "
-            "(executor='local').",
-        )
+    Seen.of(task).refuse_other(mine.expected, task, ray.util.get_node_ip_address())
     if task.options.device.startswith("cuda"):  # the one that Ray gave to this worker
         task = replace(task, options=replace(task.options, device="auto"))
     context = ray.train.get_context()
@@ -174,16 +165,6 @@ def _listening(actor: Any, cancellation: Cancellation) -> Iterator[None]:
         thread.join()
 
 
-def seen(task: TrainTask, paths: tuple[str, ...]) -> tuple[Any, ...]:
-    """What the machine that calls this sees of a training: equal on two machines that share its folders."""
-    base = Path(task.model.checkpoint)
-    try:
-        files = state(base) if base.is_absolute() else ""
-    except (OSError, ThanoSQLError):
-        files = "not there"
-    return task.folder.is_dir(), files, sizes(task.audio, paths)
-
-
 def train(
     workers: TrainingWorkers,
     task: TrainTask,
@@ -196,8 +177,7 @@ def train(
     """
     import ray
 
-    paths = paths_of(one.audio for one in task.utterances)
-    expected = seen(task, paths)
+    expected = Seen.of(task)
     reached = 0
 
     def forward(steps: list[TrainingProgress]) -> None:
@@ -211,7 +191,7 @@ def train(
     try:
         for _ in range(ATTEMPTS):
             try:
-                return _attempt(workers, task, (paths, expected, folder), forward, cancellation)
+                return _attempt(workers, task, expected, folder, forward, cancellation)
             except (WorkerDied, ray.exceptions.RayActorError):
                 if reached and task.state is not None and task.state.is_dir():
                     task = replace(task, options=replace(task.options, resume=True))
@@ -226,7 +206,8 @@ def train(
 def _attempt(
     workers: TrainingWorkers,
     task: TrainTask,
-    told: tuple[Any, ...],
+    expected: Seen,
+    folder: Path,
     forward: Callable[[list[TrainingProgress]], None],
     cancellation: Cancellation,
 ) -> TrainingReport:
@@ -238,7 +219,7 @@ def _attempt(
     actor = kind.options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True)).remote()
     try:
         # In a group of its own: the actor answers others meanwhile.
-        running = actor.fit.options(concurrency_group="fit").remote(workers, [ray.put(task)], *told)
+        running = actor.fit.options(concurrency_group="fit").remote(workers, [ray.put(task)], expected, folder)
         try:
             while not ray.wait([running], timeout=LOOK_SECONDS)[0]:
                 cancellation.check()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL, Text
@@ -23,15 +24,18 @@ from thanosql.errors import ThanoSQLDataError
 from thanosql.models.audio.parts import described
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingUtterance
+from thanosql.models.tasks import TrainTask
 from thanosql.models.transcript_tags import tags
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
     from thanosql.engine.rows.bound_statement import BoundStatement
+    from thanosql.models.audio import Audio
     from thanosql.models.audio.access import AudioAccess
 
 UNUSABLE = ("no audio", "unreadable audio", "no text", "unknown characters", UNKNOWN)
 UNFIT = ("empty text", "text too long")
+LOOKED_AT = 16  # rows whose audio must be where the training is
 HINT = "CHECK in front of the statement lists every row; on_error='skip' leaves such rows out."
 
 
@@ -62,7 +66,21 @@ def read_training_set(about: BoundStatement, environment: Environment) -> Traini
     """Raises ThanoSQLDataError, before anything is trained, for rows that on_error does not leave out."""
     with open_snapshot(about.query, environment) as snapshot:
         refuse_empty(snapshot)
+        refuse_training(about, environment, tuple(islice(about.audio.stream(snapshot), LOOKED_AT)))
         return _read(about, snapshot, environment)
+
+
+def refuse_training(about: BoundStatement, environment: Environment, audio: tuple[tuple[int, Audio], ...] = ()) -> None:
+    """Refuse, before there is work, what the executor cannot train on: its machines may see neither the store, nor the base
+    model, nor that audio."""
+    how = about.how
+    assert isinstance(how, TrainOptions)
+    utterances = tuple(TrainingUtterance(row, value, "", 0.0) for row, value in audio)
+    access = access_of(about.options, environment)
+    task = TrainTask(
+        model=about.model, options=how, utterances=utterances, audio=access, folder=environment.store.folder
+    )
+    environment.executor(about.options.executor).refuse(task)
 
 
 def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -> TrainingSet:

@@ -172,11 +172,12 @@ def _refuse_contradictions(options: BuildOptions, train: TrainOptions) -> None:
 
 @run.register
 def run_training(plan: TrainPlan, environment: Environment) -> Result:
-    from thanosql.engine.rows.training_set import read_training_set
+    from thanosql.engine.rows.training_set import read_training_set, refuse_training
     from thanosql.models import registry
     from thanosql.models.card import training_card
 
     with registry.using(plan.about.model):
+        refuse_training(plan.about, environment)
         rows = read_training_set(plan.about, environment)
     # What an interrupted run goes on from; the draft itself goes with the run.
     state = environment.store.training_state(plan.name)

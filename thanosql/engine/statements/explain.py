@@ -38,6 +38,7 @@ UNMEASURED = "nothing yet: the first model that is loaded here has its products 
 SPELLED = " (numbers, money, times, signs and abbreviations in words)"
 # Where silence is, headers do not tell; utterances have next to none that is left out.
 SILENCE = "; long silence takes less, since the model does not hear it"
+HERE = "; of this machine alone, not of the workers"
 LONG_SECONDS = 30.0
 UNKNOWN = "not known before the statement inside the query has run"
 
@@ -126,7 +127,9 @@ def _about_model(about: BoundStatement, environment: Environment) -> Iterator[tu
         yield "language", said
     if normalizer := getattr(about.how, "normalizer", getattr(about.options, "normalizer", None)):
         yield "texts", f"normalizer {normalizer!r}{SPELLED if normalizer in SPOKEN_IN else ''}, tags {about.tags!r}"
-    yield "device", where
+    if workers := _workers(about, environment):
+        yield "workers", workers
+    yield "device", f"{where}, on this machine" if workers else where
     yield "precision", _precision(about, where, environment.settings.home)
     if where == "cpu":
         yield (
@@ -148,6 +151,10 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
     known = registry.facts(about.model)
     if known is not None:
         yield from _costs(about, audio, known, expected_device(about.how.device), environment)
+
+
+def _workers(about: BoundStatement, environment: Environment) -> str:
+    return environment.executor(about.options.executor).workers(about.how)
 
 
 def _precision(about: BoundStatement, where: str, home: Path) -> str:
@@ -210,4 +217,5 @@ def _costs(
         operations = forward * how.max_epochs * (passes if kept is None else 1)
         seconds, said = estimates.seconds(operations, how.precision, where, kept)
     yield "memory", f"about {estimates.size(memory)}: {parts}"
+    said += HERE if _workers(about, environment) else ""
     yield "time", f"{estimates.duration(seconds)}: {said}"
