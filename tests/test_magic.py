@@ -219,6 +219,24 @@ def test_a_misspelt_option_of_the_magic_is_told_with_the_right_one(shell: Any) -
     assert "Did you mean --limit?" in shown
 
 
+def test_the_magic_says_where_the_session_works_from_now_on(shell: Any) -> None:
+    for name, told in (("ray?workers=2", "executor   ray?workers=2"), ("local", "")):
+        _, shown = run(shell, f"%thanosql --executor {name}")
+        assert [line for line in shown.splitlines() if line.startswith("executor")] == ([told] if told else [])
+        _, shown = run(shell, "%thanosql")
+        assert told in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("--executor raay", "Did you mean ray?"), ("--executor", "needs a name"), ("--executor --quiet", "needs a name")],
+)
+def test_a_mistake_in_the_executor_of_a_magic_is_told(shell: Any, line: str, told: str) -> None:
+    result, shown = run(shell, f"%thanosql {line} SELECT 1" if "raay" in line else f"%thanosql {line}")
+    assert isinstance(result.error_in_exec, ThanoSQLOptionError)
+    assert told in shown
+
+
 def test_a_name_that_is_no_connection_is_told(shell: Any) -> None:
     result, _ = run(shell, "%thanosql warehouse")
     assert isinstance(result.error_in_exec, ThanoSQLConnectionError)

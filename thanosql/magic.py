@@ -13,6 +13,7 @@ import time
 import warnings
 from collections import ChainMap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
@@ -98,6 +99,7 @@ class ThanoSQL(Magics):
 
         connection           postgresql://user@host/database, or a name of [connections] in thanosql.toml; it stays
         variable <<          keep the result in a variable instead of showing it
+        --executor NAME      where recognition and training run: local, ray, ray://host:10001; it stays
         --limit N            show N rows (0: all); the value has them all
         --no-fetch           leave the rows of a PREDICT with a table_name in the database
         --quiet              print rows only: no notes, no progress
@@ -119,6 +121,8 @@ class ThanoSQL(Magics):
         given = arguments.read(line, cell, session.settings)
         if given.connection is not None:
             session = _connect(given.connection)
+        if given.executor is not None:
+            session.settings = replace(session.settings, executor=given.executor)
         if not given.sql.strip():
             from thanosql.notebook.status import describe
 

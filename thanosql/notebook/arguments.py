@@ -9,16 +9,18 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from thanosql.engine.executors.base import check_name
 from thanosql.errors import Position, ThanoSQLConnectionError, ThanoSQLOptionError, did_you_mean
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
 
 SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg2://")
-FLAGS = ("--limit", "--no-fetch", "--quiet", "--with")
+FLAGS = ("--executor", "--limit", "--no-fetch", "--quiet", "--with")
 
 _FLAG = re.compile(r"(--[A-Za-z][\w-]*|-q\b)")
 _NUMBER = re.compile(r"[ =]\s*(\d+)(?=\s|$)")
+_NAME = re.compile(r"[ =]\s*([^\s-]\S*)")
 _PAIR = re.compile(r"""[ =]\s*([A-Za-z_]\w*)=('(?:[^']|'')*'|"[^"]*"|\S*)""")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*<<(?=\s|$)")
 _WORD = re.compile(r"\S+")
@@ -34,11 +36,13 @@ _ALONE = frozenset(_ALONE_TEXT.split())  # SQL of one word
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What a magic was asked for. `limit` is None where the setting counts; `values` are those of --with."""
+    """What a magic was asked for. `limit` is None where the setting counts; `values` are those of --with; `executor`
+    stays with the session, as a connection does."""
 
     sql: str = ""
     connection: str | None = None
     variable: str | None = None
+    executor: str | None = None
     limit: int | None = None
     fetch: bool = True
     quiet: bool = False
@@ -136,6 +140,10 @@ def _option(given: Arguments, flag: str, rest: str, line: str) -> tuple[Argument
         if (number := _NUMBER.match(after)) is None:
             raise ThanoSQLOptionError("--limit needs a number of rows.", position=place, hint="As in: --limit 20")
         return replace(given, limit=int(number[1])), after[number.end() :].lstrip()
+    if flag == "--executor":
+        if (name := _NAME.match(after)) is None:
+            raise ThanoSQLOptionError("--executor needs a name.", position=place, hint="As in: --executor ray")
+        return replace(given, executor=check_name(name[1], "--executor")), after[name.end() :].lstrip()
     if flag == "--with":
         if (pair := _PAIR.match(after)) is None:
             raise ThanoSQLOptionError("--with needs NAME=VALUE.", position=place, hint="As in: --with day=2026-11-22")

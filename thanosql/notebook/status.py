@@ -30,6 +30,7 @@ def describe(session: Session) -> str:
             f"store      {settings.store_folder} ({_models(session)})",
             f"workspace  {settings.workspace}",
             f"device     {device()}",
+            *([f"executor   {settings.executor}"] if settings.executor != "local" else []),
         )
     )
 
