@@ -91,7 +91,7 @@ if __name__ == "__main__":
     options.out.mkdir(parents=True, exist_ok=True)
     start = 0
     with (
-        open(options.out / "waveforms.i16", "wb") as waveforms,
+        open(options.out / "waveforms.i16.part", "wb") as waveforms,
         open(options.out / "utterances.csv", "w", newline="") as table,
     ):
         rows = csv.writer(table)
@@ -102,3 +102,4 @@ if __name__ == "__main__":
                 rows.writerow((start, len(samples), text, voice))
                 start += len(samples)
             print(f"{engine}: {start / 16_000 / 60:.1f} minutes so far", flush=True)
+    (options.out / "waveforms.i16.part").rename(options.out / "waveforms.i16")

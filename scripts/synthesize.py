@@ -155,5 +155,6 @@ if __name__ == "__main__":
     arguments.add_argument("--language", choices=LANGUAGES, default="en")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--scale", type=float, default=1.0)
+    arguments.add_argument("--processes", type=int, default=2)
     options = arguments.parse_args()
-    synthesize(options.out, LANGUAGES[options.language], options.seed, options.scale)
+    synthesize(options.out, LANGUAGES[options.language], options.seed, options.scale, options.processes)

@@ -78,3 +78,67 @@ def test_two_of_kokoros_speakers_make_a_third(tmp_path: Path, monkeypatch: pytes
     drawn = [kokoro.random_speaker(np.random.default_rng(seed)) for seed in range(50)]
     assert all(name.split("+")[0] in kokoro.ENGLISH for name in drawn)
     assert {"+" in name for name in drawn} == {True, False}
+
+
+def test_a_batch_on_a_gpu_gets_the_features_and_frames_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features within 1e-4; how many frames the encoder makes of them, for all lengths that differ."""
+    import torch
+    from transformers import ParakeetFeatureExtractor
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    parakeet = importlib.import_module("small_parakeet")
+    random = np.random.default_rng(1)
+    sound = [random.normal(size=size).astype(np.float32) for size in (3_333, 8_000, 16_001)]
+    lengths = torch.tensor([len(one) for one in sound])
+    waveforms = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(one) for one in sound], batch_first=True)
+    features, mask = parakeet.Features(torch.device("cpu"))(waveforms, lengths)
+    theirs = ParakeetFeatureExtractor()(sound, sampling_rate=16_000, return_tensors="pt")
+    torch.testing.assert_close(features, theirs["input_features"], atol=1e-4, rtol=0)
+    assert bool((mask == theirs["attention_mask"]).all())
+    model = parakeet.new_model(1).eval()
+    for mel in range(20, 29):
+        valid = torch.ones(1, mel, dtype=torch.bool)
+        with torch.inference_mode():
+            hidden = model.encoder(input_features=torch.zeros(1, mel, parakeet.N_BINS), attention_mask=valid)
+        assert int(parakeet.n_frames(torch.tensor([mel * 160]))) == hidden.last_hidden_state.shape[1]
+
+
+def test_words_of_a_batch_are_said_after_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undistorted but for noise 35 dB below: each row is its words in their order, and nothing stands behind its end."""
+    import torch
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    made = importlib.import_module("batch_augmentation")
+    random = np.random.default_rng(2)
+    words = [(random.normal(size=size) * 3000).astype(np.int16) for size in (4_000, 6_000, 5_000)]
+    lengths = torch.tensor([len(word) for word in words])
+    speech = made.Speech(torch.from_numpy(np.concatenate(words)), lengths.cumsum(0) - lengths, lengths)
+    pieces = torch.tensor([[0, 1], [2, -1], [1, 2]])
+    waveforms, ends = made.Augmentation(speech, 3)(pieces, strength=0.0, pause=0.0, silence=0.0)
+    assert ends.tolist() == [10_000, 5_000, 11_000]
+    for row, said in enumerate(([0, 1], [2], [1, 2])):
+        assert not waveforms[row, ends[row] :].any()
+        start = 0
+        for word in said:  # each at a level of its own
+            heard = waveforms[row, start : start + len(words[word])].numpy()
+            assert np.corrcoef(heard, words[word])[0, 1] > 0.97
+            start += len(words[word])
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.25, 1.5), (1.0, 3.0)])
+def test_weights_are_mixed_in_shares(
+    share: float, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    for name, value in (("before", 1.0), ("after", 3.0)):
+        (tmp_path / name).mkdir()
+        save_file({"weight": torch.full((2, 2), value)}, tmp_path / name / "model.safetensors")
+        (tmp_path / name / "config.json").write_text(f'{{"name": "{name}"}}')
+    importlib.import_module("mix_weights").mix(tmp_path / "before", tmp_path / "after", share, tmp_path / "out")
+    weight = load_file(tmp_path / "out" / "model.safetensors")["weight"]
+    assert weight.dtype == torch.float16
+    assert weight.unique().tolist() == [expected]
+    assert "after" in (tmp_path / "out" / "config.json").read_text()

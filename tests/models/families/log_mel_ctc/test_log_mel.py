@@ -159,3 +159,15 @@ def test_sizes_that_no_model_has_are_refused(tmp_path: Path, place: str | None, 
     ):
         with pytest.raises(ThanoSQLModelError, match=r"config\.json"):
             ask()
+
+
+def test_features_that_this_transformers_cannot_compute_name_what_is_wanted(tmp_path: Path) -> None:
+    """As Parakeet's were before transformers 5.23, which took librosa for them: nothing is damaged."""
+    made = parakeet(tmp_path / "model")
+    wants_more = {"feature_extractor_type": "Pop2PianoFeatureExtractor"}  # takes packages that nothing here installs
+    (made / "preprocessor_config.json").write_text(json.dumps(wants_more))
+    with pytest.raises(ThanoSQLModelError, match="cannot compute the features that model hears") as raised:
+        log_mel_ctc.load(str(made), OPTIONS)
+    assert "damaged" not in str(raised.value)
+    assert "requires" in str(raised.value)
+    assert "pip install -U transformers" in str(raised.value)

@@ -82,6 +82,12 @@ def read_extractor(folder: Path) -> Any:
     """What makes log-mel frames of a waveform. Raises ThanoSQLModelError when it wants another sampling rate."""
     try:
         extractor = transformers().AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    except ImportError as error:  # transformers before 5.23 computes Parakeet's features by librosa
+        wanted = " ".join(str(error).split()).partition(". ")[0][:200]
+        raise ThanoSQLModelError(
+            f"This transformers cannot compute the features that {folder.name} hears: {wanted}.",
+            hint="Take a newer one (pip install -U transformers), or install what it asks for.",
+        ) from error
     except Exception as error:  # as above
         raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
     if extractor.sampling_rate != SAMPLING_RATE:
