@@ -175,3 +175,15 @@ def test_a_crash_of_the_decoder_is_the_error_of_its_row(
     assert any("decoder crashed" in str(finding) for finding in checked.itertuples())
     assert [row["row"] for row in caught.value.rows] == [2]
     assert len(session.execute("SELECT * FROM heard")) == 3
+
+
+@pytest.mark.parametrize("statement", ["PREDICT", "ALIGN"])
+def test_rows_without_a_result_are_counted_in_the_note(session: Session, statement: str, tmp_path: Path) -> None:
+    (tmp_path / "tone.wav").write_bytes(TONE)
+    (tmp_path / "text.wav").write_bytes(b"hello, world\n" * 50)
+    query = "SELECT :folder || file AS audio_path, 'one' AS text FROM unnest(array['tone', 'gone', 'text']) AS f(name),"
+    query += " LATERAL (SELECT name || '.wav') AS g(file)"
+    sql = f"{statement} USING Wav2Vec2Tiny OPTIONS (on_error='null') AS {query}"
+    note = session.run(sql, {"folder": f"{tmp_path}/"}).note
+    assert "2 rows, row 2 the first: no result: no such file" in note
+    assert "no result" not in session.run(f"{sql} WHERE name = 'tone'", {"folder": f"{tmp_path}/"}).note

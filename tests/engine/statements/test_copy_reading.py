@@ -366,3 +366,29 @@ def test_parquet_counts_nanoseconds_and_keeps_them_where_text_is_asked_for(sessi
     with pytest.raises(ThanoSQLDataError, match=r"no column 'att'(.|\n)*Did you mean at"):
         session.execute(f"COPY times OPTIONS (if_exists='replace', types=['att text']) FROM '{path}'")
     session.execute("DROP TABLE times")
+
+
+def test_decimal_commas_beside_words_for_nothing_are_said(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("id;price;word\n1;1,50;NA\n2;n/a;b\n3;2,75;c\n")
+    note = session.run(f"COPY prices FROM '{path}'").note
+    assert "price is text: its numbers have decimal commas (1,50)" in note
+    assert "word is text" not in note
+    session.execute("DROP TABLE prices")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_said"),
+    [
+        ('{"calls": [{"id": 1}, {"id": 2}], "next": null}', True),
+        ('{"calls": [1, 2]}', False),
+        ('{"calls": [{"id": 1}]}\n{"calls": [{"id": 2}]}', False),
+        ('{"calls": []}', False),
+    ],
+)
+def test_rows_wrapped_in_one_object_are_said(session: Session, tmp_path: Path, content: str, is_said: bool) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(content)
+    note = session.run(f"COPY wrapped FROM '{path}'").note
+    assert ("the file is one object, whose calls are 2" in note) is is_said
+    session.execute("DROP TABLE wrapped")

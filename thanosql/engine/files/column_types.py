@@ -90,7 +90,9 @@ def find_types(connection: Connection, table: str, names: tuple[str, ...]) -> tu
 
 _WORDS_FOR_NOTHING = ", ".join(f"'{word}'" for word in MISSING)
 _NUMBER_BUT_FOR_WORDS = f"{{c}} IN ({_WORDS_FOR_NOTHING}) OR {CANDIDATES['double precision']}"
-_NUMBER_WITH_COMMA = "{c} ~ '^-?([0-9]{{1,3}}([.][0-9]{{3}})+|[0-9]+)(,[0-9]+)?$'"
+_NUMBER_WITH_COMMA = (
+    f"{{c}} IN ({_WORDS_FOR_NOTHING}) OR {{c}} ~ '^-?([0-9]{{{{1,3}}}}([.][0-9]{{{{3}}}})+|[0-9]+)(,[0-9]+)?$'"
+)
 
 
 def _remarks(connection: Connection, table: str, texts: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,21 @@ def open_json(path: Path, settings: Settings) -> Records:
         for number, item in enumerate(objects(), start=1):
             yield number, tuple(item.get(key) for key in keys)
 
-    source = replace(infer(path, names, rows, "row", settings), items=lambda: (row for _, row in rows()))
+    def wrapped() -> str:
+        some = list(islice(rows(), 2))
+        lists = [
+            (name, len(value))
+            for name, value in zip(names, some[0][1])
+            if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+        ]
+        if len(some) > 1 or not lists:
+            return ""
+        name, count = lists[0]
+        return (
+            f"the file is one object, whose {name} are {count:,}: to make them the rows, write their list into a file"
+        )
+
+    source = replace(infer(path, names, rows, "row", settings, wrapped), items=lambda: (row for _, row in rows()))
     return corpora.manifest(path, names, source, settings) if set(names) >= corpora.MANIFEST else source
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thanosql.models.audio.access import AudioAccess
     from thanosql.models.audio.info import Note
     from thanosql.models.audio.parts import Audio
+    from thanosql.models.tasks import Failure
 
 PROBES_AT_ONCE = 4
 FETCHES_AT_ONCE = 8  # of remote files
@@ -79,6 +80,12 @@ class AudioNotes:
         for note in notes:
             count, first, text = self.found.get(note.name, (0, row, note.text))
             self.found[note.name] = (count + 1, *((row, note.text) if row < first else (first, text)))
+
+    def lost(self, row: int, failure: Failure) -> None:
+        """A row that has no result, and why."""
+        from thanosql.models.audio.info import Note
+
+        self.take(row, [Note("no result", failure.reason.rstrip("."))])
 
     def remarks(self) -> Iterator[str]:
         """Sentences for the user, the commonest first."""

@@ -260,6 +260,7 @@ def _alignments(
             found = (outcome.row, words_json(value.words), value.confidence, value.problem)
             yield (*found, None) if keeps_on else found
         elif keeps_on:
+            probed.notes.lost(outcome.row, value)
             yield outcome.row, None, None, None, value.reason
         elif value.kind == "text":
             failure = {"row": outcome.row, "text": texts[outcome.row - 1], "reason": value.reason}

@@ -294,6 +294,7 @@ def _predictions(
                 found.append(value.confidence)
             yield (outcome.row, *found) if options.on_error == "raise" else (outcome.row, *found, None)
         elif options.on_error == "null":
+            probed.notes.lost(outcome.row, value)
             yield outcome.row, *[None] * (len(options.columns) - 1), value.reason
         else:
             raise transcription.unreadable(outcome.row, audio.name, value)
