@@ -6,9 +6,12 @@ import os
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def started(start: Callable[[], Any]) -> Any:
@@ -30,6 +33,8 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    # The workers of a driver outside of the cluster import the tests' audio by what the cluster's own processes have.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def head() -> dict[str, Any]:  # of a try that failed, processes stay until the end: each has a port of its own
         return {"num_cpus": 2, "include_dashboard": False, "ray_client_server_port": _free_port()}
