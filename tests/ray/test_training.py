@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -192,6 +194,20 @@ def test_explain_says_which_workers_there_are(ray: Any, numbers: Session) -> Non
         found = explained(statement, executor)
         assert found["workers"] == workers
         assert "of this machine alone" in found["time"]
+
+
+def test_workers_of_a_cluster_that_does_not_run_are_told_without_starting_it() -> None:
+    program = (
+        "import ray\n"
+        "from thanosql.engine.executors.ray import RayExecutor, TrainOptions\n"
+        "from thanosql.models.model_cache import ModelCache\n"
+        "print(RayExecutor('ray?workers=2&cpus=1', ModelCache()).workers(TrainOptions()), ray.is_initialized())"
+    )
+    environment = {**os.environ, "RAY_ADDRESS": "local", "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300)
+    expected = f"{min(2, os.cpu_count() or 1)} worker"
+    assert told.stdout.startswith(expected), told.stderr
+    assert told.stdout.endswith(" of a Ray cluster that is started on this machine False\n")
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
