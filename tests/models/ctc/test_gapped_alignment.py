@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import groupby, product
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thanosql.models.ctc import gapped_alignment
+from thanosql.models.ctc import alignment, gapped_alignment
 from thanosql.models.ctc.alignment import AlignmentError, align
 from thanosql.models.ctc.gapped_alignment import Costs, Place, align_gapped
 
@@ -97,10 +98,24 @@ def _readings(path: tuple[int, ...], words: list[list[int]]) -> list[list[int]]:
 
 @pytest.mark.parametrize("block", [1, 2**26])
 def test_a_word_in_the_audio_that_the_text_lacks_is_a_gap(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gapped_alignment, "HELD", block)  # memory of the square root, or all at once
+    monkeypatch.setattr(alignment, "HELD", block)  # memory of the square root, or all at once
     emitted = sure([A, BLANK, A, BREAK, B, BLANK, B, BLANK, A, BREAK, BLANK, A, B])
     found = align_gapped(emitted, [[A, A], [A, B]], BLANK, BREAK, Costs())
     assert [(place.word, place.start, place.end) for place in found] == [(0, 0, 3), (None, 4, 9), (1, 11, 13)]
+
+
+def test_long_audio_takes_memory_of_the_square_root_of_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alignment, "HELD", 0)
+    frames, words = 4_000, [[A, B]] * 300
+    emitted = sure([*[A, B, BREAK] * 300, *[BLANK] * (frames - 900)])
+    tracemalloc.start()
+    align_gapped(emitted, words, BLANK, BREAK, Costs())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Columns of 8 bytes a state, one a block, and decisions of about 2 for each frame of a block: 7 where blocks are as long
+    # as takes least, 10 where there are as many as frames in one; and what a step needs.
+    states = 2 * (3 * 300) + 302
+    assert peak < 9.5 * frames**0.5 * states
 
 
 def test_words_of_the_text_that_the_audio_lacks_have_no_place() -> None:
@@ -134,7 +149,7 @@ def test_every_word_has_one_place_in_order_whatever_is_heard(
     seed: int, words: list[list[int]], frames: int, block: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gapped_alignment, "HELD", block)
+        patch.setattr(alignment, "HELD", block)
         found = align_gapped(logs(frames, seed), words, BLANK, BREAK, Costs(gap=2.0, letter=0.5))
     assert [place.word for place in found if place.word is not None] == list(range(len(words)))
     edges = [edge for place in found for edge in (place.start, place.end)]

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HELD = 2**26  # decisions held at once, a byte each; longer audio goes through twice, in memory of its square root
+HELD = 2**26  # bytes of decisions held at once; longer audio goes through twice, in memory of its square root
 
 
 class AlignmentError(Exception):
@@ -79,7 +79,7 @@ def best_path(log_probabilities: np.ndarray, labels: Sequence[int], blank: int) 
     if not frames:
         return np.empty(0, dtype=np.int64)
     lattice = _Lattice(log_probabilities, wanted, blank)
-    block = max(HELD // len(lattice.labels), math.isqrt(frames))
+    block = block_of(frames, len(lattice.labels), 8 * len(lattice.labels))
     begins = range(0, frames, block)
     columns = [lattice.first()]
     for begin in begins[1:]:
@@ -102,6 +102,16 @@ def best_path(log_probabilities: np.ndarray, labels: Sequence[int], blank: int) 
             state -= int(moves[frame - begin - 1][state])
     path[0] = state
     return lattice.labels[path]
+
+
+def block_of(frames: int, decided: int, column: int) -> int:
+    """How many frames' decisions are held at once, where a frame's take `decided` bytes and a column `column`: all that
+    `HELD` lets, and in longer audio as many as take least memory together with the columns kept, one a block.
+
+    >>> block_of(50, 1000, 8000), block_of(1_000_000, 100_000, 800_000)
+    (67108, 2828)
+    """
+    return max(HELD // decided, math.isqrt(frames * column // decided))
 
 
 def frames_needed(labels: Sequence[int]) -> int:

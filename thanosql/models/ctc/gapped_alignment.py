@@ -9,14 +9,13 @@ it must be.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thanosql.models.ctc.alignment import HELD, AlignmentError, Span, spans
+from thanosql.models.ctc.alignment import AlignmentError, Span, block_of, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,7 +120,8 @@ class _Lattice:
     def path(self) -> NDArray[np.int64]:
         """The state of each frame, `(frames,)`; those of gaps from `states` on."""
         frames = len(self.logs)
-        block = max(HELD // (self.states + 5 * len(self.left_out)), math.isqrt(frames))
+        gaps = len(self.left_out)
+        block = block_of(frames, self.states + 5 * gaps, 8 * (self.states + gaps))
         begins = range(0, frames, block)
         columns = [self._first()]
         for begin in begins[1:]:
