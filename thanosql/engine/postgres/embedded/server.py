@@ -45,9 +45,6 @@ class Running(NamedTuple):
     ready: bool
 
 
-FEW_FILES = "insufficient file descriptors"  # as PostgreSQL says it
-
-
 class Server:
     """The server of one data folder. All but `url` is asked for by one process at a time, which `__init__` sees to."""
 
@@ -267,7 +264,8 @@ class Server:
             return _words(file.read().decode(errors="replace"))
 
     def _does_not_start(self, words: str) -> ThanoSQLConnectionError:
-        cure = "Let this process open more files (ulimit -n 1024)" if FEW_FILES in words else "Correct what it reports"
+        few = "insufficient file descriptors" in words
+        cure = "Let this process open more files (ulimit -n 1024)" if few else "Correct what it reports"
         return ThanoSQLConnectionError(
             f"The embedded PostgreSQL in {self.folder} does not start: {words}",
             hint=f"Its log is {self.log}. {cure}, or {ELSEWHERE}",
