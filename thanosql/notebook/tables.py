@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
@@ -21,8 +22,10 @@ LINES = 4  # of a value that has line ends
 PATH = "thanosql-path"  # the class of a column of paths
 SHORT_FOLDER = 16  # characters of a path's folders that are shown without a click
 A_TEXT = 30  # characters of a value that make a column one of texts, which has room
+LONGEST_NAME = 63  # characters of a column's name that goes over two lines; PostgreSQL's have no more
 NARROW = 3  # a table of so few columns stays one on a phone
 
+_JOINTS = re.compile(r"[_ ]+(?=[^_ ])")
 ROWS_IN_ALL = "rows in all"
 
 Cell = Callable[[int, Any], Html]
@@ -49,7 +52,7 @@ def as_html(
         "tr",
         [element("th", name, scope="col") for name in before],
         [
-            element("th", breakable(name, "_"), scope="col", class_="thanosql-number" if number else None)
+            element("th", *_heading(name), scope="col", class_="thanosql-number" if number else None)
             for name, number in zip(names, numeric)
         ],
     )
@@ -105,6 +108,21 @@ def counted(count: int, limit: int) -> str:
     """
     said = rows_in_words(count, "row") if count else "no rows"
     return f"{said}, the first {limit} shown" if limit and count > limit else said
+
+
+def _heading(name: str) -> list[Html]:
+    """A column's name in two pieces at most, neither of which goes over lines, parted near its middle.
+
+    >>> _heading("words_in_reference")
+    ['<span>words_in_</span>', '<span>reference</span>']
+    """
+    places = [found.end() for found in _JOINTS.finditer(name)]
+    if not places or len(name) > LONGEST_NAME:
+        return [breakable(name, "_")]
+    middle = min(places, key=lambda place: abs(2 * place - len(name)))
+    first, second = name[:middle], name[middle:]
+    blank = [Html(" ")] if first.endswith(" ") else []
+    return [element("span", first.rstrip(" ")), *blank, element("span", second)]
 
 
 def _path(value: Any) -> Html:

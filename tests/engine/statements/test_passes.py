@@ -40,7 +40,8 @@ def streamed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counts: Counter[str] = Counter()
 
     def counted(self: Snapshot, *columns: Any, asked: Any = Snapshot.stream, **options: Any) -> Any:
-        counts.update(column.name for column in columns)
+        some = "" if options.get("numbers") is None else " of some rows"
+        counts.update(f"{column.name}{some}" for column in columns)
         return asked(self, *columns, **options)
 
     monkeypatch.setattr(Snapshot, "stream", counted)
@@ -61,19 +62,23 @@ def test_training_decodes_each_file_once_in_all_epochs(numbers: Session, options
     assert sorted(decoded.values()) == [1] * ROWS
 
 
-def test_evaluation_reads_a_column_of_audio_four_times(numbers: Session, streamed: Counter[str]) -> None:
-    numbers.execute("CREATE TABLE sounds (audio bytea, text text)")
+@pytest.mark.parametrize("options", ["", ", exclude_trained=True", ", row_key='text'", ", against='Wav2Vec2Tiny'"])
+def test_evaluation_reads_a_column_of_audio_twice(numbers: Session, options: str, streamed: Counter[str]) -> None:
+    numbers.execute("DROP TABLE IF EXISTS sounds; CREATE TABLE sounds (audio bytea, text text)")
     for path, text in numbers.execute(f"SELECT audio_path, text FROM ({QUERY}) q").itertuples(index=False):
         content = (numbers.settings.workspace / path).read_bytes()
         numbers.execute("INSERT INTO sounds VALUES (:content, :text)", {"content": content, "text": text})
-    numbers.execute(BUILD.format(""))
+    numbers.execute(BUILD.format(", overwrite=True").replace(f"LIMIT {ROWS}", "LIMIT 3"))
     streamed.clear()
-    # The headers; what tells whether the model was trained on a row; recognition; those with the most errors, to be shown.
-    numbers.execute("EVALUATE USING counted OPTIONS (audio_col='audio') AS SELECT * FROM sounds")
-    assert streamed["audio"] == 4
+    # The headers, with what tells whether the model was trained on a row; recognition, by each model. Those with the most
+    # errors, which are shown, are fetched by themselves.
+    numbers.execute(f"EVALUATE USING counted OPTIONS (audio_col='audio'{options}) AS SELECT * FROM sounds")
+    assert streamed["audio"] == (3 if "against" in options else 2)
+    assert streamed["audio of some rows"] == ROWS - 3 * ("exclude" in options)
     streamed.clear()
-    numbers.execute(f"EVALUATE USING counted AS {QUERY}")  # references to audio stay in memory
-    assert streamed["audio_path"] == 2
+    # References to audio stay in memory.
+    numbers.execute(f"EVALUATE USING counted OPTIONS (audio_col='audio_path'{options}) AS {QUERY}")
+    assert (streamed["audio_path"], streamed["audio_path of some rows"]) == (1, 0)
 
 
 def test_what_passes_the_limit_is_decoded_again() -> None:

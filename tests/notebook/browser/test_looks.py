@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.notebook.browser import lab
+from thanosql.notebook.style import framed
+from thanosql.notebook.tables import as_html
 
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=2</script>"
 PHONE = 390  # pixels
@@ -127,6 +130,26 @@ def test_a_phones_width_shows_a_result_without_cutting_it(
     phone.screenshot(path=str(lab.SHOTS / f"phone-{name}.png"))
     phone.close()
     assert all(inner <= outer <= PHONE for inner, outer in widths)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["number_of_words_in_reference", "통화_내용을_요약한_결과", "Where it was recorded (site)", "a__b_c_d_e_f_g_h_i"],
+)
+def test_a_long_name_of_a_column_takes_two_lines_at_most(browser: Any, name: str) -> None:
+    view = framed(as_html(pd.DataFrame({f"{name}{number}": [number] for number in range(8)}), 10), label="wide")
+    page = browser.new_page(viewport={"width": 700, "height": 400})
+    page.set_content(f"<!doctype html>{view}")
+    lines, seen = page.evaluate(
+        "() => [[...document.querySelectorAll('th')].map(head => {"
+        " const walker = document.createTreeWalker(head, NodeFilter.SHOW_TEXT), tops = new Set();"
+        " for (let node; node = walker.nextNode();) { const range = document.createRange(); range.selectNode(node);"
+        " for (const box of range.getClientRects()) if (box.width) tops.add(Math.round(box.top)) } return tops.size}),"
+        " document.querySelector('th').innerText]"
+    )
+    page.close()
+    assert max(lines) <= 2
+    assert seen == f"{name}0"
 
 
 def in_both_themes(notebook: lab.Notebook, name: str) -> None:

@@ -133,15 +133,16 @@ class AudioColumns:
         """Whether rows mean parts of recordings, several of which may lie in one."""
         return self.start is not None or self.end is not None or self.channel is not None
 
-    def stream(self, snapshot: Snapshot, *more: Column, chunk: int = CHUNK_ROWS) -> Iterator[tuple[Any, ...]]:
-        """(row number from 1, audio, value of each of `more`, …) in the query's order."""
+    def stream(
+        self, snapshot: Snapshot, *more: Column, chunk: int = CHUNK_ROWS, numbers: range | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """(row number from 1, audio, value of each of `more`, …) of all rows, or those of `numbers`, in the query's order."""
         if not self.parted and self.of_all is self.track is None:
-            yield from snapshot.stream(
-                self.audio, *more, chunk=chunk
-            )  # the recordings: for many rows a third of the time
+            # The recordings: for many rows a third of the time.
+            yield from snapshot.stream(self.audio, *more, chunk=chunk, numbers=numbers)
             return
         behind = 1 + len(self.columns)
-        for row in snapshot.stream(*self.columns, *more, chunk=chunk):
+        for row in snapshot.stream(*self.columns, *more, chunk=chunk, numbers=numbers):
             yield row[0], self.meant(row[1], row[2:behind]), *row[behind:]
 
     def stand_in(self, names: Iterable[object]) -> bool:

@@ -62,7 +62,11 @@ class CursorSnapshot(Snapshot):
         self.rows = int(connection.execute(f"MOVE FORWARD ALL IN {self._cursor}").status.split()[-1])
 
     def stream(
-        self, *columns: Column, chunk: int = 1000, expression: Callable[[Column], str] | None = None
+        self,
+        *columns: Column,
+        chunk: int = 1000,
+        expression: Callable[[Column], str] | None = None,
+        numbers: range | None = None,
     ) -> Iterator[tuple[Any, ...]]:
         if expression is not None:
             self._refuse("into a file")
@@ -70,8 +74,9 @@ class CursorSnapshot(Snapshot):
         places = [0, *(names.index(column.name) + 1 for column in columns)]
         if any(column.type == "bytea" for column in self.columns):
             chunk = min(chunk, RAW_CHUNK)
-        for last in range(0, self.rows, chunk):
-            for row in self._fetch(last, chunk).rows:
+        last, end = (0, self.rows) if numbers is None else (numbers.start - 1, numbers.stop - 1)
+        for before in range(last, end, chunk):
+            for row in self._fetch(before, min(chunk, end - before)).rows:
                 yield tuple(row[place] for place in places)
 
     def write(self, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> None:

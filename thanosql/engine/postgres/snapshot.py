@@ -109,10 +109,14 @@ class Snapshot:
         return find_column(self.columns, name, option)
 
     def stream(
-        self, *columns: Column, chunk: int = 5000, expression: Callable[[Column], str] | None = None
+        self,
+        *columns: Column,
+        chunk: int = 5000,
+        expression: Callable[[Column], str] | None = None,
+        numbers: range | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """(row number from 1, value, …) in the query's order, fetched `chunk` rows (and about 32 MB of bytea) at a
-        time. `expression` gives the SQL that a column is fetched as.
+        """(row number from 1, value, …) of all rows, or those of `numbers`, in the query's order, fetched `chunk` rows (and
+        about 32 MB of bytea) at a time. `expression` gives the SQL that a column is fetched as.
 
         bytea comes as `bytes`, NULL as None, text as `str`; other things may be done with the database between two
         rows.
@@ -121,25 +125,20 @@ class Snapshot:
         fetched = map(expression, columns) if expression else (quoted(column.name) for column in columns)
         picked = ", ".join([self._number, *fetched])
         raw = [quoted(column.name) for column in columns if column.type == "bytea"]
-        last = 0
-        while last < self.rows:
-            until = min(last + chunk, self.rows)
+        last, end = (0, self.rows) if numbers is None else (numbers.start - 1, numbers.stop - 1)
+        while last < end:
+            until = min(last + chunk, end)
             if raw:
                 until = self._last_that_fits(raw, last, until)
-            answer = self._connection.execute(
-                f"SELECT {picked} FROM {self._table} WHERE {self._number} BETWEEN {last + 1} AND {until}"
-                f" ORDER BY {self._number}",
-                casts=casts(),
-            )
-            yield from answer.rows
+            rows = f"{self._number} BETWEEN {last + 1} AND {until} ORDER BY {self._number}"
+            yield from self._connection.execute(f"SELECT {picked} FROM {self._table} WHERE {rows}", casts=casts()).rows
             last = until
 
     def _last_that_fits(self, raw: Sequence[str], last: int, until: int) -> int:
         size = " + ".join(f"coalesce(octet_length({name}), 0)::bigint" for name in raw)
         ((fitting,),) = self._connection.values(
-            f"SELECT count(*) FILTER (WHERE total <= {CHUNK_BYTES}) FROM (SELECT sum({size}) OVER (ORDER BY "
-            f"{self._number})"
-            f" AS total FROM {self._table} WHERE {self._number} BETWEEN {last + 1} AND {until}) sizes"
+            f"SELECT count(*) FILTER (WHERE total <= {CHUNK_BYTES}) FROM (SELECT sum({size}) OVER (ORDER BY"
+            f" {self._number}) AS total FROM {self._table} WHERE {self._number} BETWEEN {last + 1} AND {until}) sizes"
         )
         return last + max(int(fitting), 1)
 

@@ -17,7 +17,7 @@ from thanosql.engine.evaluation.evaluate_options import EvaluateOptions
 from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
 from thanosql.engine.evaluation.model_card import outcome_of, record_on_card
 from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer, spoken_in
-from thanosql.engine.evaluation.rows import RowsToEvaluate, worst_rows
+from thanosql.engine.evaluation.rows import RowsToEvaluate, probe_audio, worst_rows
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
@@ -32,7 +32,7 @@ from thanosql.engine.prediction.precision_notes import precision_notes
 from thanosql.engine.prediction.side_tables import refuse_same_table, refuse_tables_inside
 from thanosql.engine.prediction.stopwatch import Stopwatch
 from thanosql.engine.rows import speeds
-from thanosql.engine.rows.audio_probe import access_of, probe_rows, refuse_empty
+from thanosql.engine.rows.audio_probe import access_of, refuse_empty
 from thanosql.engine.rows.bound_statement import BoundStatement, bind_statement, check_where, plan_rows, written
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references, tag_remarks
@@ -44,7 +44,7 @@ from thanosql.models.devices import expected_device
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.precision import PrecisionComparison
 from thanosql.models.tasks import Failure, Output, TranscribeTask
-from thanosql.models.trained_rows import TrainedRows, row_fingerprints, trained_rows
+from thanosql.models.trained_rows import TrainedRows, trained_rows
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Target
@@ -188,7 +188,8 @@ def run_evaluate(plan: EvaluatePlan, environment: Environment) -> Result:
     notes += evaluation.remarks(trained_left_out=options.exclude_trained)
     for model in _compared(plan):
         notes += calibration_notes(model, options.table_name is not None, environment)
-    notes += [*outcome_of(check, about.model), *rows.probed.notes.remarks(), *precision_notes(_how(plan), environment)]
+    notes += outcome_of(check, about.model)
+    notes += [*rows.audio.probed.notes.remarks(), *precision_notes(_how(plan), environment)]
     notes += record_on_card(about.model, evaluation, map(rows.fingerprints.__getitem__, counted), check, environment)
     return Result(
         status=f"EVALUATE {len(counted)}",
@@ -227,21 +228,12 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
             # Looked at again at the query's own moment: it may have read the very table that is replaced.
             snapshot.check_target(table)
     access = access_of(options, environment)
-    probed = probe_rows(snapshot, about.audio, environment, access)
-    probed.refuse(about.audio.name)
     texts = references(snapshot, about.text, options.tags)
     labels = [str(label) for _, label in snapshot.stream(about.text)] if options.tags == "drop" else texts
-    audio = transcription.audio_of(snapshot, about.audio)
-    if not about.audio.raw:
-        listed = list(audio())
-        audio = lambda: iter(listed)  # noqa: E731
-    known = TrainedRows(trained_rows(about.model), access)
-    # Rows that hold the audio itself are read once for both.
-    told = [(row_fingerprints([(sound, text)])[0], known.find(sound, text)) for (_, sound), text in zip(audio(), texts)]
-    fingerprints, trained = [one for one, _ in told], [one for _, one in told]
+    audio = probe_audio(snapshot, about.audio, texts, TrainedRows(trained_rows(about.model), access), environment)
     figures = EvaluationRows(
-        probed.seconds,
-        trained,
+        audio.probed.seconds,
+        [trained for _, trained in audio.known],
         [value for _, value in snapshot.stream(plan.cluster)] if plan.cluster is not None else None,
         [tuple(values) for _, *values in snapshot.stream(*plan.group_by)] if plan.group_by else None,
         tuple(options.group_by),
@@ -249,7 +241,7 @@ def _read(plan: EvaluatePlan, environment: Environment) -> RowsToEvaluate:
     keys = [value for _, value in snapshot.stream(plan.key)] if plan.key is not None else None
     if done := not about.audio.raw and options.table_name is None:
         snapshot.close()
-    return RowsToEvaluate(None if done else snapshot, audio, access, probed, texts, labels, fingerprints, figures, keys)
+    return RowsToEvaluate(None if done else snapshot, audio, access, texts, labels, figures, keys)
 
 
 def _recognize(
@@ -278,7 +270,7 @@ def _recognize(
     executor = environment.executor(options.executor)
     with transcription.resumable(cache):
         for outcome in transcription.transcribe(
-            task, rows.audio, rows.probed, environment, executor, texts=texts, cache=cache
+            task, rows.audio.all, rows.audio.probed, environment, executor, texts=texts, cache=cache
         ):
             value = outcome.value
             if isinstance(value, Failure):
