@@ -58,7 +58,8 @@ def test_what_is_measured_is_kept_and_known_to_the_next_process(tmp_path: Path) 
     assert measure("sum", "of numbers", {"slow": spin(2_000), "fast": spin(200_000)}) == found
     content = json.loads((tmp_path / FILE).read_text())
     assert content.items() >= measurements.processor().items()
-    assert content["torch"] == torch.__version__
+    # The distribution's version, for which torch need not be imported: that of the usual index's CUDA build names no CUDA.
+    assert content["torch"] in (torch.__version__, torch.__version__.partition("+")[0])
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 

@@ -233,7 +233,8 @@ for ask in (waveform_ctc.facts, lambda folder: waveform_ctc.load(folder, Transcr
     except ThanoSQLModelError as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    # It would wait for ever; torch takes over a minute to import on a machine that does much else.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     # A tokenizer's settings may be missing, and so may weights where only facts are asked for.
     assert done.stdout or name == "tokenizer_config.json"
 
