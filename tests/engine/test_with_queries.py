@@ -18,8 +18,9 @@ from thanosql import ThanoSQLDatabaseError, ThanoSQLSyntaxError
 from thanosql.engine.executors.base import EXECUTORS
 from thanosql.engine.session import Session
 from thanosql.models.cancellation import Cancellation
+from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import Transcript
-from thanosql.models.tasks import AudioRow, Outcome, TranscribeTask
+from thanosql.models.tasks import AudioRow, Outcome, TrainTask, TranscribeTask
 
 EXAMPLES = int(os.environ.get("THANOSQL_EXAMPLES", "25"))
 NAMES = ["a", "b", '"Käse %s"', "c"]
@@ -43,6 +44,12 @@ class Hashing:
 
     def train(self, *_: Any) -> Any:
         raise NotImplementedError
+
+    def refuse(self, task: TrainTask) -> None:
+        """Nothing is trained here."""
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+        return ""
 
     def close(self) -> None:
         """Nothing is held."""
