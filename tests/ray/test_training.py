@@ -197,6 +197,7 @@ def test_explain_says_which_workers_there_are(ray: Any, numbers: Session) -> Non
 
 
 def test_workers_of_a_cluster_that_does_not_run_are_told_without_starting_it() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: make ray")
     program = (
         "import ray\n"
         "from thanosql.engine.executors.ray import RayExecutor, TrainOptions\n"
