@@ -27,22 +27,13 @@ from batch_augmentation import Augmentation, Speech
 from languages import ENGLISH
 from synthesize import Corpus, read_corpus
 from torch.nn.functional import ctc_loss
+from train_further import kind
 
 BLANK = ENGLISH.vocabulary[ENGLISH.pad]
 
 # Of the draws, by kind of voice: words said with care by all synthesizers but Kokoro; Kokoro; other throats on Kokoro's
 # words; pieces of the others' connected speech and other throats on their words.
 SHARES = {"careful": 0.37, "kokoro": 0.28, "throat kokoro": 0.2, "pieces": 0.15}
-
-
-def kind(voice: str) -> str:
-    """One of SHARES' kinds, of a voice such as "espeak:en-us+f2" or "throat flite:slt"."""
-    engine = voice.partition(":")[0]
-    if engine in ("kokoro", "cut kokoro"):
-        return "kokoro"
-    if engine == "throat kokoro":
-        return engine
-    return "pieces" if engine.startswith(("cut ", "throat ")) else "careful"
 
 
 def complete(folders: list[Path]) -> list[Path]:
