@@ -119,6 +119,20 @@ def test_a_killed_server_comes_back_in_the_same_session(home: Path) -> None:
         assert session.execute("SELECT * FROM kept")["a"].tolist() == [1]
 
 
+def test_what_a_killed_server_left_is_not_taken_for_what_a_query_read(home: Path) -> None:
+    """A new connection removes the temporary tables of the killed one in whose place it is, and locks them for that."""
+    with Database(embedded.start(home / "postgres")) as database:
+        database.run(said("CREATE TEMP TABLE left_behind AS SELECT 'long' AS a"))
+        database.run(said("CREATE TABLE kept AS SELECT 1 AS a"))  # its commit waits for the disk, and so for the other's
+        server = psutil.Process(server_of(home))
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=30)
+    with Database(embedded.start(home / "postgres")) as database, database.snapshot(said("SELECT 1 AS a")) as snapshot:
+        assert [str(snapshot.check_target(name)) for name in ("one", "two")] == ["public.one", "public.two"]
+
+
 def test_a_server_that_is_killed_while_it_starts_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launch, launched = embedded.Server._launch, []
 

@@ -77,10 +77,11 @@ class Snapshot:
         run("SET TRANSACTION READ ONLY")
         with explained(self._connection, query):
             self.rows = run(f"INSERT INTO {self._table} SELECT q.*, row_number() OVER () FROM (", query, "\n) q").count
-        # What a query reads, through views and functions too, it has locked; and what statements in it have read.
+        # What a query reads, through views and functions too, it has locked; and what statements in it have read. Under
+        # the exclusive lock are the leftovers of a killed connection, which the first temporary table of this one removes.
         locked = self._connection.values(
             "SELECT relation::bigint, current_setting('idle_session_timeout', true) FROM pg_locks"
-            " WHERE locktype = 'relation' AND pid = pg_backend_pid()"
+            " WHERE locktype = 'relation' AND pid = pg_backend_pid() AND mode <> 'AccessExclusiveLock'"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         self._read = frozenset(oid for oid, _ in locked)
