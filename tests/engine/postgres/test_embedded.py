@@ -123,7 +123,8 @@ def test_what_a_killed_server_left_is_not_taken_for_what_a_query_read(home: Path
     """A new connection removes the temporary tables of the killed one in whose place it is, and locks them for that."""
     with Database(embedded.start(home / "postgres")) as database:
         database.run(said("CREATE TEMP TABLE left_behind AS SELECT 'long' AS a"))
-        database.run(said("CREATE TABLE kept AS SELECT 1 AS a"))  # its commit waits for the disk, and so for the other's
+        # Its commit waits for the disk, and so for the other's.
+        database.run(said("CREATE TABLE kept AS SELECT 1 AS a"))
         server = psutil.Process(server_of(home))
         processes = [server, *server.children(recursive=True)]
         for process in processes:
