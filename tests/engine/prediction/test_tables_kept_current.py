@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from thanosql.engine.prediction.cache_key import result_fingerprint
 from thanosql.engine.prediction.predict_options import PredictOptions
 from thanosql.engine.session import Session
 from thanosql.models import registry
-from thanosql.models.audio.origins import digest
+from thanosql.models.audio import file_states
+from thanosql.models.audio.origins import AudioOrigins, digest
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = "table_name='heard', mode='update', row_key='id'"
@@ -160,6 +162,41 @@ def test_bytes_that_have_changed_are_recognized_again(calls: Session, update: Ca
     calls.execute("UPDATE calls SET audio = :content WHERE id = 4", {"content": wav(np.full((1600, 1), 0.3), 8000, 16)})
     update(sql=sql, hears=1)
     assert dict(heard(calls))[4] == "0.300"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_files_with_whole_paths_are_current_until_they_change(
+    calls: Session, update: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """With pyarrow, which asks for many files at once, and without it."""
+    if at_once:
+        pytest.importorskip("pyarrow")
+    else:
+        monkeypatch.setattr(file_states, "_local_files", lambda: None)
+    folder = calls.settings.workspace
+    calls.execute(f"UPDATE calls SET audio_path = '{folder}/' || audio_path")
+    update(hears=10)
+    asked: list[str] = []
+    one_by_one = AudioOrigins.states
+
+    def states(self: AudioOrigins, references: Iterable[str | None]) -> Iterator[str | None]:
+        references = list(references)
+        asked.extend(reference for reference in references if reference)
+        return one_by_one(self, references)
+
+    monkeypatch.setattr(AudioOrigins, "states", states)
+    update(hears=0)
+    assert len(asked) == (0 if at_once else 10)
+    asked.clear()
+    record(calls, "3.wav", 0.5)
+    whole = (folder / "4.wav").stat()
+    os.utime(folder / "4.wav", ns=(0, whole.st_mtime_ns + 1))
+    (folder / "5.wav").unlink()
+    result = update(", on_error='null'", hears=2)
+    assert "2 with other audio" in str(result.note)
+    assert "1 keep their result" in str(result.note)
+    assert {Path(name).name for name in asked} >= {"3.wav", "4.wav", "5.wav"}
+    assert len(asked) == (3 if at_once else 10)
 
 
 def test_a_folder_that_has_moved_makes_nothing_stale(calls: Session, update: Callable[..., Result]) -> None:

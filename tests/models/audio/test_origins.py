@@ -84,3 +84,43 @@ def test_parts_and_bytes_have_their_own(access: AudioAccess) -> None:
     assert len({origins.of(audio) for audio in audios}) == len(audios)
     assert origins.of(AudioPart("a.wav", 1, 2)) == origins.of(AudioPart("a.wav", 1.0, 2.0))
     assert origins.of(AudioPart("a.wav")) == origins.of("a.wav")
+
+
+def test_what_is_known_at_once_is_what_each_is_asked(access: AudioAccess, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for name, moment in (("old.wav", -1_500_000_001), ("new.wav", 4_102_444_800_123_456_789), ("now.wav", 1)):
+        (tmp_path / name).write_bytes(b"x" * 9)
+        os.utime(tmp_path / name, ns=(0, moment))
+    (tmp_path / "link.wav").symlink_to(tmp_path / "now.wav")
+    names = ("a.wav", "b c.wav", "é.wav", "old.wav", "new.wav", "now.wav", "link.wav", "a.wav", "a.wav")
+    there = [str(tmp_path / name) for name in names]
+    origins = AudioOrigins(access)
+    assert origins.states_at_once(there) == list(origins.states(there))
+    mixed = [*there, "a.wav", None, "", "https://host.org/a.wav", "/nowhere/a.wav", str(tmp_path / "folder")]
+    known = origins.states_at_once(mixed)
+    assert list(known[: len(there)]) == list(origins.states(there))
+    assert list(known[len(there) :][:4]) == [None] * 4
+    assert not {known[-1], known[-2]} & set(origins.states(there))
+
+
+@pytest.mark.parametrize("odd", ["/nul\0.wav", "/half\ud800.wav", "/" + "x" * 5000])
+def test_one_that_cannot_be_asked_for_leaves_the_others_unknown(access: AudioAccess, tmp_path: Path, odd: str) -> None:
+    there = str(tmp_path / "a.wav")
+    assert AudioOrigins(access).states_at_once([there, odd]) == [None, None]
+
+
+def test_nothing_is_known_at_once_of_folders_that_confine(access: AudioAccess, tmp_path: Path) -> None:
+    confined = AudioOrigins(AudioAccess(roots=access.roots, confined=True))
+    assert confined.states_at_once([str(tmp_path / "a.wav"), "/etc/passwd"]) == [None, None]
+
+
+def test_a_time_that_64_bits_do_not_hold_is_asked_for_alone(access: AudioAccess, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    try:
+        os.utime(path, (0, 10_500_000_000))  # the year 2302
+    except OverflowError:
+        pytest.skip("this system has no such times")
+    if os.stat(path).st_mtime_ns < 2**63:
+        pytest.skip("this file system has no such times")
+    origins = AudioOrigins(access)
+    assert list(origins.states_at_once([str(path)])) != list(origins.states([str(path)]))

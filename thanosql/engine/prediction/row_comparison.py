@@ -7,7 +7,7 @@ change of their file alone are asked for here: a row costs the system's answer a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -58,16 +58,15 @@ class RowComparison:
         return [of_sound if self.audio.raw else sound, *part, says]
 
     def judge(self, chunk: Sequence[tuple[Any, ...]]) -> Judged:
-        """What each row of a chunk of (number, *`columns`) is."""
-        raw, parted = self.audio.raw, self.audio.parted
+        """What each row of a chunk of (number, *`columns`) is. Several threads may judge."""
         counts: Counter[str] = Counter()
         chosen = []
-        ending = PROVEN if parted else self.audio.fragment(()) + PROVEN
-        for row, state in zip(chunk, repeat("") if raw else self.origins.states(row[1] for row in chunk)):
-            if parted:
-                ending = self.audio.fragment(row[2:-1]) + PROVEN
-            if state is not None and row[-1] == state + ending:
-                continue  # most rows are current
+        raw, rest = self.audio.raw, chunk
+        if not raw:
+            quick = self.origins.states_at_once([row[1] for row in chunk])
+            rest = [row for row, *_ in self._unlike(chunk, quick)]  # most rows are current
+        states = repeat("") if raw else self.origins.states(row[1] for row in rest)
+        for row, state, ending in self._unlike(rest, states):
             number, sound, said = row[0], row[1], row[-1]
             heard = None
             if sound is not None and state is not None:
@@ -80,6 +79,18 @@ class RowComparison:
                 chosen.append((number, self.provenance.of(heard or ""), kind == NEW))
         counts[CURRENT] += len(chunk) - counts.total()
         return Judged(counts, chosen)
+
+    def _unlike(
+        self, rows: Sequence[tuple[Any, ...]], states: Iterable[str | None]
+    ) -> Iterator[tuple[tuple[Any, ...], str | None, str]]:
+        """The rows of which the table does not say what their file's state says, each with that and what stands behind it."""
+        parted = self.audio.parted
+        ending = PROVEN if parted else self.audio.fragment(()) + PROVEN
+        for row, state in zip(rows, states):
+            if parted:
+                ending = self.audio.fragment(row[2:-1]) + PROVEN
+            if state is None or row[-1] != state + ending:
+                yield row, state, ending
 
     def _kind(self, said: str | None, heard: str | None) -> str:
         """What a row is, of what the table says of it, and would say if it were recognized now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ from thanosql.engine.prediction.word_table import replaced_columns
 from thanosql.engine.rows.audio_probe import access_of
 from thanosql.engine.rows.query import open_snapshot
 from thanosql.errors import ThanoSQLDataError
+from thanosql.models.audio import file_states
 from thanosql.models.audio.origins import AudioOrigins
 
 if TYPE_CHECKING:
@@ -140,16 +141,16 @@ def find_stale_rows(
 
 
 def _judged(chunks: Iterator[list[tuple[Any, ...]]], comparison: RowComparison) -> Iterator[Judged]:
-    """Chunks of rows judged: one is while the next one is fetched."""
-    with ThreadPoolExecutor(1, thread_name_prefix="comparing") as pool:
-        before: Future[Judged] | None = None
+    """Chunks of rows judged, in their order: some are while the next one is fetched."""
+    threads = file_states.threads()
+    with ThreadPoolExecutor(threads, thread_name_prefix="comparing") as pool:
+        begun: deque[Future[Judged]] = deque()
         for chunk in chunks:
-            now = pool.submit(comparison.judge, chunk)
-            if before is not None:
-                yield before.result()
-            before = now
-        if before is not None:
-            yield before.result()
+            begun.append(pool.submit(comparison.judge, chunk))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def rows_to_do(about: BoundStatement, environment: Environment) -> tuple[Snapshot, StaleRows | None]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from thanosql.models.audio import file_states
 from thanosql.models.audio.info import AudioError
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.references import is_remote, of_data_uri
@@ -38,6 +39,19 @@ class AudioOrigins:
             return digest(audio)
         return digest(audio.encode(errors="surrogatepass")) + self._state(audio)
 
+    def states_at_once(self, references: Sequence[str | None]) -> Sequence[str | None]:
+        """The same as `states` of the absolute paths, as far as it is known from asking for many together; None for all else.
+        Several threads may ask."""
+        once = list(dict.fromkeys(references))  # parts of a recording
+        asked = [reference for reference in once if reference is not None and reference[:1] == "/"]
+        if self._access.confined or not asked:
+            return [None] * len(references)
+        found = file_states.states_at_once(asked)
+        if len(asked) == len(references):
+            return found
+        known = dict(zip(asked, found))
+        return [known.get(reference or "") for reference in references]
+
     def states(self, references: Iterable[str | None]) -> Iterator[str | None]:
         """How the file of each is now: '.32044.1764144000123456789', None where there is no such file. Nothing for a URL,
         since to ask for it would take a journey each, nor for a data URI, which is all there, nor for no audio.
@@ -59,7 +73,7 @@ class AudioOrigins:
                     except (OSError, ValueError):
                         about = None
                 if about is not None and stat.S_ISREG(about.st_mode):
-                    state = f".{about.st_size}.{about.st_mtime_ns}"
+                    state = file_states.state(about.st_size, about.st_mtime_ns)
                 else:
                     try:
                         state = self._state(reference)
@@ -72,7 +86,7 @@ class AudioOrigins:
         if is_remote(reference) or of_data_uri(reference) is not None:
             return ""
         about = self._access.stat(reference)
-        return f".{about.st_size}.{about.st_mtime_ns}"
+        return file_states.state(about.st_size, about.st_mtime_ns)
 
 
 def digest(content: bytes) -> str:
