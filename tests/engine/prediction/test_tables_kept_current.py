@@ -116,7 +116,7 @@ def test_what_is_new_is_recognized_and_all_else_keeps_what_it_has(
     expected = dict(said([*range(1, 14)])) | {4: "put right by hand"}
     assert dict(heard(calls)) == expected  # 1 and 2 stay
     assert [note for _, note in heard(calls, "id, note")[:10]] == ["mine"] * 10
-    assert "2 rows deleted" in update(", prune=True", hears=0).note
+    assert "in table public.heard: 11 kept, 2 deleted" in update(", prune=True", hears=0).note
     assert [row for row, _ in heard(calls)] == [*range(3, 14)]
     assert "nothing was to be done" in update(", prune=True", hears=0).note
 
@@ -429,7 +429,9 @@ def test_the_table_that_is_read_may_be_the_one_that_is_kept_current(
                 return super().transcribe(waveforms, options, *rest)
 
         recognize_with(calls, Meanwhile(log))
-        update(sql=sql, hears=4)
+        result = update(sql=sql, hears=4)
+    assert "in table public.calls: 2 changed, 2 not written: deleted by another session" in result.note
+    assert result.note.splitlines()[0].endswith(", 8 kept")
     found = {row.id: (row.status, row.predict_result) for row in calls.execute("SELECT * FROM calls").itertuples()}
     assert found[7] == ("closed", "0.900")  # what another session wrote meanwhile is not taken back
     assert 8 not in found  # nor is a row put back that another one deleted
@@ -451,7 +453,8 @@ def test_a_row_that_another_session_put_there_meanwhile_is_not_doubled(
                 return super().transcribe(waveforms, options, *rest)
 
         recognize_with(calls, Meanwhile(log))
-        update(hears=2)
+        result = update(hears=2)
+    assert "in table public.heard: 1 new, 1 changed, 10 kept" in result.note  # 11 was there by then
     assert heard(calls)[-2:] == said([11, 12])
 
 
@@ -484,6 +487,29 @@ def test_after_a_kill_the_table_is_as_it_was_and_the_next_run_resumes(
     result = update(sql=sql)
     assert "predictions resumed from the cache" in result.note
     assert heard(calls) == said([*range(1, 21)])
+
+
+def test_the_note_counts_what_was_written(calls: Session, update: Callable[..., Result], log: Path) -> None:
+    (calls.settings.workspace / "4.wav").write_bytes(b"RIFF")
+    (calls.settings.workspace / "5.wav").unlink()
+    first = update(", on_error='null'", hears=8)
+    assert "in table public.heard: 10 new, 2 of them without a result" in first.note
+    record(calls, "7.wav", 0.5)
+    add(calls, 11, 12)
+    calls.execute("DELETE FROM calls WHERE id = 1; ALTER TABLE calls ADD speaker text")
+    second = update(", on_error='null', prune=True", hears=3)
+    assert "columns added: speaker" in second.note
+    assert "in table public.heard: 2 new, 1 changed, 8 kept, 1 deleted" in second.note
+    calls.execute(
+        "CREATE OR REPLACE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        " CREATE TRIGGER none BEFORE INSERT ON heard FOR EACH ROW WHEN (new.id = 13) EXECUTE FUNCTION keep_out()"
+    )
+    (calls.settings.workspace / "8.wav").write_bytes(b"RIFF")
+    add(calls, 13, 14)
+    third = update(", on_error='null'", hears=2)
+    assert "1 new, 1 changed, 1 of them without a result, 1 not written: " in third.note
+    assert third.note.splitlines()[0].endswith(", 10 kept")
+    assert calls.execute("SELECT count(*) AS n FROM heard").n[0] == 12
 
 
 def test_a_constraint_that_refuses_a_row_leaves_the_table_as_it_was(

@@ -54,6 +54,15 @@ class TableUpdate:
     fills: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Written:
+    """How many rows of a table were inserted, changed and deleted, as the server counts them."""
+
+    inserted: int
+    changed: int
+    deleted: int
+
+
 def stored_columns(connection: Connection, target: Target) -> dict[str, Stored]:
     """The columns that a table has now, by name; none where there is no table."""
     found = connection.values(
@@ -101,8 +110,8 @@ def refuse_unfit(connection: Connection, target: Target, columns: Sequence[Colum
             connection.execute(f"EXPLAIN DELETE FROM {target.quoted}")
 
 
-def update(connection: Connection, *updates: TableUpdate) -> list[int]:
-    """Do all of them or none; how many rows each deleted. Raises ThanoSQLDatabaseError and leaves everything as it was.
+def update(connection: Connection, *updates: TableUpdate) -> list[Written]:
+    """Do all of them or none; what each has written. Raises ThanoSQLDatabaseError and leaves everything as it was.
 
     Others may read the tables meanwhile; who writes to one waits, and what they wrote before is kept.
     """
@@ -114,18 +123,18 @@ def update(connection: Connection, *updates: TableUpdate) -> list[int]:
         return _update(connection, updates)
 
 
-def _update(connection: Connection, updates: Sequence[TableUpdate]) -> list[int]:
+def _update(connection: Connection, updates: Sequence[TableUpdate]) -> list[Written]:
     with connection.transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"):
         connection.execute(f"SET LOCAL lock_timeout = '{round(connection.lock_timeout * 1000)}ms'")
-        deleted = {}
+        written = {}
         # In one order everywhere, so that two statements never wait for each other.
         for one in sorted(updates, key=lambda one: one.target.quoted):
             with explained(connection, one.target):
-                deleted[one.target] = _write(connection, one)
-        return [deleted[one.target] for one in updates]
+                written[one.target] = _write(connection, one)
+        return [written[one.target] for one in updates]
 
 
-def _write(connection: Connection, one: TableUpdate) -> int:
+def _write(connection: Connection, one: TableUpdate) -> Written:
     target, source = one.target, one.source
     run = connection.execute
     if target.oid is None:
@@ -144,17 +153,15 @@ def _write(connection: Connection, one: TableUpdate) -> int:
     insert, change = _statements(target, rows, names, stored, one.key, one.ours)
     if one.replaced is not None:
         run(f"DELETE FROM {target.quoted} t USING ({one.replaced}) k(key) WHERE t.{key} = k.key")
-        run(insert)
-        return gone
-    if change:
-        run(change)
+        return Written(run(insert).count, 0, gone)
+    changed = run(change).count if change else 0
     insert += f" WHERE NOT EXISTS (SELECT FROM {target.quoted} t WHERE t.{key} = s.{key})"
-    run(insert + (f" AND s.{key} IN ({one.new})" if one.new is not None else ""))
+    inserted = run(insert + (f" AND s.{key} IN ({one.new})" if one.new is not None else "")).count
     added = [name for name in one.fills if name not in stored]
     if one.query is not None and added and target.oid is not None:
         sets = ", ".join(f"{quoted(name)} = q.{quoted(name)}" for name in added)
         run(f"UPDATE {target.quoted} t SET {sets} FROM {one.query} q WHERE t.{key} = q.{key}")
-    return gone
+    return Written(inserted, changed, gone)
 
 
 def _locked(connection: Connection, target: Target, columns: Sequence[Piece]) -> dict[str, Stored]:

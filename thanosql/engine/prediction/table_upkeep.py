@@ -17,6 +17,7 @@ from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 if TYPE_CHECKING:
     from thanosql.engine.planner import Environment
     from thanosql.engine.postgres.database import Target
+    from thanosql.engine.postgres.table_update import Written
     from thanosql.engine.prediction.predict_options import PredictOptions
     from thanosql.engine.prediction.side_table import SideTable
     from thanosql.engine.prediction.stale_rows import StaleRows
@@ -85,13 +86,12 @@ def update_tables(
     key = stale.query.column(options.row_key, option="row_key").name
     table, _ = stale.rows.numbered_table
     gone = f"SELECT key FROM {stale.gone}" if pruned else None
-    said, updates = "", []
+    updates = []
     for beside in tables:
         rows = beside.rows(stale.rows, probed, environment)
         replaced = f"SELECT {quoted(key)} FROM {table}"
         source = rows.replacing(beside.target).source
         updates.append(TableUpdate(beside.target, source, beside.key.name, gone=gone, replaced=replaced))
-        said += f"; {counted(rows.rows, beside.unit)} in table {beside.target}"
     written = frozenset(column.name for column in options.written_columns)
     ours = None
     if stale.query.has_read(target):
@@ -101,9 +101,24 @@ def update_tables(
     everything, _ = stale.query.numbered_table
     fills = tuple(column.name for column in stale.query.columns if column.name not in written)
     updates.append(TableUpdate(target, source, key, gone=gone, new=stale.new, ours=ours, query=everything, fills=fills))
-    deleted = update(environment.database.connection, *updates)[-1]
+    *besides, main = update(environment.database.connection, *updates)
+    said = "".join(
+        f"; {counted(one.inserted, beside.unit)} in table {beside.target}" for beside, one in zip(tables, besides)
+    )
     if stale.lacks:
         said += f"; columns added: {', '.join(stale.lacks)}"
-    if pruned:
-        said += f"; {counted(deleted, 'row')} deleted"
-    return f"{said}; in table {target}"
+    return f"{said}; in table {target}: {_said(main, stale, probed)}"
+
+
+def _said(written: Written, stale: StaleRows, probed: ProbedRows) -> str:
+    """How many rows were written, as the server counted them, and how many were not."""
+    kept = stale.query.rows - stale.rows.rows
+    done = [f"{count:,} {kind}" for kind, count in (("new", written.inserted), ("changed", written.changed)) if count]
+    if failed := probed.notes.without_result:
+        done.append(f"{failed:,} of them without a result")
+    if lost := stale.rows.rows - written.inserted - written.changed:
+        done.append(
+            f"{lost:,} not written: deleted by another session meanwhile, or kept out by a trigger of the table"
+        )
+    rest = [f"{count:,} {kind}" for kind, count in (("kept", kept), ("deleted", written.deleted)) if count]
+    return ", ".join([*done, *rest]) or "no rows"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROBES_AT_ONCE = 4
 FETCHES_AT_ONCE = 8  # of remote files
+NO_RESULT = "no result"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,12 @@ class AudioNotes:
         """A row that has no result, and why."""
         from thanosql.models.audio.info import Note
 
-        self.take(row, [Note("no result", failure.reason.rstrip("."))])
+        self.take(row, [Note(NO_RESULT, failure.reason.rstrip("."))])
+
+    @property
+    def without_result(self) -> int:
+        """How many rows have none."""
+        return self.found[NO_RESULT][0] if NO_RESULT in self.found else 0
 
     def remarks(self) -> Iterator[str]:
         """Sentences for the user, the commonest first."""
