@@ -8,6 +8,7 @@ in 97 is planned against a database, too.
 from __future__ import annotations
 
 import gc
+import logging
 import random
 import re
 import resource
@@ -79,6 +80,8 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
     seeds = fixtures()
     session.execute(WARMING)
     signal.signal(signal.SIGVTALRM, _give_up)
+    logged = _Logged(findings)
+    logging.getLogger("thanosql").addHandler(logged)
     resident: int | None = None
     for number in range(statements):
         if not findings.going_on():
@@ -104,12 +107,24 @@ def fuzz(session: Session, statements: int, seed: int = 0) -> Findings:
         if number == statements // 2:
             gc.collect()
             resident = _resident()
+    logging.getLogger("thanosql").removeHandler(logged)
     gc.collect()
     if resident is not None:  # None: stopped in the first half
         grown = _resident() - resident
         findings.counts["memory grown in the second half, KiB"] = max(0, grown >> 10)
         findings.check(grown < GROWTH, f"memory grew by {grown:,} bytes")
     return findings.done()
+
+
+class _Logged(logging.Handler):
+    """What is logged as an error is a mistake of ours that a message was kept clear of."""
+
+    def __init__(self, findings: Findings) -> None:
+        super().__init__(logging.ERROR)
+        self.findings = findings
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.findings.fail(f"logged: {self.format(record)[-500:]}")
 
 
 def _give_up(_signal: int, _frame: object) -> None:

@@ -47,6 +47,41 @@ def test_a_mistake_is_said_as_the_fixture_has_it(session: Session, text: str, me
     assert caught.value.position is not None
 
 
+@pytest.mark.parametrize("comment", ["", "/**/", " --x", "/**/" * 1000, " !"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM predict USING",
+        "EXPLAIN DELETE FROM ONLY predict USING",
+        "MERGE INTO evaluate USING",
+        "WITH a AS (SELECT 1) MERGE INTO align USING",
+        "SELECT * FROM calls JOIN predict USING (n) WHERE",
+    ],
+)
+def test_a_table_of_a_statements_name_is_not_taken_for_the_statement(session: Session, text: str, comment: str) -> None:
+    with pytest.raises(ThanoSQLDatabaseError) as caught:
+        session.execute(text + comment)
+    assert "The query stands in the statement" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT * FROM predict USING", "SELECT * FROM calls, evaluate USING/**/", "INSERT INTO calls predict USING --"],
+)
+def test_a_statement_that_ends_at_its_model_is_shown_whole(session: Session, text: str) -> None:
+    with pytest.raises(ThanoSQLDatabaseError, match=r"SELECT \* FROM \((PREDICT|EVALUATE) USING model AS SELECT"):
+        session.execute(text)
+
+
+def test_a_mistake_in_what_suggests_never_hides_the_error(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dialects, "cure", lambda *_: [][0])
+    with pytest.raises(ThanoSQLDatabaseError, match="syntax error"):
+        session.execute("SELECT 1 FRM calls x y")
+    assert "IndexError" in caplog.text
+
+
 def test_there_are_many() -> None:
     assert len(PAIRS) >= 350
 

@@ -137,6 +137,7 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
             or before.upper in ours.prefixes
             or word.upper not in ours.nested_using
             or following != "USING"
+            or _is_table(pieces, index)
         ):
             continue
         if pieces[0].upper in ours.prefixes and before.kind == ")" and not opened:  # EXPLAIN (ANALYZE) PREDICT
@@ -146,7 +147,7 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         end = _closing(pieces, index) if opened else len(text.rstrip().rstrip(";"))
         inside = text[word.start : end].rstrip()
         if not re.search(r"\bAS\b", inside, re.IGNORECASE):
-            model = re.split(r"\bUSING\s+", inside, flags=re.IGNORECASE)[1].split()[0]
+            model = "".join(piece.text for piece in pieces[index + 2 : index + 3]) or "model"
             written = f"SELECT * FROM ({word.upper} USING {model} AS {_QUERY}) p"
             return Cure(f"The query stands in the statement: {written}", word.start, len(word.text))
         if pieces[0].upper == "UPDATE" and before.text == "=":
@@ -161,6 +162,13 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         shown = written if len(written) <= _SHOWN else f"({word.upper} USING … AS …){name}"
         return Cure(f"Put the inner statement in parentheses: {' '.join(shown.split())}", word.start, len(word.text))
     return None
+
+
+def _is_table(pieces: Sequence[Lexeme], index: int) -> bool:
+    """Whether what stands here before USING is a table, as in DELETE FROM predict USING and JOIN predict USING (id)."""
+    changed = {piece.upper for piece in pieces[max(index - 3, 0) : index]}
+    listed = index + 2 < len(pieces) and pieces[index + 2].kind == "("
+    return listed or changed >= {"DELETE", "FROM"} or changed >= {"MERGE", "INTO"}
 
 
 def _listing(text: str, pieces: Sequence[Lexeme]) -> Cure | None:

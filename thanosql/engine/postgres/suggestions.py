@@ -6,6 +6,7 @@ It is asked for when a statement is over and its transaction rolled back, so tha
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, 
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
+
+log = logging.getLogger(__name__)
 
 SHORT = 2  # letters; a word of no more is looked for in quotes only
 NO_TABLE, NO_COLUMN, NO_FUNCTION, SYNTAX = "42P01", "42703", "42883", "42601"
@@ -62,20 +65,35 @@ def suggest(
     connection: Connection | None,
     models: Callable[[], Collection[str]],
 ) -> None:
-    """Add to an error what was probably meant, and where it stands, if it does not say so. It raises nothing.
+    """Add to an error what was probably meant, and where it stands, if it does not say so.
 
-    `text` is the statement's own in `source`, `models` gives the names of models and bases.
+    `text` is the statement's own in `source`, `models` gives the names of models and bases. It raises nothing: a mistake of
+    ours in here is logged, since the error that it would hide is the one that helps.
     """
-    with contextlib.suppress(ThanoSQLError):
-        if isinstance(error, ThanoSQLDatabaseError):
-            _cure(error, text, source, models)
-            no_function = error.sqlstate == NO_FUNCTION and error.message.startswith("function ")
-            if error.position is not None and no_function and (error.hint or "").startswith("No function"):
-                error.hint = _hint(error, error.position, statement, source, connection) or error.hint
-            if error.position is not None and error.hint is None:
-                error.hint = _hint(error, error.position, statement, source, connection)
-        if error.position is None:
-            error.position = _place(error, statement, text, source)
+    try:
+        with contextlib.suppress(ThanoSQLError):
+            _complete(error, statement, text, source, connection, models)
+    except Exception:
+        log.exception("What an error lacks was not found")
+
+
+def _complete(
+    error: ThanoSQLError,
+    statement: Statement,
+    text: str,
+    source: str,
+    connection: Connection | None,
+    models: Callable[[], Collection[str]],
+) -> None:
+    if isinstance(error, ThanoSQLDatabaseError):
+        _cure(error, text, source, models)
+        no_function = error.sqlstate == NO_FUNCTION and error.message.startswith("function ")
+        if error.position is not None and no_function and (error.hint or "").startswith("No function"):
+            error.hint = _hint(error, error.position, statement, source, connection) or error.hint
+        if error.position is not None and error.hint is None:
+            error.hint = _hint(error, error.position, statement, source, connection)
+    if error.position is None:
+        error.position = _place(error, statement, text, source)
 
 
 def _cure(error: ThanoSQLDatabaseError, text: str, source: str, models: Callable[[], Collection[str]]) -> None:
