@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,16 @@ def home(database_url: str, tmp_path: Path) -> Path:
 def test_a_store_bears_the_number_of_its_format(home: Path) -> None:
     assert (home / "models" / ".format").read_text() == f"{store_format.FORMAT}\n"
     assert (home / "models" / ".format").stat().st_mode & 0o077 == 0
+
+
+def test_the_number_is_on_the_disk_before_it_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut may leave an empty file there, and a store that nothing can be read from."""
+    sync, replace, done = os.fsync, os.replace, []
+    monkeypatch.setattr(os, "fsync", lambda number: (done.append("synced"), sync(number)))
+    monkeypatch.setattr(os, "replace", lambda draft, path: (done.append("in place"), replace(draft, path)))
+    store_format.mark(tmp_path)
+    assert done == ["synced", "in place"]
+    assert [path.name for path in tmp_path.iterdir()] == [".format"]
 
 
 def test_a_store_of_the_time_before_there_were_numbers_is_used_and_gets_one(database_url: str, home: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,23 @@ def test_a_read_only_home_hinders_only_what_writes_to_it(
     refused = [sql for sql, line in zip(asked, said, strict=True) if line.startswith("ThanoSQL")]
     assert refused == ["ROLLBACK MODEL m TO 1", "DROP MODEL m"], said
     assert all("Read-only file system" in line for line in said[-2:])
+
+
+def test_a_file_that_is_replaced_leaves_no_draft_when_its_writer_is_killed_or_the_disk_is_full(tmp_path: Path) -> None:
+    path, hour_ago = tmp_path / "speeds.json", time.time() - 2 * private.LEFT_SECONDS
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom thanosql import private\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), 9)\nprivate.replace(Path(sys.argv[1]), 'half')"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    private.replace(path, "of another, who may be writing")
+    assert left.exists()
+    os.utime(left, (hour_ago, hour_ago))
+    private.replace(path, "new")
+    assert path.read_text() == "new"
+    with pytest.raises(UnicodeEncodeError):
+        private.replace(path, "\ud800")
+    assert list(tmp_path.iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

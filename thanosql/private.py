@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
+import time
 from pathlib import Path
 
 FOLDER, FILE = 0o700, 0o600
+LEFT_SECONDS = 3600.0  # after which a draft is nobody's
 PASSABLE = 0o711  # root's home: the embedded server's own user must pass through it, and cannot look into it
 
 
@@ -38,6 +41,27 @@ def file(path: Path) -> Path:
     path.touch(mode=FILE)
     _close(path)
     return path
+
+
+def replace(path: Path, text: str) -> None:
+    """Make this the text of a file within a home, in one step: whoever reads it finds the old one or the new one.
+
+    Raises OSError. What a process that was killed meanwhile left, the next one removes that writes the file an hour later.
+    """
+    home(path.parent)
+    prefix = f".{path.name}."
+    for left in path.parent.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.lstat().st_mtime > LEFT_SECONDS:
+                left.unlink()
+    number, draft = tempfile.mkstemp(prefix=prefix, dir=path.parent)  # with the rights of FILE
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
 
 
 def tree(path: Path) -> None:

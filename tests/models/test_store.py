@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,47 @@ with Store(Path({str(store.folder)!r})).writing("mine", overwrite=True) as draft
     assert [path for path in (store.folder / "mine").iterdir() if path.name.startswith(".draft-")]
     assert save(store, "mine", "new", overwrite=True) == 2
     assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "2", "CURRENT"]
+
+
+@pytest.mark.parametrize("call", ["os.replace", "os.unlink", "shutil.rmtree", "Path.rename", "Path.unlink"])
+@pytest.mark.parametrize("after", range(2))
+def test_a_model_whose_drop_was_killed_is_whole_or_gone_with_all_its_versions(
+    store: Store, call: str, after: int
+) -> None:
+    for note in ("first", "second", "third"):
+        save(store, "mine", note, overwrite=True)
+    code = f"""
+import os, shutil, signal
+from pathlib import Path
+from thanosql.models.store import Store
+calls, call = [], {call}
+def dying(*given, **named):
+    calls.append(1)
+    if len(calls) > {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call(*given, **named)
+{call} = dying
+Store(Path({str(store.folder)!r})).drop("mine")
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode in (0, -signal.SIGKILL)
+    if store.exists("mine"):
+        assert store.get("mine").card["note"] == "third"
+        assert store.versions("mine") == [1, 2, 3]
+        return
+    swept = Store(shutil.copytree(store.folder, store.folder.with_name("swept")))
+    swept.sweep()
+    assert not (swept.folder / "mine").exists()
+    assert save(store, "mine", "new") == 1
+    assert store.versions("mine") == [1]
+    assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "CURRENT"]
+
+
+def test_a_first_version_that_was_never_pointed_to_is_no_version_of_the_next(store: Store) -> None:
+    save(store, "mine", "unfinished")
+    (store.folder / "mine" / "CURRENT").unlink()
+    assert save(store, "mine", "new") == 1
+    assert store.get("mine", 1).card["note"] == "new"
 
 
 FULL = """

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -109,10 +108,7 @@ def keep(home: Path) -> None:
         return
     content = {**processor(), "measured": {key: asdict(value) for key, value in {**_known, **there}.items()}}
     with contextlib.suppress(OSError):
-        private.home(home)
-        with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{FILE}.", delete=False, encoding="utf-8") as draft:
-            json.dump(content, draft, indent=1)
-        os.replace(draft.name, home / FILE)
+        private.replace(home / FILE, json.dumps(content, indent=1))
 
 
 def kept(home: Path) -> dict[str, Measured]:

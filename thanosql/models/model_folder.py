@@ -22,6 +22,7 @@ from thanosql.models.json_file import read_text
 
 CURRENT = "CURRENT"
 DRAFT = ".draft-"
+DROPPED = f"{DRAFT}gone"  # the pointer of a model that is being dropped
 _TEXT, _NUMBER = (str,), (int, float)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "family", "base", "statement", "created", "content", "fingerprint", "hardware"), _TEXT),
@@ -128,18 +129,26 @@ class ModelFolder:
 
     def sweep(self, keep: int) -> None:
         """Remove what no name stands for: drafts that a kill left, versions never pointed to, all but the `keep` newest."""
-        newest = self.versions()[-keep:]
+        newest = self.versions()[-keep:] if self.exists() else []
         with suppress(OSError, ValueError):
             newest.append(self.current())
         for version in self.numbers():
             if version not in newest:
                 self._remove(version)
-        for path in self.drafts():
-            shutil.rmtree(path, ignore_errors=True)
+        self._remove_drafts()
+
+    def sweep_drafts(self) -> None:
+        """Remove the drafts that killed statements left, and what a killed DROP left of the model. Raises OSError."""
+        if not self.exists() and any(path.name == DROPPED for path in self.drafts()):
+            for version in self.numbers():
+                self._remove(version)
+        self._remove_drafts()
+        if not self.exists() and not self.numbers():
+            self.path.rmdir()
 
     def remove(self) -> None:
         """Remove the model: first its name, in one step, so that what a kill leaves behind is swept. Raises OSError."""
-        (self.path / CURRENT).unlink()
+        os.replace(self.path / CURRENT, self.path / DROPPED)
         sync(self.path)
         for version in self.numbers():
             self._remove(version)
@@ -147,10 +156,18 @@ class ModelFolder:
 
     def _remove(self, version: int) -> None:
         """Take a version away in one step: who is reading it finds it whole or not at all, never half of its files."""
-        gone = self.path / f"{DRAFT}gone-{version}"
+        gone = self.path / f"{DROPPED}-{version}"
         shutil.rmtree(gone, ignore_errors=True)
         (self.path / str(version)).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def _remove_drafts(self) -> None:
+        # The mark of a DROP goes last: as long as it is there, what is left of the model is known to be nobody's.
+        for path in sorted(self.drafts(), key=lambda path: path.name == DROPPED):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def drafts(self) -> list[Path]:
         return [path for path in self.path.iterdir() if path.name.startswith(DRAFT)]

@@ -3,7 +3,7 @@
     NAME/VERSION/        a folder that Wav2Vec2ForCTC.from_pretrained reads as it is, and its card, thanosql.json
     NAME/CURRENT         the version that the name stands for (after a rollback, the newest one after it); replaced
                          atomically, after everything is on the disk
-    NAME/.draft-…        what is being written; left by a kill, it is swept by the next one who writes
+    NAME/.draft-…        what is being written or dropped; left by a kill, it is swept by the next one who writes
     .format              the number of this layout (`store_format`)
     .training/NAME/      the checkpoint of a training of that name that is unfinished
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
@@ -180,11 +180,7 @@ class Store:
             left = {draft.parent.name for draft in self.folder.glob(f"*/{DRAFT}*")}
             for name in left.intersection(self._entries()):
                 with suppress(OSError, ThanoSQLError), self._writing(name, lock_timeout=0):
-                    home = self.home(name)
-                    for draft in home.drafts():
-                        shutil.rmtree(draft, ignore_errors=True)
-                    if not home.exists() and not home.numbers():
-                        home.path.rmdir()
+                    self.home(name).sweep_drafts()
 
     def training_state(self, name: str) -> Path:
         """The folder with the checkpoint of a training run of that name that is unfinished."""

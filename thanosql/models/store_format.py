@@ -6,10 +6,10 @@ is that of 1; it gets its number when something is next written to it.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import tempfile
 from pathlib import Path
 
-from thanosql import private
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.json_file import read_text
 
@@ -42,7 +42,14 @@ def mark(folder: Path) -> None:
     path = folder / FILE
     if path.exists():
         return
-    draft = private.file(path.with_name(f"{FILE}.new"))
-    draft.write_text(f"{FORMAT}\n", encoding="ascii")
-    with suppress(FileNotFoundError):  # another process was faster
-        draft.replace(path)
+    # Under a name of its own: another process that marks it too would else empty the file while it is put in its place.
+    number, draft = tempfile.mkstemp(prefix=f"{FILE}-", dir=folder)
+    try:
+        with open(number, "w", encoding="ascii") as file:
+            file.write(f"{FORMAT}\n")
+            file.flush()
+            os.fsync(number)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_a_killed_server_comes_back_in_the_same_session(home: Path) -> None:
         with contextlib.suppress(ThanoSQLConnectionError):
             session.execute("SELECT * FROM kept")
         assert session.execute("SELECT * FROM kept")["a"].tolist() == [1]
+
+
+def test_a_server_that_lost_one_of_its_processes_is_waited_for(home: Path) -> None:
+    """It ends all the others then and recovers; who calls meanwhile is refused."""
+    with thanosql.connect(home=home) as session:
+        session.execute("CREATE TABLE kept AS SELECT 1 AS a")
+        server = psutil.Process(server_of(home))
+        backend = session.execute("SELECT pg_backend_pid() AS a")["a"][0]
+        os.kill(int(backend), signal.SIGKILL)
+        with contextlib.suppress(ThanoSQLConnectionError):
+            session.execute("SELECT * FROM kept")
+        assert session.execute("SELECT * FROM kept")["a"].tolist() == [1]
+        assert server.is_running()
 
 
 def test_what_a_killed_server_left_is_not_taken_for_what_a_query_read(home: Path) -> None:
@@ -305,9 +319,53 @@ def test_programs_in_a_private_folder_are_copied_to_where_the_server_may_run_the
         shutil.copytree(libraries, private / libraries.name)
     moved = {18: private / package.name / found[18].name}
     monkeypatch.setattr(embedded.programs, "installed", lambda: moved)
+    half = home / f".postgres-programs-18-{(moved[18] / 'bin' / 'postgres').stat().st_mtime_ns:x}-killed"
+    half.mkdir()
     with Database(embedded.start(home / "postgres")) as database:
         assert database.server_version >= 130_000
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("cut", ["", "/", "/tmp", "/var/tmp/thanos", "relative/thanosql-abc", "\0"])
+def test_a_note_of_the_sockets_folder_that_is_cut_short_is_not_believed(
+    home: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    data = home / "a name with blanks" / "postgres"
+    private = data.with_name(".postgres")
+    private.mkdir(parents=True, mode=0o700)
+    (private / "sockets").write_text(cut)
+    monkeypatch.chdir(home)
+    home.chmod(0o700)
+    made = embedded.sockets.folder_for(data, private, embedded.accounts.Account("root"))
+    assert made is not None
+    assert (made.is_absolute(), made.name[:9], list(made.iterdir())) == (True, "thanosql-", [])
+    assert (private / "sockets").read_text() == str(made)
+    assert embedded.sockets.folder_for(data, private, embedded.accounts.Account("root")) == made
+    made.rmdir()
+
+
+def test_a_server_whom_so_many_call_that_one_more_is_not_let_in_is_there(home: Path) -> None:
+    with contextlib.ExitStack() as callers, socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / ".s.PGSQL.5432"))
+        assert not embedded.sockets.answers(home, 5432)
+        server.listen(0)
+        for _ in range(2):
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                caller.connect(str(home / ".s.PGSQL.5432"))
+        assert embedded.sockets.answers(home, 5432)
+
+
+def test_what_a_killed_start_left_goes_with_the_next(home: Path) -> None:
+    embedded.start(home / "postgres")
+    embedded.stop(home / "postgres")
+    before = {path.name for path in (home / "postgres").iterdir()}
+    (home / "postgres" / f"{embedded.server.DRAFT}hba-killed").write_text("")
+    embedded.start(home / "postgres")
+    embedded.stop(home / "postgres")
+    assert {path.name for path in (home / "postgres").iterdir()} == before
 
 
 def test_a_killed_making_of_the_folder_leaves_nothing_in_the_way(home: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -139,3 +142,67 @@ def test_rows_that_a_lost_session_held_say_so(database: Database, peer: Peer) ->
     end(database, peer)
     with pytest.raises(ThanoSQLConnectionError):
         len(frame)
+
+
+def test_a_server_stops_working_for_a_caller_that_was_killed(database: Database, database_url: str, peer: Peer) -> None:
+    """Its query would else keep its locks until it ends, and nobody could replace what it reads."""
+    if database.server_version < 140_000:
+        pytest.skip("client_connection_check_interval is PostgreSQL 14's")
+    peer("CREATE TABLE read_by_it AS SELECT 1 AS a")
+    query = "SELECT count(*) FROM read_by_it, generate_series(1, 100000000000) g"
+    code = f"import sys; from thanosql.engine.postgres.database import Database as D; D(sys.argv[1]).connection.execute({query!r})"
+    running = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM read_by_it%' AND state = 'active'"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, database_url])
+    try:
+        assert becomes(peer, running, 1)
+    finally:
+        child.kill()
+        child.wait()
+    assert becomes(peer, running, 0)
+    peer("DROP TABLE read_by_it")
+
+
+def becomes(peer: Peer, count: str, wanted: int) -> bool:
+    deadline = time.monotonic() + 60
+    while peer(count) != [(wanted,)]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_silent_callers_of_other_machines_are_asked_whether_they_are_there(database: Database) -> None:
+    raw = database.connection.raw
+    if not raw.info.host or raw.info.host.startswith("/"):
+        pytest.skip("this server is called by a socket of its machine")
+    assert setting(database, "tcp_keepalives_idle") == "30"
+
+
+def test_a_server_that_is_not_ready_yet_is_waited_for() -> None:
+    """It says so to whoever calls while it recovers from a crash of one of its processes."""
+    with socket.socket(socket.AF_INET) as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        calls: list[str] = []
+        words = ["the database system is in recovery mode", "the database system is starting up", "no such role"]
+
+        def answer() -> None:
+            for said in words:
+                caller, _ = server.accept()
+                with caller:
+                    caller.recv(8)  # asks for TLS
+                    caller.sendall(b"N")
+                    caller.recv(1024)
+                    body = b"SFATAL\0C57P03\0M" + said.encode() + b"\0\0"
+                    caller.sendall(b"E" + (len(body) + 4).to_bytes(4, "big") + body)
+                calls.append(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"postgresql://someone@127.0.0.1:{server.getsockname()[1]}/any?gssencmode=disable"
+        with pytest.raises(ThanoSQLConnectionError, match="no such role"), Database(address) as database:
+            database.run(said("SELECT 1"))
+        thread.join(30)
+    assert calls == words

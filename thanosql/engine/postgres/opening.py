@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -30,9 +32,23 @@ WHERE CASE name WHEN 'temp_buffers' THEN pg_size_bytes(current_setting(name)) < 
     ELSE current_setting(name, true) <> wanted END
 """
 
+# A process that was killed, or whose machine has gone, would else keep its locks until its query ends, which may take hours:
+# the server looks after the caller of a running query, and asks a silent one's machine whether it is still there. What the
+# server is told to do by itself sooner stays; one that cannot do it (before 14, or on some systems) is left as it is.
+LOOKED_AFTER = """
+SELECT set_config(name, wanted, false) FROM (VALUES
+    ('client_connection_check_interval', '2000'),
+    ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '15'), ('tcp_keepalives_count', '6')
+) v(name, wanted)
+WHERE current_setting(name, true) = '0' OR name LIKE 'tcp%' AND current_setting(name)::bigint > wanted::bigint
+"""
+NOT_YET = re.compile(r"the database system is (starting up|in recovery mode|shutting down|not yet accepting)")
+NOT_YET_SECONDS = 20.0  # in which a server that is starting, or recovers from a crash, is asked again
+PAUSE = 0.1  # seconds
+
 
 def open_session(url: str) -> Any:
-    """The connection, in autocommit and UTF-8. `url` is SQLAlchemy's.
+    """The connection, in autocommit and UTF-8. `url` is SQLAlchemy's. A server that is just starting is waited for.
 
     Raises ThanoSQLConnectionError for a URL that cannot be read, a server that cannot be reached or is too old.
     """
@@ -63,7 +79,7 @@ def open_session(url: str) -> Any:
         engine = sqlalchemy.create_engine(
             where, poolclass=NullPool, isolation_level="AUTOCOMMIT", use_native_hstore=False
         )
-        raw = _driver_connection(engine)
+        raw = _once_started(engine)
     except (sqlalchemy.exc.SQLAlchemyError, psycopg2.Error) as error:
         raise unreachable(error, where) from error
     if raw.server_version < OLDEST:
@@ -73,7 +89,23 @@ def open_session(url: str) -> Any:
     return raw
 
 
+def _once_started(engine: Any) -> Any:
+    import psycopg2
+    from sqlalchemy.exc import OperationalError
+
+    deadline = time.monotonic() + NOT_YET_SECONDS
+    while True:
+        try:
+            return _driver_connection(engine)
+        except (OperationalError, psycopg2.OperationalError) as error:
+            if not NOT_YET.search(str(error)) or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
+
+
 def _driver_connection(engine: Any) -> Any:
+    import psycopg2
+
     lent = engine.raw_connection()
     raw = lent.driver_connection
     lent.detach()  # ours to close: a statement's temporary tables live as long as it does
@@ -81,4 +113,6 @@ def _driver_connection(engine: Any) -> Any:
     raw.set_client_encoding("UTF8")
     with raw.cursor() as cursor:
         cursor.execute(SETTINGS)
+        with suppress(psycopg2.DatabaseError):
+            cursor.execute(LOOKED_AFTER)
     return raw

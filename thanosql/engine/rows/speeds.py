@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +51,7 @@ def remember(home: Path, about: BoundStatement, precision: str, where: str, oper
     before = known.pop(key, (0.0, 0.0))
     known[key] = (before[0] * FADES + operations, before[1] * FADES + seconds)
     with contextlib.suppress(OSError):
-        private.home(home)
-        with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{FILE}.", delete=False, encoding="ascii") as draft:
-            json.dump(dict([*known.items()][-MOST:]), draft)
-        os.replace(draft.name, path)
+        private.replace(path, json.dumps(dict([*known.items()][-MOST:])))
 
 
 def _key(about: BoundStatement, precision: str, where: str) -> str:

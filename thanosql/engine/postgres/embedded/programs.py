@@ -43,6 +43,8 @@ def reachable(version: int | None, account: Account, private: Path) -> Path | No
     mark = f"{version}-{(folder / 'bin' / 'postgres').stat().st_mtime_ns:x}"
     copy = private.with_name(f"{private.name}-programs-{mark}")
     if not copy.exists():
+        for left in copy.parent.glob(f"{copy.name}-*"):  # by a process that was killed while it copied
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{copy.name}-", dir=copy.parent) as draft:
             made = Path(draft) / "new"
             made.mkdir()

@@ -30,10 +30,9 @@ NOBODY = 999_999_999  # no process has this number on Linux or macOS
 # Nobody is served copies from here: a table that is made and filled in one transaction is then synced, not logged,
 # which takes half the time and outlasts a crash as well.
 SETTINGS = "\n# ThanoSQL\nwal_level = minimal\nmax_wal_senders = 0\n"
+DRAFT = ".thanosql-"  # of a file of settings
 ACCESS = "# Written by ThanoSQL at each start.\nlocal all all peer map=thanosql\n"
-PASSED_ON = re.compile(
-    r"PATH|LANG|LC_\w+|TZ|TMPDIR|(DY)?LD_LIBRARY_PATH"
-)  # of the environment; no secret of the user's
+PASSED_ON = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|(DY)?LD_LIBRARY_PATH")  # of the environment; no secret
 
 
 class Running(NamedTuple):
@@ -167,7 +166,7 @@ class Server:
             for end in ("", ".lock"):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     (folder / f".s.PGSQL.{sockets.PORT}{end}").unlink()
-        for draft in self.folder.parent.glob(f".{self.folder.name}-new-*"):
+        for draft in (*self.folder.parent.glob(f".{self.folder.name}-new-*"), *self.folder.glob(f"{DRAFT}*")):
             _remove(draft)
 
     def _bin(self, account: Account) -> Path:
@@ -225,7 +224,7 @@ class Server:
         quoted = account.caller.replace('"', '""')
         written = {"hba": ACCESS, "ident": f'# Written by ThanoSQL at each start.\nthanosql "{quoted}" all\n'}
         for name, text in written.items():
-            number, path = tempfile.mkstemp(prefix=f".{name}-", dir=self.folder)
+            number, path = tempfile.mkstemp(prefix=f"{DRAFT}{name}-", dir=self.folder)
             with open(number, "w", encoding="utf-8") as file:
                 file.write(text)
             account.own(Path(path))
@@ -293,7 +292,9 @@ def _words(said: str) -> str:
     return " ".join(re.sub(r"^[\d-]+ [\d:.]+ \S+ \[\d+\] +", "", line) for line in telling[-2:])
 
 
-def _remove(folder: Path) -> None:
+def _remove(path: Path) -> None:
     import shutil
 
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from thanosql.engine.postgres.embedded.accounts import Account
 
 PORT = 5432  # of the socket's name; nothing listens on a network
+PREFIX = "thanosql-"
 LONGEST = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 
 
@@ -21,15 +22,23 @@ def folder_for(data: Path, private: Path, account: Account) -> Path | None:
     if _fits(data):
         return data
     note = private / "sockets"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # zeros, where the machine lost its power
         before = Path(note.read_text())
         about = before.lstat()
         owner = os.geteuid() if account.user is None else account.user
-        if stat.S_ISDIR(about.st_mode) and about.st_uid == owner and not about.st_mode & 0o077 and _fits(before):
+        # Written by a process that was killed, the note may be cut short: "" would be the folder one happens to be in.
+        if (
+            before.is_absolute()
+            and before.name.startswith(PREFIX)
+            and stat.S_ISDIR(about.st_mode)
+            and about.st_uid == owner
+            and not about.st_mode & 0o077
+            and _fits(before)
+        ):
             return before
     for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         with contextlib.suppress(OSError):
-            made = Path(tempfile.mkdtemp(prefix="thanosql-", dir=parent))
+            made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             account.own(made)
             if _fits(made) and account.barred_by(made) is None:
                 note.touch(mode=0o600)
@@ -45,6 +54,8 @@ def answers(folder: Path, port: int) -> bool:
         caller.settimeout(5)
         try:
             caller.connect(str(folder / f".s.PGSQL.{port}"))
+        except BlockingIOError:  # so many call that one more is not let in: somebody is there
+            return True
         except OSError:
             return False
     return True
