@@ -150,7 +150,9 @@ def test_a_server_stops_working_for_a_caller_that_was_killed(database: Database,
         pytest.skip("client_connection_check_interval is PostgreSQL 14's")
     peer("CREATE TABLE read_by_it AS SELECT 1 AS a")
     query = "SELECT count(*) FROM read_by_it, generate_series(1, 100000000000) g"
-    code = f"import sys; from thanosql.engine.postgres.database import Database as D; D(sys.argv[1]).connection.execute({query!r})"
+    code = (
+        f"import sys; from tests.engine.databases import Database; Database(sys.argv[1]).connection.execute({query!r})"
+    )
     running = (
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM read_by_it%' AND state = 'active'"
     )

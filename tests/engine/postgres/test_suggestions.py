@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from thanosql import ThanoSQLError
+from thanosql import ThanoSQLDatabaseError, ThanoSQLError
+from thanosql.engine.language import dialects
 from thanosql.engine.session import Session
 
 
@@ -70,3 +71,28 @@ def test_a_reference_to_the_query_around_a_statement_is_refused_with_the_cure(ca
     assert place == "c"
     assert hint is not None
     assert "cannot see that query's columns" in hint
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM predict USING",
+        "SELECT * FROM predict USING;",
+        "SELECT * FROM evaluate USING/**/tiny !",
+        "DELETE FROM predict USING/**//**/",
+        "EXPLAIN DELETE FROM transcribe, predict USING -- who",
+        "SELECT (1 + (SELECT a FROM predict USING))",
+        "UPDATE calls SET id = predict USING",
+    ],
+)
+def test_a_statement_that_ends_after_using_is_postgresqls_error(calls: Session, sql: str) -> None:
+    """What is sought for a hint never stands in the place of the error."""
+    with pytest.raises(ThanoSQLDatabaseError) as caught:
+        calls.execute(sql)
+    assert caught.value.sqlstate == "42601"
+
+
+@pytest.mark.parametrize("text", ["", " ", "-- a", "'a", "/* a"])
+@pytest.mark.parametrize("sqlstate", sorted(dialects.STATES))
+def test_a_text_without_a_word_has_no_cure(text: str, sqlstate: str) -> None:
+    assert dialects.cure(text, sqlstate, ["tiny"]) is None

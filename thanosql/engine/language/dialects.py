@@ -72,7 +72,9 @@ def cure(text: str, sqlstate: str, models: Collection[str], at: int | None = Non
     if sqlstate not in STATES or len(text) > LONGEST:
         return None
     pieces = [*_pieces(text)]
-    if at is None and pieces and pieces[0].upper in vocabulary().own:
+    if not pieces:
+        return None
+    if at is None and pieces[0].upper in vocabulary().own:
         return None  # it stopped in a query that stands nowhere in the text: an option's, as valid_query
     around = [piece for piece in pieces if at is None or sqlstate == SYNTAX or piece.start <= at < piece.end]
     if (found := _foreign(text, around)) is not None:
