@@ -101,3 +101,15 @@ def test_the_card_of_a_model_of_an_older_version_still_reads(spoken: Session) ->
     )
     written = json.loads((Path(report.folder) / "normalizer.json").read_text())
     assert sorted(written) == ["case", "form", "keep", "punctuation"]
+
+
+def test_check_of_a_training_says_where_a_text_leaves_a_choice_of_words(spoken: Session) -> None:
+    query = "SELECT 'one.flac' AS audio_path, text FROM (VALUES ('room 1984'), ('nine'), ('at 7:30'), ('7%')) v(text)"
+    options = "normalizer='english'"
+    told = spoken.run(f"CHECK BUILD MODEL m USING Wav2Vec2Tiny OPTIONS ({options}) AS {query}").note or ""
+    assert "figures and signs of 2 rows may be said in other words than the usual ones, which are learned: " in told
+    assert "'nineteen eighty four', where 'one thousand nine hundred eighty four' may have been said" in told
+    assert "other words" not in (
+        spoken.run(f"CHECK EVALUATE USING Wav2Vec2Tiny OPTIONS ({options}) AS {query}").note or ""
+    )
+    assert "other words" not in (spoken.run(f"CHECK BUILD MODEL m USING Wav2Vec2Tiny AS {query}").note or "")

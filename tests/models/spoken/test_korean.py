@@ -190,3 +190,74 @@ def test_jamo_and_decomposed_texts_are_read_as_well() -> None:
 def test_a_number_of_any_length_is_read() -> None:
     assert KOREAN.normalize("9" * 300)
     assert KOREAN.normalize("1만 2시 0월 99월 2024-99-99 1/0 ~ - % 9999999조")
+
+
+# What is learned from a text, what else may be said for it, and why.
+CASES = [
+    ("88올림픽", "팔팔올림픽", "팔십팔 올림픽", "the years of games are said figure by figure"),
+    ("98학번", "구팔학번", "구십팔 학번", "and those of students"),
+    ("386세대", "삼팔육세대", "삼백팔십육 세대", "a generation's name; 101세대 are households"),
+    ("101세대", "백일 세대", "백일세대", "households are counted"),
+    ("2002 월드컵", "이천이 월드컵", "이천이 월드컵", "월 is a unit only where the word ends"),
+    ("5대양 6대주", "오대양 육대주", "오대양 육대주", "대 in names of great things takes Chinese numerals"),
+    ("차 5대", "차 다섯 대", "차 오 대", "대 of machines takes Korean ones"),
+    ("B1층", "지하 일 층", "비 일층", "a floor below the ground; the letter is said as well"),
+    ("B2 주차장", "비투 주차장", "지하 이층 주차장", "as the sign says it, or what it means"),
+    ("1+1 행사", "원 플러스 원 행사", "일 더하기 일 행사", "an offer is said in English"),
+    ("1+1", "일 더하기 일", "원 플러스 원", "alone it is a sum"),
+    ("1+1=2", "일 더하기 일은 이", "일 플러스 일은 이", "은 or 는 by the last consonant"),
+    ("7-4=3", "칠 빼기 사는 삼", "칠 마이너스 사는 삼", "with = a dash is no range"),
+    ("iPhone 15", "아이폰 십오", "아이폰 십오", "one Korean name"),
+    ("Wi-Fi", "와이파이", "와이파이", "one Korean name"),
+    ("e스포츠", "이스포츠", "이스포츠", "e before Hangul is said 이"),
+    ("Zanzibar 3", "Zanzibar 삼", "Zanzibar 삼", "no Korean name is known: it stays, and CHECK names it"),
+    ("MP3", "엠피쓰리", "엠피삼", "a figure behind letters is often English"),
+    ("COVID-19", "코비드 십구", "코로나 일구", "the dash is not said"),
+    ("A+ 학점", "에이 플러스 학점", "에이플러스 학점", "a mark, and no sum"),
+    ("G7", "지세븐", "지칠", "English up to ten"),
+    ("G20", "지이십", "지 이십", "Chinese above"),
+    ("No.1", "넘버 일", "넘버일", "the abbreviation is said"),
+    ("010.1234.5678", "공일공 일이삼사 오육칠팔", "공일공에 일이삼사에 오육칠팔", "a telephone, however divided"),
+    ("010 1234 5678", "공일공 일이삼사 오육칠팔", "공일공일이삼사오육칠팔", "a telephone"),
+    ("+82-10-1234-5678", "플러스 팔이 일공 일이삼사 오육칠팔", "플러스 팔이일공일이삼사오육칠팔", "with the country"),
+    ("역삼동 3-1번지", "역삼동 삼 다시 일 번지", "역삼동 삼의 일번지", "the dash of a plot is 다시"),
+    ("2024. 5. 3.", "이천이십사년 오월 삼일", "이천이십사 년 오월 삼 일", "the official way to write a day"),
+    ("24.5.3", "이십사년 오월 삼일", "이십사 점 오 점 삼", "a day where it can be one, or a version"),
+    ("1.2.3", "일 점 이 점 삼", "일점이점삼", "a version"),
+    ("5/3", "오월 삼일", "삼분의 오", "more than one is a day first"),
+    ("1/2", "이분의 일", "일월 이일", "less than one a fraction"),
+    ("5/3(금)", "오월 삼일 금요일", "오월 삼일", "the weekday need not be said"),
+    ("6.25", "육 점 이오", "육이오", "alone it is a number; a war's day behind it"),
+    ("4.3 사건", "사삼 사건", "사삼 사건", "days of events are said figure by figure"),
+    ("AM 7:30", "오전 일곱 시 삼십 분", "오전 일곱시 반", "the half of the day in Korean"),
+    ("7시 05초", "일곱 시 오 초", "일곱 시 공오 초", "the zero fills the place"),
+    ("1시간반", "한 시간 반", "한시간 반", "반 is a word of its own"),
+    ("1박2일", "일 박 이일", "일 박 이 일", "two counts are two words"),
+    ("3천5백원", "삼천오백 원", "삼천 오백원", "below 만 it is one word"),
+    ("1천만", "천만", "일천만", "일 is not said before 천"),
+    ("1,0000", "만", "일만", "commas at four figures"),
+    ("2~3일", "이삼 일", "이에서 삼 일", "two that follow each other are one word"),
+    ("1~2시간", "한 시간에서 두 시간", "한두 시간", "and in Korean numerals"),
+    ("3, 4명", "서너 명", "세 명 네 명", "divided by a comma as well"),
+    ("오후 2~4시", "오후 두 시에서 네 시", "오후 두 시부터 네 시", "both ends in the numerals of the unit"),
+    ("2-3명", "두 명에서 세 명", "두세 명", "a dash is a range"),
+    ("제1조 2항", "제일조 이항", "제일조 이 항", "조 before 항 is no trillion"),
+    ("창세기 1장 2절", "창세기 일 장 이 절", "창세기 일장 이절", "chapters before verses take Chinese numerals"),
+    ("종이 1장", "종이 한 장", "종이 일 장", "sheets Korean ones"),
+    ("500cc", "오백 시시", "오백 씨씨", "letters of a unit"),
+    ("30m²", "삼십 제곱미터", "삼십 평방미터", "a raised figure is of the unit"),
+    ("2½", "이와 이분의 일", "이와 이 분의 일", "a fraction of one sign"),
+    ("①번", "한 번", "일 번", "a figure in a circle"),
+    ("제Ⅱ장", "제이 장", "제이장", "Roman figures of one sign"),
+]
+
+
+@pytest.mark.parametrize(("written", "usual", "also", "why"), CASES, ids=[case[0] for case in CASES])
+def test_what_is_learned_and_what_else_may_be_said(written: str, usual: str, also: str, why: str) -> None:
+    assert KOREAN.normalize(written) == KOREAN.fold(usual), why
+    for said in (usual, also):
+        assert KOREAN.compared(said, written) == (KOREAN.fold(said),) * 2, why
+
+
+def test_letters_of_an_address_stay() -> None:
+    assert KOREAN.normalize("www.naver.com") == "www naver com"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thanosql.counting import counted
-from thanosql.models.text import SPOKEN
+from thanosql.models.text import SPOKEN, spoken_text
 
 if TYPE_CHECKING:
     from thanosql.models.ctc.vocabulary import Vocabulary
@@ -91,6 +91,16 @@ class UnspokenTotal:
     words: int = 0
     of: int = 0
     characters: Counter[str] | None = None
+    choices: int = 0  # rows of which something may be said in other words than those that are learned
+    choice: str = ""  # the first of them
+
+    def add_choice(self, text: str, normalizer: Normalizer) -> None:
+        """Note it where a text to be learned leaves a choice of words, as '6.25' does."""
+        if normalizer.spoken is None or (found := spoken_text(text, normalizer.spoken).choice()) is None:
+            return
+        self.choices += 1
+        usual, other = found
+        self.choice = self.choice or f"{usual!r}, where {other!r} may have been said"
 
     def add(self, found: Unspoken | None, words: int) -> None:
         self.of += words
@@ -102,8 +112,15 @@ class UnspokenTotal:
         counts.update(character for word in found.words for character in word if character in found.missing)
 
     def __str__(self) -> str:
-        if not self.rows:
-            return ""
+        said = [self._unspoken()] if self.rows else []
+        if self.choices:
+            said.append(
+                f"figures and signs of {counted(self.choices, 'row')} may be said in other words than the usual ones, which are"
+                f" learned: {self.choice}"
+            )
+        return "; ".join(said)
+
+    def _unspoken(self) -> str:
         lacking = ", ".join(f"{sign} ({count:,}×)" for sign, count in (self.characters or Counter()).most_common(12))
         said = f"figures and signs are in {self.words:,} of {self.of:,} words, in {counted(self.rows, 'row')}"
         return f"{said}; the vocabulary lacks {lacking}" if lacking else said

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 32  # decoded together
 LONG_SECONDS = 30.0  # what a recognizer hears in one piece, and what training bears
 SHORT_SECONDS = 0.1  # shorter than any word
+LEARNS = ("BUILD", "FIT")
 SILENT_DB = -60.0  # full scale; a peak under it is no speech
 SHOWN = 20  # characters named in a reason
 TAGGED = {"drop": "left out", "keep": "counted as spoken words", "error": "refused"}
@@ -156,6 +157,8 @@ class _Finder:
         missing = known.vocabulary.missing(normal)
         figures = unspoken(text, normalizer, missing)
         self._total.add(figures, len(normal.split()))
+        if self._kind in LEARNS:
+            self._total.add_choice(text, normalizer)
         if figures is not None and (figures.missing or any(letter.isdigit() for letter in normal)):
             yield Problem(UNKNOWN if figures.missing else KNOWN, figures.reason(self._kind, known.vocabulary))
         if letters := [letter for letter in missing if not is_unspoken(letter)]:

@@ -10,12 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from itertools import product
 
-from thanosql.models.spoken import korean_ranges
-from thanosql.models.spoken.korean_numbers import DIGITS, bare, chinese, counted, digits, korean, number
+from thanosql.models.spoken import korean_latin, korean_ranges, korean_written
+from thanosql.models.spoken.korean_numbers import DIGITS, bare, chinese, counted, korean, number
 from thanosql.models.spoken.korean_units import UNITS
-from thanosql.models.spoken.readings import MOST_READINGS, Readings, Rule, SpokenText, cut, one_of
+from thanosql.models.spoken.korean_written import in_step, month_name
+from thanosql.models.spoken.readings import Readings, Rule, SpokenText, cut, one_of
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 # Counted in Korean numerals; the rest, and whatever follows a number that is not here, in Chinese ones.
@@ -28,12 +28,17 @@ _CHINESE = (
     "미터 달러 엔 유로 위안 퍼센트 프로 년대 세기 박 교시 번지 동 부 편 화 기 리터 그램 톤 급 학기 루 할 남매 형제"
 ).split()
 _UNIT_ENDS = frozenset(unit[-1] for unit in (*_NATIVE, *_CHINESE))
-_EVENTS = "운동|만세|혁명|광복|의거|항쟁|전쟁|사태|사변|선언|정신|민주|절|대책|조치|테러"
+_EVENTS = "운동|만세|혁명|광복|의거|항쟁|전쟁|사태|사변|선언|정신|민주|절|대책|조치|테러|사건|계엄|비상계엄|참사|지진|학살|항거"
 _NUMBERED = (
     "출구|버스|국도|고속|타자|선수|문제|트랙|홀|채널|후보|게이트|플랫폼|승강장|마을버스|염색체|교향곡|시드|답|줄|방|창구|좌석|자리|차량|도로|척추|"
     "문항|항목|그림|손님|고객|환자|학생|주자|말|카드|각주|트럭|칸|레인|척수"
 )
 _LARGE = "만억조천백"
+# What may stand behind a unit that has a space before it; other syllables make another word of it: 2002 월드컵.
+_AFTER = (
+    "[을를이가은는의도만에로와과]|으로|까지|부터|쯤|씩|정도|이나|간|동안|넘|전|후|뒤|짜리|마다|당|하고|"
+    "이며|이고|이다|입니|인 |이었|였|말|초"
+)
 _MONEY = {"$": "달러", "₩": "원", "￦": "원", "€": "유로", "¥": "엔", "£": "파운드"}
 _NAMES = "에이 비 씨 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 에스 티 유 브이 더블유 엑스 와이 지"
 _LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _NAMES.split(), strict=True))
@@ -50,19 +55,30 @@ def spoken(text: str) -> SpokenText:
     >>> spoken("오늘은 비가 온다").usual()
     '오늘은 비가 온다'
     """
-    plain = "".join(
-        unicodedata.normalize("NFKC", letter) if unicodedata.category(letter) == "Nd" else letter
-        for letter in unicodedata.normalize("NFC", text)
-    )
-    return cut(plain, _rules())
+    return cut("".join(map(_plain, unicodedata.normalize("NFC", text))), _rules())
+
+
+def _plain(letter: str) -> str:
+    """Figures of any kind as plain ones: full width, in a circle, as a fraction, Roman. What is raised is of a unit (m²).
+
+    >>> _plain("①"), _plain("½"), _plain("Ⅳ"), _plain("²")
+    ('1', ' 1/2', '4', '²')
+    """
+    kind = unicodedata.category(letter)
+    if kind == "Nl" and unicodedata.normalize("NFKC", letter).isascii():
+        return f"{unicodedata.numeric(letter):.0f}"
+    if kind == "Nd" or (kind == "No" and letter not in "²³¹"):
+        plain = unicodedata.normalize("NFKC", letter)
+        return f" {plain.replace(chr(0x2044), '/')}" if "\u2044" in plain else plain
+    return letter
 
 
 @cache
 def _rules() -> tuple[Rule, ...]:
-    money, units = "".join(map(re.escape, _MONEY)), _names(UNITS)
+    money, units, joined = "".join(map(re.escape, _MONEY)), _names(UNITS), _names([*_CHINESE, *_NATIVE])
     return (
-        (re.compile(r"(?<!\d)(?:\d{2,4}-\d{3,4}-\d{4}|0\d{1,2}\)\d{3,4}-\d{4}|1\d{3}-\d{4})(?!\d)"), _telephone),
-        (re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)\.?"), _date),
+        *korean_written.FIRST,
+        *korean_latin.RULES,
         (re.compile(r"(?<!\d)([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?!\d)"), _clock),
         (re.compile(r"(?<![\d.])(\d{1,2})[·ㆍ‧](\d{1,2})(?![\d.])"), _day_of_events),
         (re.compile(rf"(?<![\d.])(\d{{1,2}})\.(\d{{1,2}})(?= ?(?:{_EVENTS}))"), _day_of_events),
@@ -91,10 +107,10 @@ def _rules() -> tuple[Rule, ...]:
         (re.compile(rf"({NUMBER})\s?[~∼～-]\s?(?={NUMBER})"), _range),
         (re.compile(r"(?<!\d)(1[0-2]|0?[1-9])월"), _month),
         (re.compile(rf"({NUMBER}) ?(?:km/h|㎞/h)"), _speed),
-        (re.compile(rf"({NUMBER}) ?({_names([*_CHINESE, *_NATIVE])})"), _counted),
+        (re.compile(rf"({NUMBER})(?:({joined})| ({joined})(?=[^가-힣]|\Z|{_AFTER}))"), _counted),
         (re.compile(rf"({NUMBER}) ?({units})(?![A-Za-z/])"), _unit),
         (re.compile(rf"(?<=[가-힣])({NUMBER})"), lambda match: _behind_a_name(match[0])),
-        (re.compile(NUMBER), lambda match: bare(match[0])),
+        (re.compile(NUMBER), _bare),
         (re.compile(r"\A\s?[~∼～-]\s?\Z"), lambda _: ("에서 ", " 내지 ", " ")),  # between two times
         (re.compile("㈜|\\(주\\)"), lambda _: ("주식회사 ", "주식회사")),
         (re.compile(r"(?<![A-Za-z])[A-Z]{1,6}(?![A-Za-z])"), _initials),
@@ -126,37 +142,20 @@ def _names(names: Iterable[str]) -> str:
     return "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
 
 
-def _telephone(match: re.Match[str]) -> Readings:
-    parts = [digits(part)[:2] for part in re.split("[-)]", match[0])]
-    ways = [" ".join(way) for way in product(*parts)]
-    return tuple(
-        dict.fromkeys([*ways, *(way.replace(" ", "") for way in ways), *(way.replace(" ", "에 ") for way in ways)])
-    )
-
-
-def _date(match: re.Match[str]) -> Readings:
-    year, month, day = match[1], int(match[2]), int(match[3])
-    if not (1 <= month <= 12 and 1 <= day <= 31):
-        return ()
-    parts = [counted(year, "년", native=False), tuple(f"{name}월" for name in _month_name(month))]
-    return _in_step([*parts, counted(str(day), "일", native=False)])
-
-
-def _month_name(month: int) -> Readings:
-    return {6: ("유",), 10: ("시",)}.get(month, chinese(str(month))[:1])
-
-
 def _day_of_events(match: re.Match[str]) -> Readings:
     """
     >>> _day_of_events(re.match("(.+)·(.+)", "6·25")), _day_of_events(re.match("(.+)·(.+)", "12·12"))
     (('육이오', '육이십오'), ('십이십이', '십이일이'))
     """
-    month, day = chinese(match[1])[0], chinese(match[2])[0]
-    singly = "".join(DIGITS[int(figure)] for figure in match[2])
-    ways = (
-        (month + day, month + singly) if len(match[1]) > 1 and match[1] == match[2] else (month + singly, month + day)
+    return _month_and_day(match[1], match[2])
+
+
+def _month_and_day(first: str, second: str) -> Readings:
+    month, day = chinese(first)[0], chinese(second)[0]
+    singly = "".join(DIGITS[int(figure)] for figure in second)
+    return one_of(
+        (month + day, month + singly) if len(first) > 1 and first == second else (month + singly, month + day)
     )
-    return tuple(dict.fromkeys(ways))
 
 
 def _score(match: re.Match[str]) -> Readings:
@@ -172,6 +171,14 @@ def _behind_a_name(figures: str) -> Readings:
     """코로나19, 아이폰15: many write a space there."""
     ways = bare(figures)
     return (*ways, *(f" {way}" for way in ways))
+
+
+def _bare(match: re.Match[str]) -> Readings:
+    """A number alone; 6.25 may be a day as well."""
+    ways, (month, _, day) = bare(match[0]), match[0].partition(".")
+    if not (day and len(month) <= 2 and len(day) <= 2):
+        return ways
+    return one_of(ways, _month_and_day(month, day), korean_written.date(None, month, day))
 
 
 def _called(match: re.Match[str]) -> Readings:
@@ -195,7 +202,7 @@ def _month(match: re.Match[str]) -> Readings:
     >>> _month(re.match("(.+)월", "6월"))
     ('유월',)
     """
-    return tuple(f"{name}월" for name in _month_name(int(match[1])))
+    return tuple(f"{name}월" for name in month_name(int(match[1])))
 
 
 def _clock(match: re.Match[str]) -> Readings:
@@ -205,13 +212,7 @@ def _clock(match: re.Match[str]) -> Readings:
         parts.append(one_of(counted(minute, "분", native=False), ("반",) if minute == "30" else ()))
     if second is not None:
         parts.append(counted(str(int(second)), "초", native=False))
-    return _in_step(parts)
-
-
-def _in_step(parts: list[Readings]) -> Readings:
-    """All ways of all parts, spaced throughout before those that are not."""
-    ways = [" ".join(way) for way in product(*parts)]
-    return tuple(dict.fromkeys([*ways, *(way.replace(" ", "") for way in ways)]))[:MOST_READINGS]
+    return in_step(parts)
 
 
 def _money_before(match: re.Match[str]) -> Readings:
@@ -223,11 +224,12 @@ def _large(match: re.Match[str]) -> Readings:
     first, large, second, after, unit = match.groups()
     if second is not None and after is None and "." in first:
         return ()
-    one = "" if first == "1" and large in ("천", "백", "만") else number(first)[0]
+    one = "" if first == "1" and large in ("천", "백", "만", "천만") else number(first)[0]
     ways = [f"{one}{large}", f"{number(first)[0]}{large}"]
     if second is not None:
         more = f"{'' if second == '1' and after in ('천', '백') else number(second)[0]}{after or ''}"
-        ways = [f"{way}{space}{more}" for space in (" ", "") for way in ways]
+        spaces = ("", " ") if large in ("천", "백") else (" ", "")  # what is below 만 is one word
+        ways = [f"{way}{space}{more}" for space in spaces for way in ways]
     if unit is not None:
         ways = [f"{way}{space}{unit}" for space in (" ", "") for way in ways]
     elif second is not None and match[0].endswith(second) and match.string[match.end() : match.end() + 1].isalnum():
@@ -240,8 +242,9 @@ def _fraction(match: re.Match[str]) -> Readings:
     days = (
         counted(match[2].lstrip("0"), "일", native=False) if 1 <= int(match[1]) <= 12 and 0 < int(match[2]) < 32 else ()
     )
-    dates = [f"{name}월 {day}" for name in _month_name(int(match[1])) for day in days]
-    return (f"{below}분의 {above}", f"{below} 분의 {above}", f"{above} 슬래시 {below}", *dates)
+    dates = [f"{name}월 {day}" for name in month_name(int(match[1])) for day in days]
+    parts = (f"{below}분의 {above}", f"{below} 분의 {above}", f"{above} 슬래시 {below}")
+    return one_of(dates, parts) if dates and int(match[1]) > int(match[2]) else one_of(parts, dates)
 
 
 def _range(match: re.Match[str]) -> Readings:
@@ -251,7 +254,7 @@ def _range(match: re.Match[str]) -> Readings:
 
 
 def _counted(match: re.Match[str]) -> Readings:
-    figures, unit = match.groups()
+    figures, unit = match[1], match[2] or match[3]
     if (figures, unit) == ("1", "번째"):
         return ("첫 번째", "첫번째", "한 번째")
     hours = unit != "시" or (figures.isdigit() and 0 < int(figures) <= 12)
@@ -259,7 +262,7 @@ def _counted(match: re.Match[str]) -> Readings:
     native = unit in _NATIVE and hours and not aged and (not figures.isdigit() or int(figures) < 100)
     ways = one_of(counted(figures, unit, native=native), _either(figures, unit))
     joined = match.start() and match.string[match.start() - 1] in _UNIT_ENDS
-    return (*ways[:16], *(f" {way}" for way in ways[:16])) if joined else ways  # 10시10분
+    return (*(f" {way}" for way in ways[:16]), *ways[:16]) if joined else ways  # 10시10분
 
 
 def _either(figures: str, unit: str) -> Readings:

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from thanosql.models.spoken.korean_numbers import chinese, counted, number
 from thanosql.models.spoken.readings import Readings, Rule, one_of
 
-# Two numbers that follow each other, said as one word. 한두 and 두세 are made of the two words as they are.
+# Two numbers that follow each other, said as one word.
 _ABOUT = {
+    1: ("한두",),
+    2: ("두세",),
     3: ("서너", "세네"),
     4: ("네다섯", "너댓", "네댓"),
     5: ("대여섯",),
@@ -23,10 +25,13 @@ _SINO = " 일 이 삼 사 오 육 칠 팔 구".split(" ")
 def rules(native: Iterable[str], sino: Iterable[str], figures: str) -> tuple[Rule, ...]:
     """The rules, of those of all Korean texts the ones that go first; `figures` is the pattern of a number."""
     korean, both = _names(native), _names([*native, *sino])
+    sinos = "일|년|주|개월|월|층|차|회|도|세|인분|분|초|점|위|등|학년|호|박|교시"
     to = r"\s?[~∼～-]\s?"
     return (
-        (re.compile(rf"(?<![\d.,])([3-8]){to}([4-9]) ?({korean})"), _about),
+        (re.compile(rf"(?<![\d.,])([1-8])(?:{to}|,)([2-9]) ?(시간|{sinos})"), _about_sino),
+        (re.compile(rf"(?<![\d.,])([1-8])(?:{to}|, ?)([2-9]) ?({korean})"), _about),
         (re.compile(rf"(?<![\d.,])([1-9])0?{to}([2-9])0 ?({both})"), _about_tens),
+        (re.compile(rf"(?<![\d.,])(\d{{1,2}}){to}(\d{{1,2}}) ?({korean})"), _from_to),
         (re.compile(rf"({figures})여 ?({both})"), _and_more),
         (re.compile(r"(?<![\d:])(1[0-2]|0?[1-9])시 ?30분(?!\d)"), _half_past),
     )
@@ -56,7 +61,38 @@ def _about(match: re.Match[str]) -> Readings:
     start = low[0].rpartition(unit)[0].rstrip()
     through = (f"{start}에서 {own}", f"{_SINO[first]}에서 {own}", f"{_SINO[first]}에서 {_SINO[second]}")
     joined = _spaced((*_ABOUT[first], f"{_SINO[first]}{_SINO[second]}", *through), unit)
-    return tuple(dict.fromkeys((f"{low[0]}에서 {high[0]}", *joined)))
+    whole = (f"{low[0]}에서 {high[0]}",)
+    return one_of(joined, whole, (f"{low[0]} {high[0]}",)) if "," in match[0] else one_of(whole, joined)
+
+
+def _about_sino(match: re.Match[str]) -> Readings:
+    """
+    >>> _about_sino(re.match("(.)~(.)(.+)", "2~3일"))[:2]
+    ('이삼 일', '이삼일')
+    """
+    first, second, unit = int(match[1]), int(match[2]), match[3]
+    if second != first + 1 or unit in ("시간",):
+        return ()
+    one, two = _SINO[first], _SINO[second]
+    joined = "육칠" if first == 6 else one + two
+    if unit == "월":
+        return _spaced([joined], unit)[::-1]
+    return _spaced([joined, f"{one}에서 {two}", f"{one}{unit}에서 {two}"], unit)
+
+
+def _from_to(match: re.Match[str]) -> Readings:
+    """
+    >>> _from_to(re.match("(.)~(.)(.+)", "2~4시"))[0]
+    '두 시에서 네 시'
+    """
+    first, second, unit = match.groups()
+    if int(first) >= int(second) or (unit in ("시", "대") and int(second) > 12):
+        return ()
+    low, high = (counted(figures, unit, native=True) for figures in (first, second))
+    own, sino = low[0].rpartition(unit)[0].rstrip(), chinese(first)[0]
+    ends = one_of(high[:2], (f"{chinese(second)[0]} {unit}",))
+    starts = (f"{low[0]}에서", f"{low[0]}부터", own + "에서", sino + "에서", f"{low[0]}")
+    return tuple(f"{start} {end}" for start in starts for end in ends)
 
 
 def _about_tens(match: re.Match[str]) -> Readings:

@@ -34,6 +34,21 @@ class SpokenText:
         """
         return _joined(piece if isinstance(piece, str) else piece[0] for piece in self.pieces)
 
+    def choice(self) -> tuple[str, str] | None:
+        """The usual reading of the first piece that may be said in other words, and the next of them; None where the text
+        leaves no choice.
+
+        >>> SpokenText(("at ", ("세 시", "세시"), ("two hundred five", "two oh five"))).choice()
+        ('two hundred five', 'two oh five')
+        """
+        for piece in self.pieces:
+            if isinstance(piece, tuple):
+                usual = "".join(piece[0].split())
+                other = next((reading for reading in piece if "".join(reading.split()) != usual), None)
+                if other is not None:
+                    return piece[0].strip(), other.strip()
+        return None
+
     def nearest(self, other: str, fold: Callable[[str], str]) -> str:
         """The text with those readings that make it most like `other`, the usual one where two are as near, folded.
 
