@@ -153,3 +153,37 @@ def test_memory_that_ends_while_a_library_is_loaded_is_told_as_memory(left: int)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+def test_a_machine_without_a_temporary_folder_is_told(database_url: str, tmp_path: Path) -> None:
+    """No file can grow here, as on a machine whose only disk is full: tempfile then finds none of its folders."""
+    code = """
+import resource, sys, tempfile, thanosql
+from thanosql import config
+from thanosql.diagnosis import surroundings
+url, home, audio = sys.argv[1:]
+session = thanosql.connect(url, home=home)
+statement = f"PREDICT USING Wav2Vec2Tiny AS SELECT '{audio}' AS audio_path"
+session.execute(statement)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+tempfile.tempdir = None
+try:
+    session.execute(statement)
+except thanosql.ThanoSQLResourceError as error:
+    print(error)
+print(*[finding for finding in surroundings.disk(config.load(home=home)) if finding.severity == "error"])
+"""
+    audio = Path(__file__).parents[2] / "thanosql/models/assets/spoken_numbers/test/0001.flac"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, database_url, str(tmp_path / "home"), str(audio)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    refused, cure, found = done.stdout.splitlines()
+    assert refused.startswith("No temporary folder can be written to: '/"), done.stderr
+    assert "TMPDIR" in cure
+    assert "No temporary folder can be written to" in found
