@@ -33,6 +33,7 @@ _MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|CUB
 # What Python's parser, the loader of shared libraries and torch say where an allocation failed differs with their version:
 # with less than this to be had, what would be called a defect is called a lack of memory.
 SPARE_MEMORY = 64 << 20  # bytes
+_NO_FOLDER = re.compile(r"No usable temporary directory found in \[(.*)\]")  # tempfile's words, as an ENOENT of no file
 _SQLITE = {"database or disk is full": DISK, "attempt to write a readonly database": RIGHTS, "disk I/O error": DISK}
 
 
@@ -61,6 +62,8 @@ def as_error(error: Exception) -> ThanoSQLError:
         return ThanoSQLResourceError(
             f"The operating system refuses what is needed here: {os.strerror(number)}{where}.", hint=CURES[number]
         )
+    if isinstance(error, FileNotFoundError) and (folders := _NO_FOLDER.search(said)):
+        return ThanoSQLResourceError(f"No temporary folder can be written to: {folders[1]}.", hint=DISK)
     if isinstance(error, MemoryError):
         return ThanoSQLResourceError(f"There is not enough memory. {said}".strip(), hint=MEMORY)
     # By name, since torch may not be here: OutOfMemoryError is CUDA's, a RuntimeError with these words the processor's.

@@ -14,6 +14,7 @@ from thanosql.config import Settings
 from thanosql.diagnosis.findings import Finding
 from thanosql.errors import ThanoSQLError
 from thanosql.models import measurements
+from thanosql.unexpected import as_error
 
 LEAST_DISK = 1.0  # GB; a new embedded database takes 0.04, a saved base model up to 1.3
 GOOD_DISK = 5.0
@@ -62,7 +63,13 @@ def processor(settings: Settings) -> Iterator[Finding]:
 def disk(settings: Settings) -> Iterator[Finding]:
     """Free disk of the home and of the temporary folder."""
     there = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    for name, path in (("disk", there), ("temporary", Path(tempfile.gettempdir()))):
+    folders = [("disk", there)]
+    try:
+        folders.append(("temporary", Path(tempfile.gettempdir())))
+    except OSError as error:
+        raised = as_error(error)
+        yield Finding("temporary", "error", raised.message, raised.hint or "")
+    for name, path in folders:
         free = shutil.disk_usage(path).free / 1e9
         severity = "error" if free < LEAST_DISK else "warning" if free < GOOD_DISK else "ok"
         cure = (

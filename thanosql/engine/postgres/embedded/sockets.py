@@ -36,7 +36,10 @@ def folder_for(data: Path, private: Path, account: Account) -> Path | None:
             and _fits(before)
         ):
             return before
-    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+    parents = ["/tmp", "/var/tmp"]
+    with contextlib.suppress(OSError):  # where none can be written to
+        parents.insert(0, tempfile.gettempdir())
+    for parent in parents:
         with contextlib.suppress(OSError):
             made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             account.own(made)
