@@ -1,6 +1,7 @@
 """PREDICT table to table against transformers' pipeline doing the same: SELECT, decode, recognize, write.
 
     python benchmarks/predict.py [--model FOLDER] [--utterances 24] [--rounds 5] [--audio FOLDER] [--url postgresql://…]
+    python benchmarks/predict.py --types wav2vec2 hubert … [--layers 2] [--utterances 6] [--rounds 5]
 
 Both sides run in this process, in turn, with as many threads as there are cores, on the same table of audio paths; medians
 are compared. The pipeline is given its best: files read by soundfile (its own way, ffmpeg as a process, costs 0.1 s a
@@ -8,6 +9,9 @@ file), and of the batch sizes 1 and 4 the faster in a round before those that co
 a CTC model will do; without one it is a random model of the facebook/wav2vec2-base-960h architecture. Utterances of
 1.5 to 20 s, 7.8 s on average, are put together from the WAV or FLAC files of a folder: spoken_numbers, the data set of
 the package, unless another is named.
+
+`--types` makes a random model of each type, of its published base's width, and compares both sides in float32: a table, its
+ratios in wall time and in this process's processor time, which other work on the machine changes less.
 
 The ratio is the median of the rounds' ratios, each round having run both sides. The limit, of models that hear waveforms,
 is what single matrix products of the model's own shapes reach in the same run, by the faster of oneDNN's products and
@@ -57,6 +61,8 @@ Run = Callable[[], list[str]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--types", nargs="+", default=[], choices=list(registry.FAMILIES), metavar="TYPE")
+    parser.add_argument("--layers", type=int, default=2, help="of a type's random model")
     parser.add_argument("--utterances", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--audio", type=Path, default=DATASETS["spoken_numbers"].folder)
@@ -68,9 +74,12 @@ def main() -> None:
     try:
         url = given.url or embedded.start(parent / "postgres")
         with tempfile.TemporaryDirectory() as home, thanosql.connect(url, home=home) as session:
-            folder = given.model or make_model(Path(home) / "random-base")
             waveforms = make_utterances(given.audio, given.utterances)
             fill(session, waveforms)
+            if given.types:
+                compare_types(session, url, given.types, given.layers, waveforms, given.rounds)
+                return
+            folder = given.model or make_model(Path(home) / "random-base")
             compare(session, url, folder, waveforms, given.rounds)
             session.execute("DROP TABLE IF EXISTS bench_calls, bench_ours, bench_theirs")
     finally:
@@ -139,7 +148,7 @@ def compare(session: Session, url: str, folder: Path, waveforms: list[np.ndarray
         runs[f"best {precision}"] = runs.pop(f"pipeline {precision} {best}")
         print(f"the pipeline's best batch size in {precision}: {best}", flush=True)
         runs[f"bare {precision}"] = bare(folder, session, precision, waveforms)
-    taken, heard = measure(runs, rounds)
+    (taken,), heard = measure(runs, rounds)
     seconds = {name: statistics.median(found) for name, found in taken.items()}
     taken.setdefault("pipeline float32 1", taken["best float32"])
     seconds.setdefault("pipeline float32 1", seconds["best float32"])
@@ -148,6 +157,41 @@ def compare(session: Session, url: str, folder: Path, waveforms: list[np.ndarray
     facts = registry.family(checkpoint_files.model_type(folder)).facts(str(folder))
     assert facts is not None, folder
     report(seconds, taken, heard, facts, waveforms)
+
+
+def compare_types(
+    session: Session, url: str, types: Sequence[str], layers: int, waveforms: list[np.ndarray], rounds: int
+) -> None:
+    import families
+
+    seconds = sum(map(len, waveforms)) / SAMPLING_RATE
+    print(
+        f"{processor()}; {layers} layers; {len(waveforms)} utterances, {seconds:.0f} s; {torch.get_num_threads()} threads; "
+        f"torch {torch.__version__}; medians of {rounds} rounds"
+    )
+    print("| `model_type` | ours | pipeline | batch | ratio | ratio, processor time | texts that differ |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    for kind in types:
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / kind
+            families.make(kind, folder, layers)
+            pipeline = make_pipeline(folder, torch.float32)
+            batch = fastest(engine, pipeline, session.settings.workspace)
+            runs: dict[str, Run] = {
+                "ours": partial(ours, session, folder, "float32"),
+                "theirs": partial(theirs, engine, pipeline, session.settings.workspace, batch),
+            }
+            (walls, works), heard = measure(runs, rounds, (time.perf_counter, time.process_time))
+        wall, work = (
+            statistics.median(their / own for own, their in zip(taken["ours"], taken["theirs"], strict=True))
+            for taken in (walls, works)
+        )
+        differ = sum(own != their for own, their in zip(heard["ours"], heard["theirs"], strict=True))
+        mine, theirs_ = (statistics.median(walls[name]) for name in ("ours", "theirs"))
+        print(
+            f"| `{kind}` | {mine:.2f} s | {theirs_:.2f} s | {batch} | {wall:.2f} | {work:.2f} | {differ} |", flush=True
+        )
 
 
 def ours(session: Session, folder: Path, precision: str) -> list[str]:
@@ -196,15 +240,18 @@ def bare(folder: Path, session: Session, precision: str, waveforms: list[np.ndar
     return lambda: [found.text for found in recognizer.transcribe(waveforms, options)]
 
 
-def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
-    """Seconds of each round and the last transcripts of each, after one run that is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in runs}
+def measure(
+    runs: dict[str, Run], rounds: int, clocks: Sequence[Callable[[], float]] = (time.perf_counter,)
+) -> tuple[list[dict[str, list[float]]], dict[str, list[str]]]:
+    """Seconds of each round by each of the clocks, and the last transcripts of each, after one run that is not counted."""
+    taken: list[dict[str, list[float]]] = [{name: [] for name in runs} for _ in clocks]
     heard: dict[str, list[str]] = {name: run() for name, run in runs.items()}
     for _ in range(rounds):
         for name, run in runs.items():
-            started = time.perf_counter()
+            started = [clock() for clock in clocks]
             heard[name] = run()
-            taken[name].append(time.perf_counter() - started)
+            for found, clock, start in zip(taken, clocks, started, strict=True):
+                found[name].append(clock() - start)
     return taken, heard
 
 

@@ -120,7 +120,8 @@ def _download(name: str, revision: str | None) -> Path:
         wanted = [*SMALL, weights]
         if weights.endswith(".index.json"):
             wanted.append("*.safetensors" if "safetensors" in weights else "*.bin")
-        return Path(snapshot_download(name, revision=found.sha, allow_patterns=wanted))
+        # By its name, not by its commit: the cache keeps which commit a name stood for, so that it is found there again.
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except GatedRepoError as error:
         raise ThanoSQLModelError(
             f"{name} on the hub is only for users who were granted access.", hint="Log in with: hf auth login"

@@ -82,9 +82,9 @@ class TrainingReport:
     should know about the outcome; `best_epoch` is the one saved where there was a validation set, `valid_utterances` of them,
     whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
     `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
-    `precision` is what 'auto' came to; `identity` has the fingerprints of rows and base, the options and the versions
-    that made the model. `calibration` has the fields of a `ctc.calibration.Calibration`, where there was enough to measure it
-    on.
+    `precision` is what 'auto' came to; `base_share` is the share of the base's weights in the saved ones; `identity` has the
+    fingerprints of rows and base, the options and the versions that made the model. `calibration` has the fields of a
+    `ctc.calibration.Calibration`, where there was enough to measure it on.
     """
 
     steps: int
@@ -102,6 +102,7 @@ class TrainingReport:
     valid_groups: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     precision: str = "float32"
+    base_share: float = 0.0
     curve: tuple[tuple[int, float, float], ...] = ()
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
     calibration: Mapping[str, float] | None = None

@@ -20,7 +20,8 @@ from thanosql.models.audio import AudioError
 from thanosql.models.families.waveform_ctc.checkpoint import load_model
 from thanosql.models.options import TrainOptions
 from thanosql.models.results import TrainingProgress, TrainingReport, TrainingUtterance
-from thanosql.models.training import precision, trainer
+from thanosql.models.training import precision
+from thanosql.models.training.doubts import doubts
 from thanosql.models.training.epoch_metrics import Best
 from thanosql.models.training.seeding import generator
 
@@ -200,8 +201,8 @@ def test_a_run_whose_outputs_are_all_blank_says_so(base: Path, tmp_path: Path) -
 
 def test_a_run_that_fell_silent_after_an_epoch_that_spoke_is_not_called_blank() -> None:
     run = SimpleNamespace(spoken=0, steps=6, best=Best(epoch=1))
-    assert trainer._doubts(run, OPTIONS, 0.2) == []  # type: ignore[arg-type]
-    assert "blank" in trainer._doubts(run, OPTIONS, 1.0)[0]  # type: ignore[arg-type]
+    assert doubts(run, OPTIONS, 0.2) == []  # type: ignore[arg-type]
+    assert "blank" in doubts(run, OPTIONS, 1.0)[0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("share", "rows"), [(0.0, "training rows"), (0.3, "validation set")])

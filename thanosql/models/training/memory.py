@@ -53,11 +53,12 @@ class TrainingSizes:
     intermediate_copies: float = 3.0
     attention_copies: float = 0.0
     position_copies: float = 0.0
+    base_kept: bool = False  # what is trained, as it was before
 
     @property
     def state_bytes(self) -> float:
-        """Weights, gradients and the optimizer's moments."""
-        return _NUMBER * self.parameters + STATE_BYTES * self.trained
+        """Weights, gradients and the optimizer's moments, and the base's weights where a share of them is saved."""
+        return _NUMBER * self.parameters + (STATE_BYTES + _NUMBER * self.base_kept) * self.trained
 
     def pass_bytes(self, seconds: Sequence[float], *, recomputed: bool) -> float:
         """What one forward and backward pass holds at its peak. `recomputed`: each layer anew for its gradient."""

@@ -25,7 +25,9 @@ from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.training import augmentation_config, memory, precision, resume
 from thanosql.models.training.allocation import freed_at_once
+from thanosql.models.training.base_share import JUDGED_ROWS, copies, mix, remarks
 from thanosql.models.training.confidence import calibrate
+from thanosql.models.training.doubts import doubts
 from thanosql.models.training.examples import DecodedOnce, Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
@@ -132,6 +134,7 @@ def train(
             )
         made = None if options.vocabulary == "keep" else vocabulary
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
+        start = copies(model.named_parameters()) if options.base_share else {}
         waveforms = sound(examples, varied=varied)
         run = Run(
             model,
@@ -150,12 +153,16 @@ def train(
         calibration = None
         warnings = _take_up(run, options, unfinished)
         run.train(progress, cancellation)
-        if validator is None:
-            known = examples[:SANITY_ROWS]
-            validator = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks)
-            wer = validator.validate(run.model, device, cancellation).wer
-        else:
+        if judge := validator:
             wer = run.best.score[0]
+        else:
+            known = examples[:: -(-len(examples) // (JUDGED_ROWS if options.base_share else SANITY_ROWS))]
+            judge = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks)
+            wer = judge.validate(model, device, cancellation).wer
+        mixture = mix(
+            run.learned, start, options.base_share, wer, lambda: judge.validate(model, device, cancellation).wer
+        )
+        if validator:
             calibration = calibrate(
                 run.model,
                 validation,
@@ -179,12 +186,13 @@ def train(
         history=tuple(run.history),
         learned=tuple(example.row for example in examples),
         skipped=tuple(skipped),
-        warnings=(*warnings, *_doubts(run, options, wer)),
+        warnings=(*warnings, *remarks(options.base_share, mixture.share), *doubts(run, options, mixture.wer)),
         best_epoch=run.best.epoch or None,
         valid_utterances=len(validation),
         valid_groups=tuple(sorted({row.group for row in validation})) if options.valid_group else (),
         added=() if options.vocabulary == "keep" else built.added,
         precision=options.precision,
+        base_share=mixture.share,
         curve=run.loss_history.whole(),
         identity=identity,
         calibration=None if calibration is None else asdict(calibration),
@@ -252,26 +260,6 @@ def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | N
         f"Resumed the unfinished training of this statement after {unfinished.step:,} of {unfinished.steps:,} steps; "
         "resume=False starts over."
     ]
-
-
-def _doubts(run: Run, options: TrainOptions, wer: float) -> list[str]:
-    """What the user should know about the outcome; `wer` is that of the validation set, or of some training rows."""
-    # Of a run that fell silent, the best epoch may speak.
-    if not run.spoken and wer >= 1:
-        return [
-            "Every frame of the last epoch was decoded as blank: the model does not transcribe anything yet. The "
-            "likely cause is "
-            f"too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too low or too high here."
-        ]
-    if wer >= 1:
-        rows = "validation set" if run.best.epoch else "training rows"
-        return [
-            f"The WER on the {rows} is {wer:.2f}, no better than empty transcripts. The likely cause is texts that do "
-            f"not belong to their "
-            f"audio, too few steps ({run.steps:,}), or a learning_rate ({options.learning_rate:g}) too "
-            "low or too high here."
-        ]
-    return []
 
 
 @contextmanager

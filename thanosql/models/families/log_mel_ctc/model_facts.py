@@ -75,6 +75,7 @@ class LogMelFacts:
             attention_copies=3.0 if parakeet else 1.5,
             # Wav2Vec2-BERT looks a vector up for each pair of frames.
             position_copies=0.0 if parakeet else self.hidden / self.heads,
+            base_kept=options.base_share > 0,
         )
 
 

@@ -87,6 +87,7 @@ class WaveformFacts:
             hidden_copies=self.training_copies[0],
             intermediate_copies=self.training_copies[1],
             attention_copies=self.training_copies[2],
+            base_kept=options.base_share > 0,
         )
 
     @property
