@@ -110,7 +110,8 @@ def _item(
         return Timed(text, start, end, 0.0, NO_AUDIO)
     sure = min(1.0, math.exp(sum(span.peak for span in place.labels) / len(place.labels)))
     problem = None
-    if (place.end - place.start) * frame_seconds > LETTER_SECONDS * (len(labels) + 1):
+    # A letter may stand in the silence before its word, however long that is.
+    if min((place.end - place.start) * frame_seconds, end - start) > LETTER_SECONDS * (len(labels) + 1):
         problem = TOO_LONG
     elif place.excess > LETTER_EXCESS * len(labels):
         problem = LOW_SCORE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,8 @@ def timed(
     """The words, characters or segments (`level`) of labels in their order; word breaks are nobody's.
 
     With `bounds`, those of the sound, a word begins and ends with its sound; without, with its labels. Labels that are
-    more than `longest_gap` seconds apart belong to two words, whether a word break stands between them or not.
+    more than `longest_gap` seconds apart belong to two words, whether a word break stands between them or not; but not
+    where the first ones stand in silence: some models put the first letter of a word there, however long it is.
 
     >>> found = [Span(1, 0, 2, -0.1, -0.2), Span(2, 3, 4, 0.0, 0.0), Span(3, 5, 6, 0.0, 0.0), Span(1, 8, 9, -0.7, -0.7)]
     >>> for word in timed(found, Vocabulary(("<pad>", "A", "B", "|")), "word"):
@@ -71,8 +72,15 @@ def timed(
     """
     if level not in LEVELS:
         raise ValueError(f"there are no timestamps of a {level}")
-    words = list(_words(spans, vocabulary, longest_gap / frame_seconds))
-    seconds = [(word[0].start * frame_seconds, word[-1].end * frame_seconds) for word in words]
+
+    def apart(word: Sequence[Span], span: Span) -> bool:
+        if (span.start - word[-1].end) * frame_seconds <= longest_gap:
+            return False
+        left, right = (word[0].start, word[-1].end), (span.start, span.end)
+        return bounds is None or not bounds.silent(_seconds(left, frame_seconds), _seconds(right, frame_seconds))
+
+    words = list(_words(spans, vocabulary, apart))
+    seconds = [_seconds((word[0].start, word[-1].end), frame_seconds) for word in words]
     if bounds is not None:
         seconds = bounds.of(seconds)
     if level == "char":
@@ -99,12 +107,19 @@ def confidence(spans: Sequence[Span], log_probabilities: np.ndarray, blank: int)
     return min(1.0, math.exp(sum(logs) / len(logs))) if logs else 0.0
 
 
-def _words(spans: Iterable[Span], vocabulary: Vocabulary, longest_gap: float) -> Iterator[list[Span]]:
+def _seconds(frames: tuple[int, int], frame_seconds: float) -> tuple[float, float]:
+    return frames[0] * frame_seconds, frames[1] * frame_seconds
+
+
+def _words(
+    spans: Iterable[Span], vocabulary: Vocabulary, apart: Callable[[Sequence[Span], Span], bool]
+) -> Iterator[list[Span]]:
+    """The labels of each word; `apart` says whether a label is too far from those before it to be of their word."""
     delimiter = None if vocabulary.delimiter is None else vocabulary.ids.get(vocabulary.delimiter)
     word: list[Span] = []
     for span in spans:
         begins = vocabulary.pieces and vocabulary.tokens[span.label].startswith(WORD)
-        if word and (begins or span.start - word[-1].end > longest_gap):
+        if word and (begins or apart(word, span)):
             yield word
             word = []
         if span.label != delimiter:

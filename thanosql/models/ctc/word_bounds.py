@@ -28,6 +28,7 @@ RANGE_DB = 40.0  # what is weaker than this against the word's loudest 10 ms is 
 MARGIN_DB = (3.0, 10.0)  # above the recording's quiet: for an even noise, at most for one that comes and goes
 SPREADS = 3.0  # how much more than its own spread sound must stand above the quiet
 HEADROOM_DB = 3.0  # a word that does not stand out by more, at its loudest, is not bounded by this level
+NEAR_STEPS = 10  # how far from its label the sound of a letter is looked for
 AROUND_STEPS = 500  # before and after a moment, of which the quietest part is the recording's quiet there
 EVERY_STEPS = 50  # from one moment at which the quiet is measured to the next
 QUIETEST, LOWER = 10, 2  # percentiles
@@ -72,15 +73,30 @@ class WordBounds:
             for start, end in zip(starts, ends)
         ]
 
+    def silent(self, labels: tuple[float, float], others: tuple[float, float]) -> bool:
+        """Whether labels stand where nothing is heard, and others, those that follow them, in a sound; all in seconds."""
+        if not self._steps:
+            return False
+        begin, end = (min(round(time / STEP_SECONDS), self._steps - 1) for time in labels)
+        first, last = (min(round(time / STEP_SECONDS), self._steps - 1) for time in others)
+        here = self._levels[:, max(0, begin - NEAR_STEPS) : min(end + NEAR_STEPS, first) + 1].max(axis=1)
+        there = self._levels[:, max(end, first - NEAR_STEPS) : last + NEAR_STEPS + 1].max(axis=1)
+        least, tells = self._least(begin, there)
+        return bool(tells.any() and (here < least)[tells].all())
+
+    def _least(self, step: int, loudest: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """How loud sound is at least, near a step and a word as loud as `loudest`, and which of the two levels tell."""
+        moment = min(step, self._steps - 1) // EVERY_STEPS
+        least = np.maximum(loudest - RANGE_DB, self._quiet[:, moment] + self._margin[:, moment])
+        return least, loudest >= least + HEADROOM_DB
+
     def _gap(
         self, before: tuple[int, int] | None, after: tuple[int, int] | None, loudest: NDArray[np.float32]
     ) -> tuple[int, int]:
         """Where the word before the gap ends and the one after it begins, in steps; words are those of their labels."""
         begin = before[1] if before else max(0, after[0] - FAR_STEPS) if after else 0
         end = max(begin, after[0]) if after else min(self._steps, begin + FAR_STEPS)
-        moment = min(begin, self._steps - 1) // EVERY_STEPS
-        least = np.maximum(loudest - RANGE_DB, self._quiet[:, moment] + self._margin[:, moment])
-        tells = loudest >= least + HEADROOM_DB
+        least, tells = self._least(begin, loudest)
         if not tells.any():
             return (min(begin + TAIL_STEPS, end) if before else end), end
         least = np.where(tells, least, np.inf)
