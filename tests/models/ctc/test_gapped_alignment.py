@@ -104,6 +104,13 @@ def test_a_word_in_the_audio_that_the_text_lacks_is_a_gap(block: int, monkeypatc
     assert [(place.word, place.start, place.end) for place in found] == [(0, 0, 3), (None, 4, 9), (1, 11, 13)]
 
 
+@pytest.mark.parametrize("text", [[[A, B]], [[B, B, B], [A, B]]])
+def test_so_is_one_at_the_very_beginning(text: list[list[int]]) -> None:
+    found = align_gapped(sure([B, A, BLANK, A, BREAK, A, BREAK, BLANK, A, B]), text, BLANK, BREAK, Costs(letter=1.0))
+    heard = [(place.word, place.start, place.end) for place in found if place.end > place.start]
+    assert heard == [(None, 0, 6), (len(text) - 1, 8, 10)]
+
+
 def test_long_audio_takes_memory_of_the_square_root_of_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "HELD", 0)
     frames, words = 4_000, [[A, B]] * 300

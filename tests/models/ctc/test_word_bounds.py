@@ -52,6 +52,21 @@ def test_words_without_a_pause_meet_where_the_next_one_is_heard_first() -> None:
     assert WordBounds(recording((0.5, 1.5))).of([(0.5, 0.8), (1.0, 1.3)])[1][0] == 1.0
 
 
+@pytest.mark.parametrize("dip", [0.95, 0.97])
+def test_or_in_a_dip_right_before_it(dip: float) -> None:
+    """Words that are said without a pause are weaker where they meet, but not silent."""
+    sound = recording((0.5, 1.5))
+    sound[int(dip * RATE) : int((dip + 0.02) * RATE)] *= 0.3
+    (one, other) = WordBounds(sound).of([(0.5, 0.8), (1.0, 1.3)])
+    assert one[1] == other[0] == pytest.approx(dip, abs=2 * STEP)
+
+
+def test_but_not_in_one_long_before_it() -> None:
+    sound = recording((0.5, 1.5))
+    sound[int(0.85 * RATE) : int(0.87 * RATE)] *= 0.3
+    assert WordBounds(sound).of([(0.5, 0.8), (1.0, 1.3)])[1][0] == 1.0
+
+
 def test_a_sound_long_after_a_word_is_none_of_it() -> None:
     (one,) = WordBounds(recording((0.5, 1.0), (1.5, 1.55))).of([(0.52, 0.9)])
     assert one == pytest.approx((0.5, 1.0), abs=STEP)

@@ -28,6 +28,7 @@ LOW_SCORE = "low score"
 
 # Measured by benchmarks/align.py, see docs/performance.md: what hardly any word that is in its place reaches.
 LETTER_SECONDS = 0.3  # between the first and the last letter of a word, for each of its letters
+MISHEARD_SECONDS = 0.15  # for each letter of a word, where all that is heard in its place is another
 LETTER_EXCESS = 4.0  # by how much likelier the likeliest tokens are, in nats for each letter
 
 
@@ -54,6 +55,7 @@ def check_alignment(
     delimiter = vocabulary.ids.get(vocabulary.delimiter or "") if len(words) > 1 and not vocabulary.pieces else None
     costs = Costs() if options.gaps else None
     places = align_gapped(log_probabilities, spelled, vocabulary.blank, delimiter, costs)
+    places = tuple(_misheard(places, spelled, MISHEARD_SECONDS / frame_seconds))
     seconds = _seconds(places, frame_seconds, bounds)
     items = [
         _item(place, words, spelled, vocabulary, known, frame_seconds)
@@ -74,6 +76,30 @@ def _words(text: str, vocabulary: Vocabulary) -> list[str]:
     """Words as far as the vocabulary tells them apart: with phones, or without a break between words, the whole text."""
     apart = vocabulary.pieces or (vocabulary.delimiter in vocabulary.ids and not vocabulary.phones)
     return text.split(" ") if apart and text else [text] if text else []
+
+
+def _misheard(
+    places: Sequence[Place], spelled: Sequence[Sequence[int] | None], letter_frames: float
+) -> Iterator[Place]:
+    """The places, but one word without audio and, beside it, audio without text of about its length as one: that word.
+
+    It has no labels there, since the model hears others.
+    """
+    left_out: list[Place] = []
+    for place in places:
+        if place.word is not None and place.start == place.end:
+            left_out.append(place)
+            continue
+        if place.word is None and len(left_out) == 1:
+            number = left_out[0].word
+            assert number is not None
+            letters = len(spelled[number] or ())
+            if place.end - place.start <= letter_frames * (letters + 1):
+                left_out, place = [], Place(number, place.start, place.end)
+        yield from left_out
+        left_out = []
+        yield place
+    yield from left_out
 
 
 def _seconds(places: Sequence[Place], frame_seconds: float, bounds: WordBounds | None) -> list[tuple[float, float]]:
@@ -107,7 +133,7 @@ def _item(
         return Timed(words[place.word], start, end, 0.0, UNKNOWN)
     text = vocabulary.spell(labels)
     if not place.labels:
-        return Timed(text, start, end, 0.0, NO_AUDIO)
+        return Timed(text, start, end, 0.0, LOW_SCORE if place.end > place.start else NO_AUDIO)
     sure = min(1.0, math.exp(sum(span.peak for span in place.labels) / len(place.labels)))
     problem = None
     # A letter may stand in the silence before its word, however long that is.

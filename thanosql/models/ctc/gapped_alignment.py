@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_BETWEEN, _GAP = -1, -2  # owners of frames that are no word's
+_BETWEEN, _GAP, _NOBODY = -1, -2, -3  # owners of frames that are no word's, and of the frame before the first
 _NOTHING8, _NOTHING32 = np.empty(0, dtype=np.int8), np.empty(0, dtype=np.int32)
 
 
@@ -227,7 +227,7 @@ class _Lattice:
             owners[first : last + 1] = number
         owners[self.states :] = _GAP
         owner = owners[path]
-        edges = np.flatnonzero(np.diff(owner, prepend=_BETWEEN - 1)).tolist()
+        edges = np.flatnonzero(np.diff(owner, prepend=_NOBODY)).tolist()
         found: list[Place] = []
         word, at = 0, 0  # the next word to be placed; where those are that turn out to be left out
         gap: Place | None = None

@@ -3,7 +3,8 @@
 CTC puts a label where the model is sure of it: the first one close to the word's beginning, the last one well before its
 end, on FSDD 160 ms in the median. Between the last label of a word and the first of the next lie the rest of the one, a
 pause or none, and the onset of the other. The sound tells them apart: a pause is where it is as quiet as the recording is
-around there. A short quiet, as before a plosive, ends no word; without any quiet, words meet at the next one's first label.
+around there. A short quiet, as before a plosive, ends no word; without any quiet, words meet in the dip right before the
+next one's first label, or there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ RANGE_DB = 40.0  # what is weaker than this against the word's loudest 10 ms is 
 MARGIN_DB = (3.0, 10.0)  # above the recording's quiet: for an even noise, at most for one that comes and goes
 SPREADS = 3.0  # how much more than its own spread sound must stand above the quiet
 HEADROOM_DB = 3.0  # a word that does not stand out by more, at its loudest, is not bounded by this level
+MEETING_STEPS = 6  # how far before the first label of a word it may begin where no pause is before it
+DIP_DB = 3.0  # what is quieter by less is not where words meet
 NEAR_STEPS = 10  # how far from its label the sound of a letter is looked for
 AROUND_STEPS = 500  # before and after a moment, of which the quietest part is the recording's quiet there
 EVERY_STEPS = 50  # from one moment at which the quiet is measured to the next
@@ -118,7 +121,7 @@ class WordBounds:
         if pauses:
             ends, starts = pauses[0][0], pauses[-1][1]
         elif before and after:
-            ends = starts = end
+            ends = starts = self._meeting(begin, end, loudest[:, None], tells)
         else:
             ends, starts = end, begin
         if before and ends - before[1] > FAR_STEPS:
@@ -126,6 +129,12 @@ class WordBounds:
         if after and after[0] - starts > FAR_STEPS:
             starts = after[0]
         return ends, max(starts, ends)
+
+    def _meeting(self, begin: int, end: int, loudest: NDArray[np.float32], tells: NDArray[np.bool_]) -> int:
+        """Where words meet without a pause: where it is quietest shortly before the first label of the one that follows."""
+        first = max(begin, end - MEETING_STEPS)
+        level = (self._levels[:, first : end + 1] - loudest)[tells].max(axis=0)
+        return first + int(level.argmin()) if len(level) and level.min() <= level[-1] - DIP_DB else end
 
 
 def _length(mask: NDArray[np.bool_]) -> int:
