@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLError
 from thanosql.models import datasets
 from thanosql.models.adapter_base import AdapterBase
+from thanosql.models.audio import AudioError, reading
+from thanosql.models.audio.access import AudioAccess
 
 TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
 AUDIO = datasets.DATASETS["spoken_numbers"].folder / "train" / "0001.flac"
@@ -148,3 +152,40 @@ def test_a_models_name_in_the_hubs_form_is_not_looked_for_outside(
     with pytest.raises(ThanoSQLError, match=OUTSIDE):
         confined.execute("PREDICT USING 'outside/model' AS SELECT 'a.flac' AS audio_path")
     assert Path("outside/model").is_dir()
+
+
+@pytest.mark.skipif(
+    sys.platform not in ("linux", "darwin"), reason="only there the system tells where an open file lies"
+)
+@pytest.mark.parametrize("swapped", ["the file", "its folder", "a folder above"])
+@pytest.mark.parametrize("read", ["probe", "read", "facts"])
+def test_a_link_put_in_the_place_of_a_file_after_it_was_looked_at_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, read: str
+) -> None:
+    roots, outside = tmp_path / "roots", tmp_path / "outside"
+    for folder in (roots, outside):
+        (folder / "one" / "two").mkdir(parents=True)
+        shutil.copy(AUDIO, folder / "one" / "two" / "a.flac")
+    place = {"the file": "one/two/a.flac", "its folder": "one/two", "a folder above": "one"}[swapped]
+    access = AudioAccess(roots=(roots,), confined=True)
+
+    def work() -> object:
+        if read != "facts":
+            return getattr(access, read)("one/two/a.flac")
+        (found,) = access.facts(["one/two/a.flac"])
+        if isinstance(found, AudioError):
+            raise found
+        return found
+
+    work()
+    find = reading.find
+
+    def and_swap(*given: Any, **named: Any) -> Any:
+        found = find(*given, **named)
+        (roots / place).rename(roots / "before")
+        (roots / place).symlink_to(outside / place)
+        return found
+
+    monkeypatch.setattr(reading, "find", and_swap)
+    with pytest.raises(AudioError, match=OUTSIDE):
+        work()

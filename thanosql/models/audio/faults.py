@@ -10,6 +10,7 @@ import io
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 
 from thanosql.errors import shown_reference
@@ -116,6 +117,18 @@ class SourceFile:
 
     def fileno(self) -> int:
         return self._file.fileno()
+
+    def place(self) -> Path:
+        """Where the open file lies, whatever its path leads to by now; the path where the system does not tell."""
+        try:
+            if sys.platform == "darwin":
+                import fcntl
+
+                told = fcntl.fcntl(self.fileno(), fcntl.F_GETPATH, bytes(1024))
+                return Path(os.fsdecode(told.split(b"\0", 1)[0]))
+            return Path(os.readlink(f"/proc/self/fd/{self.fileno()}"))
+        except OSError:
+            return self._path
 
     def close(self) -> None:
         self._file.close()

@@ -26,7 +26,7 @@ from thanosql.models.audio.info import AudioError, AudioInfo, Note
 from thanosql.models.audio.open_recording import LONG_SECONDS, Decoder, collected
 from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
-from thanosql.models.audio.references import find, is_remote, of_data_uri
+from thanosql.models.audio.references import find, is_remote, of_data_uri, refuse_outside
 from thanosql.models.audio.riff import holds_plain_samples
 from thanosql.models.audio.waveform import SAMPLING_RATE, Waveform
 
@@ -225,6 +225,9 @@ def _opened(
         raise AudioError(f"a path or the file's bytes are needed, not {type(audio).__name__}")
     file = SourceFile(*find(os.fspath(audio), roots, confined=confined))
     with closing(file):
+        if confined:
+            # Where the path led when it was looked at, a link may stand since.
+            refuse_outside(file.place(), roots)
         try:
             yield file
         except (ImportError, OSError) as error:  # a decoder's library that cannot be loaded, for one

@@ -179,12 +179,17 @@ def _inside(file: Path, roots: Sequence[Path]) -> Path:
         resolved = Path(os.path.realpath(file))
     except ValueError as error:
         raise AudioError(f"not a path: {shown_reference(str(file))} ({error})") from error
-    if not is_inside(resolved, roots):
+    refuse_outside(file, roots)
+    return resolved
+
+
+def refuse_outside(file: Path, roots: Sequence[Path]) -> None:
+    """Raise AudioError for what lies outside of the roots, links followed."""
+    if not is_inside(file, roots):
         folders = ", ".join(str(root) for root in roots)
         raise AudioError(
             f"outside of the folders that audio may be read from: {shown_reference(str(file))} (they are {folders})"
         )
-    return resolved
 
 
 def is_inside(file: Path, roots: Sequence[Path]) -> bool:
