@@ -257,6 +257,7 @@ _FINDERS: tuple[tuple[Callable[[str, Sequence[Lexeme]], Cure | None], frozenset[
     (_function, frozenset({SYNTAX, FUNCTION, SCHEMA, NOT_SUPPORTED})),
     (_backtick, frozenset({SYNTAX})),
     (habits.clause, frozenset({SYNTAX, FUNCTION})),
+    (habits.frame, frozenset({TABLE})),
     (habits.placeholder, frozenset({SYNTAX, PARAMETER})),
 )
 _FINDERS_AT = (

@@ -55,6 +55,7 @@ _OPENINGS = {
     r"\.tables\b": _LISTS_TABLES,
     rf"\.schema\s+{_NAME}": _COLUMNS,
     r"\.(?:help|h)\b": _HELP,
+    r"(?:\.read|source)\s+(?P<file>[\w./~-]+)": "Run a script on the command line: thanosql --file {file}",
     r"\.[a-z]+\b": "SQLite's commands are not known here; PREDICT? explains a statement, LIST TABLE lists tables",
     rf"pragma\s+table_info\s*\(\s*'?{_NAME}": _COLUMNS,
     # other databases'
@@ -70,6 +71,13 @@ _OPENINGS = {
     "pg_indexes WHERE tablename = '{name}'",
     r"show\s+(?:global\s+|session\s+)?variables\b": "List the settings with a statement: SHOW ALL",
     r"show\s+functions\b": "List functions with a query: SELECT proname FROM pg_proc",
+    rf"explain\s+{_NAME}\s*;?\s*$": _COLUMNS,
+    rf"rollback\s+{_NAME}\s*;?\s*$": "MODEL is missing; write: ROLLBACK MODEL {name}",
+    r"limit\s+(?P<name>\d+)\s*;?\s*$": "LIMIT ends a query: SELECT * FROM calls LIMIT {name}",
+    r"(?:attach|detach)\b": "A session has one database, which %thanosql postgresql://user@host/database chooses. Files "
+    "become tables: COPY name FROM 'file.csv'",
+    r"(?:force\s+)?install\s+\w+": "Nothing is installed by SQL here; thanosql doctor says what is there, and what pip "
+    "should install",
     r"use\s+\w+": "Choose a schema with a statement: SET search_path TO name",
     r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:model|predictor)\b": "Make a model with a statement of its own: "
     "BUILD MODEL name USING base AS SELECT audio_path, text FROM …",
@@ -110,6 +118,7 @@ _TOP = re.compile(r"top\s*\(?\s*(\d+)\s*\)?", re.I)
 _PLACEHOLDER = re.compile(
     r"\{\{\s*(?P<twice>[^{}]*?)\s*\}\}|\$?\{\s*(?P<once>[^{}]*?)\s*\}|%\((?P<percent>\w+)\)s|[$@&:]'?(?P<sign>[A-Za-z_]\w*)'?"
 )
+_FRAME = re.compile(r"(?:\w+_)?df\d*(?:_\w+)?|(?:data)?frame", re.I)
 _NAMES_TABLE = frozenset("FROM JOIN INTO UPDATE TABLE".split())
 _READERS = frozenset("READ_CSV READ_CSV_AUTO READ_PARQUET READ_JSON READ_JSON_AUTO READ_XLSX READ_EXCEL".split())
 _VALUE_BEFORE = frozenset("= < > <= >= <> != LIKE ILIKE".split())
@@ -241,6 +250,15 @@ def clause(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
                 word.start,
                 len(word.text),
             )
+    return None
+
+
+def frame(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
+    """A DataFrame of Python's where a table stands, as DuckDB takes it."""
+    for before, word in pairwise(pieces):
+        if before.upper in ("FROM", "JOIN") and word.kind == "WORD" and _FRAME.fullmatch(word.text):
+            written = f"{before.text} :{word.text}"
+            return Cure(f"A DataFrame can be the table, as a parameter: {written}", word.start, len(word.text))
     return None
 
 

@@ -181,6 +181,10 @@ def _copied(stop: _Stop) -> Refusal | None:
         return stop.refusal("A name is written without backticks.", f"Write {name}.")
     if stop.head is not None and stop.head.upper == "DESCRIBE" and stop.before() == stop.head and not stop.at_end:
         table = stop.token.upper() == "TABLE" and lexeme(text, stop.start + stop.width).text
+        if sign.upper() == "MODELS":
+            return stop.refusal(
+                "DESCRIBE MODEL is for one model: DESCRIBE MODEL name.", "LIST MODEL lists them.", shaped=False
+            )
         return stop.refusal(
             "DESCRIBE is for models." if table else f"DESCRIBE is for models: DESCRIBE MODEL {sign}.",
             f"LIST TABLE lists the tables; find the columns of one with a query: {columns_of(table or sign)}",
@@ -254,6 +258,11 @@ def _sign_in_name(stop: _Stop) -> Refusal:
     return stop.refusal(f"{stop.found} cannot be in a name.", cure)
 
 
+def _written_name(stop: _Stop) -> str:
+    name = re.sub(r"[^A-Za-z0-9]+", "_", stop.token.strip("'\"")).strip("_")
+    return f"Write {name}." if name[:1].isalpha() else "A name has letters from A to Z, digits and underscores."
+
+
 _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     "missing AS": _missing_as,
     "missing query": lambda stop: stop.refusal(f"The query after {stop.introducer} is missing."),
@@ -272,7 +281,7 @@ _MESSAGES: dict[str, Callable[[_Stop], Refusal]] = {
     ),
     "OPTIONS twice": lambda stop: stop.refusal("OPTIONS is written twice.", "Put all options into one list."),
     "order": _order,
-    "name as string": lambda stop: stop.refusal("A name is expected here, without quotes.", f"Write {stop.token}."),
+    "name as string": lambda stop: stop.refusal("A name is expected here, without quotes.", _written_name(stop)),
     "missing name": lambda stop: stop.refusal(f"A name is missing before {stop.found}."),
     "sign in name": _sign_in_name,
     "digit in name": lambda stop: stop.refusal("A name begins with a letter or an underscore, not with a digit."),

@@ -19,6 +19,7 @@ from dataclasses import MISSING, dataclass, field
 from functools import cache
 from typing import Any
 
+from thanosql.engine.language.foreign_options import option_here, switch_here
 from thanosql.engine.language.syntax import Option, Parameter, Word
 from thanosql.errors import Position, ThanoSQLOptionError, did_you_mean
 
@@ -97,7 +98,8 @@ def bind(
         where = Position.at(source, option.start, len(option.name))
         if name not in declared:
             known = f"{statement} takes {', '.join(declared)}." if declared else f"{statement} takes no options."
-            meant = did_you_mean(name, declared)
+            here = option_here(name, declared)
+            meant = f"Did you mean {here}?" if here else did_you_mean(name, declared)
             hint = f"{meant} {known}" if meant and meant.startswith("Did") else known
             raise ThanoSQLOptionError(f"{statement} has no option '{option.name}'.", hint=hint, position=where)
         if name in given:
@@ -265,6 +267,8 @@ def _shown(value: Any) -> str:
 
 
 def _cure(declared: Declared, value: Any) -> str | None:
+    if declared.base is bool and (switch := switch_here(value.text if isinstance(value, Word) else str(value))):
+        return f"Write {declared.name}={switch}."
     if declared.base in (int, float, bool) and isinstance(value, str) and not declared.words:
         return "Write it without quotes."
     if declared.base is list:
