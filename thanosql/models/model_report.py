@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
-from thanosql.models.results import TrainingReport
-from thanosql.models.trained_rows import audio_of
+from thanosql.models.results import TrainingReport, TrainingUtterance
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from thanosql.models.trained_rows import TrainedRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +58,9 @@ def model_report(name: str, base: str, report: TrainingReport, version: int, fol
     )
 
 
-def leaks(learned: Sequence[str], validation: Sequence[str]) -> Iterator[str]:
-    """A warning where audio of the validation set is learned from; both are what `learned_rows` says of the rows."""
-    audio = set(map(audio_of, learned)) - {""}
-    if both := sum(audio_of(row) in audio for row in validation):
+def leaks(learned: TrainedRows, validation: Sequence[TrainingUtterance]) -> Iterator[str]:
+    """A warning where audio of the validation set is learned from."""
+    if both := sum(bool(learned.find(row.audio, row.text)) for row in validation):
         yield (
             f"{both:,} of the {len(validation):,} rows of valid_query are training rows as well: the WER on them is too "
             f"good to expect on new audio."

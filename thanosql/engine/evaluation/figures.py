@@ -14,7 +14,7 @@ from thanosql.engine.evaluation.recognized import RecognizedRow
 from thanosql.engine.postgres.naming import Column
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, score_each, total
-from thanosql.models.trained_rows import OTHER_TEXT
+from thanosql.models.trained_rows import IN_PART, OTHER_TEXT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,10 +181,12 @@ class Evaluation:
         if learned and trained_left_out:
             yield f"{counted(learned, 'row')} that {self.model} was trained on {'is' if learned == 1 else 'are'} left out."
         elif learned:
-            relabelled = sum(leak == OTHER_TEXT for leak in self.rows.trained)
+            kinds = Counter(self.rows.trained)
+            of_them = ((kinds[OTHER_TEXT], "with another text"), (kinds[IN_PART], "in part"))
+            said = ", ".join(f"{count:,} of them {how}" for count, how in of_them if count)
             yield (
                 f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on"
-                f"{f' ({relabelled:,} of them with another text)' if relabelled else ''}: on new "
+                f"{f' ({said})' if said else ''}: on new "
                 "audio its figures will be worse. exclude_trained=True leaves them out."
             )
         empty = sum(not self.recognized[index].reference for index in self.counted)

@@ -17,7 +17,7 @@ from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.audio.parts import Audio
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.tasks import AudioRow, Failure, Outcome, Output, TranscribeTask
-from thanosql.models.trained_rows import OTHER_TEXT, TRAINED_ON, TrainedRows
+from thanosql.models.trained_rows import IN_PART, OTHER_TEXT, TRAINED_ON, TrainedRows
 from thanosql.models.transcript_tags import tags, without_tags
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ TAGGED = {"drop": "left out", "keep": "counted as spoken words", "error": "refus
 LEAKS = {
     TRAINED_ON: "the model was trained on this row: figures measured on it are too good",
     OTHER_TEXT: "the model was trained on this audio: figures measured on it are too good",
+    IN_PART: "the model was trained on audio that this row overlaps: figures measured on it are too good",
 }
 
 

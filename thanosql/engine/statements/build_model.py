@@ -40,7 +40,7 @@ from thanosql.models.model_report import ModelReport, leaks, model_report, skipp
 from thanosql.models.options import TrainOptions, option
 from thanosql.models.results import TrainingProgress
 from thanosql.models.tasks import TrainTask
-from thanosql.models.trained_rows import learned_rows, row_fingerprints, trained_rows, write_trained_rows
+from thanosql.models.trained_rows import TrainedRows, learned_rows, row_fingerprints, trained_rows, write_trained_rows
 from thanosql.models.training.resume import UnfinishedRun
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         report = executor.train(task, _progress(plan.name, environment), environment.cancellation)
         skipped = sorted((*rows.skipped, *report.skipped), key=lambda row: row["row"])
         contents = learned_rows(((one.audio, one.text) for one in rows.utterances), rows.access)
-        leaked = leaks(contents, learned_rows(((one.audio, one.text) for one in rows.validation), rows.access))
+        leaked = leaks(TrainedRows(frozenset(contents), rows.access), rows.validation)
         warned = (*leaked, *report.warnings)
         report = replace(report, skipped=tuple(skipped), warnings=warned)
         fingerprints = row_fingerprints((utterance.audio, utterance.text) for utterance in rows.utterances)
