@@ -186,7 +186,9 @@ class ThanoSQLDatabaseError(ThanoSQLError):
 
 
 class ThanoSQLConnectionError(ThanoSQLError):
-    """A database or hub that cannot be reached."""
+    """A database, cluster or hub that cannot be reached; `lost` says that it is a database whose open connection broke."""
+
+    lost = False
 
 
 class ThanoSQLResourceError(ThanoSQLError):

@@ -93,14 +93,14 @@ def test_the_base_of_many_languages_is_listed_with_its_license_and_says_off_line
     assert bases.license["MMS"] == "CC BY-NC 4.0: not for commercial use"
     assert "@" in bases.checkpoint["MMS"]
     assert bases.megabytes["MMS"] > 3_000
-    for options in ("", "OPTIONS (language='kor')"):
+    for statement, options in (("EVALUATE", ""), ("EVALUATE", "OPTIONS (language='kor')"), ("PREDICT", "")):
         with pytest.raises(
             ThanoSQLConnectionError,
             match=r"facebook/mms-1b-all \(3\.86 GB\) is not in the hub's cache(?s:.*)hf download facebook/mms-1b-all "
             r"--revision [0-9a-f]{40}, (?s:.*)THANOSQL_MMS",
         ):
             session.execute(
-                f"EVALUATE USING MMS {options} AS SELECT '{fsdd}/0_jackson_0.wav' AS audio_path, '영' AS text"
+                f"{statement} USING MMS {options} AS SELECT '{fsdd}/0_jackson_0.wav' AS audio_path, '영' AS text"
             )
 
 

@@ -48,13 +48,15 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
     )
 
 
-def lost(error: BaseException) -> ThanoSQLConnectionError:
+def lost(cause: BaseException) -> ThanoSQLConnectionError:
     """The connection broke under a statement."""
-    said = " ".join(str(error).split()) or "the server closed it"
-    return ThanoSQLConnectionError(
+    said = " ".join(str(cause).split()) or "the server closed it"
+    error = ThanoSQLConnectionError(
         f"The connection to the database was lost: {said}",
         hint="The next statement connects again. Settings, temporary tables and an open transaction are gone.",
     )
+    error.lost = True
+    return error
 
 
 def unreachable(error: BaseException, where: Any) -> ThanoSQLConnectionError:

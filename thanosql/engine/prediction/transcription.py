@@ -79,7 +79,7 @@ def resumable(cache: Cache | None) -> Iterator[None]:
     try:
         yield
     except ThanoSQLConnectionError as error:
-        if cache is not None:
+        if cache is not None and error.lost:
             error.hint = (
                 "The predictions made so far are saved: run the same statement again, and it resumes from them. "
                 "Settings, temporary tables and an open transaction of the lost connection are gone."
