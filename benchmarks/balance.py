@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from thanosql.engine.executors.base import Workers
 from thanosql.engine.executors.ray_pool import AHEAD
 from thanosql.engine.prediction.batching import recognize
 from thanosql.models.audio.access import AudioAccess
 from thanosql.models.cancellation import Cancellation
+from thanosql.models.options import TranscribeOptions
 from thanosql.models.tasks import AudioRow, Outcome, Output, TranscribeTask
 
 FSDD = Path(__file__).resolve().parents[2] / "shared" / "data" / "fsdd"
@@ -53,6 +55,9 @@ class SimulatedWorkers:
         self.busy = [0.0] * count
         self.batches = 0
         self.planning = 0.0  # processor seconds in which the next batch was made
+
+    def workers(self, how: TranscribeOptions) -> Workers:
+        return Workers(len(self.busy), 1.0, 0.0, "simulated")
 
     def transcribe(
         self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
@@ -125,7 +130,9 @@ def simulate(count: int, workers: int, mean: float, spread: float) -> Found:
     task = TranscribeTask(output=Output.TRANSCRIPT, audio=AudioAccess(roots=()))
     executor: Any = SimulatedWorkers(workers)
     begun = time.process_time()
-    heard = sum(1 for _ in recognize(task, utterances(count, mean, spread), executor, Cancellation()))
+    heard = sum(
+        1 for _ in recognize(task, utterances(count, mean, spread), executor, Cancellation(), total_seconds=audio)
+    )
     seconds = time.process_time() - begun
     assert heard == count
     return Found(

@@ -14,6 +14,7 @@ from tests.models.recordings import wav
 from thanosql.engine.executors.base import EXECUTORS
 from thanosql.engine.session import Session
 from thanosql.models.cancellation import Cancellation
+from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import Transcript
 from thanosql.models.tasks import AudioRow, Outcome, TranscribeTask
 
@@ -39,6 +40,9 @@ class Disturbed:
 
     def train(self, *_: Any) -> Any:
         raise NotImplementedError
+
+    def workers(self, how: TrainOptions | TranscribeOptions) -> None:
+        return None
 
     def close(self) -> None:
         """Nothing is held."""

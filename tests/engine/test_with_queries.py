@@ -48,8 +48,8 @@ class Hashing:
     def refuse(self, task: TrainTask) -> None:
         """Nothing is trained here."""
 
-    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
-        return ""
+    def workers(self, how: TrainOptions | TranscribeOptions) -> None:
+        return None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from itertools import islice
 from typing import Any
 
+from thanosql.engine.executors.base import Workers
 from thanosql.models.cancellation import Cancellation
 from thanosql.models.options import TrainOptions, TranscribeOptions
 from thanosql.models.results import TrainingProgress, TrainingReport
@@ -76,8 +77,8 @@ class ProcessExecutor:
     def refuse(self, task: TrainTask) -> None:
         """Nothing: the processes are on this machine."""
 
-    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
-        return "2 processes of this machine"
+    def workers(self, how: TrainOptions | TranscribeOptions) -> Workers:
+        return Workers(2, 1.0, 0.0, "2 processes of this machine")
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

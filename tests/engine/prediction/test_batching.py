@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thanosql.engine.executors import local
+from thanosql.engine.executors.base import Workers
 from thanosql.engine.executors.local import LocalExecutor
 from thanosql.engine.prediction import batching
 from thanosql.engine.prediction.batching import Key, recognize
@@ -34,8 +35,9 @@ def task(batch_size: int = 16) -> TranscribeTask:
 class Echo:
     """An executor that says each row's audio and text back; `broken` cannot be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1) -> None:
         self.batches: list[tuple[str, ...]] = []
+        self._workers = workers
 
     def transcribe(
         self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
@@ -47,6 +49,9 @@ class Echo:
                 Outcome(row.row, Failure("damaged") if row.audio == "broken" else (row.audio, row.text), row.seconds)
                 for row in batch
             )
+
+    def workers(self, how: TranscribeOptions) -> Workers:
+        return Workers(self._workers, 1.0, 0.0, f"{self._workers} workers")
 
     def train(self, *_: Any) -> Any:
         raise NotImplementedError
@@ -126,6 +131,43 @@ def test_batches_hold_at_most_their_number_and_their_seconds() -> None:
     echo.batches.clear()
     list(recognize(task(), [AudioRow(row, str(row), BATCH_SECONDS) for row in range(3)], echo, Cancellation()))
     assert [len(batch) for batch in echo.batches] == [1, 1, 1]
+
+
+def seconds_of_batches(workers: int, rows: int, seconds: float, repeated: int = 1) -> list[float]:
+    """Of `rows` recordings of so many seconds, each in `repeated` rows, for so many workers."""
+    echo = Echo(workers)
+    stream = [AudioRow(repeated * row + n, str(row), seconds) for row in range(rows) for n in range(repeated)]
+    total = seconds * len(stream)
+    assert len(list(recognize(task(), stream, echo, Cancellation(), total_seconds=total))) == len(stream)
+    return [seconds * len(batch) for batch in echo.batches]
+
+
+SEVERAL = pytest.mark.parametrize(
+    ("workers", "rows", "seconds"), [(2, 100, 0.5), (10, 3000, 0.5), (7, 500, 2.0), (4, 60, 30.0)]
+)
+
+
+@SEVERAL
+def test_the_last_batches_for_several_workers_are_shares_of_what_is_left(
+    workers: int, rows: int, seconds: float
+) -> None:
+    left = seconds * rows
+    for batch in seconds_of_batches(workers, rows, seconds):
+        assert batch <= max(seconds, batching.SMALLEST_SECONDS, left / (batching.SHARES * workers))
+        left -= batch
+
+
+@SEVERAL
+def test_the_last_batch_is_small_though_many_rows_name_one_recording(workers: int, rows: int, seconds: float) -> None:
+    batches = seconds_of_batches(workers, rows, seconds, repeated=3)
+    assert batches[-1] <= max(seconds, batching.SMALLEST_SECONDS) < 0.2 * seconds * rows / workers
+
+
+def test_one_worker_or_unknown_durations_have_batches_as_large_as_may_be() -> None:
+    assert seconds_of_batches(1, 40, 1.0) == [16, 16, 8]
+    echo = Echo(workers=5)
+    list(recognize(task(), [AudioRow(row, str(row), 1.0) for row in range(40)], echo, Cancellation()))
+    assert [len(batch) for batch in echo.batches] == [16, 16, 8]
 
 
 class Silent(Worker):

@@ -74,7 +74,8 @@ def _scores(
     task = TranscribeTask(output=Output.TRANSCRIPT, audio=access, model=model, options=TranscribeOptions())
     numbered = (AudioRow(place, row.audio, row.seconds) for place, row in enumerate(rows))
     hypotheses = [""] * len(rows)
-    for outcome in recognize(task, numbered, executor, environment.cancellation):
+    seconds = sum(row.seconds for row in rows)
+    for outcome in recognize(task, numbered, executor, environment.cancellation, total_seconds=seconds):
         if isinstance(outcome.value, Failure):
             raise unreadable(rows[outcome.row].row, "audio of valid_query", outcome.value)
         hypotheses[outcome.row] = outcome.value.text

@@ -40,6 +40,16 @@ class Progress:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Workers:
+    """So many processes with `cpus` and `gpus` each, at most; `said` is the same in words, for EXPLAIN."""
+
+    count: int
+    cpus: float
+    gpus: float
+    said: str
+
+
 class Executor(Protocol):
     """Does the work of a task. Made for one session; used for one statement at a time."""
 
@@ -62,9 +72,9 @@ class Executor(Protocol):
         """Raise ThanoSQLError for a training that cannot be done here, by its options, its base model, the few of its
         utterances that are known, and `folder`, the store of models. Asked before any work, first without a row."""
 
-    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
-        """The processes that would do a task of these options, in words, for EXPLAIN; none is started for the answer. Empty
-        where it is this one."""
+    def workers(self, how: TrainOptions | TranscribeOptions) -> Workers | None:
+        """The processes that a task of these options may have at most; none is started for the answer. None where it is
+        this one alone."""
 
     def close(self) -> None:
         """Let go of what is open beyond one statement."""

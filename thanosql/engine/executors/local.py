@@ -54,8 +54,8 @@ class LocalExecutor:
     def refuse(self, task: TrainTask) -> None:
         """Nothing: what this process sees can be trained on."""
 
-    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
-        return ""
+    def workers(self, how: TrainOptions | TranscribeOptions) -> None:
+        return None
 
     def close(self) -> None:
         """Nothing is held: the session has the models."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.executors import ray_cluster
+from thanosql.engine.executors.base import Workers
 from thanosql.engine.executors.ray_pool import Pool, Share
 from thanosql.engine.executors.ray_run import PoolRun
 from thanosql.engine.executors.ray_worker import FileNeed, Preparation, paths_of, sizes
@@ -103,7 +104,7 @@ class RayExecutor:
             asked = [machine for machine in machines if rooms(_resources([machine]), one.cpus, one.gpus)]
             refuse_unshared(ray, asked, _placed(task))
 
-    def workers(self, how: TrainOptions | TranscribeOptions) -> str:
+    def workers(self, how: TrainOptions | TranscribeOptions) -> Workers:
         with self._turn:
             ray = ray_cluster.module()
             if ray_cluster.running(ray, self._cluster):
@@ -115,9 +116,11 @@ class RayExecutor:
                 whose = "of a Ray cluster that is started on this machine"
         if isinstance(how, TrainOptions):
             each = training_workers(self._cluster, machines, how)
-            return f"{each.count} {_size(each.count, each.cpus, each.gpus)} {whose}"
+            said = f"{each.count} {_size(each.count, each.cpus, each.gpus)} {whose}"
+            return Workers(each.count, each.cpus, each.gpus, said)
         share = Share.of(self._cluster, machines, on_gpu=how.device != "cpu")
-        return f"up to {share.most} {_size(share.most, share.cpus, share.gpus)} {whose}"
+        said = f"up to {share.most} {_size(share.most, share.cpus, share.gpus)} {whose}"
+        return Workers(share.most, share.cpus, share.gpus, said)
 
     def close(self) -> None:
         """End the workers, and the connection where it is the last one's."""

@@ -1,14 +1,18 @@
 """Rows of audio in, batches for an executor out; its outcomes in, an outcome for every row out.
 
 Rows of one audio and one text are recognized once. What the prediction cache has is not recognized again. Batches are
-packed by duration, longest first, so that little is padded and what does not fit into memory shows at once.
+packed by duration, longest first, so that little is padded and what does not fit into memory shows at once. The last
+batches for several workers are smaller, so that all are done at about the same time ("guided self-scheduling": Polychronopoulos
+and Kuck, 1987).
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,12 +21,16 @@ from thanosql.models.audio.parts import Audio, AudioPart
 from thanosql.models.tasks import BATCH_SECONDS, AudioRow, Failure, Outcome, TranscribeTask
 
 if TYPE_CHECKING:
-    from thanosql.engine.executors.base import Executor
+    from thanosql.engine.executors.base import Executor, Workers
     from thanosql.models.cancellation import Cancellation
 
 WINDOW = 1024  # rows that are put in order of duration together,
 WINDOW_BYTES = 64 * 2**20  # fewer where the rows hold the audio itself
 TOLERANCE = 1.01  # of a duration, before it counts as wrong
+SHARES = 2  # batches that each worker still gets, at the least, of the audio that is left
+SMALLEST_SECONDS = (
+    1.0  # of audio in one of the last batches, so that giving it to a worker costs little beside its work
+)
 
 Key = tuple[Audio, str | None]  # an audio, and its text
 
@@ -50,15 +58,21 @@ def recognize(
     executor: Executor,
     cancellation: Cancellation,
     cache: Cache | None = None,
+    *,
+    total_seconds: float | None = None,
 ) -> Iterator[Outcome]:
     """An outcome for each row, not in the rows' order. Raises what the executor raises.
+
+    Where `total_seconds`, the audio of all rows, are known, the last batches are smaller for an executor of several workers.
 
     An audio that stands in several rows with one text is recognized once: in the whole stream with a `cache`, else as
     long as its rows are close.
     """
     most = min(BATCH_SECONDS, cache.batch_seconds) if cache is not None else BATCH_SECONDS
-    packed = _Packed(iter(rows), task.options.batch_size, most, cache)
-    groups = executor.transcribe(replace(task, batch_seconds=most), packed.batches(), cancellation)
+    task = replace(task, batch_seconds=most)
+    ending = _Ending(total_seconds, partial(executor.workers, task.options))
+    packed = _Packed(iter(rows), task.options.batch_size, most, cache, ending)
+    groups = executor.transcribe(task, packed.batches(), cancellation)
     try:
         packed.expect()
         for outcomes in groups:
@@ -75,14 +89,42 @@ def recognize(
             close()
 
 
+class _Ending:
+    """How large the last batches may be: a share of the audio that is `left`, for so many workers."""
+
+    def __init__(self, total_seconds: float | None, workers: Callable[[], Workers | None]) -> None:
+        # Seconds at most: what the cache has is known only when it is drawn.
+        self.left = math.inf if total_seconds is None else total_seconds
+        self._asked = workers
+
+    @cached_property
+    def _workers(self) -> int:
+        workers = self._asked()  # when there is work: a cluster that runs is connected to for the answer
+        return 1 if workers is None else workers.count
+
+    def limit(self, most: float) -> float:
+        """Seconds of audio that the next batch may have."""
+        if self.left == math.inf or self._workers == 1:
+            return most
+        return min(most, max(SMALLEST_SECONDS, self.left / (SHARES * self._workers)))
+
+
 class _Packed:
     """The rows on their way: those waiting for an outcome by the first row of their audio, those recalled."""
 
-    def __init__(self, rows: Iterator[AudioRow], batch_size: int, most_seconds: float, cache: Cache | None) -> None:
+    def __init__(
+        self,
+        rows: Iterator[AudioRow],
+        batch_size: int,
+        most_seconds: float,
+        cache: Cache | None,
+        ending: _Ending,
+    ) -> None:
         self._rows = rows
         self._batch_size = batch_size
         self._most = most_seconds
         self._cache = cache
+        self._ending = ending
         self._groups: dict[Key, list[AudioRow]] = {}  # rows of one audio and text that wait for their outcome
         self._keys: dict[int, Key] = {}  # by the first row of a group
         self._recalled: deque[Outcome] = deque()
@@ -100,12 +142,16 @@ class _Packed:
             # One for each window, so that what is recalled does not pile up.
             yield ()
             self._groups.update(groups)
+            ordered = _ordered([group[0] for group in groups.values()])
+            self._ending.left -= sum(row.seconds for row in window) - sum(row.seconds for row in ordered)
             batch: list[AudioRow] = []
-            filled = 0.0
-            for first in _ordered([group[0] for group in groups.values()]):
-                if batch and (len(batch) == self._batch_size or filled + first.seconds > self._most):
+            filled = most = 0.0
+            for first in ordered:
+                if batch and (len(batch) == self._batch_size or filled + first.seconds > most):
                     yield self._under_way(batch, filled)
                     batch, filled = [], 0.0
+                if not batch:
+                    most = self._ending.limit(self._most)
                 batch.append(first)
                 filled += first.seconds
                 self._keys[first.row] = first.audio, first.text
@@ -137,6 +183,7 @@ class _Packed:
 
     def _under_way(self, batch: list[AudioRow], seconds: float) -> tuple[AudioRow, ...]:
         self._next_seconds = max(self._next_seconds, min(seconds, self._most))
+        self._ending.left -= seconds
         return tuple(batch)
 
     def _recall(self, groups: dict[Key, list[AudioRow]]) -> None:

@@ -50,7 +50,7 @@ def transcribe(
         if audio is not None and probed.seconds[row - 1] == probed.seconds[row - 1]
     )
     done, total = 0.0, probed.total_seconds
-    for outcome in recognize(task, readable, executor, environment.cancellation, cache):
+    for outcome in recognize(task, readable, executor, environment.cancellation, cache, total_seconds=total):
         done += probed.seconds[outcome.row - 1]
         if not isinstance(outcome.value, Failure) or outcome.seconds:
             probed.seconds[outcome.row - 1] = outcome.seconds

@@ -135,6 +135,17 @@ def seconds(
     return operations / (measured * EFFICIENCY * faster), f"{said} on {os.cpu_count()} cores"
 
 
+def shared(seconds: float, workers: int, cpus: float, gpus: float) -> tuple[float, str]:
+    """How long workers of that size take for what one process takes so many seconds for, with one GPU or all of this
+    machine's cores; and what of a cluster that costs.
+
+    >>> shared(7200, workers=4, cpus=1, gpus=0.5)
+    (3600.0, 'about 2 GPU-hours')
+    """
+    used, each, kind = (seconds, gpus, "GPU") if gpus else (seconds * (os.cpu_count() or 1), cpus or 1.0, "CPU")
+    return used / (workers * each), f"about {used / 3600:.2g} {kind}-hours"
+
+
 def size(count: float) -> str:
     """Bytes, to be read.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from thanosql.engine.executors.base import Workers
     from thanosql.engine.postgres.database import Snapshot
     from thanosql.models.base import Facts
 
@@ -38,7 +40,7 @@ UNMEASURED = "nothing yet: the first model that is loaded here has its products 
 SPELLED = " (numbers, money, times, signs and abbreviations in words)"
 # Where silence is, headers do not tell; utterances have next to none that is left out.
 SILENCE = "; long silence takes less, since the model does not hear it"
-HERE = "; of this machine alone, not of the workers"
+RUN = ("runs", "run")
 LONG_SECONDS = 30.0
 UNKNOWN = "not known before the statement inside the query has run"
 
@@ -128,7 +130,7 @@ def _about_model(about: BoundStatement, environment: Environment) -> Iterator[tu
     if normalizer := getattr(about.how, "normalizer", getattr(about.options, "normalizer", None)):
         yield "texts", f"normalizer {normalizer!r}{SPELLED if normalizer in SPOKEN_IN else ''}, tags {about.tags!r}"
     if workers := _workers(about, environment):
-        yield "workers", workers
+        yield "workers", workers.said
     yield "device", f"{where}, on this machine" if workers else where
     yield "precision", _precision(about, where, environment.settings.home)
     if where == "cpu":
@@ -150,10 +152,10 @@ def _counted(about: BoundStatement, snapshot: Snapshot, environment: Environment
     yield from _batches(about, audio)
     known = registry.facts(about.model)
     if known is not None:
-        yield from _costs(about, audio, known, expected_device(about.how.device), environment)
+        yield from _costs(about, audio, known, environment)
 
 
-def _workers(about: BoundStatement, environment: Environment) -> str:
+def _workers(about: BoundStatement, environment: Environment) -> Workers | None:
     return environment.executor(about.options.executor).workers(about.how)
 
 
@@ -184,20 +186,26 @@ def _size(about: BoundStatement, known: Facts | None) -> str:
 
 
 def _batches(about: BoundStatement, audio: estimates.Length) -> Iterator[tuple[str, str]]:
-    rows, batch_size = audio.rows, about.how.batch_size
+    batch_size = about.how.batch_size
     if isinstance(about.how, TrainOptions):
-        steps = math.ceil(rows / batch_size)
+        steps = math.ceil(audio.rows / batch_size)
         yield "batches", f"{steps:,} steps of {batch_size} an epoch"
         yield "epochs", f"{about.how.max_epochs:,} ({steps * about.how.max_epochs:,} steps)"
         return
-    batches = max(math.ceil(rows / batch_size), math.ceil(audio.total / BATCH_SECONDS))
-    yield "batches", f"about {batches:,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
+    yield "batches", f"about {_batch_count(about, audio):,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
+
+
+def _batch_count(about: BoundStatement, audio: estimates.Length) -> int:
+    return max(math.ceil(audio.rows / about.how.batch_size), math.ceil(audio.total / BATCH_SECONDS), 1)
 
 
 def _costs(
-    about: BoundStatement, audio: estimates.Length, known: Facts, where: str, environment: Environment
+    about: BoundStatement, audio: estimates.Length, known: Facts, environment: Environment
 ) -> Iterator[tuple[str, str]]:
     how: Any = about.how
+    where, workers = expected_device(how.device), _workers(about, environment)
+    if workers is not None and (workers.gpus > 0) != where.startswith("cuda"):
+        where = "cuda" if workers.gpus else "cpu"
     forward = known.flops_per_second * audio.total
     if not isinstance(how, TrainOptions):
         memory, parts = estimates.transcription_memory(known, audio)
@@ -217,5 +225,13 @@ def _costs(
         operations = forward * how.max_epochs * (passes if kept is None else 1)
         seconds, said = estimates.seconds(operations, how.precision, where, kept)
     yield "memory", f"about {estimates.size(memory)}: {parts}"
-    said += HERE if _workers(about, environment) else ""
-    yield "time", f"{estimates.duration(seconds)}: {said}"
+    if workers is None:
+        yield "time", f"{estimates.duration(seconds)}: {said}"
+        return
+    busy = workers.count if isinstance(how, TrainOptions) else min(workers.count, _batch_count(about, audio))
+    shared, cost = estimates.shared(seconds, busy, workers.cpus, workers.gpus)
+    yield (
+        "time",
+        f"{estimates.duration(shared)} once {counted(busy, 'worker', RUN)}, if as fast as this machine: {said}",
+    )
+    yield "cost", cost
