@@ -5,16 +5,16 @@ The types are tried by PostgreSQL itself, over all rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.engine.files import written_dates
+from thanosql.engine.files.column_remarks import SAMPLE, remarks
 from thanosql.engine.postgres.naming import quoted
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.connection import Connection
 
-SAMPLE = 1000  # rows that rule out most types before all rows are looked at
-MISSING = ("NA", "N/A", "n/a", "null", "NULL", "None", "nan", "NaN", "-", "?")  # as others write that nothing is there
 
 # Narrowest first. Each is an SQL expression over {c}, a text that is not NULL: whether the type holds it without loss.
 _NUMBER = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?"
@@ -51,31 +51,40 @@ CANDIDATES: dict[str, str] = {
 }
 
 
-def holds(kind: str, column: str) -> str:
-    """SQL for whether every value of a text column (quoted name) fits a type; NULL when the column is empty."""
-    return _all(CANDIDATES[kind], column)
-
-
 def _all(condition: str, column: str) -> str:
+    """SQL for whether every value of a text column (quoted name) fits; NULL when the column is empty."""
     return f"bool_and(CASE WHEN {column} IS NOT NULL THEN {condition.format(c=column)} END)"
 
 
-def find_types(connection: Connection, table: str, names: tuple[str, ...]) -> tuple[dict[str, str], Mapping[str, str]]:
-    """The type of each column of text, and a remark on those that are text for the sake of a few of their values."""
+@dataclass(frozen=True)
+class FoundTypes:
+    """`types` by column, SQL that reads those whose text PostgreSQL does not read as it is meant, and remarks on some."""
+
+    types: dict[str, str]
+    readings: dict[str, str]
+    remarks: dict[str, str]
+
+
+def find_types(
+    connection: Connection, table: str, names: tuple[str, ...], *, order: str | None, thousands: bool
+) -> FoundTypes:
+    """The type of each column of text. `order` is how days in figures are read, None to leave them text; `thousands` says
+    that a point may divide thousands in such a file."""
+    candidates = CANDIDATES | written_dates.kinds([order] if order else [])
     connection.execute("SET LOCAL extra_float_digits = 1")
     connection.execute("SET LOCAL synchronize_seqscans = off")  # the rows keep the order of the file
     fitting: dict[str, list[str]] = {}
-    tests = [(name, kind) for name in names for kind in CANDIDATES]
+    tests = [(name, kind) for name in names for kind in candidates]
     sample = f"(SELECT * FROM {table} LIMIT {SAMPLE}) sample"
     for (name, kind), fits in zip(
-        tests, _tested(connection, [holds(kind, quoted(name)) for name, kind in tests], sample)
+        tests, _tested(connection, [_all(candidates[kind], quoted(name)) for name, kind in tests], sample)
     ):
         if fits is not False:
             fitting.setdefault(name, []).append(kind)
     found: dict[str, str] = {}
     while fitting:
         tests = [(name, kinds[0]) for name, kinds in fitting.items()]
-        asked = [holds(kind, quoted(name)) for name, kind in tests]
+        asked = [_all(candidates[kind], quoted(name)) for name, kind in tests]
         for (name, kind), fits in zip(tests, _tested(connection, asked, table)):
             if fits is False:
                 fitting[name].pop(0)
@@ -83,40 +92,11 @@ def find_types(connection: Connection, table: str, names: tuple[str, ...]) -> tu
                 found[name] = "text" if fits is None else kind
             if name in found or not fitting[name]:
                 del fitting[name]
-    types = {name: found.get(name, "text") for name in names}
-    texts = [name for name, kind in types.items() if kind == "text"]
-    return types, _remarks(connection, table, texts)
-
-
-_WORDS_FOR_NOTHING = ", ".join(f"'{word}'" for word in MISSING)
-_NUMBER_BUT_FOR_WORDS = f"{{c}} IN ({_WORDS_FOR_NOTHING}) OR {CANDIDATES['double precision']}"
-_NUMBER_WITH_COMMA = (
-    f"{{c}} IN ({_WORDS_FOR_NOTHING}) OR {{c}} ~ '^-?([0-9]{{{{1,3}}}}([.][0-9]{{{{3}}}})+|[0-9]+)(,[0-9]+)?$'"
-)
-
-
-def _remarks(connection: Connection, table: str, texts: list[str]) -> dict[str, str]:
-    """Of columns of text: that they would be numbers but for words for nothing, or for commas in place of points."""
-    remarks: dict[str, str] = {}
-    for pattern, odd in (
-        (_NUMBER_BUT_FOR_WORDS, f"{{c}} IN ({_WORDS_FOR_NOTHING})"),
-        (_NUMBER_WITH_COMMA, "{c} LIKE '%,%'"),
-    ):
-        asked = texts
-        for rows in (f"(SELECT * FROM {table} LIMIT {SAMPLE}) sample", table):
-            tests = [_all(pattern, quoted(name)) for name in asked]
-            asked = [name for name, fits in zip(asked, _tested(connection, tests, rows)) if fits]
-        for name in asked:
-            condition = odd.format(c=quoted(name))
-            value, count, others = connection.execute(
-                f"SELECT min({quoted(name)}) FILTER (WHERE {condition}), count(*) FILTER (WHERE {condition}),"
-                f" count(*) FILTER (WHERE NOT ({condition})) FROM {table}"
-            ).rows[0]
-            if count and pattern == _NUMBER_WITH_COMMA:
-                remarks[name] = f"{name} is text: its numbers have decimal commas ({value})"
-            elif count and others:
-                remarks[name] = f"{name} is text because of {count:,} '{value}': null='{value}' reads them as NULL"
-    return remarks
+    kinds = {name: written_dates.split_kind(found.get(name, "text")) for name in names}
+    types = {name: type_ for name, (type_, _) in kinds.items()}
+    readings = {name: written_dates.read(said, quoted(name), type_) for name, (type_, said) in kinds.items() if said}
+    number = CANDIDATES["double precision"]
+    return FoundTypes(types, readings, remarks(connection, table, types, number, thousands=thousands))
 
 
 def _tested(connection: Connection, asked: list[str], rows: str) -> tuple[bool | None, ...]:

@@ -39,6 +39,7 @@ class Delimited:
     types: dict[str, str] = field(default_factory=dict)
     unnamed: bool = False
     folders: Mapping[int, str] = field(default_factory=dict)  # column → where its relative paths lie
+    date_order: str | None = None  # in which days in figures are written
     ljspeech: bool = False  # it is LJSpeech's metadata.csv, and nothing was said of its columns
 
     @property
@@ -101,7 +102,7 @@ def open_delimited(path: Path, usual: str, said: Said, types: dict[str, str], se
             raise ThanoSQLDataError(f"{path.name} has no column '{name}', which the option types names.")
     folders = beside.folders_of(rows[int(header) :], path, settings)
     lj = unnamed and not types and corpora.is_ljspeech(path, names, header, dialect.marks.delimiter, rows)
-    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed, folders, lj)
+    return Delimited(path, dialect, names, header, frozenset(said.null), types, unnamed, folders, said.date_order, lj)
 
 
 def _has_header(

@@ -34,6 +34,7 @@ class Said:
     null: tuple[str, ...] = ()
     encoding: str | None = None
     header_row: int | None = None
+    date_order: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from thanosql.engine.files import written_dates
 from thanosql.engine.files.column_types import find_types
 from thanosql.engine.files.delimited import Delimited, FileStream, copy_options
 from thanosql.engine.files.tabular import Records, RowStream
@@ -129,11 +130,14 @@ def _create(connection: Connection, source: Source, table: str, progress: Report
     declared = ", ".join(f"{quoted(column)} {type_}" for column, type_ in lines)
     connection.execute(f"CREATE TEMP TABLE {STAGING.removeprefix('pg_temp.')} ({declared}) ON COMMIT DROP")
     _copy(connection, source, STAGING, lines, progress)
-    found, remarks = find_types(connection, STAGING, tuple(name for name in source.names if name not in source.types))
-    columns = tuple((column, found.get(column, type_)) for column, type_ in lines)
-    cast_ = ", ".join(f"CAST({quoted(column)} AS {type_}) AS {quoted(column)}" for column, type_ in columns)
+    unknown = tuple(name for name in source.names if name not in source.types)
+    thousands = source.dialect.marks.delimiter == b";"
+    found = find_types(connection, STAGING, unknown, order=source.date_order, thousands=thousands)
+    columns = tuple((column, found.types.get(column, type_)) for column, type_ in lines)
+    readings = {column: found.readings.get(column, f"CAST({quoted(column)} AS {type_})") for column, type_ in columns}
+    cast_ = ", ".join(f"{reading} AS {quoted(column)}" for column, reading in readings.items())
     answer = connection.execute(f"CREATE {kind} {name} AS SELECT {cast_} FROM {STAGING}")
-    return Loaded(answer.count, columns, tuple(remarks.values()))
+    return Loaded(answer.count, columns, tuple(found.remarks.values()))
 
 
 def _copy(
@@ -141,6 +145,7 @@ def _copy(
 ) -> int:
     names = ", ".join(quoted(name) for name, _ in columns)
     stream: FileStream | RowStream
+    _set_date_order(connection, source, columns)
     if isinstance(source, Delimited) and not source.rewritten:
         how = copy_options(source)
         stream = FileStream(source, progress=progress)
@@ -156,6 +161,25 @@ def _copy(
                 hint="OPTIONS (quote='') or (quote='\"') says what quotation marks are; please report the file's shape.",
             )
         return count
+
+
+def _set_date_order(connection: Connection, source: Source, columns: tuple[tuple[str, str], ...]) -> None:
+    """Let PostgreSQL read days in figures as they are meant, for this transaction; it would take the month first."""
+    texts = {name for name, type_ in source.columns if type_ == "text"} if isinstance(source, Records) else None
+    given = source.names if isinstance(source, Delimited) else tuple(name for name, _ in source.columns)
+    dated = {
+        place: name
+        for place, (name, (_, type_)) in enumerate(zip(given, columns, strict=True))
+        if type_ in written_dates.DATED and (texts is None or name in texts)
+    }
+    if not dated:
+        return
+    order = source.date_order if isinstance(source, Delimited) else None
+    if order is None:
+        rows = source.rows() if isinstance(source, Records) else source.records()
+        order = written_dates.order_of(rows, dated, source.path.name)
+    if order is not None:
+        connection.execute(f"SET LOCAL datestyle = '{written_dates.STYLES[order]}'")
 
 
 @contextmanager

@@ -92,6 +92,12 @@ class CopyOptions:
         "types of columns of a csv or tsv file, as ['id text']; NULL: the narrowest type that keeps every value. Of a parquet "
         "file, which has types, a column may be made text",
     )
+    date_order: str | None = option(
+        None,
+        "the order of days in figures in a csv or tsv file: 'dmy' reads 31.12.2024, 'mdy' 12/31/2024, 'ymd' 2024. 12. 31.; "
+        "NULL: they stay text, and the note says so",
+        choices=("dmy", "mdy", "ymd"),
+    )
     sheet: str | None = option(None, "the sheet of an xlsx file; NULL: the first")
 
 
@@ -167,7 +173,7 @@ def check_format(path: Path, options: CopyOptions) -> None:
         )
     elif suffix not in (*DELIMITERS, *JSON, *PARQUET, *CAPTIONS, ".xlsx"):
         raise ThanoSQLDataError(f"COPY does not read '{suffix or path.name}' files.", hint=f"It reads {KNOWN}.")
-    for name in ("delimiter", "quote", "encoding", "types", "null"):
+    for name in ("delimiter", "quote", "encoding", "types", "null", "date_order"):
         more = {"encoding": CAPTIONS, "types": PARQUET}.get(name, ())
         if getattr(options, name) is not None and suffix not in (*DELIMITERS, *more):
             raise ThanoSQLOptionError(f"The option {name} is for csv and tsv files.")
@@ -227,6 +233,7 @@ def _said(options: CopyOptions) -> Said:
         null=tuple(options.null or ()),
         encoding=options.encoding,
         header_row=options.header_row,
+        date_order=options.date_order,
     )
 
 
