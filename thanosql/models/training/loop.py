@@ -15,6 +15,7 @@ from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.loss import ctc_losses, spoken_frames
 from thanosql.models.results import Epoch, TrainingProgress
 from thanosql.models.training import batches, masking, schedule
+from thanosql.models.training.allocation import FreeBlocks
 from thanosql.models.training.epoch_metrics import Best, EpochMetrics
 from thanosql.models.training.examples import Example, Waveforms, read_ahead
 from thanosql.models.training.loss_history import LossHistory
@@ -75,6 +76,7 @@ class Run:
         self.saved = saved
         self.ranks = ranks
         self.shares = shares or Shares([example.seconds for example in examples], ranks)
+        self.free_blocks = FreeBlocks()
         self.optimizer = schedule.adamw(model, options)
         self.learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
         self.steps = count_steps(examples, options)
@@ -120,6 +122,7 @@ class Run:
                 torch.manual_seed(torch_seed("step", self.options.seed, *numbers))  # a rank's dropout is its own
                 rate = schedule.learning_rate(step.number, self.steps, self.options)
                 loss, spoken = self._step(step, waveforms, rate)
+                self.free_blocks.give_back()
                 self.done = step.number + 1
                 self.epoch_metrics.loss += loss * step.utterances
                 self.epoch_metrics.utterances += step.utterances
