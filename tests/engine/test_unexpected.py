@@ -114,6 +114,30 @@ def test_no_message_repeats_a_long_value(session: Session, sql: str, value: str)
         assert value[:299] not in said
 
 
+@pytest.mark.parametrize(("name", "fault"), [("a\0b", "NUL"), ("\ud800", "surrogate")])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name=:n) AS SELECT 'x' AS audio_path",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (segments_table=:n) AS SELECT 'x' AS audio_path",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (result_col=:n) AS SELECT 'x' AS audio_path",
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (confusions_table=:n) AS SELECT 'x' AS audio_path, 'a' AS text",
+        "COPY t OPTIONS (columns=:names) FROM :file",
+    ],
+)
+def test_a_name_that_the_server_cannot_take_is_refused(
+    session: Session, tmp_path: Path, sql: str, name: str, fault: str
+) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    given = {
+        "names": [name, "b"],
+        "file": str(tmp_path / "a.csv"),
+    }
+    with pytest.raises(ThanoSQLError, match=fault) as caught:
+        session.execute(sql, {"n": name, **given})
+    assert not isinstance(caught.value, ThanoSQLInternalError)
+
+
 def test_a_hint_that_lists_what_there_is_stays_whole() -> None:
     listed = "Its columns: " + ", ".join(f"column_{number}" for number in range(200))
     assert ThanoSQLError(listed, hint=listed).hint == listed

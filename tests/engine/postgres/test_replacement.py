@@ -99,6 +99,9 @@ def test_a_name_is_read_as_postgresql_reads_it(
         ("other.s.t", "another database"),
         ("x" * 64, "63 bytes"),
         ("가" * 22, "63 bytes"),
+        ("a\0b", "cannot be a table's name: SQL cannot hold the character NUL"),
+        ('s."\0"', "cannot hold the character NUL"),
+        ("\ud800", "cannot hold half a surrogate pair"),
     ],
 )
 def test_a_name_that_can_be_none_is_refused(database: Database, name: str, words: str) -> None:

@@ -133,7 +133,7 @@ def test_rows_keep_the_order_of_the_file(copied: Session) -> None:
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"a;b\n1,5;2;3\n", r"(?s)line 2: 2 values, where line 1 has 1.*delimiter=';'"),
-        (b"a" * 64 + b",b\n1,2\n", "longer than 63 bytes"),
+        (b"a" * 64 + b",b\n1,2\n", "longer than PostgreSQL's 63 bytes"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_its_line_and_nothing_is_made(

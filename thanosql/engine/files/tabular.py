@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from thanosql.engine.parameters.tables import Table
 from thanosql.engine.postgres.copying import chunks
-from thanosql.engine.postgres.naming import LONGEST, too_long
+from thanosql.engine.postgres.naming import fault_of
 from thanosql.errors import ThanoSQLDataError
 from thanosql.version import DISTRIBUTION
 
@@ -45,9 +45,9 @@ def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
                 f"{what}: column {number} of {len(names)} has no name.",
                 hint="The first line must name every column.",
             )
-        if "\0" in name or too_long(name):
+        if (fault := fault_of(name)) is not None:
             raise ThanoSQLDataError(
-                f"{what}: the name of column {number} is longer than {LONGEST} bytes: {name[:80]!r}.",
+                f"{what}: the name of column {number} {fault}: {name[:80]!r}.",
                 hint="The first line must name the columns.",
             )
         if names.index(name) != number - 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.postgres.copying import chunks
-from thanosql.engine.postgres.naming import LONGEST, Column, too_long
+from thanosql.engine.postgres.naming import Column, fault_of
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.imported import imported
 
@@ -161,11 +161,9 @@ def _checked(names: Sequence[str]) -> Sequence[str]:
         )
     if not names:
         raise ThanoSQLOptionError("It has no columns.", hint="frame.reset_index() makes columns of an index.")
-    if bad := [name for name in names if not name or "\0" in name or too_long(name)]:
-        raise ThanoSQLOptionError(
-            f"{bad[0][:80]!r} cannot be the name of a column, which has 1 to {LONGEST} bytes.",
-            hint="Give it another name.",
-        )
+    for name in names:
+        if (fault := fault_of(name)) is not None:
+            raise ThanoSQLOptionError(f"The column name {name[:80]!r} {fault}.", hint="Give it another name.")
     return names
 
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.driver import Driver
-from thanosql.engine.postgres.rendering import rendered
+from thanosql.engine.postgres.rendering import refuse_unsendable, rendered
 from thanosql.engine.postgres.turn import Turn
 from thanosql.engine.postgres.worker_thread import Work
 
@@ -189,6 +189,7 @@ class Connection:
 
         With values the text is a constant: a name put into it may hold a `%` (`execute` takes any).
         """
+        refuse_unsendable(*(value for value in values if isinstance(value, str)))
         with self.turn:
             self._prepare()
             with self.raw.cursor() as cursor:

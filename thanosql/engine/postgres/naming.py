@@ -49,6 +49,18 @@ def fresh(purpose: str) -> str:
     return f"thanosql_{purpose}_{secrets.token_hex(6)}"
 
 
-def too_long(name: str) -> bool:
-    """Whether PostgreSQL would cut this name off."""
-    return len(name.encode("utf-8")) > LONGEST
+def fault_of(name: str) -> str | None:
+    """Why PostgreSQL has no such name, as the rest of a sentence about it; None for one that it has.
+
+    >>> fault_of("text"), fault_of("가" * 22), fault_of("a\\0b")
+    (None, "is longer than PostgreSQL's 63 bytes", 'holds the character NUL')
+    """
+    if not name:
+        return "is empty"
+    if "\0" in name:
+        return "holds the character NUL"
+    try:
+        size = len(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "holds half a surrogate pair"
+    return f"is longer than PostgreSQL's {LONGEST} bytes" if size > LONGEST else None

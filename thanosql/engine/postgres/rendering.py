@@ -30,15 +30,21 @@ def rendered(sql: SQL, cursor: Any) -> tuple[str, tuple[Place, ...]]:
         places.append((length, length + len(text), piece.start))
         length += len(text)
     whole = "".join(written)
-    if "\0" in whole:
-        raise ThanoSQLDatabaseError("SQL cannot hold the character NUL (U+0000).", sqlstate="22021")
-    try:
-        whole.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ThanoSQLDatabaseError(
-            f"SQL cannot hold half a surrogate pair ({whole[error.start]!r}).", sqlstate="22021"
-        ) from error
+    refuse_unsendable(whole)
     return whole, tuple(places)
+
+
+def refuse_unsendable(*texts: str) -> None:
+    """Raise ThanoSQLDatabaseError for text that no PostgreSQL takes, which the driver would call a ValueError."""
+    for text in texts:
+        if "\0" in text:
+            raise ThanoSQLDatabaseError("SQL cannot hold the character NUL (U+0000).", sqlstate="22021")
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ThanoSQLDatabaseError(
+                f"SQL cannot hold half a surrogate pair ({text[error.start]!r}).", sqlstate="22021"
+            ) from error
 
 
 def position(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:

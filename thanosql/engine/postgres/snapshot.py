@@ -18,7 +18,7 @@ from thanosql.engine.postgres.columns import columns_of, find_column
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.frames import as_frame, casts
-from thanosql.engine.postgres.naming import Column, fresh, literal, quoted, too_long
+from thanosql.engine.postgres.naming import Column, fault_of, fresh, literal, quoted
 from thanosql.engine.postgres.query_errors import NO_PRIVILEGE, READ_ONLY, CreationRefused, explained
 from thanosql.engine.postgres.target import AlteredMeanwhile, Target, find, refuse_if_gone, state_of
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLInternalError
@@ -152,8 +152,8 @@ class Snapshot:
         table = self._written.get(columns)
         if table is None:
             for column in columns:
-                if too_long(column.name):
-                    raise ThanoSQLDataError(f"The column name '{column.name}' is longer than PostgreSQL's 63 bytes.")
+                if (fault := fault_of(column.name)) is not None:
+                    raise ThanoSQLDataError(f"The column name {column.name!r} {fault}.")
             table = quoted("pg_temp", fresh("written"))
             defined = "".join(f", {quoted(column.name)} {column.type}" for column in columns)
             self._connection.execute(f"CREATE TEMP TABLE {table} ({self._number} bigint{defined})")

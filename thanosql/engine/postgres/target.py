@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from thanosql.engine.postgres.connection import Connection
-from thanosql.engine.postgres.naming import quoted, too_long
-from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLOptionError
+from thanosql.engine.postgres.naming import fault_of, quoted
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLOptionError, shown_reference
 
 KINDS = {
     "p": "a partitioned table",
@@ -137,7 +137,7 @@ def _parts(connection: Connection, table: str) -> list[str]:
     except ThanoSQLDatabaseError as error:
         if error.sqlstate and error.sqlstate.startswith("22"):
             raise ThanoSQLOptionError(
-                f"'{table}' cannot be a table's name: {error.message}",
+                f"{shown_reference(table)} cannot be a table's name: {error.message}",
                 hint="A name that is more than letters, digits and _ goes in double quotes: 'my_schema.\"my table\"'.",
             ) from error
         raise
@@ -149,10 +149,8 @@ def _parts(connection: Connection, table: str) -> list[str]:
     if len(parts) > 2:
         raise ThanoSQLOptionError(f"'{table}' cannot be a table's name: it has more than a schema and a name.")
     for part in parts:
-        if too_long(part):
-            raise ThanoSQLOptionError(f"The name '{part}' is longer than PostgreSQL's 63 bytes.")
-        if not part:
-            raise ThanoSQLOptionError("A table's name cannot be empty.")
+        if (fault := fault_of(part)) is not None:
+            raise ThanoSQLOptionError(f"'{table}' cannot be a table's name: '{part}' {fault}.")
     return [str(part) for part in parts]
 
 

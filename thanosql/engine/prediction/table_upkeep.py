@@ -59,7 +59,7 @@ def find_target(options: PredictOptions, columns: Sequence[Column], environment:
     key = find_column(columns, options.row_key, "row_key").name
     if key in {options.result_col, options.origin_col}:
         raise ThanoSQLDataError(f"'{key}' is a result, and cannot be the row_key.", hint="Choose another column.")
-    refuse_taken((), [column.name for column in options.written_columns])
+    refuse_taken((), options.written_columns)
     written = replaced_columns(columns, options.written_columns)
     refuse_unfit(database.connection, target, written, key, options.prune)
     return target

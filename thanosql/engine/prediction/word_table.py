@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.planner import Environment
-from thanosql.engine.postgres.naming import Column, quoted, too_long
+from thanosql.engine.postgres.naming import Column, fault_of, quoted
 from thanosql.engine.prediction.side_table import SideTable
 from thanosql.errors import ThanoSQLDataError
 
@@ -49,17 +49,18 @@ class WordsTable(SideTable):
             environment.database.drop_temporary(result)
 
 
-def refuse_taken(columns: Iterable[Column], names: Iterable[str]) -> None:
-    """Raise ThanoSQLDataError for a name of ours that the query's columns have, or that PostgreSQL would cut off."""
+def refuse_taken(columns: Iterable[Column], written: Sequence[Column]) -> None:
+    """Raise ThanoSQLDataError for a written column's name that PostgreSQL cannot have, or that the query's columns have:
+    the first of them alone may stand in the place of one of those."""
     taken = {column.name for column in columns}
-    for name in names:
-        if name in taken:
+    for place, name in enumerate(column.name for column in written):
+        if place and name in taken:
             raise ThanoSQLDataError(
                 f"The query has a column '{name}', which this statement would add.",
                 hint="Leave it out of the query, or choose another result_col.",
             )
-        if too_long(name):
-            raise ThanoSQLDataError(f"The column name '{name}' is longer than PostgreSQL's 63 bytes.")
+        if (fault := fault_of(name)) is not None:
+            raise ThanoSQLDataError(f"The column name {name!r} {fault}.")
 
 
 def replaced_columns(columns: Iterable[Column], written: Sequence[Column]) -> tuple[Column, ...]:

@@ -157,7 +157,7 @@ def bind_align(statement: Align, environment: Environment) -> BoundStatement:
         refuse_open_transaction(environment, "ALIGN with a table")
     query, audio = plan_rows(statement.query, options, environment)
     text = find_column(query.columns, options.text_col, "text_col")
-    refuse_taken(query.columns, [column.name for column in _columns(options)[1:]])
+    refuse_taken(query.columns, _columns(options))
     target = environment.database.target(options.table_name) if options.table_name is not None else None
     return BoundStatement("ALIGN", model, options, transcribe, query, audio, text, target, written(target))
 

@@ -129,7 +129,7 @@ def bind_predict(statement: Predict, environment: Environment) -> BoundStatement
     refuse_unfit_options(options)
     query, audio = plan_rows(statement.query, options, environment)
     if options.mode == "replace":
-        refuse_taken(query.columns, [column.name for column in options.columns[1:]])
+        refuse_taken(query.columns, options.columns)
     target = find_target(options, query.columns, environment) if options.table_name is not None else None
     return BoundStatement(
         "PREDICT", model, options, transcribe, query, audio, None, target, written(target, options.mode == "update")
