@@ -77,7 +77,7 @@ BASES: Mapping[str, Base] = {
             str(ASSETS / "Wav2Vec2TinyKo"),
             5,
             "Korean",
-            {"learning_rate": 2e-3, "freeze_feature_encoder": False},
+            {"learning_rate": 2e-3, "freeze_feature_encoder": False, "base_share": 0.4},
         ),
     )
 }

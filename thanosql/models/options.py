@@ -130,8 +130,8 @@ class TrainOptions:
     base_share: float = option(
         0.0,
         "share of the base's own weights in the saved model, the rest is what was learned: with some of them it hears "
-        "speakers better who are not in the rows; half of it or nothing is taken where it would cost more than two "
-        "percentage points of WER on the validation set, or else on up to 200 of the rows",
+        "speakers better who are not in the rows; half of it or nothing is taken where it would cost more than one "
+        "percentage point of WER on the validation set, or without one five on up to 200 of the rows",
         low=0.0,
         high=0.9,
     )

@@ -59,19 +59,17 @@ def test_rows_that_the_base_does_not_know_are_learned_without_it(base: Path, tmp
         ([0.13, 0.13], Mixture(0.0, 0.10)),
     ],
 )
-def test_a_share_may_cost_two_points_of_wer_then_half_of_it_is_tried_then_none(
-    heard: list[float], taken: Mixture
-) -> None:
+def test_a_share_may_cost_so_much_wer_then_half_of_it_is_tried_then_none(heard: list[float], taken: Mixture) -> None:
     learned, start = {"weight": torch.full((2,), 10.0)}, {"weight": torch.zeros(2)}
     answers = iter(heard)
-    assert mix(learned, start, 0.4, 0.10, lambda: next(answers)) == taken
+    assert mix(learned, start, 0.4, 0.10, lambda: next(answers), tolerance=0.02) == taken
     assert next(answers, None) is None
     assert torch.allclose(learned["weight"], torch.full((2,), 10 * (1 - taken.share)))
 
 
 def test_nothing_is_heard_where_no_share_is_asked_for() -> None:
     learned = {"weight": torch.ones(2)}
-    assert mix(learned, learned, 0.0, 0.3, lambda: pytest.fail("heard")) == Mixture(0.0, 0.3)
+    assert mix(learned, learned, 0.0, 0.3, lambda: pytest.fail("heard"), tolerance=0.02) == Mixture(0.0, 0.3)
 
 
 @pytest.mark.parametrize("kind", [checkpoints.make, log_mel.parakeet])

@@ -25,7 +25,7 @@ from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
 from thanosql.models.training import augmentation_config, memory, precision, resume
 from thanosql.models.training.allocation import freed_at_once
-from thanosql.models.training.base_share import JUDGED_ROWS, copies, mix, remarks
+from thanosql.models.training.base_share import HELD_OUT, JUDGED_ROWS, LEARNED, copies, mix, remarks
 from thanosql.models.training.confidence import calibrate
 from thanosql.models.training.doubts import doubts
 from thanosql.models.training.examples import DecodedOnce, Waveforms, select
@@ -160,7 +160,12 @@ def train(
             judge = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks)
             wer = judge.validate(model, device, cancellation).wer
         mixture = mix(
-            run.learned, start, options.base_share, wer, lambda: judge.validate(model, device, cancellation).wer
+            run.learned,
+            start,
+            options.base_share,
+            wer,
+            lambda: judge.validate(model, device, cancellation).wer,
+            tolerance=HELD_OUT if validator else LEARNED,
         )
         if validator:
             calibration = calibrate(
