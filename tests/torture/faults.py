@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -24,6 +25,7 @@ from tests.torture.world import World
 DISK = 150 << 20  # bytes of the small disk that holds a home
 LIMITS = ("file size", "open files", "memory", "full disk", "full temporary folder", "read-only disk")
 SYSTEM = ("input/output error in the home", "input/output error in the temporary folder", "clock")
+SERVERS_DISK = "full disk of the database"
 PROCESSES = {"fork": act_in_a_fork, "threads": act_in_threads}
 DISKS = ("full disk", "full temporary folder", "read-only disk")
 SETTINGS = (
@@ -98,6 +100,17 @@ class Disk:
         """Let the kernel refuse every write to it (EROFS), or no longer."""
         subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.path)], check=True)
 
+    def lend(self, url: str) -> bool:
+        """Have the temporary tables of a database lie on it from now on; whether its server can reach it."""
+        try:
+            ((folder,),) = _run(url, "SELECT current_setting('data_directory')")
+            owner = Path(folder).stat()
+            os.chown(self.path, owner.st_uid, owner.st_gid)
+            _run(url, f"CREATE TABLESPACE torture LOCATION '{self.path}'")
+        except (OSError, psycopg2.Error):
+            return False
+        return True
+
     def unmount(self) -> None:
         subprocess.run(["umount", "-l", str(self.path)], check=False)
 
@@ -107,11 +120,14 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0, only:
     findings = Findings(f"{faults} faults of the machine and of the database")
     draw = random.Random(seed)
     disk, temporary = Disk.mount(home, DISK), Disk.mount(folder / "tmp", 4 << 20)
+    servers = Disk.mount(Path(tempfile.mkdtemp(prefix="torture-", dir="/var/tmp")), 16 << 20)
+    lent = servers is not None and servers.lend(url)
     try:
         world = World(home, folder, url)
         world.make()
         kinds = [kind for kind in LIMITS if kind not in DISKS or (disk and temporary)]
         kinds += [*SETTINGS, *BACKENDS, *PROCESSES, *(SYSTEM if system_faults.library() else ())]
+        kinds += [SERVERS_DISK] * lent
         kinds = [kind for kind in kinds if not only or kind in only]
         for number in range(faults):
             if not findings.going_on():
@@ -123,7 +139,7 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0, only:
             variant = draw.randrange(2)
             before = world.prepare(deed, variant)
             world.session.close()
-            limit, hurt, heal = _fault(fault, draw, world, disk, temporary)
+            limit, hurt, heal = _fault(fault, draw, world, servers if fault == SERVERS_DISK else disk, temporary)
             run = PROCESSES.get(fault, act)
             child = children().Process(target=run, args=(url, home, deed.variants[variant], limit), daemon=True)
             try:
@@ -149,9 +165,13 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0, only:
             world.judge(deed, variant, before, what, findings)
         world.session.close()
     finally:
-        for mounted in (disk, temporary):
+        if lent:
+            _run(url, "DROP TABLESPACE torture")
+        for mounted in (disk, temporary, servers):
             if mounted is not None:
                 mounted.unmount()
+        if servers is not None:
+            servers.path.rmdir()
     return findings.done()
 
 
@@ -162,6 +182,7 @@ def _fault(
     fault: str, draw: random.Random, world: World, disk: Disk | None, temporary: Disk | None
 ) -> tuple[Callable[[], None] | None, Callable[[], None], Callable[[], None]]:
     """What the child does to itself first; what is done to it; and how that is undone."""
+    url = world.url or ""
     if fault == "file size":
         return partial(limit_file_size, draw.choice((0, 1_000, 30_000, 1_000_000))), _nothing, _nothing
     if fault == "open files":
@@ -171,6 +192,13 @@ def _fault(
     if fault == "full disk":
         assert disk is not None
         return None, partial(disk.fill, draw.choice((0, 1_000, 100_000, 3_000_000, 8_000_000))), disk.empty
+    if fault == SERVERS_DISK:
+        assert disk is not None
+        return (
+            None,
+            partial(_fill_servers, disk, url, draw.choice((0, 30_000, 1_000_000))),
+            partial(_empty_servers, disk, url),
+        )
     if fault == "read-only disk":
         assert disk is not None
         return None, partial(disk.write_protect, True), partial(disk.write_protect, False)
@@ -185,11 +213,20 @@ def _fault(
         folder = world.home if "home" in fault else Path(tempfile.gettempdir())
         calls = draw.choice((0, 3, 30, 300, 3_000))
         return partial(system_faults.fail_reading_and_writing, folder, calls), _nothing, _nothing
-    url = world.url or ""
     if fault in BACKENDS:
         return None, partial(_on_others, url, fault), _nothing
     value = OF_SETTINGS.get(fault, f"{draw.choice((2, 20, 100))}ms")
     return None, partial(_set, url, fault, value), partial(_set, url, fault, None)
+
+
+def _fill_servers(disk: Disk, url: str, but: int) -> None:
+    _set(url, "temp_tablespaces", "torture")
+    disk.fill(but)
+
+
+def _empty_servers(disk: Disk, url: str) -> None:
+    disk.empty()
+    _set(url, "temp_tablespaces", None)
 
 
 def _on_others(url: str, function: str) -> None:
@@ -205,11 +242,12 @@ def _set(url: str, setting: str, value: str | None) -> None:
         _run(url, f'ALTER DATABASE "{database}" ' + (f"SET {setting} = '{value}'" if value else f"RESET {setting}"))
 
 
-def _run(url: str, sql: str) -> None:
+def _run(url: str, sql: str) -> list[tuple[Any, ...]]:
     raw = psycopg2.connect(url, options=UNLIMITED)
     try:
         raw.autocommit = True
         with raw.cursor() as cursor:
             cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
     finally:
         raw.close()

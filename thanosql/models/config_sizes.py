@@ -38,6 +38,7 @@ COUNTS = {
     "max_source_positions": 1 << 16,
     "conv_depthwise_kernel_size": 1 << 10,
     "adapter_attn_dim": 1 << 14,
+    "num_labels": 1 << 16,  # of which a dictionary is made, though nobody here uses it
     **dict.fromkeys(WIDTHS, 1 << 16),
     "vocab_size": TOKENS,
 }

@@ -9,6 +9,8 @@ import pytest
 from tests.engine.databases import Peer, said
 from thanosql.engine.postgres.database import Column, Database
 from thanosql.engine.postgres.naming import quoted
+from thanosql.engine.session import Session
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLOptionError
 
 NAMES = [
     "WER % by day",
@@ -98,3 +100,24 @@ def test_what_stands_in_the_way_of_an_odd_name_is_said(database: Database, peer:
     ):
         snapshot.check_target(table)
     peer(f"DROP VIEW {quoted(schema, name + ' view')}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name=:name) AS SELECT 'a.wav' AS audio_path",
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name=:name) AS SELECT 'a.wav' AS audio_path, 'a' AS text",
+        "EVALUATE USING Wav2Vec2Tiny OPTIONS (confusions_table=:name) AS SELECT 'a.wav' AS audio_path, 'a' AS text",
+    ],
+)
+@pytest.mark.parametrize("name", ["a\0b", "\0"])
+def test_a_name_with_a_nul_is_refused_as_no_name(session: Session, statement: str, name: str) -> None:
+    with pytest.raises(ThanoSQLOptionError, match="cannot be a table's name.*NUL"):
+        session.execute(statement, {"name": name})
+
+
+def test_a_value_of_ours_with_a_nul_is_refused_before_it_is_sent(database: Database) -> None:
+    with pytest.raises(ThanoSQLDatabaseError, match="NUL") as caught:
+        database.connection.values("SELECT %s", "a\0b")
+    assert caught.value.sqlstate == "22021"
+    assert database.connection.values("SELECT 1") == [(1,)]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 STAGING = "pg_temp.thanosql_copy_lines"
 CONTENT = "pg_temp.thanosql_copy_rows"
+NOT_OF_A_LINE = ("53", "57", "58")  # classes of errors: a full disk, a timeout, the operating system
 
 Source = Delimited | Records
 Reporter = Callable[[int], None]  # takes bytes read
@@ -192,7 +193,7 @@ def _line_named(source: Source, stream: FileStream | RowStream) -> Iterator[None
         diagnosis = getattr(error.__cause__, "diag", None)
         context = (getattr(diagnosis, "context", None) or "").splitlines()
         where = next((line for line in context if line.startswith("COPY ") and ", line " in line), "")
-        if not where:
+        if not where or (error.sqlstate or "")[:2] in NOT_OF_A_LINE:
             raise
         place, _, content = where.partition(", line ")[2].partition(": ")
         number, _, column = place.partition(", ")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.error_translation import LOST_STATES, lost, translated
+from thanosql.engine.postgres.error_translation import LOST_STATES, holds_nul, lost, translated
 from thanosql.engine.postgres.opening import open_session
 from thanosql.engine.postgres.rendering import Place
 from thanosql.engine.postgres.worker_thread import Work, WorkerThread
@@ -111,6 +111,10 @@ class Driver:
                 self._raw = None
                 raise lost(error) from error
             raise translated(error, sql, places) from error
+        except ValueError as error:
+            if "NUL" not in str(error):
+                raise
+            raise holds_nul() from error
         finally:
             for notice in self.notices():
                 log.info(notice)

@@ -18,6 +18,7 @@ ENDS_EARLY = "The query ends too early."
 CURES = {
     "25P02": "The open transaction has failed: ROLLBACK ends it.",
     "57014": None,
+    "53100": "It is the disk of the database that is full. Nothing that the statement wrote there is kept.",
     "53300": "The server has no connection left: close sessions that are not needed.",
 }
 
@@ -45,6 +46,13 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
         sqlstate=error.pgcode,
         hint=hint or None,
         position=place,
+    )
+
+
+def holds_nul() -> ThanoSQLDatabaseError:
+    """The driver refused a value before it was sent."""
+    return ThanoSQLDatabaseError(
+        "A value holds the character NUL (U+0000), which a text of PostgreSQL cannot hold.", sqlstate="22021"
     )
 
 

@@ -132,6 +132,8 @@ def state_of(connection: Connection, target: Target) -> str:
 
 
 def _parts(connection: Connection, table: str) -> list[str]:
+    if "\0" in table:
+        raise ThanoSQLOptionError(f"{table!r} cannot be a table's name: it holds the character NUL (U+0000).")
     try:
         ((parts,),) = connection.values("SELECT parse_ident(%s)", table)
     except ThanoSQLDatabaseError as error:

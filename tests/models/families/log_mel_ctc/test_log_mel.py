@@ -144,7 +144,10 @@ def test_hot_words_and_language_models_are_refused_for_pieces(tmp_path: Path, se
         ("encoder_config", {"num_hidden_layers": 1_000_000}),
         ("encoder_config", {"subsampling_factor": 0}),
         ("encoder_config", {"hidden_size": "48"}),
+        ("encoder_config", {"num_labels": 10**9}),
         (None, {"vocab_size": 10**12}),
+        (None, {"num_labels": 10**9}),
+        (None, {"vocab_size": 10**12, "encoder_config": {"vocab_size": 5}}),
     ],
 )
 def test_sizes_that_no_model_has_are_refused(tmp_path: Path, place: str | None, change: dict[str, Any]) -> None:
@@ -159,6 +162,40 @@ def test_sizes_that_no_model_has_are_refused(tmp_path: Path, place: str | None, 
     ):
         with pytest.raises(ThanoSQLModelError, match=r"config\.json"):
             ask()
+
+
+ATTENTION = ("someone/evil-kernel", "kernels-community/flash-attn", {"": "someone/evil-kernel"}, "flash_attention_2", 7)
+
+
+@pytest.mark.parametrize("said", ATTENTION, ids=str)
+@pytest.mark.parametrize("place", ["encoder_config", None])
+def test_no_code_that_a_configuration_names_computes_the_attention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None, said: object
+) -> None:
+    """transformers fetches such code from the hub, and runs it, where the package `kernels` is installed."""
+    from transformers import modeling_utils
+
+    asked: list[object] = []
+    monkeypatch.setattr(modeling_utils, "lazy_import_flash_attention", lambda *given, **_: asked.append(given))
+    folder = parakeet(tmp_path / "m")
+    content = json.loads((folder / "config.json").read_text())
+    (content[place] if place else content).update(attn_implementation=said, _attn_implementation=said)
+    (folder / "config.json").write_text(json.dumps(content))
+    log_mel_ctc.load(str(folder), OPTIONS)
+    assert asked == []
+
+
+def test_code_beside_a_model_is_neither_run_nor_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("builtins.input", lambda *given: asked.append(given) or "y")
+    folder = parakeet(tmp_path / "m")
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    remote = {"feature_extractor_type": "Evil", "auto_map": {"AutoFeatureExtractor": "evil.Evil"}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(remote))
+    with pytest.raises(ThanoSQLModelError, match="code of its own, and such code is never run"):
+        log_mel_ctc.load(str(folder), OPTIONS)
+    assert asked == []
+    assert not (tmp_path / "ran").exists()
 
 
 def test_features_that_this_transformers_cannot_compute_name_what_is_wanted(tmp_path: Path) -> None:

@@ -315,6 +315,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a number for a list": {"conv_dim": 512},
     "a truth for a size": {"num_conv_pos_embeddings": True},
     "a million kernels": {"num_conv_pos_embeddings": 10**9},
+    "labels of nothing, 10^9 of them": {"num_labels": 10**9},
+    "labels below 0": {"num_labels": -3},
 }
 
 

@@ -38,7 +38,8 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
 
     config = read_json(folder / "config.json")
     shapes = tensor_shapes(folder)
-    check_sizes({**config, **encoder(config)}, shapes, folder)
+    for part in (config, encoder(config)):
+        check_sizes(part, shapes, folder)
     if not shapes:
         raise ThanoSQLModelError(
             f"{folder} has no model.safetensors, the only weight format read for this type of model."
@@ -53,9 +54,12 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
             hint="Train it first: BUILD MODEL name USING it.",
         )
     sizes = {} if trained or wanted is None else {"vocab_size": len(wanted.tokens), "pad_token_id": wanted.blank}
+    model_class = getattr(transformers(), known.model_class)
     try:
-        model, loaded = getattr(transformers(), known.model_class).from_pretrained(
+        model, loaded = model_class.from_pretrained(
             folder,
+            # Not the configuration's: one that names a repository there would have its code fetched and run.
+            attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.float32,
@@ -81,7 +85,11 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
 def read_extractor(folder: Path) -> Any:
     """What makes log-mel frames of a waveform. Raises ThanoSQLModelError when it wants another sampling rate."""
     try:
-        extractor = transformers().AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        extractor = transformers().AutoFeatureExtractor.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,  # else it asks whoever sits there whether to run code of the folder
+        )
     except ImportError as error:  # transformers before 5.23 computes Parakeet's features by librosa
         wanted = " ".join(str(error).split()).partition(". ")[0][:200]
         raise ThanoSQLModelError(
@@ -89,6 +97,11 @@ def read_extractor(folder: Path) -> Any:
             hint="Take a newer one (pip install -U transformers), or install what it asks for.",
         ) from error
     except Exception as error:  # as above
+        if "trust_remote_code" in str(error):
+            raise ThanoSQLModelError(
+                f"{folder} computes its features by code of its own, and such code is never run.",
+                hint="Take a checkpoint whose features transformers computes by itself.",
+            ) from error
         raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
     if extractor.sampling_rate != SAMPLING_RATE:
         raise ThanoSQLModelError(

@@ -83,7 +83,8 @@ def facts(folder: Path) -> LogMelFacts:
     """What the files in a folder say. Raises ThanoSQLModelError when they are missing or damaged."""
     config = read_json(folder / "config.json")
     shapes = tensor_shapes(folder)
-    check_sizes({**config, **encoder(config)}, shapes, folder)
+    for part in (config, encoder(config)):
+        check_sizes(part, shapes, folder)
     vocabulary = read_vocabulary(folder) if has_vocabulary(folder) else None
     weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
     return LogMelFacts(
