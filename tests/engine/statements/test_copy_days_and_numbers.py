@@ -166,3 +166,19 @@ def test_days_that_are_appended_are_read_in_the_order_that_they_tell(files: Sess
     with pytest.raises(ThanoSQLDataError, match="of the days in x, y some are day first and others month first"):
         files.execute("COPY copied OPTIONS (if_exists='append') FROM 'x.csv'")
     assert files.execute("SHOW datestyle").iloc[0, 0] == "ISO, MDY"
+
+
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        (["12E4", "34E5"], "text"),
+        (["1e5", "2"], "text"),
+        (["0E1"], "text"),
+        (["1e-4", "1e+16"], "double precision"),
+        (["1.5e5"], "double precision"),
+    ],
+)
+def test_a_name_with_an_e_is_no_number(files: Session, written: list[str], type_: str) -> None:
+    assert f": x {type_}" in copy(files, written)
+    if type_ == "text":
+        assert values(files) == written

@@ -241,3 +241,36 @@ def test_a_tsv_has_marks_where_a_column_needs_them_alone(here: Session) -> None:
     assert Path("x.tsv").read_text() == 'id\tplain\todd\n1\t"a, b"\t"c d"\n2\t"6 "" tall"\t"""e"\n'
     here.execute("COPY (SELECT 1 AS id, 'a, b' AS plain) TO 'x.tsv'")
     assert Path("x.tsv").read_text() == "id\tplain\n1\ta, b\n"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH gone AS (DELETE FROM kept RETURNING *) SELECT * FROM gone",
+        "SELECT * FROM (WITH gone AS (UPDATE kept SET a = 2 RETURNING *) SELECT * FROM gone) q",
+        "WITH one AS (SELECT 1) INSERT INTO kept VALUES (2) RETURNING a",
+        "SELECT * FROM kept FOR UPDATE",
+    ],
+)
+@pytest.mark.parametrize("statement", ["COPY ({}) TO 'out.csv'", "EXPORT DATASET out FROM {}"])
+def test_what_changes_data_is_told_what_to_do_where_no_select_is_around(
+    here: Session, query: str, statement: str
+) -> None:
+    here.execute("DROP TABLE IF EXISTS kept, moved; CREATE TABLE kept AS SELECT 1 AS a, 'a.wav' AS audio_path")
+    with pytest.raises(ThanoSQLDatabaseError) as refused:
+        here.execute(statement.format(query))
+    hint = refused.value.hint or ""
+    assert "after AS" not in hint
+    assert "only reads. Run what changes data first" in hint
+    assert here.execute("SELECT a FROM kept").a.to_list() == [1]
+    # What the hint says can be done.
+    here.execute(
+        "CREATE TABLE moved (LIKE kept); WITH gone AS (DELETE FROM kept RETURNING *) INSERT INTO moved SELECT * FROM gone"
+    )
+    assert here.execute("SELECT a FROM moved").a.to_list() == [1]
+
+
+def test_into_has_no_place_in_a_copy(here: Session) -> None:
+    with pytest.raises(ThanoSQLDatabaseError) as refused:
+        here.execute("COPY (SELECT 1 AS a INTO other) TO 'out.csv'")
+    assert "leave INTO out" in (refused.value.hint or "")

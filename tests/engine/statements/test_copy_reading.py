@@ -392,3 +392,50 @@ def test_rows_wrapped_in_one_object_are_said(session: Session, tmp_path: Path, c
     note = session.run(f"COPY wrapped FROM '{path}'").note
     assert ("the file is one object, whose calls are 2" in note) is is_said
     session.execute("DROP TABLE wrapped")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("id;text\n1;hello\n2;hi;there\n3;a\n", "line 3: 3 values divided by semicolons, where line 1 has 2"),
+        ("id\ttext\n1\ta\n2\n3\tb\n", "line 3: 1 value divided by tabs, where line 1 has 2"),
+        (" id | text \n----+-------\n 1 | a\n 2 | b\n(2 rows)\n", "line 2: 1 value divided by bars"),
+    ],
+)
+def test_uneven_lines_of_another_delimiter_are_no_single_column(copied: Session, content: str, reason: str) -> None:
+    with pytest.raises(ThanoSQLDataError, match=reason) as refused:
+        copy(copied, content)
+    assert "If the file has one column" in (refused.value.hint or "")
+    copy(copied, content, options="delimiter=','")
+    assert len(rows(copied)) == content.count("\n") - 1
+
+
+@pytest.mark.parametrize("content", ["text\na; b\nc; d; e\nf\n", "a; b\nplain\nwords\nmore\n", "text\nx\n"])
+def test_texts_with_signs_in_some_lines_are_one_column(copied: Session, content: str) -> None:
+    assert "1 column" in copy(copied, content, options="header=True")
+
+
+def test_a_column_whose_name_holds_a_delimiter_is_said(copied: Session) -> None:
+    assert "1 column, although commas stand in its name" in copy(copied, '"id,text"\n"1,a"\n"2,b"\n')
+    assert "although" not in copy(copied, "text\na\n")
+
+
+@pytest.mark.parametrize("first", ["sep=\t", "SEP=\t\r", '"sep=\t"'])
+def test_a_tab_that_excel_names_divides(copied: Session, first: str) -> None:
+    assert "2 columns divided by tabs, line 2 names" in copy(copied, f"{first}\nfile\ttext\na.wav\tyes\n")
+    assert "divided by tabs" in copy(copied, "sep=\t\r\nfile\ttext\r\na.wav\tÄ\r\n".encode("utf-16"))
+
+
+@pytest.mark.parametrize("name", ["\ufeffid", "\u200bid", "i\u00add", "id\u2060", "\u00a0id "])
+def test_names_hold_nothing_that_nobody_sees(copied: Session, name: str) -> None:
+    copy(copied, f"\ufeff{name},text\n1,x\n")
+    assert list(copied.execute("SELECT id, text FROM copied").columns) == ["id", "text"]
+
+
+def test_a_json_column_of_texts_and_lists_is_said(copied: Session) -> None:
+    note = copy(copied, '[{"id": 1, "said": "hi"}, {"id": 2, "said": ["a", "b"]}, {"id": 3, "said": "ho"}]', "x.json")
+    assert (
+        'said is jsonb because of ["a", "b"] in row 2; 2 of its values are texts, which said #>> \'{}\' reads' in note
+    )
+    texts = copied.execute("SELECT said #>> '{}' AS said FROM copied ORDER BY id").said.to_list()
+    assert texts == ["hi", '["a", "b"]', "ho"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from thanosql.engine.files import written_dates
@@ -31,29 +32,29 @@ def _like(*patterns: str) -> str:
 
 _GROUPS = "[+-]?[0-9]{1,3}(,[0-9]{3})+"
 # What all values of a column of text are, but for words for nothing; what some of them must be; and what is said of them. The
-# first that fits is said. {n} is the column, {v} one of its values.
+# first that fits is said. {n} is the column, {q} the same in SQL, {v} one of its values.
 _TEXTS: tuple[tuple[str, str, str], ...] = (
     (
         _like("[+-]?[0-9]{1,3}(,[0-9]{3})+", "[+-]?[0-9]{1,3}"),
         _matches(_GROUPS),
-        "its numbers have commas ({v}), which divide thousands or begin decimals: replace({n}, ',', '')::numeric or"
-        " replace({n}, ',', '.')::numeric reads them in a query",
+        "its numbers have commas ({v}), which divide thousands or begin decimals: replace({q}, ',', '')::numeric or"
+        " replace({q}, ',', '.')::numeric reads them in a query",
     ),
     (
         _like("[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?([eE][+-]?[0-9]+)?"),
         "{c} LIKE '%,%'",
-        "its numbers have decimal commas ({v}): replace(replace({n}, '.', ''), ',', '.')::numeric reads them in a query",
+        "its numbers have decimal commas ({v}): replace(replace({q}, '.', ''), ',', '.')::numeric reads them in a query",
     ),
     (
         _like(_GROUPS + "([.][0-9]+)?", _NUMBER),
         _matches(_GROUPS + "([.][0-9]+)?"),
-        "its numbers have commas between thousands ({v}): replace({n}, ',', '')::numeric reads them in a query",
+        "its numbers have commas between thousands ({v}): replace({q}, ',', '')::numeric reads them in a query",
     ),
     (
         _like("[0-9]{1,3}:[0-5][0-9](:[0-5][0-9])?([.,][0-9]+)?( ?[AaPp]\\.?[Mm]\\.?)?"),
         "true",
         "its values are times or durations ({v}): types=['{n} interval'] or types=['{n} time'] reads them, those with a comma"
-        " replace({n}, ',', '.')::interval in a query",
+        " replace({q}, ',', '.')::interval in a query",
     ),
     (
         _like(f"[(][{_SIGNS}]?{_FIGURES}[)]", "[0-9][0-9.,]*-", "−[0-9][0-9.,]*", "-?[0-9][0-9.,]*"),
@@ -63,12 +64,12 @@ _TEXTS: tuple[tuple[str, str, str], ...] = (
     (
         _like(f"[+-]?[{_SIGNS}]? ?[+-]?{_FIGURES}{_UNITS}?"),
         "{c} !~ '^[0-9.]+$' AND {c} !~ '^[+]'",
-        "its values are numbers with signs, units or spaces ({v}): regexp_replace({n}, '[^0-9,.-]', '', 'g') leaves figures",
+        "its values are numbers with signs, units or spaces ({v}): regexp_replace({q}, '[^0-9,.-]', '', 'g') leaves figures",
     ),
     (
         _like("[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}"),
         "true",
-        "its days have years of two figures ({v}): to_date({n}, 'DD.MM.YY') or another pattern reads them in a query",
+        "its days have years of two figures ({v}): to_date({q}, 'DD.MM.YY') or another pattern reads them in a query",
     ),
 )
 _WHOLE_THOUSANDS = (_like("-?[1-9][0-9]{0,2}[.][0-9]{3}", "-?[0-9]{1,3}"), _matches("-?[1-9][0-9]{0,2}[.][0-9]{3}"))
@@ -140,7 +141,7 @@ def remarks(
         say(
             all_of(texts, f"({whole})"),
             some,
-            lambda name, value, _, said=said: f"{name} is text: {said.format(n=name, v=value)}",  # type: ignore[misc]
+            lambda name, value, _, said=said: f"{name} is text: {said.format(n=name, q=_in_sql(name), v=value)}",  # type: ignore[misc]
         )
     if thousands:
         whole, some = _WHOLE_THOUSANDS
@@ -153,6 +154,10 @@ def remarks(
             ),
         )
     return found
+
+
+def _in_sql(name: str) -> str:
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else quoted(name)
 
 
 def _row(connection: Connection, asked: Sequence[str], rows: str) -> list[bool | None]:

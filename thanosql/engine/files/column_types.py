@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 # Narrowest first. Each is an SQL expression over {c}, a text that is not NULL: whether the type holds it without loss.
-_NUMBER = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?"
+# An exponent has a sign, or a point before it, as whatever computes writes it: 12E4 is a name for something.
+_NUMBER = r"-?(((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?|(0|[1-9][0-9]*)([eE][+-][0-9]{{1,2}})?)"
 _DAY = r"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,6}}0*)?)?"
 _ZONE = r" ?(Z|z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"

@@ -63,6 +63,10 @@ class Delimited:
         dialect = self.dialect
         divided = DELIMITERS.get(dialect.marks.delimiter, repr(dialect.marks.delimiter.decode()))
         parts = [f"{dialect.width} columns divided by {divided}" if dialect.width > 1 else "1 column"]
+        if dialect.width == 1 and (
+            held := [name for mark, name in DELIMITERS.items() if mark.decode() in self.names[0]]
+        ):
+            parts.append(f"although {' and '.join(held)} stand in its name")
         if dialect.strays:
             parts.append(
                 "quotation marks enclose values where they begin and end one, and are text elsewhere"

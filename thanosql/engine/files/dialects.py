@@ -21,6 +21,7 @@ from thanosql.errors import ThanoSQLDataError
 DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs", b"|": "bars"}
 LITERAL = (b"\t", b"|")  # beside these a quotation mark is a letter, unless it is needed
 SAMPLE = 1000  # rows
+_SEP = re.compile(rb"\"?sep=([^\r\n])\"?\r?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,9 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
     delimiter = said.delimiter.encode() if said.delimiter else None
     with Utf8Reader(path, encoding) as reader:
         first, _, rest = reader.read()[:64].partition(b"\n")
-    if first.strip().lower().startswith(b"sep=") and len(first.strip()) == 5 and skip == 0 and rest:
+    if skip == 0 and rest and (named := _SEP.fullmatch(first)):
         # Excel writes the delimiter so into the first line.
-        skip, delimiter = 1, delimiter or first.strip()[4:]
+        skip, delimiter = 1, delimiter or named[1]
     quote = b'"' if said.quote is None else said.quote.encode()
     if delimiter is None:
         delimiter = _delimiter(path, encoding, skip, usual, quote)
@@ -153,20 +154,47 @@ def find_dialect(path: Path, usual: bytes, said: Said) -> Dialect:
 
 def _delimiter(path: Path, encoding: Encoding, skip: int, usual: bytes, quote: bytes) -> bytes:
     """The usual one where it divides all rows alike; else the one that does."""
-    fitting = []
+    fitting, uneven, one_column = [], [], True
     for delimiter in (usual, *(other for other in DELIMITERS if other != usual)):
         sample = survey(path, encoding, skip, Marks(delimiter, quote, quote), whole=False)
         if any(one.widths.uniform and max(one.widths.rows) > 1 for one in (sample.enclosing, sample.plain)):
             fitting.append(delimiter)
             if delimiter == usual:
                 return usual
+        if delimiter == usual:
+            one_column = set(sample.plain.widths.rows) <= {1}
+        elif _divides_most(sample.enclosing):
+            uneven.append(sample)
     if len(fitting) > 1:
         names = " and ".join(DELIMITERS[delimiter] for delimiter in fitting)
         raise ThanoSQLDataError(
             f"{path.name}: {names} divide all its lines into as many values each.",
             hint=f"OPTIONS (delimiter={shown(fitting[0])}) says which one is meant.",
         )
+    if not fitting and uneven and one_column:
+        _refuse_uneven(uneven[0], usual)
     return fitting[0] if fitting else usual
+
+
+def _divides_most(reading: Enclosing) -> bool:
+    """Whether the first row has several values, and so many have half of the rows and more."""
+    widths = reading.widths
+    first = min(widths.first, key=lambda width: widths.first[width], default=1)
+    return first > 1 and 2 * widths.rows[first] >= sum(widths.rows.values())
+
+
+def _refuse_uneven(found: Survey, usual: bytes) -> NoReturn:
+    """Of a file of one column, if another delimiter did not divide most of its lines."""
+    widths = found.enclosing.widths
+    first = min(widths.first, key=lambda width: widths.first[width])
+    odd = widths.odd(first)
+    assert odd is not None
+    line, values = odd
+    name = DELIMITERS[found.delimiter]
+    raise ThanoSQLDataError(
+        f"{found.path.name}, line {line}: {_values(values)} divided by {name}, where line {widths.first[first]} has {first}.",
+        hint=f"Mend the line. If the file has one column, in which {name} are text: OPTIONS (delimiter={shown(usual)}).",
+    )
 
 
 def _enclosing(found: Survey, said: Said) -> Enclosing:
@@ -251,17 +279,7 @@ def _whole_columns(found: Survey) -> bool:
     """Whether a column whose values stand in marks has no other value, as one who encloses all texts writes, or nothing
     but empty values stands in marks."""
     dialect = Dialect(
-        found.encoding,
-        found.skip,
-        found.newline,
-        found.plain.marks,
-        rows=0,
-        width=2,
-        strays=False,
-        lines=0,
-        empty=0,
-        filler=None,
-        rewritten=True,
+        found.encoding, found.skip, found.newline, found.plain.marks, 0, 2, False, 0, 0, filler=None, rewritten=True
     )
     enclosed: dict[int, bool] = {}
     mark = found.enclosing.marks.quote.decode()

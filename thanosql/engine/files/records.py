@@ -81,6 +81,12 @@ class _Seen:
 
     def remark(self, name: str, type_: str, unit: str) -> str:
         """What makes a column text that would be something else but for a few of its values; "" for others."""
+        if type_ == "jsonb" and self.count["text"]:
+            number, value = self.first["jsonb"]
+            return (
+                f"{name} is jsonb because of {json.dumps(value, ensure_ascii=False, default=str)[:40]} in {unit} {number};"
+                f" {self.count['text']:,} of its values are texts, which {name} #>> '{{}}' reads"
+            )
         if type_ != "text" or len(self.count) < 2:
             return ""
         rarest = min(self.count, key=lambda kind: self.count[kind])

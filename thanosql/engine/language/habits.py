@@ -97,7 +97,7 @@ _OPENINGS = {
     rf"(?:import|load)\s+model\s+{_NAME}\s+from\s+(?P<path>'[^']*')": "Bring a model into the store with a statement: UPLOAD "
     "MODEL {name} FROM {path}",
     r"(?:import|load)\b\s+(?:table\s+)?(?P<path>'[^']*')": _LOADS,
-    rf"(?:export|save|unload|dump)\s+(?!model\b)(?:table\s+)?{_NAME}": _WRITES,
+    rf"(?:export|save|unload|dump)\s+(?!model\b|dataset\s+\w+\s+(?:options|from)\b)(?:table\s+)?{_NAME}": _WRITES,
     r"go\b\s*$": "Separate statements with ;",
     rf"from\s+{_NAME}\s*$": "A query begins with SELECT: SELECT * FROM {name}",
     rf"(?:head|preview)\s+{_NAME}": _FIRST_ROWS,

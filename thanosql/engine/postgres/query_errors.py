@@ -29,6 +29,7 @@ _QUERIES = {"select", "values", "table", "with"}
 _WANTED = "A query is expected here: SELECT, VALUES, TABLE or WITH."
 _NAME = re.compile(r"[\w.]+")
 _INTO = re.compile(r"SELECT ... INTO|near \"INTO\"$")
+_CHANGE = re.compile(r"near \"(?:INSERT|UPDATE|DELETE|MERGE)\"$", re.IGNORECASE)
 _CHANGING = {"insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "copy", "call", "do"}
 
 
@@ -61,6 +62,23 @@ def explained(connection: Connection, query: SQL) -> Iterator[None]:
             hint="\n".join(part for part in (error.hint, cure) if part),
             position=error.position,
         ) from error
+
+
+@contextlib.contextmanager
+def only_reading(statement: str) -> Iterator[None]:
+    """Say it of a statement that reads a query and stands in no other: around it there is no SELECT to change data in."""
+    try:
+        yield
+    except ThanoSQLDatabaseError as error:
+        changing = error.sqlstate in (READ_ONLY, NOT_SUPPORTED) and (error.hint == ONLY_READ or "WITH" in error.message)
+        if changing or (error.sqlstate == SYNTAX and _CHANGE.search(error.message)):
+            error.hint = (
+                f"{statement} only reads. Run what changes data first, as a statement of its own that keeps its rows in a table"
+                " (WITH … INSERT INTO kept SELECT …); then read that table."
+            )
+        elif _INTO.search(error.message):
+            error.hint = f"{statement} writes its rows to the file: leave INTO out."
+        raise
 
 
 def first_word(query: SQL) -> str:

@@ -20,9 +20,11 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Literal, Nested, Parameter, Query, Statement, Text
 from thanosql.engine.language.terminals import lexeme, words
 from thanosql.engine.planner import Environment, Plan, QueryPlan, plan
+from thanosql.engine.postgres.query_errors import only_reading
 from thanosql.engine.rows.query import open_snapshot, plan_query
 from thanosql.errors import ThanoSQLDataError, ThanoSQLSyntaxError
 
+NAME = "COPY (query) TO a file of this machine"
 _NO_QUERY = words("INSERT UPDATE DELETE MERGE TRUNCATE CREATE ALTER DROP GRANT REVOKE COPY DO CALL")
 
 
@@ -62,14 +64,15 @@ def plan_copy_out(statement: CopyOut, environment: Environment) -> CopyOutPlan:
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         what = "is a folder" if path.is_dir() else "cannot be written: its folder is not there, or not to be written in"
         raise ThanoSQLDataError(f"{path} {what}.")
-    return CopyOutPlan(plan_query(statement.query, environment), path)
+    with only_reading(NAME):
+        return CopyOutPlan(plan_query(statement.query, environment), path)
 
 
 @run.register
 def run_copy_out(plan: CopyOutPlan, environment: Environment) -> Result:
     from thanosql.engine.files import writing
 
-    with open_snapshot(plan.query, environment) as snapshot:
+    with only_reading(NAME), open_snapshot(plan.query, environment) as snapshot:
         rows = writing.write(snapshot, plan.path)
     return Result(status=f"COPY {rows}", note=f"{counted(rows, 'row')} in {plan.path}")
 
@@ -83,7 +86,7 @@ def _refuse_change(query: Query, environment: Environment) -> None:
     if first.upper not in _NO_QUERY:
         return
     raise ThanoSQLSyntaxError(
-        f"COPY (query) TO a file of this machine writes the rows of a SELECT; {first.upper} is none.",
+        f"{NAME} writes the rows of a SELECT; {first.upper} is none.",
         position=environment.position(part.start + first.start, len(first.text)),
         hint=f"Run the {first.upper} first, as a statement of its own. Then copy what a SELECT finds.",
     )

@@ -26,6 +26,7 @@ from thanosql.engine.planner import Environment, Plan, Progress, QueryPlan, plan
 from thanosql.engine.postgres.audio_columns import AudioColumns
 from thanosql.engine.postgres.columns import find_column
 from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.engine.postgres.query_errors import only_reading
 from thanosql.engine.prediction.transcription import unreadable
 from thanosql.engine.rows.audio_probe import AudioOptions, ProbedRows, access_of, probe_rows, refuse_empty
 from thanosql.engine.rows.bound_statement import plan_rows
@@ -101,7 +102,8 @@ def plan_export(statement: ExportDataset, environment: Environment) -> ExportPla
             raise ThanoSQLDataError(f"There is no folder {parent} (path).", hint="Make it first, or leave path out.")
     folder = parent / statement.name.text
     refuse_existing(folder, options.overwrite)
-    query, audio = plan_rows(statement.query, options, environment)
+    with only_reading("EXPORT DATASET"):
+        query, audio = plan_rows(statement.query, options, environment)
     text = _column(query.columns, options.text_col, "text")
     speaker = _column(query.columns, options.speaker_col, "speaker")
     others = [column for column in query.columns if column not in (text, speaker) and column.type != "bytea"]
@@ -122,7 +124,7 @@ def run_export(plan: ExportPlan, environment: Environment) -> Result:
     options, settings = plan.options, environment.settings
     access = access_of(options, environment)
     strict = options.on_error == "raise"
-    with open_snapshot(plan.query, environment) as snapshot:
+    with only_reading("EXPORT DATASET"), open_snapshot(plan.query, environment) as snapshot:
         refuse_empty(snapshot)
         probed = probe_rows(snapshot, plan.audio, environment, access, list_failures=strict)
         if strict:
