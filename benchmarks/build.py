@@ -2,6 +2,8 @@
 
     python benchmarks/build.py [--model base|small] [--utterances 12] [--epochs 4]   # how fast, about 8 minutes
     python benchmarks/build.py --wer [--seeds 3] [--epochs 4] [--utterances 360]     # how good in the end, about as long
+    python benchmarks/build.py --real --model small [--utterances 48] [--epochs 3]   # utterances as long as people's
+    python benchmarks/build.py --real --wer                                          # the WER on such utterances
     python benchmarks/build.py --profile [--precision bfloat16]                      # what an epoch of ours is spent on
 
 The Trainer needs accelerate: pip install "thanosql-speech[bench]". What both are told, and so what is equal, is in
@@ -15,6 +17,7 @@ in bfloat16, take turns epoch by epoch, so that what else the machine does falls
 itself in its turn. Ratios are of the first epoch, and of the medians of the later ones, in wall time and in processor time.
 How good: Wav2Vec2Tiny on spoken_numbers with both, WER on its test rows, whose voices are in neither's training. Its encoder
 has layer norms, which padding does not reach: the losses are checked in the same way.
+On real lengths: real_lengths.py. With `--wer` the recordings are put end to end to such lengths, and losses are checked.
 """
 
 from __future__ import annotations
@@ -23,20 +26,21 @@ import argparse
 import csv
 import importlib.util
 import json
-import multiprocessing
-import queue
 import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
-from multiprocessing.synchronize import Semaphore
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import real_lengths
 import torch
+from predict import processor
+from taking_turns import in_turns
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
-from two_trainers import Measured, Rows, Turns, run_ours, run_trainer, told
+from two_trainers import Measured, Rows, run_ours, run_trainer, told
 
 from thanosql.models import audio, metrics
 from thanosql.models.audio.waveform import SAMPLING_RATE
@@ -55,6 +59,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "small": {"hidden_size": 384, "num_hidden_layers": 4, "num_attention_heads": 6, "intermediate_size": 1536},
     "base": {},
 }
+RUNS: dict[str, Callable[..., None]] = {"Trainer": run_trainer, "ours": run_ours}
 DROPOUTS = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout")
 QUIET = dict.fromkeys((*DROPOUTS, "layerdrop", "mask_time_prob", "mask_feature_prob"), 0.0)
 GOALS = (  # ours, the Trainer's, first epoch, later epochs
@@ -72,13 +77,26 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     arguments.add_argument("--wer", action="store_true")
+    arguments.add_argument("--real", action="store_true")
     arguments.add_argument("--profile", action="store_true")
     options = arguments.parse_args()
     if importlib.util.find_spec("accelerate") is None and not options.profile:
         raise SystemExit('The Trainer needs accelerate: pip install "thanosql-speech[bench]"')
     with tempfile.TemporaryDirectory() as folder:
         if options.wer:
-            compare_errors(Path(folder), options.utterances, options.epochs, options.seeds)
+            compare_errors(Path(folder), options.utterances, options.epochs, options.seeds, real=options.real)
+            return
+        if options.real:
+            base = make_base(Path(folder) / "base", SIZES[options.model])
+            count = options.utterances or 48
+            if count % real_lengths.STEP or not 0 < count <= real_lengths.STEP * real_lengths.STEPS_SORTED:
+                arguments.error(f"whole steps of {real_lengths.STEP} utterances, at most {real_lengths.STEPS_SORTED}")
+            rows = real_lengths.make_rows(count)
+            title = f"{processor()}; {torch.get_num_threads()} threads; model {options.model}"
+            if options.profile:
+                show_profile(base, rows, options.precision)
+            else:
+                real_lengths.compare_speed(base, rows, options.epochs, options.precision, title)
             return
         count = options.utterances or 12
         if count % BATCH or count > POOL or options.epochs < 2:
@@ -94,7 +112,8 @@ def compare_speed(base: Path, rows: Rows, epochs: int, model: str) -> None:
     seconds = sum(len(waveform) for waveform, _ in rows) / SAMPLING_RATE
     print(f"{len(rows)} utterances, {seconds:.0f} s of audio, {epochs} epochs, model {model}", flush=True)
     sides = [(side, precision) for precision in ("float32", "bfloat16") for side in ("Trainer", "ours")]
-    found = in_turns(sides, base, len(rows), epochs)
+    trainings = [partial(RUNS[side], base, rows, at_speed(precision, epochs)) for side, precision in sides]
+    found = dict(zip(sides, in_turns(trainings, epochs), strict=True))
     for side, measured in found.items():
         speeds = ", ".join(f"{seconds / wall:.1f}" for wall in measured.wall)
         losses = ", ".join(f"{loss:.3f}" for loss in measured.by_epoch().mean(1))
@@ -130,53 +149,6 @@ def must_agree(apart: float) -> None:
         )
 
 
-def in_turns(
-    sides: Sequence[tuple[str, str]], base: Path, utterances: int, epochs: int
-) -> dict[tuple[str, str], Measured]:
-    """Each side in a process of its own, since accelerate knows one precision a process; one works at a time."""
-    context = multiprocessing.get_context("spawn")
-    places = [context.Semaphore(0) for _ in sides]
-    answers = context.Queue()
-    children = [
-        context.Process(
-            target=one_side,
-            args=(side, base, utterances, epochs, places[place], places[(place + 1) % len(places)], answers),
-            daemon=True,
-        )
-        for place, side in enumerate(sides)
-    ]
-    for child in children:
-        child.start()
-    for _ in children:  # all have loaded what they need
-        wait_for(answers, children)
-    places[0].release()
-    found = dict(wait_for(answers, children) for _ in children)
-    return {side: found[side] for side in sides}
-
-
-def wait_for(answers: Any, children: Sequence[Any]) -> Any:
-    while True:
-        try:
-            return answers.get(timeout=1)
-        except queue.Empty:
-            if any(child.exitcode for child in children):
-                raise SystemExit("One of the runs failed.") from None
-
-
-def one_side(
-    side: tuple[str, str], base: Path, utterances: int, epochs: int, mine: Semaphore, following: Semaphore, answers: Any
-) -> None:
-    rows = make_rows(utterances)
-    measured = Measured(epochs, Turns(mine, following))
-    answers.put((side, None))
-    (run_trainer if side[0] == "Trainer" else run_ours)(base, rows, at_speed(side[1], epochs), measured)
-    following.release()
-    mine.acquire()  # all have run: a process that came to its end beside another's turn would take time from it
-    following.release()
-    measured.turns = None
-    answers.put((side, measured))
-
-
 def at_speed(precision: str, epochs: int) -> TrainOptions:
     return told(epochs, batch_size=BATCH, learning_rate=1e-4, precision=precision)
 
@@ -207,7 +179,7 @@ def make_base(folder: Path, size: dict[str, Any]) -> Path:
     return folder
 
 
-def compare_errors(folder: Path, utterances: int | None, epochs: int, seeds: int) -> None:
+def compare_errors(folder: Path, utterances: int | None, epochs: int, seeds: int, *, real: bool = False) -> None:
     """The WER of Wav2Vec2Tiny after as many epochs of each, in float32; without masks, which the Trainer cannot fit."""
     tiny = BASES["Wav2Vec2Tiny"]
     base = folder / "base"
@@ -215,20 +187,27 @@ def compare_errors(folder: Path, utterances: int | None, epochs: int, seeds: int
     config = json.loads((base / "config.json").read_text()) | QUIET
     (base / "config.json").write_text(json.dumps(config))
     learned, asked = spoken_numbers("train")[:utterances], spoken_numbers("test")
+    if real:
+        draw = np.random.default_rng(0)
+        learned, asked = real_lengths.joined(learned, draw), real_lengths.joined(asked, draw)
     print(
         f"{len(learned)} utterances to learn, {len(asked)} to hear, {epochs} epochs, seeds 0 to {seeds - 1}", flush=True
     )
     errors: dict[str, list[float]] = {"Trainer": [], "ours": []}
-    runs: list[tuple[str, Callable[..., None]]] = [("Trainer", run_trainer), ("ours", run_ours)]
     for seed in range(seeds):
         losses = []
-        for name, run in runs:
+        for name, run in RUNS.items():
             measured = Measured(epochs)
             options = told(epochs, seed=seed, **tiny.train_defaults)
             run(base, learned, options, measured, folder / f"{name}-{seed}")
             losses.append(measured.by_epoch())
             errors[name].append(wer(folder / f"{name}-{seed}", asked))
-            print(f"seed {seed}, {name}: WER {errors[name][-1]:.2%}, last loss {measured.losses[-1]:.3f}", flush=True)
+            took = ", ".join(f"{work:.1f}" for work in measured.processor)
+            print(
+                f"seed {seed}, {name}: WER {errors[name][-1]:.2%}, last loss {measured.losses[-1]:.3f}; "
+                f"processor seconds by epoch {took}",
+                flush=True,
+            )
         theirs, mine = losses
         apart = difference(mine[0], theirs[0])
         print(

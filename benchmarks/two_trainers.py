@@ -34,6 +34,7 @@ from thanosql.models.tasks import TrainTask
 from thanosql.models.text import Normalizer
 from thanosql.models.training import batches, loop, schedule
 from thanosql.models.training.seeding import generator
+from thanosql.models.training.steps import step_size
 
 Rows = Sequence[tuple[np.ndarray, str]]
 
@@ -132,7 +133,7 @@ def run_trainer(base: Path, rows: Rows, options: TrainOptions, measured: Measure
         for waveform, text in rows
     ]
     order = Order(rows, options)
-    steps = options.max_epochs * -(-len(rows) // options.batch_size)
+    steps = options.max_epochs * -(-len(rows) // step_size(options))
     optimizer = schedule.adamw(model, options)
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: schedule.learning_rate(step, steps, options) / options.learning_rate
@@ -144,6 +145,7 @@ def run_trainer(base: Path, rows: Rows, options: TrainOptions, measured: Measure
             args=TrainingArguments(
                 output_dir=output,
                 per_device_train_batch_size=options.batch_size,
+                gradient_accumulation_steps=options.gradient_accumulation,
                 num_train_epochs=options.max_epochs,
                 max_grad_norm=loop.CLIP,
                 seed=options.seed,
@@ -162,6 +164,8 @@ def run_trainer(base: Path, rows: Rows, options: TrainOptions, measured: Measure
             callbacks=[Clock(measured)],
         )
         trainer.remove_callback(PrinterCallback)
+        # It takes the model for one that divides by the rows of a step by itself, and would add up the passes' means.
+        trainer.model_accepts_loss_kwargs = False
         trainer.train()
     if folder is not None:
         normalizer = Normalizer.read(base, vocabulary)
@@ -182,7 +186,7 @@ class Order(torch.utils.data.Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         self._epoch += 1
         draw = generator("order", self._options.seed, self._epoch)
-        return chain.from_iterable(batches.steps(self._seconds, self._options.batch_size, draw))
+        return chain.from_iterable(batches.steps(self._seconds, step_size(self._options), draw))
 
 
 class InOrder(Trainer):

@@ -61,6 +61,19 @@ def test_explain_of_training_counts_steps_and_names_the_model(numbers: Session) 
     assert numbers.execute("LIST MODEL").empty
 
 
+def test_explain_of_training_counts_what_the_process_holds_already(numbers: Session) -> None:
+    def memory() -> float:
+        plan = explained(numbers, "BUILD MODEL m USING Wav2Vec2Tiny AS SELECT * FROM librispeech_test")
+        found = re.match(r"about ([\d.,]+) (MB|GB)", plan["memory"])
+        assert found, plan["memory"]
+        return float(found[1].replace(",", "")) * {"MB": 1e6, "GB": 1e9}[found[2]]
+
+    before = memory()
+    held = np.ones(80_000_000)  # 640 MB, more than what torch alone takes
+    assert memory() > before + 150e6
+    del held
+
+
 def test_explain_changes_no_table_and_says_which_it_would_replace(numbers: Session) -> None:
     before = numbers.execute("SELECT * FROM librispeech_test")
     plan = explained(

@@ -18,6 +18,7 @@ from thanosql.engine.rows.headers import Headers
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.precision import NOTHING, speed
 from thanosql.models.tasks import BATCH_SECONDS
+from thanosql.models.training.allocation import resident_bytes
 from thanosql.models.training.memory import KEPT_BYTES, process_bytes
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ def training_memory(sizes: TrainingSizes, audio: Length, options: TrainOptions) 
     fitting = [length for length in audio.seconds if length <= options.max_seconds]
     largest = sizes.largest_pass(fitting, options.max_seconds, options.batch_size)
     recordings = min(KEPT_BYTES, 4 * SAMPLING_RATE * audio.total)
-    software = process_bytes() + sizes.kernel_bytes(fitting)
+    # A session that has heard or evaluated before holds more: models, kernels of torch, what pandas has taken.
+    software = max(process_bytes(), resident_bytes()) + sizes.kernel_bytes(fitting)
     return software + sizes.state_bytes + largest + recordings, (
         f"weights, gradients and optimizer {size(sizes.state_bytes)}, the largest forward and backward pass {size(largest)}, "
-        f"decoded audio {size(recordings)}, Python and torch {size(software)}"
+        f"decoded audio {size(recordings)}, Python, torch and what else this process holds {size(software)}"
     )
 
 
