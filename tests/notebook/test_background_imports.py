@@ -63,5 +63,35 @@ def test_a_child_made_meanwhile_can_import_the_same() -> None:
     assert answer(code) == "7"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not divide processes")
+def test_a_child_is_made_meanwhile_though_a_lock_file_is_used() -> None:
+    code = """
+    shell.run_cell("%load_ext thanosql")
+    from filelock import FileLock  # which lets nobody define a lock's class while a process is divided
+    assert thread().is_alive()
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert answer(code) == "7"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not divide processes")
+def test_a_child_is_made_though_an_import_waits_for_it() -> None:
+    code = """
+    from thanosql.notebook import background_imports
+    over = threading.Event()
+    background_imports._import, background_imports.LONGEST_WAIT = over.wait, 0.2
+    background_imports.start()
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    over.set()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert answer(code) == "7"
+
+
 def test_a_shell_that_is_left_at_once_ends() -> None:
     assert answer('shell.run_cell("%load_ext thanosql"); print("left")') == "left"

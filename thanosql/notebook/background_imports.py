@@ -16,7 +16,9 @@ from importlib.util import find_spec
 from typing import Any
 
 NICENESS = 10
+LONGEST_WAIT = 60.0  # seconds of a fork: another library's hook, which ran before, may hold what the import waits for
 MODULES = ("pandas", "thanosql.models.families.waveform_ctc.loading")
+_LOCKS = ("FileLock", "SoftFileLock")  # of filelock, which the models' hub imports
 _CLASSES = ("Wav2Vec2Config", "Wav2Vec2ForCTC")
 
 _thread: threading.Thread | None = None
@@ -39,6 +41,10 @@ def start() -> threading.Thread:
     global _thread
     if _thread is None:
         _thread = threading.Thread(target=_import, name="thanosql-imports")
+        # Before a fork filelock shuts a gate that its own import must pass. Of such hooks the last one registered runs first:
+        # ours, which waits for the import, is registered after filelock's.
+        for name in _LOCKS:
+            getattr(importlib.import_module("filelock"), name)
         os.register_at_fork(before=_wait)
         _thread.start()
     return _thread
@@ -62,4 +68,4 @@ def _import() -> None:
 
 def _wait() -> None:
     if _thread is not None and _thread is not threading.current_thread():
-        _thread.join()
+        _thread.join(LONGEST_WAIT)
