@@ -10,15 +10,18 @@ from types import ModuleType
 
 import pytest
 
+import thanosql
 from tests.models import checkpoints
 from thanosql.config import Settings
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import checkpoint_files, registry
+from thanosql.models import checkpoint_files, json_file, registry
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
 from thanosql.models.model_cache import ModelCache
 from thanosql.models.options import TranscribeOptions
 from thanosql.models.store import Store
+
+TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
 
 
 @pytest.fixture
@@ -142,7 +145,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from thanosql.config import Settings
-from thanosql.models import checkpoint_files, registry
+from thanosql.models import checkpoint_files, json_file, registry
 from thanosql.models.store import Store
 home = Path({str(tmp_path)!r})
 found = registry.resolve("Wav2Vec2En", False, Store(home / "models"), Settings(home=home, audio_roots=()))
@@ -246,3 +249,14 @@ def test_a_name_of_a_million_letters_is_a_short_error(store: Store, settings: Se
         with pytest.raises(ThanoSQLModelError) as caught:
             registry.resolve("a" * 1_000_000, literal, store, settings)
         assert len(str(caught.value)) < 500
+
+
+def test_an_import_parses_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, asked = json_file.read_text, []
+    monkeypatch.setattr(json_file, "read_text", lambda path: (asked.append(path), read(path))[1])
+    registry.import_checkpoint(str(TINY), tmp_path / "taken")
+    assert TINY / "vocab.json" in asked
+    assert sorted(set(asked)) == sorted(asked)
+    asked.clear()
+    registry.import_checkpoint(str(TINY), tmp_path / "again")
+    assert TINY / "vocab.json" in asked  # of another import it is read anew: it may have changed

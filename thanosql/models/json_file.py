@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,38 @@ from thanosql.errors import ThanoSQLModelError
 
 LARGEST = 256 << 20  # bytes: a vocabulary of a million tokens is a tenth of it
 
+_parsed: ContextVar[dict[Hashable, dict[str, Any]] | None] = ContextVar("parsed", default=None)
+
+
+@contextmanager
+def each_once() -> Iterator[None]:
+    """Within, a file that stays as it is is parsed once: a vocabulary of a million tokens takes a second each time."""
+    token = _parsed.set({})
+    try:
+        yield
+    finally:
+        _parsed.reset(token)
+
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file. Raises ThanoSQLModelError when it is missing, no regular file, too large, or damaged."""
+    """The object in a file. Raises ThanoSQLModelError when it is missing, no regular file, too large, or damaged.
+
+    Within `each_once` the object is the caller's own, and what is in it is shared.
+    """
+    parsed = _parsed.get()
+    if parsed is None:
+        return _object_in(path)
+    try:
+        about = path.stat()
+    except OSError:
+        return _object_in(path)  # which says why
+    state = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+    if state not in parsed:
+        parsed[state] = _object_in(path)
+    return dict(parsed[state])
+
+
+def _object_in(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(read_text(path))
     except FileNotFoundError as error:

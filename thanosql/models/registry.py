@@ -17,6 +17,7 @@ from thanosql.errors import ThanoSQLModelError, did_you_mean
 from thanosql.models import checkpoint_files, hub, other_types
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
+from thanosql.models.json_file import each_once
 from thanosql.models.model import Model
 
 if TYPE_CHECKING:
@@ -184,8 +185,9 @@ def facts(model: Model) -> Facts | None:
 def import_checkpoint(checkpoint: str, folder: Path) -> tuple[str, str | None]:
     """Put a checkpoint's files into `folder`, checked by its family; its model_type, and the hub's commit or None."""
     source = checkpoint_files.open(checkpoint)
-    kind = _checked(checkpoint_files.model_type(source.folder), checkpoint)
-    family(kind).import_checkpoint(str(source.folder), folder)
+    with each_once():
+        kind = _checked(checkpoint_files.model_type(source.folder), checkpoint)
+        family(kind).import_checkpoint(str(source.folder), folder)
     return kind, source.revision
 
 
