@@ -133,13 +133,13 @@ def state_of(connection: Connection, target: Target) -> str:
 
 def _parts(connection: Connection, table: str) -> list[str]:
     if "\0" in table:
-        raise ThanoSQLOptionError(f"{table!r} cannot be a table's name: it holds the character NUL (U+0000).")
+        raise ThanoSQLOptionError(f"{table!r} cannot be a table's name: SQL cannot hold the character NUL.")
     try:
         ((parts,),) = connection.values("SELECT parse_ident(%s)", table)
     except ThanoSQLDatabaseError as error:
         if error.sqlstate and error.sqlstate.startswith("22"):
             raise ThanoSQLOptionError(
-                f"{shown_reference(table)} cannot be a table's name: {error.message}",
+                f"'{shown_reference(table)}' cannot be a table's name: {error.message}",
                 hint="A name that is more than letters, digits and _ goes in double quotes: 'my_schema.\"my table\"'.",
             ) from error
         raise
