@@ -134,8 +134,9 @@ def test_every_option_has_help_and_a_default_within_its_limits() -> None:
         for field in dataclasses.fields(kind):
             assert field.metadata["help"], field.name
             default = field.default
-            # Beside a choice of words, True and False may stand for all of them and none.
-            if field.metadata["choices"] and not isinstance(default, bool):
+            # Beside a choice of words, True and False may stand for all of them and none, and NULL for none said.
+            unsaid = default is None and type(None) in typing.get_args(typing.get_type_hints(kind)[field.name])
+            if field.metadata["choices"] and not isinstance(default, bool) and not unsaid:
                 assert default in field.metadata["choices"], field.name
             if field.metadata["low"] is not None and default is not None and default not in field.metadata["words"]:
                 assert field.metadata["low"] <= default <= field.metadata["high"], field.name

@@ -21,7 +21,7 @@ from typing import Any
 
 LARGE_BYTES = 8 << 20  # a tensor above this goes back to the system when it is freed; of smaller ones, little is kept
 DEFAULT_BYTES = 32 << 20  # what glibc's own threshold grows to (DEFAULT_MMAP_THRESHOLD_MAX on 64 bits)
-GROWTH = 384 << 20  # that is worth giving back: a part of it is taken again in the next steps, a page at a time
+GROWTH = 512 << 20  # that is worth giving back: what the next steps take again costs a page fault for each 4 kB
 _M_MMAP_THRESHOLD = -3
 
 
