@@ -110,6 +110,23 @@ def test_a_library_that_does_not_load_is_found(
     assert "pip" in found.cure
 
 
+@pytest.mark.parametrize("package", installation.AUDIO)
+@pytest.mark.parametrize("fault", ["raise OSError('libother.so: no such file')", "import os; os.abort()"])
+def test_a_library_of_audio_that_does_not_load_is_found(
+    package: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{package}.py").write_text(fault)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (found,) = installation.audio()
+    assert (found.severity, found.message.split()[0]) == ("error", package)
+    assert "libother.so: no such file" in found.message or "ended with -6" in found.message
+    assert f"pip install --force-reinstall {package}" in found.cure
+
+
+def test_audios_libraries_load_here() -> None:
+    assert [found.severity for found in installation.audio()] == ["ok"]
+
+
 def test_rights_on_the_home_are_looked_at(tmp_path: Path) -> None:
     from thanosql import config
 

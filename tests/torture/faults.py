@@ -161,7 +161,8 @@ def injure(url: str, home: Path, folder: Path, faults: int, seed: int = 0, only:
             ending = {0: "done", REFUSED: "refused", DEFECT: "defect"}.get(child.exitcode or 0, "died")
             findings.counts[f"{fault}: {ending}"] += 1
             # A library that is refused memory may end the process; what it was at is as it was then, too.
-            findings.check(ending in ("done", "refused") or (ending, fault) == ("died", "memory"), f"{what}: {ending}")
+            said = f"{what}: {ending} (exit code {child.exitcode})"
+            findings.check(ending in ("done", "refused") or (ending, fault) == ("died", "memory"), said)
             world.judge(deed, variant, before, what, findings)
         world.session.close()
     finally:

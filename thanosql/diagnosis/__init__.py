@@ -20,7 +20,7 @@ __all__ = ["Diagnosis", "Finding", "diagnose"]
 
 
 def diagnose(database_url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Diagnosis:
-    """Check packages, torch, the database, the home, the disk, the GPU and the hub's cache; takes some seconds.
+    """Check packages, torch, audio's libraries, the database, the home, the disk, the GPU and the hub's cache; some seconds.
 
     Raises nothing: what fails is a finding.
     """
@@ -29,6 +29,7 @@ def diagnose(database_url: str | None = None, *, home: str | os.PathLike[str] | 
         found += _findings(check)
     found += _findings(installation.torch)
     found += _findings(installation.torchaudio)
+    found += _findings(installation.audio)
     try:
         settings = config.load(database_url=database_url, home=home)
     except ThanoSQLError as error:

@@ -19,6 +19,7 @@ EXTRAS = {
     "remote": ("aiohttp", "audio from http and object stores"),
     "notebook": ("jupyterlab", "JupyterLab"),
 }
+AUDIO = ("soundfile", "av", "soxr")  # what reads it: modules
 
 
 def python() -> Iterator[Finding]:
@@ -138,6 +139,21 @@ def torchaudio() -> Iterator[Finding]:
             f"does not load beside this torch ({_last_line(done.stderr)}); it is not needed and not used",
             "pip uninstall torchaudio, or install the one that was built for this torch.",
         )
+
+
+def audio() -> Iterator[Finding]:
+    """Whether the libraries that read audio load; their packages may be installed, and what they are made of may be missing."""
+    failed = []
+    for name in AUDIO:
+        done = _python(f"import {name}")
+        if done.returncode != 0:
+            failed.append(name)
+            ended = _last_line(done.stderr) if done.stderr.strip() else f"its process ended with {done.returncode}"
+            more = ", or the system's libsndfile (apt-get install libsndfile1)" if name == "soundfile" else ""
+            cure = f"pip install --force-reinstall {name}, which brings its libraries{more}."
+            yield Finding("audio", "error", f"{name} does not load: {ended}", cure)
+    if not failed:
+        yield Finding("audio", "ok", f"{', '.join(AUDIO)} load")
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:
