@@ -32,18 +32,14 @@ def table_records(name: Path, table: Table) -> Records:
     return Records(name, tuple((column.name, column.type) for column in table.columns), table.rows, table.said)
 
 
-# Byte order mark, zero-width space, word joiner, soft hyphen; those that join letters of some scripts stay.
-_UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u2060\u00ad"))
-
-
 def checked_names(given: Sequence[str], what: str) -> tuple[str, ...]:
-    """Column names fit for a table: none empty, none twice, none too long, without spaces around them and without marks that
-    nobody sees or can type, as a second byte order mark. Raises ThanoSQLDataError naming the column.
+    """Column names fit for a table: none empty, none twice, none too long, without spaces or byte order marks around
+    them. Raises ThanoSQLDataError naming the column.
 
     >>> checked_names(["audio_path", " text "], "x.csv")
     ('audio_path', 'text')
     """
-    names = tuple(name.translate(_UNSEEN).strip() for name in given)
+    names = tuple(name.strip("\ufeff \t\u00a0").strip() for name in given)
     for number, name in enumerate(names, start=1):
         if not name:
             raise ThanoSQLDataError(
