@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from thanosql.models.results import TrainingProgress, TrainingReport
     from thanosql.models.training.ranks import Ranks
 
-CHECKED_TOGETHER = 8  # files that are open at once, where they are not recognized
+CHECKED_TOGETHER = 16  # files that are open at once, where they are not recognized; of 8 a message costs more
 TOLERANCE = 1.01  # of a batch's seconds: durations come rounded
 
 Read = tuple[AudioRow, "DecodedAudio | AudioFacts | Failure"]
