@@ -1,10 +1,11 @@
 """PREDICT table to table against transformers' pipeline doing the same: SELECT, decode, recognize, write.
 
     python benchmarks/predict.py [--model FOLDER] [--utterances 24] [--rounds 5] [--audio FOLDER] [--url postgresql://…]
-    python benchmarks/predict.py --types wav2vec2 hubert … [--layers 2] [--utterances 6] [--rounds 5]
+    python benchmarks/predict.py --types wav2vec2 hubert … [--layers 2] [--utterances 6] [--threads 1]
 
-Both sides run in this process, in turn, with as many threads as there are cores, on the same table of audio paths; medians
-are compared. The pipeline is given its best: files read by soundfile (its own way, ffmpeg as a process, costs 0.1 s a
+Both sides run in this process, in turn, with as many threads as there are cores (on a busy machine say `--threads 1`), on
+the same table of audio paths; medians are compared. The pipeline is given its best:
+files read by soundfile (its own way, ffmpeg as a process, costs 0.1 s a
 file), and of the batch sizes 1 and 4 the faster in a round before those that count. Any Hugging Face folder of
 a CTC model will do; without one it is a random model of the facebook/wav2vec2-base-960h architecture. Utterances of
 1.5 to 20 s, 7.8 s on average, are put together from the WAV or FLAC files of a folder: spoken_numbers, the data set of
@@ -65,10 +66,12 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=2, help="of a type's random model")
     parser.add_argument("--utterances", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="as many as there are cores, unless said")
     parser.add_argument("--audio", type=Path, default=DATASETS["spoken_numbers"].folder)
     parser.add_argument("--url", default=os.environ.get("THANOSQL_DATABASE_URL"))
     given = parser.parse_args()
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(given.threads or cores)
     parent = Path(tempfile.mkdtemp(prefix="thanosql-bench-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
     parent.chmod(0o755)
     try:
