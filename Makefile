@@ -47,7 +47,7 @@ $(VENV)/.ray: $(VENV)/.installed
 	$(PIP) -e '.[ray]'
 	@touch $@
 
-ray: $(VENV)/.ray  ## the Ray executor against a cluster on this machine: equality and faults
+ray: $(VENV)/.ray $(VENV)/.browser  ## the Ray executor against a cluster on this machine: equality, faults, its notebook
 	$(BIN)/python -m pytest tests/ray --durations=0
 
 lab: setup  ## JupyterLab with the notebooks, and the colours of their cells (as root: make lab JUPYTER=--allow-root)

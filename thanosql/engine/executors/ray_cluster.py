@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -66,6 +67,8 @@ class Cluster:
 
 def module() -> Any:
     """Ray itself. Raises ThanoSQLOptionError where it is not installed, or too old."""
+    # In a notebook Ray asks for ipywidgets, which nothing here needs.
+    logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
     try:
         import ray
     except ImportError as error:
