@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models import checkpoints
-from thanosql.models.audio.silences import long_silences
+from thanosql.models.audio.silences import KEPT_SECONDS, long_silences
 from thanosql.models.audio.waveform import LongWaveform
 from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.recognizer import FrameRecognizer
@@ -82,7 +82,7 @@ def test_what_is_joined_is_sliced_as_an_array(begin: int, end: int) -> None:
 
 def test_a_stretch_is_heard_as_if_it_had_been_cut_out_and_stands_in_its_place(recognizer: FrameRecognizer) -> None:
     first, second = sound(1, 48_000), sound(2, 32_000)
-    whole = np.concatenate([first, np.zeros(160_000, np.float32), second])
+    whole = np.concatenate([first, np.zeros(208_000, np.float32), second])
     ((begin, end),) = long_silences(whole)
     (found,) = recognizer.log_probabilities([whole])
     assert len(found) == recognizer.forward.frames(len(whole))
@@ -108,11 +108,11 @@ def test_without_a_long_silence_nothing_changes(recognizer: FrameRecognizer) -> 
 def test_neither_neighbours_nor_the_batch_change_what_is_left_of_a_recording(recognizer: FrameRecognizer) -> None:
     waves = [
         np.concatenate(
-            [np.zeros(100_000, np.float32), sound(1, 48_000), np.zeros(90_000, np.float32), sound(2, 9_000)]
+            [np.zeros(200_000, np.float32), sound(1, 48_000), np.zeros(180_000, np.float32), sound(2, 9_000)]
         ),
         sound(3, 30_000),
-        np.zeros(90_000, dtype=np.float32),
-        np.concatenate([sound(4, 40_000), np.zeros(70_000, np.float32)]),
+        np.zeros(180_000, dtype=np.float32),
+        np.concatenate([sound(4, 40_000), np.zeros(140_000, np.float32)]),
     ]
     alone = [recognizer.transcribe([wave], OPTIONS)[0] for wave in waves]
     for size in (1, 3, 16):
@@ -123,7 +123,7 @@ def test_neither_neighbours_nor_the_batch_change_what_is_left_of_a_recording(rec
 
 
 def test_a_recording_in_a_file_with_silences_gives_what_an_array_does(recognizer: FrameRecognizer) -> None:
-    wave = np.concatenate([sound(1, 90_000), np.zeros(100_000, np.float32), sound(2, 80_000)])
+    wave = np.concatenate([sound(1, 90_000), np.zeros(200_000, np.float32), sound(2, 80_000)])
     spilled = LongWaveform()
     spilled.append(wave)
     (expected,) = recognizer.log_probabilities([wave], window_seconds=3)
@@ -145,7 +145,7 @@ def test_silence_is_not_sent_through_the_model(tmp_path: Path) -> None:
     recognizer.forward = Watched()  # type: ignore[assignment]
     wave = np.concatenate([np.zeros(1_600_000, np.float32), sound(1, 32_000), np.zeros(1_600_000, np.float32)])
     (found,) = recognizer.log_probabilities([wave])
-    assert sum(heard) <= 32_000 + 2 * 16_000 + 400
+    assert sum(heard) <= 32_000 + 2 * KEPT_SECONDS * 16_000 + 400
     assert len(found) == forward.frames(len(wave))
 
 
@@ -179,7 +179,7 @@ def test_words_on_both_sides_of_a_silence_are_two(tmp_path: Path) -> None:
             return found
 
     wave = np.concatenate(
-        [sound(1, 16_000), np.zeros(64_000, np.float32), sound(2, 16_000), np.zeros(64_000, np.float32)]
+        [sound(1, 16_000), np.zeros(128_000, np.float32), sound(2, 16_000), np.zeros(128_000, np.float32)]
     )
     recognizer = FrameRecognizer(Says(), LETTERS)  # type: ignore[arg-type]
     assert recognizer.transcribe([wave], OPTIONS)[0].text == "A A"

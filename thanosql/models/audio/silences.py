@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from thanosql.models.audio.waveform import Waveform
 
-LEAST_SECONDS = 3.0  # no shorter silence is left out
+LEAST_SECONDS = 6.0  # no shorter silence is left out
 # Of a silence, beside the sound at either end: words begin and end softly, and a model has learned them so.
-KEPT_SECONDS = 1.0
+# How much of it they need is measured (benchmarks/silence.py): a second cost the bundled base two points of WER.
+KEPT_SECONDS = 2.5
 STEP_SAMPLES = 320
 STEP_SECONDS = STEP_SAMPLES / SAMPLING_RATE
 BELOW_DB = 12.0  # how far below the loudest sound silence is
@@ -44,10 +45,10 @@ def long_silences(waveform: Waveform) -> list[tuple[int, int]]:
 
     In a recording that is even throughout, nothing is a silence but that of samples which do not change.
 
-    >>> quiet, tone = np.zeros(64_000, np.float32), np.sin(np.arange(16_000)).astype(np.float32)
+    >>> quiet, tone = np.zeros(128_000, np.float32), np.sin(np.arange(16_000)).astype(np.float32)
     >>> long_silences(np.concatenate([tone, quiet, tone]))
-    [(32320, 64000)]
-    >>> long_silences(np.concatenate([tone, quiet[:16_000], tone]))
+    [(56320, 104000)]
+    >>> long_silences(np.concatenate([tone, quiet[:80_000], tone]))
     []
     """
     if not _worth_a_look(waveform):
