@@ -143,7 +143,8 @@ class _Packed:
             yield ()
             self._groups.update(groups)
             ordered = _ordered([group[0] for group in groups.values()])
-            self._ending.left -= sum(row.seconds for row in window) - sum(row.seconds for row in ordered)
+            if len(ordered) < len(window):  # some are recalled, or share an audio
+                self._ending.left -= sum(row.seconds for row in window) - sum(row.seconds for row in ordered)
             batch: list[AudioRow] = []
             filled = most = 0.0
             for first in ordered:
