@@ -1,4 +1,4 @@
-"""Homes as a newcomer's: empty, with an embedded PostgreSQL that starts in them, and gone afterwards."""
+"""The notebooks, and homes as a newcomer's: empty, with an embedded PostgreSQL that starts in them, and gone afterwards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thanosql.engine.postgres import embedded
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+RAY = next(path for path in NOTEBOOKS if path.stem == "9_ray")  # `make ray` runs it
 
 
 @contextmanager

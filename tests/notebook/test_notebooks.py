@@ -8,14 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.homes import empty_home
+from tests.notebook.homes import NOTEBOOKS, RAY, empty_home
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks' tests need nbclient: pip install nbclient ipykernel")
 nbclient = pytest.importorskip("nbclient", reason="the notebooks' tests need nbclient: pip install nbclient ipykernel")
 pytest.importorskip("ipykernel", reason="the notebooks' tests need ipykernel: pip install nbclient ipykernel")
-
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-RAY = next(path for path in NOTEBOOKS if path.stem == "9_ray")  # `make ray` runs it
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.notebook.homes import empty_home
-from tests.notebook.test_notebooks import RAY
+from tests.notebook.homes import RAY, empty_home
 from tests.ray.conftest import started
 
 nbformat = pytest.importorskip("nbformat", reason="the notebooks' tests need nbclient: pip install nbclient ipykernel")
