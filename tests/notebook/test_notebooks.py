@@ -32,6 +32,7 @@ def test_a_notebook_runs_from_top_to_bottom(
     monkeypatch.delenv("THANOSQL_DATABASE_URL", raising=False)
     monkeypatch.setenv("THANOSQL_HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # no cluster of other tests, which kill its workers
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
