@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -260,3 +261,9 @@ def test_an_import_parses_each_file_once(tmp_path: Path, monkeypatch: pytest.Mon
     asked.clear()
     registry.import_checkpoint(str(TINY), tmp_path / "again")
     assert TINY / "vocab.json" in asked  # of another import it is read anew: it may have changed
+
+
+@pytest.mark.parametrize("name", ["HubertEn", "ParakeetEn", "MMS"])
+def test_a_base_of_the_hub_stays_what_it_is(name: str) -> None:
+    checkpoint = BASES[name].checkpoint
+    assert re.fullmatch(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", checkpoint), checkpoint

@@ -50,7 +50,7 @@ BASES: Mapping[str, Base] = {
         ),
         Base(
             "ParakeetEn",
-            "nvidia/parakeet-ctc-0.6b",
+            "nvidia/parakeet-ctc-0.6b@ad09ba1cc62743fbc9814de5d2016fca9096485a",
             2436,
             "English",
             family="parakeet_ctc",
