@@ -14,7 +14,9 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
 from thanosql.models.json_file import read_json
+from thanosql.models.weights import tensor_shapes
 
+HEADS = ("lm_head.", "ctc_head.")  # of a CTC model's weights
 VOCABULARY_FILE = "vocab.json"
 FAST_FILE = "tokenizer.json"
 TOKENIZER_FILE = "tokenizer_config.json"
@@ -58,7 +60,9 @@ def read_tokens(folder: Path, language: str | None = None) -> Tokens:
 
     Raises ThanoSQLModelError when they are missing or damaged, of other languages, or of several of which none is set.
     """
-    place = vocabulary_folder(folder) or folder
+    place = vocabulary_folder(folder)
+    if place is None:
+        raise no_vocabulary(folder)
     settings = read_settings(folder)
     if not (place / VOCABULARY_FILE).is_file() and (place / FAST_FILE).is_file():
         if language is not None:
@@ -87,6 +91,23 @@ def read_tokens(folder: Path, language: str | None = None) -> Tokens:
 def holds_languages(content: Mapping[str, Any]) -> bool:
     """Whether a vocab.json holds a vocabulary for each of several languages."""
     return bool(content) and all(isinstance(part, dict) for part in content.values())
+
+
+def no_vocabulary(folder: Path) -> ThanoSQLModelError:
+    """What a checkpoint without a vocabulary is, and what it is good for: not every model that hears speech writes text."""
+    architectures = read_json(folder / "config.json").get("architectures")
+    made = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
+    shapes = tensor_shapes(folder)  # none of a pickle: there the configuration's word is taken
+    if any(name.startswith(HEADS) for name in shapes) or (not shapes and made.endswith("ForCTC")):
+        return ThanoSQLModelError(
+            f"{folder} has a trained head, but no vocabulary that says what its outputs mean.",
+            hint="Copy its own vocab.json and tokenizer_config.json into the folder.",
+        )
+    what = f" ({made[:80]})" if made and not made.endswith("ForCTC") else ""
+    return ThanoSQLModelError(
+        f"{folder} is a pretrained model{what} without a CTC head and without a vocabulary: it cannot transcribe yet.",
+        hint="Train it first: BUILD MODEL name USING it OPTIONS (vocabulary='rebuild') makes both from the texts.",
+    )
 
 
 def unknown_language(language: str, known: Iterable[str], where: str) -> ThanoSQLModelError:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from thanosql.errors import ThanoSQLModelError
+from thanosql.models.ctc.tokenizer_files import no_vocabulary
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.text import SPOKEN_IN, Normalizer, Spoken
-from thanosql.models.weights import tensor_shapes
 
 if TYPE_CHECKING:
     from thanosql.models.options import TrainOptions
@@ -39,15 +38,7 @@ def training_vocabulary(folder: Path, texts: Iterable[str], options: TrainOption
     """
     has_one = has_vocabulary(folder)
     if not has_one and options.vocabulary != "rebuild":
-        if any(name.startswith("lm_head.") for name in tensor_shapes(folder)):
-            raise ThanoSQLModelError(
-                f"{folder.name} has a trained head, but no vocabulary that says what its outputs mean.",
-                hint="Copy its own vocab.json and tokenizer_config.json into the folder.",
-            )
-        raise ThanoSQLModelError(
-            f"{folder.name} is a pretrained model without a vocabulary.",
-            hint="Make one from the texts with vocabulary='rebuild', or name a model with a CTC head.",
-        )
+        raise no_vocabulary(folder)
     base = read_vocabulary(folder, options.language) if has_one else None
     normalizer = folded(Normalizer.read(folder, base) if base is not None else PLAIN, options)
     if base is None or options.vocabulary == "rebuild":

@@ -288,6 +288,25 @@ def test_a_pretrained_model_with_a_vocabulary_gets_a_head_for_it(tmp_path: Path)
     assert waveform_ctc.load(str(tmp_path / "built"), OPTIONS).vocabulary.tokens == tuple(LETTERS)
 
 
+def test_a_pretrained_model_without_a_vocabulary_says_what_it_is_and_how_it_gets_one(tmp_path: Path) -> None:
+    """facebook/wav2vec2-large-xlsr-53 has neither head nor vocabulary; and a model that classifies has another head."""
+    folder = pretrained(tmp_path)
+    (folder / "vocab.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    said = (
+        r"Wav2Vec2ForPreTraining\) without a CTC head and without a vocabulary: it cannot transcribe yet\."
+        r"\nTrain it first: .*vocabulary='rebuild'"
+    )
+    rows = [TrainingUtterance(1, "1.wav", "ABC", 0.6)]
+    for ask in (
+        lambda: ours(folder),
+        lambda: waveform_ctc.import_checkpoint(str(folder), tmp_path / "taken"),
+        lambda: train(task(folder, rows, TrainOptions(device="cpu"), tmp_path / "built", lambda audio: waves()[2])),
+    ):
+        with pytest.raises(ThanoSQLModelError, match=said):
+            ask()
+
+
 @pytest.mark.parametrize("how", ["keep", "extend", "rebuild"])
 def test_a_trained_head_without_its_vocabulary_is_not_thrown_away(tmp_path: Path, how: Any) -> None:
     folder = plain(tmp_path)

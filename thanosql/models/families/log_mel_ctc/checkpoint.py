@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc import head as heads
-from thanosql.models.ctc.tokenizer_files import vocabulary_folder
+from thanosql.models.ctc.tokenizer_files import HEADS, vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.imports import transformers
 from thanosql.models.families.log_mel_ctc.geometry import encoder, geometry
@@ -20,10 +20,6 @@ from thanosql.models.json_file import read_json
 from thanosql.models.text import NORMALIZER_FILE, Normalizer
 from thanosql.models.weights import tensor_shapes
 
-if TYPE_CHECKING:
-    pass
-
-HEADS = ("ctc_head.", "lm_head.")
 DRAWN = ("masked_spec_embed",)  # what training alone uses, and a checkpoint may lack
 OF_TOKENIZER = frozenset(hub.SMALL) - {"config.json", "preprocessor_config.json", NORMALIZER_FILE}
 
