@@ -40,6 +40,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 if TYPE_CHECKING:
     import os
 
+    import pandas as pd
+
     from thanosql.diagnosis.findings import Diagnosis
     from thanosql.engine.session import Session
 
@@ -56,6 +58,7 @@ __all__ = [
     "ThanoSQLResourceError",
     "ThanoSQLSyntaxError",
     "__version__",
+    "captions",
     "connect",
     "doctor",
     "execute",
@@ -87,6 +90,18 @@ def connect(
     from thanosql.engine.session import Session
 
     return Session(database_url, home=home, executor=executor)
+
+
+def captions(frame: pd.DataFrame, form: str = "srt", *, audio_col: str = "audio_path") -> str:
+    """The text of a caption file in `form`: 'srt', 'vtt' or 'ctm'.
+
+    `frame` is what a PREDICT with `timestamps` or an ALIGN gave, or a table with the columns `start` and `end` (seconds) and
+    `predict_result`, `text` or `word`; `speaker` and `channel` are taken where they are there. Raises ThanoSQLDataError for
+    rows without times, for several recordings in srt or vtt, and for ctm where a time is not that of one word.
+    """
+    from thanosql.notebook.formats import as_captions
+
+    return as_captions(frame, form, audio_col=audio_col) + "\n"
 
 
 def doctor(database_url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Diagnosis:

@@ -2,6 +2,7 @@
 
     python -m thanosql "SELECT 1"
     python -m thanosql --file demo/demo.sql --format csv
+    python -m thanosql --format srt "PREDICT USING m OPTIONS (timestamps='segment') AS SELECT 'talk.wav' AS audio_path"
     python -m thanosql doctor
     python -m thanosql help PREDICT
     echo "LIST MODEL" | python -m thanosql
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "-d", "--database", help="postgresql://…; default: the configured database, or the embedded one"
     )
     parser.add_argument("--home", help="folder for models, data sets and the embedded database")
-    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    parser.add_argument("--format", choices=("table", "csv", "json", "srt", "vtt", "ctm"), default="table")
     parser.add_argument(
         "--with",
         dest="params",
@@ -215,8 +216,8 @@ def _say(error: ThanoSQLError) -> None:
 def show(
     result: Result, form: str = "table", quiet: bool = False, limit: int = 0, width: int = 0, expanded: bool = False
 ) -> None:
-    """Print what a statement gave: `form` is table, csv or json; `limit` rows of a table at most, `width` columns of a
-    terminal (0: all, as wide as it comes), a value a line if `expanded`."""
+    """Print what a statement gave: `form` is table, csv, json, srt, vtt or ctm; `limit` rows at most, `width` columns
+    of a terminal (0: all, as wide as it comes), a value a line if `expanded`."""
     from thanosql.notebook.result_text import as_text, frame_of
 
     frame = frame_of(result)
@@ -228,7 +229,11 @@ def show(
     else:
         from thanosql.notebook import formats
 
-        print(formats.as_csv(frame, limit) if form == "csv" else formats.as_json(frame, limit))
+        if form in ("csv", "json"):
+            print(formats.as_csv(frame, limit) if form == "csv" else formats.as_json(frame, limit))
+        else:
+            audio_col = result.audio.name if result.audio is not None else "audio_path"
+            print(formats.as_captions(frame, form, limit, audio_col=audio_col))
     if result.note and not quiet:
         print(result.note, file=sys.stderr if form != "table" else sys.stdout)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A DataFrame in, csv or json out, for programs: whole values, dates as ISO has them, NULL as nothing or null."""
+"""A DataFrame in, csv, json or captions out, for programs: whole values, dates as ISO has them, NULL as nothing or null."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ def as_json(frame: pd.DataFrame | SmallTable, limit: int = 0) -> str:
     names = column_names(frame)
     found = [dict(zip(names, map(_json, values), strict=True)) for values in rows(frame, limit)]
     return json.dumps(found, ensure_ascii=False)
+
+
+def as_captions(frame: pd.DataFrame | SmallTable, form: str, limit: int = 0, *, audio_col: str = "audio_path") -> str:
+    """The first `limit` rows (0: all) as a caption file in `form`: srt, vtt or ctm."""
+    from thanosql.engine.files.captions_out import captions
+
+    values = ([_part(value) for value in row] for row in rows(frame, limit))
+    return captions(column_names(frame), values, form, audio_col).rstrip("\n")
+
+
+def _part(value: Any) -> Any:
+    return None if is_null(value) else list(value) if hasattr(value, "tolist") and hasattr(value, "__len__") else value
 
 
 def _json(value: Any) -> Any:

@@ -74,17 +74,35 @@ def test_vtt_gives_each_voice_a_row(copied: Session) -> None:
         [1.0, 2.5, None, "Bob", "Hi"],
         [3.0, 4.0, None, None, "plain"],
     ]
-    assert "no audio file lies beside the list for 1 names (talk)" in note
+    assert "no audio file lies beside the list for 1 name (talk)" in note
 
 
 def test_times_that_overlap_or_go_back_are_said(copied: Session) -> None:
     cues = [("01", "05"), ("03", "06"), ("02", "02"), ("09", "08")]
     text = "".join(f"{n}\n00:00:{a},000 --> 00:00:{b},000\nx\n\n" for n, (a, b) in enumerate(cues, start=1))
     note = copy(copied, "x.srt", text)
-    assert "1 overlap the one in front of them (the first in row 2)" in note
-    assert "1 start before the one in front of them (the first in row 3)" in note
-    assert "1 end before they start (the first in row 4)" in note
+    assert (
+        "1 caption whose start is before the end of the one in front (caption 2): what is said in that time is in"
+        in note
+    )
+    assert "1 caption whose start is before that of the one in front (caption 3): look whether a time is wrong" in note
+    assert (
+        "2 captions whose end is not after the start (first: caption 3): correct the file, or leave them out with"
+        in note
+    )
     assert len(rows(copied)) == 4
+    assert len(copied.execute('SELECT * FROM copied WHERE start < "end"')) == 2  # as the note has it
+
+
+def test_people_who_speak_at_the_same_time_and_lists_in_another_order_are_nothing_odd(copied: Session) -> None:
+    lines = [f"SPEAKER c 1 {at} 2.0 <NA> <NA> {who} <NA> <NA>" for who in ("ann", "bob") for at in (0, 3, 6)]
+    assert "whose" not in copy(copied, "x.rttm", "\n".join(lines))
+    assert "1 line whose start is before that of the one in front (line 3)" in copy(
+        copied, "x.rttm", "\n".join([lines[0], lines[2], lines[1]])
+    )
+    assert "whose" not in copy(copied, "x.TextGrid", TWO_TIERS)
+    manifest = [{"audio_filepath": "a.wav", "offset": at, "duration": 2.0} for at in (4, 0, 2)]
+    assert "whose" not in copy(copied, "m.json", "".join(json.dumps(line) + "\n" for line in manifest))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +155,13 @@ Object class = "TextGrid"
 2.25
 "click"
 '''
+
+
+TWO_TIERS = (
+    'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n3\n<exists>\n2\n'
+    + '"IntervalTier"\n"ann"\n0\n3\n2\n0\n1.5\n"hi"\n1.5\n3\n"so"\n'
+    + '"IntervalTier"\n"bob"\n0\n3\n2\n0\n1\n"yes"\n1\n3\n""\n'
+)
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
@@ -261,7 +286,7 @@ def test_librispeech_and_ljspeech_are_known_by_their_files(copied: Session) -> N
         [place, None, None, None, "84", "GO DO YOU HEAR", "84-121-0000"],
         ["84-121-0001", None, None, None, "84", "GONE", "84-121-0001"],
     ]
-    assert "no audio file lies beside the list for 1 names" in note
+    assert "no audio file lies beside the list for 1 name" in note
     copy(copied, "lj/metadata.csv", 'LJ001-0001|In 1455, "so.|In fourteen fifty-five, "so.\nLJ001-0002|No.|No.\n')
     place = str(Path("lj/wavs/LJ001-0001.wav").absolute())
     assert rows(copied)[:1] == [

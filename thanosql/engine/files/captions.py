@@ -39,7 +39,8 @@ def open_captions(path: Path, encoding: str | None, settings: Settings) -> Recor
     if not found:
         raise ThanoSQLDataError(f"{path.name} holds no segment.", hint=f"It is read as {suffix[1:]}.")
     names = {".textgrid": "tiers are speakers", ".ctm": "a row a word"}
-    return segment_records(path, lambda: found, audio, names.get(suffix, ""))
+    unit = {".srt": "caption", ".vtt": "caption", ".textgrid": "interval"}.get(suffix, "line")
+    return segment_records(path, lambda: found, audio, names.get(suffix, ""), unit=unit, in_order=True)
 
 
 def _cues(path: Path, text: str, kind: str, audio: Audio) -> Iterator[Segment]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.engine.files.beside import FOLDERS
 from thanosql.engine.files.encodings import OTHER_ENCODING, find_encoding
 from thanosql.engine.files.recordings import SUFFIXES, stored_path
@@ -51,10 +52,28 @@ class Segment:
         return (self.audio_path, self.start, self.end, self.channel, self.speaker, self.text, *self.more)
 
 
+# What may be odd about the times of segments, and what to do about it. Different speakers at the same time are not odd, nor is
+# a corpus in another order than time's; one speaker's captions that overlap are common (rolling ones repeat their words) and
+# no error, but sound that stands in two rows with the text of one is worth a sentence before a model learns from it.
+_ODD = {
+    "no part": ("end is not after the start", 'correct the file, or leave them out with WHERE start < "end"'),
+    "back": ("start is before that of the one in front", "look whether a time is wrong, or the order"),
+    "twice": (
+        "start is before the end of the one in front",
+        "what is said in that time is in both rows, as CHECK lists them",
+    ),
+}
+
+
 @dataclass
 class Times:
-    """What is odd about the times of segments, counted as they pass."""
+    """What is odd about the times of segments, counted as they pass. A `unit` is what the file calls one of them.
 
+    Only in a list that is `in_order` of time the one in front of a segment tells anything.
+    """
+
+    unit: str
+    in_order: bool
     odd: Counter[str] = field(default_factory=Counter)
     first: dict[str, int] = field(default_factory=dict)
     last: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict)
@@ -66,14 +85,16 @@ class Times:
             yield one
 
     def _add(self, one: Segment, start: float, end: float) -> None:
-        if end < start:
-            self._count("end before they start", one.row)
-        key = (one.audio_path, one.channel)
+        if end <= start:
+            self._count("no part", one.row)
+        if not self.in_order:
+            return
+        key = (one.audio_path, one.channel, one.speaker)
         before = self.last.get(key)
         if before is not None and start < before[0]:
-            self._count("start before the one in front of them", one.row)
+            self._count("back", one.row)
         elif before is not None and start < before[1] - 1e-6:
-            self._count("overlap the one in front of them", one.row)
+            self._count("twice", one.row)
         self.last[key] = (start, max(end, before[1] if before else end))
 
     def _count(self, kind: str, row: int) -> None:
@@ -81,7 +102,11 @@ class Times:
         self.first.setdefault(kind, row)
 
     def said(self) -> str:
-        return ", ".join(f"{count:,} {kind} (the first in row {self.first[kind]})" for kind, count in self.odd.items())
+        return "; ".join(
+            f"{counted(count, self.unit)} whose {_ODD[kind][0]} ({'first: ' if count > 1 else ''}{self.unit} "
+            f"{self.first[kind]:,}): {_ODD[kind][1]}"
+            for kind, count in self.odd.items()
+        )
 
 
 class Audio:
@@ -118,7 +143,7 @@ class Audio:
         if not self.missing:
             return ""
         some = ", ".join(sorted(self.missing)[:3])
-        return f"no audio file lies beside the list for {len(self.missing):,} names ({some})"
+        return f"no audio file lies beside the list for {counted(len(self.missing), 'name')} ({some})"
 
 
 def segment_records(
@@ -128,12 +153,15 @@ def segment_records(
     what: str,
     more: Sequence[tuple[str, str]] = (),
     said: Callable[[], str] = lambda: "",
+    *,
+    unit: str = "row",
+    in_order: bool = False,
 ) -> Records:
-    """Segments as rows of a table, with columns of their own after the usual ones."""
-    watched = [Times()]
+    """Segments as rows of a table, with columns of their own after the usual ones; `Times` says what the last two are."""
+    watched = [Times(unit, in_order)]
 
     def rows() -> Iterator[Sequence[Any]]:
-        watched[0] = Times()
+        watched[0] = Times(unit, in_order)
         for one in watched[0].watch(segments()):
             yield one.values
 

@@ -1,4 +1,4 @@
-"""Rows of a snapshot → a parquet, csv, tsv or json lines file, streamed, and put in its place when it is whole.
+"""Rows of a snapshot → a parquet, csv, tsv, json lines or caption file, streamed, and put in its place when it is whole.
 
 PostgreSQL writes each value as text, so that no type loses anything on the way: csv has these texts, json lines what
 to_json makes of a value, and parquet is given the types that Arrow has for PostgreSQL's; others stay text.
@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from thanosql.engine.files.captions_out import captions
 from thanosql.engine.files.tabular import refuse_missing
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import ThanoSQLDataError
@@ -24,7 +25,8 @@ from thanosql.errors import ThanoSQLDataError
 if TYPE_CHECKING:
     from thanosql.engine.postgres.snapshot import Snapshot
 
-SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl")
+SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".srt", ".vtt", ".ctm")
+_CAPTIONS = (".srt", ".vtt", ".ctm")
 BATCH = 10_000  # rows of a group in a parquet file
 BATCH_OF_BYTES = 256  # where a column holds bytes
 _TIMES = re.compile(r"(date|time|timestamp)\b")
@@ -70,6 +72,9 @@ def write(snapshot: Snapshot, path: Path) -> int:
                     lines = _json_lines(rows, columns)
                 elif suffix == ".csv":
                     lines = _delimited(rows, columns, ",", frozenset())
+                elif suffix in _CAPTIONS:
+                    names = [column.name for column in columns]
+                    lines = iter([captions(names, rows, suffix[1:])])
                 else:
                     lines = _delimited(rows, columns, "\t", _enclosed(streamed(), columns))
                 for line in lines:

@@ -107,7 +107,7 @@ def _stands_before(text: str, first: Lexeme, second: Lexeme) -> bool:
     return False
 
 
-_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl")
+_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".srt", ".vtt", ".ctm")
 
 
 def _writes_file(text: str, parenthesis: int) -> bool:

@@ -33,7 +33,8 @@ class CopyOut(Statement):
     syntax = StatementSyntax(
         "COPY (query) TO 'path'",
         gives="A status. The file is parquet, csv, tsv or jsonl by its suffix, on this side of the connection, with the "
-        "query's types kept; it is written beside and renamed. The query may be a PREDICT, EVALUATE, ALIGN, LIST or "
+        "query's types kept, or srt, vtt or ctm, captions of rows with their times; "
+        "it is written beside and renamed. The query may be a PREDICT, EVALUATE, ALIGN, LIST or "
         "DESCRIBE. Any other `COPY … TO` is PostgreSQL's.",
     )
 
