@@ -105,6 +105,32 @@ def test_people_who_speak_at_the_same_time_and_lists_in_another_order_are_nothin
     assert "whose" not in copy(copied, "m.json", "".join(json.dumps(line) + "\n" for line in manifest))
 
 
+def test_a_caption_without_text_costs_no_other_one(copied: Session) -> None:
+    empty = "3\n00:01:05,000 --> 00:01:06,000\n\n"
+    for content in (SRT + "\n" + empty, empty + SRT, SRT + "\n" + empty + "4\n00:01:07,000 --> 00:01:08,000\nlast\n"):
+        copy(copied, "x.srt", content)
+        assert [row[5] for row in rows(copied)][:2] == ["Hello\nthere", "yes & no"]
+    assert rows(copied)[2][1:] == [67.0, 68.0, None, None, "last"]
+
+
+def test_captions_of_a_language_find_the_recording_without_it(copied: Session) -> None:
+    sound("talk.wav", "talk.ko.wav")
+    for name, place in (("talk.en.srt", "talk.wav"), ("talk.zh-Hans.srt", "talk.wav"), ("talk.ko.srt", "talk.ko.wav")):
+        copy(copied, name, SRT)
+        assert {row[0] for row in rows(copied)} == {str(Path(place).absolute())}
+    assert "for 1 name (talk.more than that)" in copy(copied, "talk.more than that.srt", SRT)
+
+
+def test_what_an_stm_does_not_score_has_no_text(copied: Session) -> None:
+    note = copy(
+        copied,
+        "x.stm",
+        "c 1 inter_segment_gap 0 1 <o,,unknown> ignore_time_segment_in_scoring\nc 1 ann 1 2 <o,,male> so it was\n",
+    )
+    assert [row[5] for row in rows(copied)] == [None, "so it was"]
+    assert "1 line is not to be scored, the text is NULL" in note
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -127,6 +153,13 @@ def test_captions_that_cannot_be_read_whole_are_refused(copied: Session, name: s
 def test_a_named_encoding_reads_old_captions(copied: Session) -> None:
     copy(copied, "x.srt", "1\n00:00:01,000 --> 00:00:02,500\ncafé\n".encode("cp1252"), "encoding='cp1252'")
     assert rows(copied)[0][5] == "café"
+    copy(
+        copied,
+        "x.TextGrid",
+        TWO_TIERS.replace("hi", "café").replace("bob", "ann").encode("cp1252"),
+        "encoding='cp1252'",
+    )
+    assert [row[4:] for row in rows(copied)] == [["ann", "café"], ["ann", "so"], ["ann_2", "yes"]]
 
 
 GRID = '''File type = "ooTextFile"

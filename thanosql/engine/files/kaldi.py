@@ -66,7 +66,7 @@ def kaldi(folder: Path, settings: Settings) -> Records:
     def said() -> str:
         return ", ".join(filter(None, (one.said() for one in beside.values())))
 
-    return segment_records(folder, segments, audio, "a Kaldi data folder", (ID,), said)
+    return segment_records(folder, segments, audio, "a Kaldi data folder", (ID,), said, unit="line")
 
 
 class _Beside:

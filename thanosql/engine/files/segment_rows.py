@@ -118,10 +118,11 @@ class Audio:
         self._found: dict[str, str] = {}
         self.missing: set[str] = set()
 
-    def path(self, name: str) -> str:
-        """The file's path as tables hold it, beside the list or in a usual folder beside it; the name where none is."""
+    def path(self, name: str, *others: str) -> str:
+        """The file's path as tables hold it, beside the list or in a usual folder beside it, if need be by one of its other
+        names; the name where none is."""
         if name not in self._found:
-            found = self._look(name)
+            found = next(filter(None, map(self._look, (name, *others))), None)
             if found is None:
                 self.missing.add(name)
             self._found[name] = name if found is None else stored_path(found, self._settings)
