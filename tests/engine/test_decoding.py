@@ -287,6 +287,8 @@ def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
     ("options", "said"),
     [
         ("hotwords=['one']", "'hotwords' needs decoder='beam'"),
+        ("beam_width=4", "'beam_width' needs decoder='beam'"),
+        ("decoder='greedy', word_bonus=0", "'word_bonus' needs decoder='beam'"),
         ("decoder='beam', lm_closed=True", "lm_closed needs a list of words"),
         ("lm_query='SELECT 1'", "'lm_query' needs decoder='beam'"),
         ("decoder='beam', lm='a', lm_query='b'", "Both lm and lm_query are given"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -62,12 +63,16 @@ def test_every_statement_takes_every_type_of_model(kind: str, speech: Session, t
         again = speech.execute(f"PREDICT USING '{folder}' OPTIONS ({options}) AS SELECT * FROM digits ORDER BY 1 DESC")
         found = dict(zip(again.audio_path, again.predict_result, strict=True))
         assert [found[path] for path in paths] == expected
-    beam = speech.execute("PREDICT USING theirs OPTIONS (beam_width=4) AS SELECT * FROM digits")
+    beam = speech.execute("PREDICT USING theirs OPTIONS (decoder='beam', beam_width=4) AS SELECT * FROM digits")
     assert beam.predict_result.str.len().sum() > 0
+    assert beam.predict_result.to_list() != expected, "a beam sums what a greedy decoder does not"
     assert len(speech.execute("ALIGN USING theirs AS SELECT * FROM digits").align_result.dropna()) == 10
     assert speech.execute("EVALUATE USING theirs AS SELECT * FROM digits").wer[0] > 0
     assert speech.execute("CHECK BUILD MODEL ours USING theirs AS SELECT * FROM digits") is not None
     assert speech.execute("EXPLAIN BUILD MODEL ours USING theirs AS SELECT * FROM digits") is not None
+    speech.settings = dataclasses.replace(speech.settings, base_models={"HubertEn": str(folder)})
+    speech.execute("GET THANOSQL MODEL HubertEn OPTIONS (model_name='got')")
+    assert speech.execute("PREDICT USING got AS SELECT * FROM digits").predict_result.to_list() == expected
     speech.execute(
         "BUILD MODEL ours USING theirs OPTIONS (max_epochs=1, batch_size=4, learning_rate=1e-3) AS SELECT * FROM digits"
     )

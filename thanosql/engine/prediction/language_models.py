@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from thanosql.models.model import Model
     from thanosql.models.options import DecodeOptions
 
+OF_BEAM = ("beam_width", "hotword_weight", "lm_weight", "word_bonus")  # which greedy decoding does not look at
 NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
 
 
 def refuse_idle_guidance(options: DecodeOptions) -> None:
     """Raise ThanoSQLOptionError for options that would change nothing, or contradict each other."""
     guiding = [name for name in ("hotwords", "lm", "lm_query") if getattr(options, name)]
-    if guiding and options.decoder != "beam":
-        raise ThanoSQLOptionError(f"The option '{guiding[0]}' needs decoder='beam'.", hint="Add decoder='beam'.")
+    idle = guiding + [name for name in OF_BEAM if getattr(options, name) != getattr(type(options)(), name)]
+    if idle and options.decoder != "beam":
+        raise ThanoSQLOptionError(f"The option '{idle[0]}' needs decoder='beam'.", hint="Add decoder='beam'.")
     if options.lm_closed and not guiding:
         raise ThanoSQLOptionError(
             "lm_closed needs a list of words.", hint="Name a language model (lm, lm_query), or hotwords."

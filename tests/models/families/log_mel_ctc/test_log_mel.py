@@ -126,7 +126,14 @@ def test_every_statement_that_trains_nothing_takes_them(folder: Path, session: S
     said = "'the'" if "arakeet" in (folder / "config.json").read_text() else "'THE'"
     aligned = session.execute(f"ALIGN USING mel AS SELECT audio_path, {said} AS text FROM said LIMIT 2")
     assert all(len([word for word in words if word["word"]]) == 1 for words in aligned.align_result)
-    assert session.execute("EXPLAIN PREDICT USING mel AS SELECT * FROM said") is not None
+    beam = session.execute("PREDICT USING mel OPTIONS (decoder='beam', beam_width=4) AS SELECT * FROM said")
+    assert beam.predict_result.str.len().sum() > 0
+    for before in ("EXPLAIN PREDICT", "CHECK PREDICT", "EXPLAIN EVALUATE", "CHECK ALIGN"):
+        assert session.execute(f"{before} USING mel AS SELECT * FROM said") is not None
+    session.settings = replace(session.settings, base_models={"ParakeetEn": str(folder)})
+    session.execute("GET THANOSQL MODEL ParakeetEn OPTIONS (model_name='got')")
+    got = session.execute("PREDICT USING got AS SELECT * FROM said")
+    assert got.predict_result.to_list() == found.predict_result.to_list()
 
 
 def test_hot_words_and_language_models_are_refused_for_pieces(tmp_path: Path, session: Session, fsdd: Path) -> None:
