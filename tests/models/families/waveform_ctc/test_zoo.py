@@ -140,6 +140,30 @@ def three_thousand(tmp: Path) -> Path:
     return checkpoints.make(tmp / "m", ["<pad>", "<s>", "</s>", "<unk>", *map(chr, range(0x4E00, 0x4E00 + 3_000))])
 
 
+def korean(tmp: Path) -> Path:
+    """kresnik/wav2vec2-large-xlsr-korean: [UNK] and [PAD] behind the syllables, weights in pytorch_model.bin with old names."""
+    tokens = ["|", *"가나다라마바사아자차카타파하", "[UNK]", "[PAD]"]
+    folder = checkpoints.make(tmp / "m", tokens, pad_token_id=len(tokens) - 1)
+    change(folder, "tokenizer_config.json", unk_token="[UNK]", pad_token="[PAD]", bos_token=None, eos_token=None)
+    checkpoints.only_pickled(folder)
+    return folder
+
+
+def of_today(tmp: Path) -> Path:
+    """Cased and with punctuation, float16 in several files, its features in processor_config.json."""
+    import transformers
+
+    folder = checkpoints.make(tmp / "m", ["<pad>", "<s>", "</s>", "<unk>", "|", *"aAeEtTnNsS.,?'"])
+    features = json.loads((folder / "preprocessor_config.json").read_text())
+    model = transformers.Wav2Vec2ForCTC.from_pretrained(folder).half()
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="100KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    (folder / "preprocessor_config.json").unlink()
+    change(folder, "processor_config.json", processor_class="Wav2Vec2Processor", feature_extractor=features)
+    return folder
+
+
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
     one.__name__.replace("_", "-"): one
     for one in (
@@ -157,6 +181,8 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
         languages,
         lower,
         three_thousand,
+        korean,
+        of_today,
     )
 }
 
@@ -169,7 +195,7 @@ def waves() -> list[np.ndarray]:
 def theirs(folder: Path) -> list[str]:
     from transformers import AutoModelForCTC, AutoTokenizer
 
-    model = AutoModelForCTC.from_pretrained(folder).eval()
+    model = AutoModelForCTC.from_pretrained(folder, dtype=torch.float32).eval()
     of_step = folder.name.startswith("checkpoint-")
     tokenizer = AutoTokenizer.from_pretrained(
         folder.parent if of_step else folder, **{"config": model.config} if of_step else {}
