@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 
 import thanosql
 from thanosql import __main__ as program
+from thanosql import config
 from thanosql.diagnosis import installation, surroundings
 from thanosql.diagnosis.findings import Diagnosis, Finding
 from thanosql.engine.postgres.address import without_password
@@ -128,8 +132,6 @@ def test_audios_libraries_load_here() -> None:
 
 
 def test_rights_on_the_home_are_looked_at(tmp_path: Path) -> None:
-    from thanosql import config
-
     (tmp_path / "models").mkdir(mode=0o755)
     tmp_path.chmod(0o757)
     found = list(surroundings.home(config.load(home=tmp_path)))
@@ -142,12 +144,73 @@ def test_rights_on_the_home_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from thanosql import config
-
     monkeypatch.setattr(surroundings, "LEAST_DISK", 1e12)
     found = list(surroundings.disk(config.load(home=tmp_path)))
     assert [finding.severity for finding in found] == ["error", "error"]
     assert [finding.cure.split()[-1] for finding in found] == ["THANOSQL_HOME.", "TMPDIR."]
+
+
+@pytest.fixture
+def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A hub that nothing forbids to ask: a port that takes what comes and says nothing."""
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://ann:planted-secret@127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(surroundings, "HUB_SECONDS", 30)
+        yield silent
+
+
+def asked(home: Path) -> Finding:
+    """What is said of the hub itself; of the bases comes before."""
+    return list(surroundings.hub(config.load(home=home)))[-1]
+
+
+def test_a_hub_that_does_not_answer_is_a_warning_with_a_cure(
+    asking: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr(surroundings, "HUB_SECONDS", 0.2)
+        found = asked(tmp_path)
+    assert (found.severity, found.message.partition(" cannot be reached: ")[2]) == (
+        "warning",
+        "it did not answer within 0.2 s",
+    )
+    assert "planted-secret" not in str(found)
+    asking.close()
+    found = asked(tmp_path)
+    assert (found.severity, "Connection refused" in found.message) == ("warning", True)
+    assert "HF_ENDPOINT" in found.cure
+    assert "planted-secret" not in str(found)
+
+
+@pytest.mark.parametrize(("status", "severity"), [(200, "ok"), (401, "ok"), (407, "warning"), (503, "warning")])
+def test_a_hub_that_answers_is_reached(asking: socket.socket, tmp_path: Path, status: int, severity: str) -> None:
+    def answer() -> None:
+        connection, _ = asking.accept()
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(f"HTTP/1.1 {status} .\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    found = asked(tmp_path)
+    answering.join()
+    assert found.severity == severity, found
+
+
+def test_a_hub_that_is_switched_off_is_not_asked(
+    asking: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    found = asked(tmp_path)
+    assert (found.severity, "HF_HUB_OFFLINE" in found.message) == ("note", True)
+    asking.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        asking.accept()
 
 
 def test_statements_are_logged_with_fields_and_without_their_text(

@@ -136,7 +136,8 @@ def torchaudio() -> Iterator[Finding]:
         yield Finding(
             "torchaudio",
             "warning",
-            f"does not load beside this torch ({_last_line(done.stderr)}); it is not needed and not used",
+            f"{_version('torchaudio')} does not load beside torch {_version('torch')} ({_last_line(done.stderr)}); it is not "
+            "needed and not used",
             "pip uninstall torchaudio, or install the one that was built for this torch.",
         )
 
@@ -161,6 +162,13 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False
     )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "of an unknown version"
 
 
 def _last_line(text: str) -> str:

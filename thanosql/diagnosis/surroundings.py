@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,12 @@ from thanosql.config import Settings
 from thanosql.diagnosis.findings import Finding
 from thanosql.errors import ThanoSQLError
 from thanosql.models import measurements
+from thanosql.models.audio.info import shown
 from thanosql.unexpected import as_error
 
 LEAST_DISK = 1.0  # GB; a new embedded database takes 0.04, a saved base model up to 1.3
 GOOD_DISK = 5.0
+HUB_SECONDS = 2.0  # that the hub has to answer, names looked up and all
 
 
 def home(settings: Settings) -> Iterator[Finding]:
@@ -98,8 +101,11 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def hub(settings: Settings) -> Iterator[Finding]:
-    """Where downloaded models lie, and which of the bases are there."""
-    from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
+    """Where downloaded models lie, which of the bases are there, and whether the hub can be reached for the others.
+
+    With HF_HUB_OFFLINE nothing is asked of the network.
+    """
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE, HF_HUB_OFFLINE
 
     from thanosql.models.bases import ASSETS, BASES
     from thanosql.models.registry import checkpoint_of
@@ -127,3 +133,47 @@ def hub(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "hub", "note", f"{base.name} ({source}) is not in the cache; its first use downloads {base.size}"
             )
+    if HF_HUB_OFFLINE:
+        yield Finding("hub", "note", "HF_HUB_OFFLINE is set: nothing is downloaded, and the hub was not asked")
+        return
+    endpoint = shown(ENDPOINT)
+    if (failed := _unreachable(ENDPOINT)) is None:
+        yield Finding("hub", "ok", f"{endpoint} can be reached")
+        return
+    yield Finding(
+        "hub",
+        "warning",
+        f"{endpoint} cannot be reached: {failed}",
+        "What is on this machine works. For the rest, see to the network, the proxy (HTTPS_PROXY) or the mirror "
+        "(HF_ENDPOINT); or copy a cache that has it (HF_HOME), or name its folder in thanosql.toml under "
+        "[base_models]. HF_HUB_OFFLINE=1 says that there is no network.",
+    )
+
+
+def _unreachable(endpoint: str) -> str | None:
+    """Why the hub does not answer, within HUB_SECONDS; None where it does."""
+    from huggingface_hub.utils import get_session
+
+    said: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            status = get_session().head(endpoint, timeout=HUB_SECONDS).status_code
+        except Exception as error:  # of the network, of a proxy, of an address that is none
+            # The system's words, not the library's: those may repeat an address with its password.
+            reason = next((one.strerror for one in _causes(error) if isinstance(one, OSError) and one.strerror), None)
+            said.append(f"{type(error).__name__} ({reason})" if reason else type(error).__name__)
+        else:
+            said.append(f"it answers with {status}" if status >= 500 or status == 407 else None)
+
+    # A name that is looked up in vain is waited for by the system, however short a request's own limit is.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(HUB_SECONDS)
+    return said[0] if said else f"it did not answer within {HUB_SECONDS:g} s"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
