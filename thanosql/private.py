@@ -43,8 +43,9 @@ def file(path: Path) -> Path:
     return path
 
 
-def replace(path: Path, text: str) -> None:
-    """Make this the text of a file within a home, in one step: whoever reads it finds the old one or the new one.
+def replace(path: Path, text: str, *, durable: bool = False) -> None:
+    """Make this the text of a file within a home, in one step: whoever reads it finds the old one or the new one; where it
+    is `durable`, after a power cut too.
 
     Raises OSError. What a process that was killed meanwhile left, the next one removes that writes the file an hour later.
     """
@@ -58,6 +59,9 @@ def replace(path: Path, text: str) -> None:
     try:
         with open(number, "w", encoding="utf-8") as file:
             file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(number)
         os.replace(draft, path)
     except BaseException:
         os.unlink(draft)

@@ -104,3 +104,21 @@ def test_what_was_loaded_once_is_there_without_the_hub(
     hub.server_close()
     again = fetched(hub, tmp_path, identifier)
     assert again.stdout == first.stdout, again.stderr
+
+
+def test_a_download_that_was_broken_off_between_its_parts_goes_on(
+    hub: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    parts = {name: name.encode() for name in index["weight_map"].values()}
+    held = {"config.json": b"{}", "model.safetensors.index.json": json.dumps(index).encode(), **parts}
+    monkeypatch.setitem(globals(), "FILES", held)
+    first = fetched(hub, tmp_path, "somebody/something")
+    folder = Path(first.stdout.strip())
+    assert sorted(path.name for path in folder.iterdir()) == sorted(held), first.stderr
+    lost = folder / "model-00002-of-00002.safetensors"
+    lost.resolve().unlink()
+    lost.unlink()
+    again = fetched(hub, tmp_path, "somebody/something")
+    assert again.stdout == first.stdout, again.stderr
+    assert lost.read_bytes() == parts[lost.name]

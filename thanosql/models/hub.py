@@ -11,6 +11,7 @@ from pathlib import Path
 
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLModelError
 from thanosql.models.bases import BASES
+from thanosql.models.json_file import read_json
 
 # Weights, the first that is there; what lies beside them is small.
 WEIGHTS = (
@@ -100,9 +101,16 @@ def _cached(name: str, revision: str | None) -> Path | None:
 
 
 def _is_complete(folder: Path) -> bool:
-    if not (folder / "config.json").is_file():
+    weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if weights is None or not (folder / "config.json").is_file():
         return False
-    return (folder / WEIGHTS[0]).is_file() or any((folder / name).is_file() for name in WEIGHTS[1:])
+    if weights.suffix != ".json":
+        return True
+    try:  # of a download that was broken off the index may be there alone
+        parts = set(read_json(weights)["weight_map"].values())
+        return all((folder / part).is_file() for part in parts)
+    except (ThanoSQLModelError, KeyError, TypeError, AttributeError):
+        return True  # damaged, which its reader says
 
 
 def _download(name: str, revision: str | None) -> Path:

@@ -6,10 +6,9 @@ is that of 1; it gets its number when something is next written to it.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from thanosql import private
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.json_file import read_text
 
@@ -40,16 +39,6 @@ def check(folder: Path) -> None:
 def mark(folder: Path) -> None:
     """Give a store that is about to be written to its number, where it has none. Raises OSError."""
     path = folder / FILE
-    if path.exists():
-        return
-    # Under a name of its own: another process that marks it too would else empty the file while it is put in its place.
-    number, draft = tempfile.mkstemp(prefix=f"{FILE}-", dir=folder)
-    try:
-        with open(number, "w", encoding="ascii") as file:
-            file.write(f"{FORMAT}\n")
-            file.flush()
-            os.fsync(number)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    if not path.exists():
+        # Cut short by a power cut, the number would make the whole store a damaged one.
+        private.replace(path, f"{FORMAT}\n", durable=True)

@@ -6,7 +6,7 @@ What lies in the folder is read without trust: a pickle goes through torch's wei
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,12 +78,25 @@ def weight_files(folder: Path) -> Iterator[Path]:
         shards = read_json(path).get("weight_map")
         if not isinstance(shards, Mapping) or not all(Path(str(shard)).name == shard for shard in shards.values()):
             raise ThanoSQLModelError(f"{path} is damaged: it must say which file holds each weight.")
-        yield from (folder / shard for shard in sorted(set(shards.values())))
+        files = [folder / shard for shard in sorted(set(shards.values()))]
+        _refuse_missing(files, path)
+        yield from files
         return
     base = read_base(folder)
     if base is None:
         raise ThanoSQLModelError(f"{folder} has no weights: model.safetensors is missing.")
     yield from (base.open(folder) / name for name in base.weights)
+
+
+def _refuse_missing(files: Sequence[Path], index: Path) -> None:
+    missing = [path.name for path in files if not path.exists()]
+    if missing:
+        named = ", ".join(missing[:3]) + (f" and {len(missing) - 3:,} more" if len(missing) > 3 else "")
+        raise ThanoSQLModelError(
+            f"{index.parent} is not complete: of the {len(files):,} files that {index.name} names, "
+            f"{len(missing):,} {'are' if len(missing) > 1 else 'is'} missing: {named}.",
+            hint="Download or copy the model again, with all of its files.",
+        )
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -52,6 +52,35 @@ def test_a_folder_with_only_a_pickle_of_weights_is_loaded(folder: Path, copy: Pa
     assert same(checkpoint.load_model(copy).state_dict(), plain(folder))
 
 
+@pytest.mark.parametrize("read", ["weights", "shapes", "import"])
+def test_of_weights_in_several_files_the_missing_ones_are_named(copy: Path, tmp_path: Path, read: str) -> None:
+    from transformers import Wav2Vec2ForCTC
+
+    from thanosql.models import weights
+    from thanosql.models.families import waveform_ctc
+
+    whole = plain(copy)
+    Wav2Vec2ForCTC.from_pretrained(copy).save_pretrained(copy, max_shard_size="40KB")
+    (copy / "model.safetensors").unlink(missing_ok=True)
+    assert same(checkpoint.load_model(copy).state_dict(), whole)
+    parts = sorted(copy.glob("model-*.safetensors"))
+    assert len(parts) > 2
+    for path in parts[1:3]:
+        path.unlink()
+    taken = tmp_path / "taken"
+    work = {
+        "weights": lambda: weights.read_weights(copy),
+        "shapes": lambda: weights.tensor_shapes(copy),
+        "import": lambda: waveform_ctc.import_checkpoint(str(copy), taken),
+    }[read]
+    with pytest.raises(ThanoSQLModelError) as refused:
+        work()
+    assert f"of the {len(parts)} files" in str(refused.value)
+    assert f"2 are missing: {parts[1].name}, {parts[2].name}." in str(refused.value)
+    assert "damaged" not in str(refused.value)
+    assert not taken.exists()
+
+
 def test_a_pickle_that_holds_more_than_weights_is_refused_and_never_run(copy: Path, tmp_path: Path) -> None:
     class Run:
         def __reduce__(self) -> tuple[object, tuple[str, ...]]:
