@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from typing import Any
 import pytest
 
 import thanosql
+from tests.models import log_mel
+from thanosql.config import Settings
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLError
 from thanosql.models import datasets
 from thanosql.models.adapter_base import AdapterBase
 from thanosql.models.audio import AudioError, reading
 from thanosql.models.audio.access import AudioAccess
+from thanosql.notebook.players import Players
 
 TINY = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
 AUDIO = datasets.DATASETS["spoken_numbers"].folder / "train" / "0001.flac"
@@ -137,6 +142,87 @@ def test_a_link_within_a_corpus_leads_to_nothing_outside(confined: Session, tmp_
         confined.execute(f"COPY t OPTIONS (if_exists='replace') FROM '{folder}'")
 
 
+SWAPPED = [
+    ("secret.csv", "COPY t FROM '{}/secret.csv'"),
+    ("secret.json", "COPY t FROM '{}/secret.json'"),
+    ("secret.parquet", "COPY t FROM '{}/secret.parquet'"),
+    ("secret.xlsx", "COPY t FROM '{}/secret.xlsx'"),
+    ("secret.srt", "COPY t FROM '{}/secret.srt'"),
+    ("kaldi", "COPY t FROM '{}/kaldi'"),
+    ("kaldi/wav.scp", "COPY t FROM '{}/kaldi'"),
+    ("written", "COPY (SELECT 1 AS n) TO '{}/written/n.csv'"),
+    ("model", "UPLOAD MODEL u FROM '{}/model'"),
+    ("model/vocab.json", "UPLOAD MODEL u FROM '{}/model'"),
+    ("model/model.safetensors", "UPLOAD MODEL u FROM '{}/model'"),
+    ("model", "PREDICT USING '{}/model' AS SELECT 'a.flac' AS audio_path"),
+    ("model/model.safetensors", "PREDICT USING '{}/model' AS SELECT 'a.flac' AS audio_path"),
+    ("mel", "UPLOAD MODEL u FROM '{}/mel'"),
+    (
+        "words.arpa",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (decoder='beam', lm='{}/words.arpa') AS SELECT 'a.flac' AS audio_path",
+    ),
+    (
+        "words.arpa.gz",
+        "PREDICT USING Wav2Vec2Tiny OPTIONS (decoder='beam', lm='{}/words.arpa.gz') AS SELECT 'a.flac' AS audio_path",
+    ),
+]
+
+
+def fill_more(folder: Path, *, log_mels: bool) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"key": ["hunter2"], "n": [1]})
+    table.to_parquet(folder / "secret.parquet")
+    table.to_excel(folder / "secret.xlsx", index=False)
+    (folder / "secret.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhunter2\n")
+    (folder / "words.arpa.gz").write_bytes(gzip.compress((folder / "words.arpa").read_bytes()))
+    (folder / "written").mkdir()
+    if log_mels:
+        log_mel.parakeet(folder / "mel")
+
+
+@pytest.mark.skipif(
+    sys.platform not in ("linux", "darwin"), reason="only there the system tells where an open file lies"
+)
+@pytest.mark.parametrize(("what", "statement"), SWAPPED)
+def test_a_link_put_in_the_place_of_anything_after_it_was_looked_at_is_not_followed(
+    confined: Session, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, statement: str
+) -> None:
+    """The last look is found by counting the looks of a first run; a link takes the place just behind it."""
+    roots, outside = tmp_path / "roots", tmp_path / "outside"
+    for folder in (roots, outside):
+        fill_more(folder, log_mels=what == "mel")
+    look, looks = Settings.may_read, 0
+
+    def count(settings: Settings, path: Path) -> bool:
+        nonlocal looks
+        looks += 1
+        return look(settings, path)
+
+    monkeypatch.setattr(Settings, "may_read", count)
+    confined.execute(statement.format(roots))
+    confined.execute("DROP TABLE IF EXISTS t; DROP MODEL IF EXISTS u; DROP PREDICTIONS")
+    (roots / "written" / "n.csv").unlink(missing_ok=True)
+    last, looks = looks, 0
+
+    def swap(settings: Settings, path: Path) -> bool:
+        found = count(settings, path)
+        if looks == last:
+            (roots / what).rename(tmp_path / "before")
+            (roots / what).symlink_to(outside / what)
+        return found
+
+    monkeypatch.setattr(Settings, "may_read", swap)
+    with thanosql.connect(database_url, home=tmp_path / "home") as session:
+        with pytest.raises(ThanoSQLError, match=OUTSIDE) as refused:
+            session.execute(statement.format(roots))
+        assert (tmp_path / "before").exists()
+        assert "hunter2" not in str(refused.value)
+        assert not session.store.exists("u")
+        assert session.execute("SELECT to_regclass('t') IS NULL AS gone").gone.all()
+    assert not list((outside / "written").iterdir())
+
+
 def test_a_base_that_the_settings_name_stays_open(
     confined: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
@@ -158,7 +244,7 @@ def test_a_models_name_in_the_hubs_form_is_not_looked_for_outside(
     sys.platform not in ("linux", "darwin"), reason="only there the system tells where an open file lies"
 )
 @pytest.mark.parametrize("swapped", ["the file", "its folder", "a folder above"])
-@pytest.mark.parametrize("read", ["probe", "read", "facts"])
+@pytest.mark.parametrize("read", ["probe", "read", "facts", "open", "player"])
 def test_a_link_put_in_the_place_of_a_file_after_it_was_looked_at_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, read: str
 ) -> None:
@@ -170,6 +256,14 @@ def test_a_link_put_in_the_place_of_a_file_after_it_was_looked_at_is_not_followe
     access = AudioAccess(roots=(roots,), confined=True)
 
     def work() -> object:
+        if read == "open":
+            with closing(access.open("one/two/a.flac")) as file:
+                return file.read()
+        if read == "player":
+            said = Players(access, 1 << 20).player("one/two/a.flac", "row 1")
+            if "<audio" not in said:
+                raise AudioError(said)
+            return said
         if read != "facts":
             return getattr(access, read)("one/two/a.flac")
         (found,) = access.facts(["one/two/a.flac"])
@@ -180,10 +274,14 @@ def test_a_link_put_in_the_place_of_a_file_after_it_was_looked_at_is_not_followe
     work()
     find = reading.find
 
+    looks = {"player": 2}.get(read, 1)  # it asks for the length first
+
     def and_swap(*given: Any, **named: Any) -> Any:
-        found = find(*given, **named)
-        (roots / place).rename(roots / "before")
-        (roots / place).symlink_to(outside / place)
+        nonlocal looks
+        found, looks = find(*given, **named), looks - 1
+        if looks == 0:
+            (roots / place).rename(roots / "before")
+            (roots / place).symlink_to(outside / place)
         return found
 
     monkeypatch.setattr(reading, "find", and_swap)

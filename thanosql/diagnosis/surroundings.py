@@ -152,7 +152,7 @@ def hub(settings: Settings) -> Iterator[Finding]:
 
 def _unreachable(endpoint: str) -> str | None:
     """Why the hub does not answer, within HUB_SECONDS; None where it does."""
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     said: list[str | None] = []
 

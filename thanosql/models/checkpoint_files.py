@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
 from thanosql.models.adapter_base import read_base
@@ -132,9 +133,15 @@ def copy(source: Path, folder: Path, *beside: Path) -> None:
         for name in names:
             found = next((place / name for place in (source, *beside) if (place / name).is_file()), None)
             if found is not None:
-                shutil.copyfile(found, folder / name)
+                copy_file(found, folder / name)
     except OSError as error:
         raise ThanoSQLModelError(f"The model cannot be copied from {source}: {error}") from error
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """One file of a checkpoint, copied. Raises OSError, and ThanoSQLModelError as `confinement.check`."""
+    with confinement.pinned(source, model=True) as place:
+        shutil.copyfile(place, target)
 
 
 def state(folder: Path) -> str:

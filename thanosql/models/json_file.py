@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
 
 LARGEST = 256 << 20  # bytes: a vocabulary of a million tokens is a tenth of it
@@ -66,6 +67,7 @@ def read_text(path: Path) -> str:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(number, "rb") as file:
         about = os.fstat(number)
+        confinement.check(number, path, model=True)
         if not stat.S_ISREG(about.st_mode):
             raise OSError("it is not a regular file")
         if about.st_size > LARGEST:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
 from thanosql.models.adapter_base import read_base
@@ -51,6 +52,7 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise ThanoSQLModelError(f"{path} cannot be read: it is not a regular file.")
     try:
         with path.open("rb") as file:
+            confinement.check(file.fileno(), path, model=True)
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LARGEST_HEADER)))
         shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
         if any(type(size) is not int or size < 0 for shape in shapes.values() for size in shape):
@@ -107,10 +109,11 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():
         raise ThanoSQLModelError(f"{path} cannot be read: it is not a regular file.")
     try:
-        if path.suffix == ".safetensors":
-            loaded: dict[str, torch.Tensor] = load_file(path)
-            return loaded
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with confinement.pinned(path, model=True) as place:
+            if path.suffix == ".safetensors":
+                loaded: dict[str, torch.Tensor] = load_file(place)
+                return loaded
+            content = torch.load(place, map_location="cpu", weights_only=True, mmap=_is_zip(place))
     except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError) as error:
         raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
     except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there

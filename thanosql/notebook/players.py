@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,13 +72,19 @@ class Players:
     def _content(self, audio: Audio) -> tuple[str, bytes]:
         if isinstance(audio, AudioPart):
             return "audio/mpeg", self._encoded(audio)
-        path = self.access.locate(audio) if isinstance(audio, str) else None
-        size = path.stat().st_size if path else len(audio)
-        if size <= LARGEST:
-            content = path.read_bytes() if path else bytes(audio)  # type: ignore[arg-type]
-            if mime := playable(content):
-                return mime, content
+        content = self._read(audio) if isinstance(audio, str) else audio
+        if len(content) <= LARGEST and (mime := playable(content)):
+            return mime, content
         return "audio/mpeg", self._encoded(audio)
+
+    def _read(self, path: str) -> bytes:
+        """A file's content; of one that is too large to be put in as it is, a byte more than is allowed."""
+        pieces, left = [], LARGEST + 1
+        with closing(self.access.open(path)) as file:
+            while left and (piece := file.read(left)):
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
 
     def _encoded(self, audio: Audio) -> bytes:
         import soundfile

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
+from thanosql import confinement
 from thanosql.engine.files.encodings import Encoding, Utf8Reader, find_encoding
 from thanosql.engine.files.quoting import Enclosing, Marks, blocks
 from thanosql.engine.files.survey import Survey, survey
@@ -270,7 +271,7 @@ def _values(count: int) -> str:
 
 
 def _other(found: Survey) -> bytes | None:
-    with found.path.open("rb") as file:
+    with confinement.open_file(found.path) as file:
         head = file.readline(1 << 16)
     return next((other for other in DELIMITERS if other != found.delimiter and other in head), None)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 
 BLOCK = 1 << 20
@@ -40,7 +41,7 @@ def find_encoding(path: Path, named: str | None) -> Encoding:
 
     Raises ThanoSQLOptionError for a name that Python does not know, ThanoSQLDataError for UTF-16 without a mark.
     """
-    with path.open("rb") as file:
+    with confinement.open_file(path) as file:
         head = file.read(4096)
     found = next((Encoding(codec, len(mark)) for mark, codec in _MARKS if head.startswith(mark)), None)
     if named is not None:
@@ -78,7 +79,7 @@ class Utf8Reader(io.RawIOBase):
         self, path: Path, encoding: Encoding, *, skip: int = 0, progress: Callable[[int], None] = lambda _: None
     ) -> None:
         self._path = path
-        self._file = path.open("rb")
+        self._file = confinement.open_file(path)
         self._file.seek(encoding.mark)
         self._progress = progress
         self._codec = encoding.codec

@@ -6,11 +6,13 @@ and pandas write, and either stops at whole numbers over 64 bits or makes a Deci
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from thanosql import confinement
 from thanosql.engine.postgres.json_values import exact_number
 from thanosql.errors import ThanoSQLDataError
 
@@ -21,7 +23,7 @@ LONGEST_VALUE = 1 << 28  # characters of one value
 def items(path: Path) -> Iterator[Any]:
     """The items of a file's one list, or its values. Raises ThanoSQLDataError for what is not json, or not UTF-8."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(confinement.open_file(path), encoding="utf-8-sig") as file:
             pieces = _Pieces(file)
             if pieces.peek() == "[":
                 yield from pieces.listed()

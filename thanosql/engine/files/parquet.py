@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql import confinement
 from thanosql.counting import counted
 from thanosql.engine.files import beside
 from thanosql.engine.files.tabular import Records, checked_names, refuse_missing
@@ -58,7 +59,7 @@ def open_parquet(path: Path, settings: Settings, texts: Set[str] = frozenset()) 
     except ImportError as error:
         refuse_missing("pyarrow", path, error)
     try:
-        with pq.ParquetFile(path) as file:
+        with confinement.pinned(path) as pinned, pq.ParquetFile(pinned) as file:
             schema = file.schema_arrow
             columns = _columns(file, schema, path, texts)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -73,7 +74,10 @@ def open_parquet(path: Path, settings: Settings, texts: Set[str] = frozenset()) 
         finer.clear()
         try:
             # Else all columns that are still to come, and whole ones of a group of rows, are held in memory.
-            with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
+            with (
+                confinement.pinned(path) as pinned,
+                pq.ParquetFile(pinned, pre_buffer=False, buffer_size=BUFFER) as file,
+            ):
                 for batch in file.iter_batches(batch_rows):
                     values = [column.values(batch.column(column.number)) for column in columns]
                     for column in columns:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
+from thanosql import confinement
 from thanosql.engine.files.beside import FOLDERS
 from thanosql.engine.files.encodings import OTHER_ENCODING, find_encoding
 from thanosql.engine.files.recordings import SUFFIXES, stored_path
@@ -179,7 +180,8 @@ def read_text(path: Path, encoding: str | None) -> str:
     if path.stat().st_size > LONGEST:
         raise ThanoSQLDataError(f"{path.name} is larger than {LONGEST >> 20} MB, which a list of segments is not.")
     found = find_encoding(path, encoding)
-    content = path.read_bytes()[found.mark :]
+    with confinement.open_file(path) as file:
+        content = file.read()[found.mark :]
     try:
         text = content.decode(found.codec)
     except UnicodeDecodeError as error:
@@ -196,7 +198,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """A file's lines without their ends, with their numbers from 1, one at a time. Raises ThanoSQLDataError."""
     found = find_encoding(path, None)
     number = 0
-    with path.open("rb") as raw:
+    with confinement.open_file(path) as raw:
         raw.seek(found.mark)
         with io.TextIOWrapper(raw, found.codec, newline=None) as lines:
             try:

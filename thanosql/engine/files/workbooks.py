@@ -6,11 +6,12 @@ import re
 import warnings
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql import confinement
 from thanosql.engine.files.dialects import Said
 from thanosql.engine.files.headers import Header, first_row
 from thanosql.engine.files.records import infer
@@ -109,13 +110,14 @@ def _lines(path: Path, sheet: str | None, begin: int, merged: list[str], sheets:
         import openpyxl
     except ImportError as error:
         refuse_missing("openpyxl", path, error)
-    with warnings.catch_warnings():
+    with ExitStack() as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions that hold no values
+        files = [opened.enter_context(confinement.open_file(path)) for _ in range(2)]
         try:
             # One for the values as they were computed, one that knows which of them are formulas.
             books = [
-                openpyxl.load_workbook(path, read_only=True, data_only=computed, keep_links=False)
-                for computed in (True, False)
+                openpyxl.load_workbook(file, read_only=True, data_only=computed, keep_links=False)
+                for computed, file in zip((True, False), files, strict=True)
             ]
         except Exception as error:  # a damaged workbook fails in the words of zip, XML or openpyxl
             raise ThanoSQLDataError(f"{path} cannot be read as xlsx: {error or type(error).__name__}") from error
@@ -149,7 +151,7 @@ def _merged(path: Path, page: Any) -> list[str]:
     found: list[str] = []
     if part is None:
         return found
-    with zipfile.ZipFile(path) as archive, archive.open(part) as xml:
+    with confinement.open_file(path) as file, zipfile.ZipFile(file) as archive, archive.open(part) as xml:
         buffer = b""
         while block := xml.read(BLOCK):
             buffer = buffer[-64:] + block

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from thanosql.engine.files.captions_out import captions
+from thanosql import confinement
 from thanosql.engine.files.tabular import refuse_missing
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import ThanoSQLDataError
@@ -65,6 +66,7 @@ def write(snapshot: Snapshot, path: Path) -> int:
     rows = streamed()
     try:
         with open(beside, "xb") as file:
+            confinement.check(file.fileno(), path)
             if suffix == ".parquet":
                 _parquet(rows, columns, file, path)
             else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +25,7 @@ class Work(Generic[T]):
     __slots__ = ("_call", "_error", "_going_on", "_over", "_value")
 
     def __init__(self, call: Callable[[], T]) -> None:
-        self._call: Callable[[], T] | None = call
+        self._call: Callable[[], T] | None = partial(copy_context().run, call)  # what holds for the caller holds in it
         self._error: BaseException | None = None
         self._over = False
         self._going_on = threading.Lock()

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from thanosql.models.audio.decoding import MAX_HOURS
-from thanosql.models.audio.faults import of_source
+from thanosql.models.audio.faults import SourceFile, of_source
 from thanosql.models.audio.info import AudioError, AudioInfo
 from thanosql.models.audio.parts import Audio, AudioPart
-from thanosql.models.audio.reading import decode, facts, probe, read
+from thanosql.models.audio.reading import decode, facts, open_source, probe, read
 from thanosql.models.audio.references import is_remote, locate, of_data_uri, stat_plain
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class AudioAccess:
     def locate(self, path: str) -> Path:
         """As `audio.locate`. Raises AudioError."""
         return locate(path, self.roots, confined=self.confined)
+
+    def open(self, path: str) -> SourceFile:
+        """The file that `locate` finds, open, to be closed by who asks. Raises AudioError."""
+        return open_source(path, self.roots, confined=self.confined)
 
     def probe(self, audio: Audio) -> AudioInfo:
         """As `audio.probe`. Raises AudioError."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from thanosql.models.audio.info import AudioError
@@ -14,6 +13,7 @@ from thanosql.models.audio.references import is_remote, of_data_uri
 if TYPE_CHECKING:
     from thanosql.models.audio.access import AudioAccess
 
+BLOCK = 1 << 20  # bytes read at a time
 DIGEST_BYTES = 8
 
 
@@ -48,10 +48,11 @@ class ContentFingerprints:
         return self._files[audio]
 
     def _file(self, path: str) -> bytes:
-        with open(self._access.locate(path), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise AudioError("is no regular file")
-            return hashlib.file_digest(file, _blake).digest()
+        made = _blake()
+        with closing(self._access.open(path)) as file:
+            while block := file.read(BLOCK):
+                made.update(block)
+        return made.digest()
 
 
 def _blake() -> hashlib.blake2b:

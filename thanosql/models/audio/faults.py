@@ -10,9 +10,9 @@ import io
 import os
 import socket
 import stat
-import sys
 from pathlib import Path
 
+from thanosql import confinement
 from thanosql.errors import shown_reference
 from thanosql.models.audio.info import AudioError
 
@@ -120,15 +120,7 @@ class SourceFile:
 
     def place(self) -> Path:
         """Where the open file lies, whatever its path leads to by now; the path where the system does not tell."""
-        try:
-            if sys.platform == "darwin":
-                import fcntl
-
-                told = fcntl.fcntl(self.fileno(), fcntl.F_GETPATH, bytes(1024))
-                return Path(os.fsdecode(told.split(b"\0", 1)[0]))
-            return Path(os.readlink(f"/proc/self/fd/{self.fileno()}"))
-        except OSError:
-            return self._path
+        return confinement.place_of(self.fileno(), self._path)
 
     def close(self) -> None:
         self._file.close()

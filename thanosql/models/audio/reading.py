@@ -206,6 +206,19 @@ def _identity(file: io.BytesIO | SourceFile) -> Hashable:
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
+def open_source(path: str, roots: Sequence[Path], *, confined: bool) -> SourceFile:
+    """The file of a path, open, to be closed by who asks. Raises AudioError as `locate`, and for one outside of the roots."""
+    file = SourceFile(*find(path, roots, confined=confined))
+    try:
+        if confined:
+            # Where the path led when it was looked at, a link may stand since.
+            refuse_outside(file.place(), roots)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 @contextmanager
 def _opened(
     audio: str | bytes, roots: Sequence[Path], confined: bool, remote: RemoteAccess | None
@@ -223,11 +236,7 @@ def _opened(
         return
     if not isinstance(audio, (str, os.PathLike)):
         raise AudioError(f"a path or the file's bytes are needed, not {type(audio).__name__}")
-    file = SourceFile(*find(os.fspath(audio), roots, confined=confined))
-    with closing(file):
-        if confined:
-            # Where the path led when it was looked at, a link may stand since.
-            refuse_outside(file.place(), roots)
+    with closing(open_source(os.fspath(audio), roots, confined=confined)) as file:
         try:
             yield file
         except (ImportError, OSError) as error:  # a decoder's library that cannot be loaded, for one

@@ -7,14 +7,16 @@ its backoff as logarithms to the base 10.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import numpy as np
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.ctc.ngram import BEGIN, END, UNKNOWNS, NGram, Table
 
@@ -66,7 +68,8 @@ class KenLM:
 
     def __init__(self, kenlm: Any, path: Path) -> None:
         self._kenlm = kenlm
-        self._model = kenlm.Model(str(path))
+        with confinement.pinned(path) as place:
+            self._model = kenlm.Model(str(place))
         self._words = () if path.suffix in BINARY else tuple(words(path))
 
     @property
@@ -115,9 +118,10 @@ class _Opened:
         self.path = path
 
     def __enter__(self) -> TextIO:
-        opener: Callable[..., Any] = gzip.open if self.path.suffix == ".gz" else open
         try:
-            file: TextIO = opener(self.path, "rt", encoding="utf-8")
+            self._raw = confinement.open_file(self.path)
+            unpacked = gzip.open(self._raw) if self.path.suffix == ".gz" else self._raw
+            file: TextIO = io.TextIOWrapper(unpacked, encoding="utf-8")
         except OSError as error:
             raise ThanoSQLModelError(f"{self.path} cannot be read: {error.strerror or error}") from error
         self._file = file
@@ -125,6 +129,7 @@ class _Opened:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._file.close()
+        self._raw.close()  # which gzip leaves open
         if isinstance(error, OSError | EOFError | UnicodeDecodeError):
             raise ThanoSQLModelError(
                 f"{self.path} cannot be read: {error}", hint="A language model is a file in ARPA format."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
-from thanosql.models import hub
+from thanosql.models import checkpoint_files, hub
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.config_sizes import check_sizes
 from thanosql.models.ctc import head as heads
@@ -52,16 +52,19 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
     sizes = {} if trained or wanted is None else {"vocab_size": len(wanted.tokens), "pad_token_id": wanted.blank}
     model_class = getattr(transformers(), known.model_class)
     try:
-        model, loaded = model_class.from_pretrained(
-            folder,
-            # Not the configuration's: one that names a repository there would have its code fetched and run.
-            attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **sizes,
-        )
+        with confinement.pinned_folder(folder) as place:
+            model, loaded = model_class.from_pretrained(
+                place,
+                # Not the configuration's: one that names a repository there would have its code fetched and run.
+                attn_implementation="sdpa" if model_class._supports_sdpa else "eager",
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **sizes,
+            )
+    except ThanoSQLModelError:
+        raise
     except Exception as error:  # transformers raises whatever its own reading of the files raises
         raise ThanoSQLModelError(f"{folder} is damaged: {str(error)[:300]}") from error
     missing = [
@@ -81,11 +84,14 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
 def read_extractor(folder: Path) -> Any:
     """What makes log-mel frames of a waveform. Raises ThanoSQLModelError when it wants another sampling rate."""
     try:
-        extractor = transformers().AutoFeatureExtractor.from_pretrained(
-            folder,
-            local_files_only=True,
-            trust_remote_code=False,  # else it asks whoever sits there whether to run code of the folder
-        )
+        with confinement.pinned_folder(folder) as place:
+            extractor = transformers().AutoFeatureExtractor.from_pretrained(
+                place,
+                local_files_only=True,
+                trust_remote_code=False,  # else it asks whoever sits there whether to run code of the folder
+            )
+    except ThanoSQLModelError:
+        raise
     except ImportError as error:  # transformers before 5.23 computes Parakeet's features by librosa
         wanted = " ".join(str(error).split()).partition(". ")[0][:200]
         raise ThanoSQLModelError(
@@ -132,7 +138,7 @@ def save(
             place = vocabulary_folder(base) or base
             for name in OF_TOKENIZER:
                 if (place / name).is_file():
-                    shutil.copyfile(place / name, folder / name)
+                    checkpoint_files.copy_file(place / name, folder / name)
         else:
             vocabulary.write(folder)
         extractor.save_pretrained(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from thanosql.errors import ThanoSQLModelError
@@ -40,7 +39,7 @@ def import_checkpoint(checkpoint: str, folder: Path) -> None:
     checkpoint_files.copy(source.folder, folder, vocabulary_folder(source.folder) or source.folder)
     try:
         for adapter in adapter_files(source.folder):
-            shutil.copyfile(adapter, folder / adapter.name)
+            checkpoint_files.copy_file(adapter, folder / adapter.name)
         if read_languages(source.folder) is None:  # each of several has its own
             normalizer.write(folder)
     except OSError as error:
