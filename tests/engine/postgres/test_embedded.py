@@ -148,6 +148,32 @@ def test_what_a_killed_server_left_is_not_taken_for_what_a_query_read(home: Path
         assert [str(snapshot.check_target(name)) for name in ("one", "two")] == ["public.one", "public.two"]
 
 
+def test_temporary_views_of_a_crashed_session_keep_no_table_from_being_replaced(home: Path) -> None:
+    with thanosql.connect(home=home) as session:
+        session.execute("CREATE TABLE kept AS SELECT 1 AS a")
+        for name in ("first", "second"):  # of numbers that no session has after the crash
+            with Database(embedded.start(home / "postgres")) as crashed:
+                crashed.run(said("CREATE TEMP VIEW left_behind AS SELECT * FROM kept"))
+                crashed.run(said("CREATE TEMP VIEW on_it AS SELECT row(kept)::text AS a FROM kept, left_behind"))
+                if name == "first":
+                    with pytest.raises(ThanoSQLError, match=r"view pg_temp_\d+.left_behind depends on it"):
+                        session.execute("COPY kept OPTIONS (if_exists='replace') FROM :path", {"path": table_in(home)})
+                backend = int(crashed.run(said("SELECT pg_backend_pid() AS a"))["a"][0])
+                os.kill(backend, signal.SIGKILL)
+            with contextlib.suppress(ThanoSQLConnectionError):
+                session.execute("SELECT 1")
+        assert session.execute("SELECT count(*) AS n FROM pg_class WHERE relname = 'left_behind'").n[0] > 0
+        session.execute("COPY kept OPTIONS (if_exists='replace') FROM :path", {"path": table_in(home)})
+        assert session.execute("TABLE kept").a.tolist() == [2]
+        assert session.execute("SELECT count(*) AS n FROM pg_class WHERE relname = 'left_behind'").n[0] == 0
+
+
+def table_in(folder: Path) -> str:
+    path = folder / "kept.csv"
+    path.write_text("a\n2\n")
+    return str(path)
+
+
 def test_a_server_that_is_killed_while_it_starts_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launch, launched = embedded.Server._launch, []
 

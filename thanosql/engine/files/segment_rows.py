@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thanosql.counting import counted
 from thanosql import confinement
+from thanosql.counting import counted
 from thanosql.engine.files.beside import FOLDERS
 from thanosql.engine.files.encodings import OTHER_ENCODING, find_encoding
 from thanosql.engine.files.recordings import SUFFIXES, stored_path

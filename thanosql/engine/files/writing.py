@@ -17,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from thanosql.engine.files.captions_out import captions
 from thanosql import confinement
+from thanosql.engine.files.captions_out import captions
 from thanosql.engine.files.tabular import refuse_missing
 from thanosql.engine.postgres.naming import Column, quoted
 from thanosql.errors import ThanoSQLDataError

@@ -107,7 +107,8 @@ class Driver:
         try:
             yield
         except psycopg2.Error as error:
-            if raw.closed or (error.pgcode in LOST_STATES and not _answers(raw)):
+            # Without a state it is the client's own library that says it, not always with the connection marked as closed.
+            if raw.closed or (error.pgcode in (None, *LOST_STATES) and not _answers(raw)):
                 self._raw = None
                 raise lost(error) from error
             raise translated(error, sql, places) from error

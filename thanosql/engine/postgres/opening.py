@@ -44,6 +44,8 @@ WHERE current_setting(name, true) = '0' OR name LIKE 'tcp%' AND current_setting(
 """
 NOT_YET = re.compile(r"the database system is (starting up|in recovery mode|shutting down|not yet accepting)")
 NOT_YET_SECONDS = 20.0  # in which a server that is starting, or recovers from a crash, is asked again
+HUNG_UP = "server closed the connection unexpectedly"  # one that a crash ends just now, or what is no PostgreSQL
+HUNG_UP_SECONDS = 3.0
 PAUSE = 0.1  # seconds
 
 
@@ -93,12 +95,14 @@ def _once_started(engine: Any) -> Any:
     import psycopg2
     from sqlalchemy.exc import OperationalError
 
-    deadline = time.monotonic() + NOT_YET_SECONDS
+    begun = time.monotonic()
     while True:
         try:
             return _driver_connection(engine)
         except (OperationalError, psycopg2.OperationalError) as error:
-            if not NOT_YET.search(str(error)) or time.monotonic() > deadline:
+            said = str(error)
+            patience = NOT_YET_SECONDS if NOT_YET.search(said) else HUNG_UP_SECONDS if HUNG_UP in said else 0
+            if time.monotonic() - begun >= patience:
                 raise
         time.sleep(PAUSE)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from thanosql.engine.postgres.connection import Connection
 from thanosql.engine.postgres.definition import SEQUENCE, Attribute, Definition, Grant, Part, Piece, grants_on
 from thanosql.engine.postgres.naming import fresh, literal, quoted
-from thanosql.engine.postgres.target import Target
+from thanosql.engine.postgres.target import Target, drop_left_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class TableRebuild:
             if attribute.sequence and not attribute.identity:
                 self._run(f"ALTER SEQUENCE {attribute.sequence} OWNED BY {self._table}.{quoted(name)}")
         counters = {name: self._counter(attribute) for name, attribute in self._identities.items()}
+        drop_left_views(self._connection, target)
         self._run(f"DROP TABLE {target.quoted}")
         self._run(f"ALTER TABLE {self._table} RENAME TO {quoted(target.name)}")
         self._table = target.quoted

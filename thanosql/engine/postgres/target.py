@@ -208,8 +208,20 @@ def _obstacles(connection: Connection, target: Target) -> list[str]:
     return found
 
 
-OBSTACLES = """
-WITH t AS (SELECT %s::oid AS oid)
+# Temporary views of sessions that a crash of the server ended: they are nobody's, and stay until a new session has that number
+# and makes something temporary. Before version 16 the numbers do not tell whose they were.
+LEFT_VIEWS = """
+SELECT DISTINCT v.oid, v.oid::regclass::text AS name FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass
+    AND r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' JOIN pg_namespace s ON s.oid = v.relnamespace
+WHERE s.nspname ~ '^pg_temp_[0-9]+$' AND current_setting('server_version_num')::int >= 160000
+    AND pg_has_role(v.relowner, 'USAGE')
+    AND s.oid <> pg_my_temp_schema() AND substr(s.nspname, 9)::int NOT IN (SELECT id FROM pg_stat_get_backend_idset() AS b (id)
+        WHERE pg_stat_get_backend_pid(id) <> pg_backend_pid())
+    AND (d.refclassid, d.refobjid) IN (SELECT 'pg_class'::regclass, t.oid FROM t
+        UNION ALL SELECT 'pg_type'::regclass, y.oid FROM t JOIN pg_type y ON y.typrelid = t.oid)
+"""
+OBSTACLES = f"""
+WITH t AS (SELECT %s::oid AS oid), left_views AS ({LEFT_VIEWS})
 SELECT what FROM (
     SELECT 1 AS place, 'policy ' || polname AS what FROM t, pg_policy WHERE polrelid = t.oid
     UNION ALL
@@ -248,11 +260,22 @@ SELECT what FROM (
         AND NOT EXISTS (SELECT FROM pg_index o WHERE d.classid = 'pg_class'::regclass AND o.indexrelid = d.objid
             AND o.indrelid = t.oid)
         AND NOT EXISTS (SELECT FROM pg_rewrite o WHERE d.classid = 'pg_rewrite'::regclass AND o.oid = d.objid
-            AND o.ev_class = t.oid)
+            AND (o.ev_class = t.oid OR o.ev_class IN (SELECT oid FROM left_views)))
         AND d.classid NOT IN ('pg_policy'::regclass, 'pg_trigger'::regclass)
         AND NOT (d.classid = 'pg_class'::regclass AND d.objid = t.oid)
 ) found ORDER BY place, what
 """
+
+
+def drop_left_views(connection: Connection, target: Target) -> None:
+    """Drop the temporary views of a table that crashed sessions left; nobody can see them, and they would keep the table.
+
+    To be called in the transaction that drops it.
+    """
+    for (name,) in connection.values(
+        f"WITH t AS (SELECT %s::oid AS oid) SELECT name FROM ({LEFT_VIEWS}) v", target.oid
+    ):
+        connection.execute(f"DROP VIEW IF EXISTS {name} CASCADE")  # on which others of the same session may stand
 
 
 def refuse_if_gone(connection: Connection, target: Target, read: Iterable[int]) -> None:
