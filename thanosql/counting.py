@@ -11,3 +11,12 @@ def counted(number: int, noun: str, verbs: tuple[str, str] | None = None) -> str
     """
     said = f"{number:,} {noun}{'' if number == 1 else 's'}"
     return said if verbs is None else f"{said} {verbs[number != 1]}"
+
+
+def part_of(number: int, total: int, noun: str, verbs: tuple[str, str]) -> str:
+    """So many of all, with the verb's form for them: (for one, for several).
+
+    >>> part_of(1, 32, "row", ("has", "have")), part_of(2, 1200, "row", ("has", "have"))
+    ('1 of 32 rows has', '2 of 1,200 rows have')
+    """
+    return f"{number:,} of {counted(total, noun)} {verbs[number != 1]}"

@@ -351,7 +351,7 @@ def test_a_text_that_cannot_be_aligned_names_its_row(session: Session) -> None:
     with pytest.raises(ThanoSQLDataError, match="2 of 6 rows have a text in 'text' that cannot be aligned") as refused:
         session.execute(f"ALIGN USING Wav2Vec2Tiny OPTIONS ({strict}) AS {query}")
     assert [row["row"] for row in refused.value.rows] == [2, 3]
-    with pytest.raises(ThanoSQLDataError, match="1 of 1 rows") as refused:
+    with pytest.raises(ThanoSQLDataError, match="1 of 1 row") as refused:
         session.execute(
             f"ALIGN USING Wav2Vec2Tiny OPTIONS ({strict}) AS SELECT * FROM ({query}) q WHERE length(text) > 500"
         )

@@ -14,6 +14,7 @@ import pytest
 import thanosql
 from thanosql import ThanoSQLDataError
 from thanosql.engine.session import Session
+from thanosql.notebook import cards
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "evaluate_golden.json"
 ALL = "SELECT * FROM librispeech_test ORDER BY audio_path LIMIT 24"
@@ -137,7 +138,7 @@ def test_rows_the_model_learned_are_said_and_can_be_left_out(session: Session) -
     mixed = f"({ALL}) UNION ALL (SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8)"
     result = session.run(f"EVALUATE USING trained AS {mixed}")
     assert result.value.utterances[0] == 32
-    assert "8 of 32 rows are rows that trained was trained on" in result.note
+    assert "trained was trained on 8 of the 32 rows" in result.note
     without = session.run(f"EVALUATE USING trained OPTIONS (exclude_trained=True) AS {mixed}")
     assert without.value.utterances[0] == 24
     assert without.value.wer[0] == session.execute(f"EVALUATE USING trained AS {ALL}").wer[0]
@@ -155,8 +156,16 @@ def test_an_evaluation_is_kept_on_the_card(session: Session) -> None:
     assert len(kept) == before + 1
     assert kept[-1]["wer"] == wer
     assert kept[-1]["statement"].startswith("EVALUATE USING trained")
-    listed = session.execute("LIST MODEL")
-    assert listed.wer[0] == wer
+    assert session.execute("LIST MODEL").wer[0] == wer
+
+
+def test_an_evaluation_on_rows_that_were_learned_is_not_the_models_wer(session: Session) -> None:
+    wer = session.execute(f"EVALUATE USING trained AS {ALL}").wer[0]
+    session.execute("EVALUATE USING trained AS SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8")
+    card = session.store.get("trained").card
+    assert card["evaluations"][-1]["trained_on"] == 8
+    assert session.execute("LIST MODEL").wer[0] == wer
+    assert f"<dd>{wer:.2%}</dd>" in cards.model(card), "nor is it what the card leads with"
 
 
 def test_an_empty_reference_is_counted_and_said(session: Session, tmp_path: Path) -> None:
@@ -164,7 +173,7 @@ def test_an_empty_reference_is_counted_and_said(session: Session, tmp_path: Path
 
     soundfile.write(tmp_path / "hush.wav", np.zeros(8000, np.float32), 16_000)
     result = session.run(f"EVALUATE USING Wav2Vec2Tiny AS SELECT '{tmp_path / 'hush.wav'}' AS audio_path, '' AS text")
-    assert "1 references are empty" in result.note
+    assert "1 reference is empty" in result.note
     assert result.value.words[0] == 0
 
 

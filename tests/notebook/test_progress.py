@@ -8,13 +8,26 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
 from thanosql.engine.planner import Progress
+from thanosql.engine.session import Session
 from thanosql.notebook.lines import NotebookLine
 from thanosql.notebook.progress import ProgressBar
 from thanosql.notebook.progress_state import ProgressState
+from thanosql.notebook.status import beginning
+
+
+def test_only_a_server_that_does_not_run_is_said_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THANOSQL_DATABASE_URL", raising=False)
+    session = Session(home=tmp_path)
+    assert session.settings.database_url is None
+    assert beginning(session) == "starting the embedded PostgreSQL"
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "postmaster.pid").touch()
+    assert beginning(session) == "connecting"
 
 
 def training(step: int, loss: float) -> Progress:

@@ -133,6 +133,7 @@ def test_an_evaluation_shows_its_worst_rows_first_with_the_words_that_differ(rec
     assert "<del" in page
     assert "<ins" in page
     assert "2 rows with errors, worst first" in page
+    assert 'data-column="said (struck through) and heard"' in page, "a phone has no head to say it"
 
 
 def test_an_evaluation_in_a_terminal_has_its_worst_rows_below() -> None:
@@ -285,6 +286,8 @@ def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
     measured = {**card, "evaluations": [{"wer": 0.5}, {"wer": 0.02, "created": "2026-11-23T10:00:00+00:00"}]}
     shown = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": measured})
     assert "Hears 98 of 100 words (measured 2026-11-23 10:00 UTC)." in words(as_html(shown, Showing()) or "")
+    measured["evaluations"].append({"wer": 0.0, "trained_on": 3})
+    assert "Hears 98 of 100 words (measured" in words(as_html(shown, Showing()) or ""), "on new audio"
 
 
 def test_a_card_without_an_evaluation_leads_with_what_its_validation_set_showed() -> None:

@@ -93,22 +93,37 @@ def _hardware(device: str) -> str:
     return f"{said}, {torch.cuda.get_device_name(None if device == 'auto' else device)}"
 
 
-def evaluation_record(statement: str, figures: Mapping[str, Any], rows: Iterable[str]) -> dict[str, Any]:
-    """What a model's card keeps of an evaluation: its statement, figures, moment, and the fingerprint of its rows."""
+def evaluation_record(
+    statement: str, figures: Mapping[str, Any], rows: Iterable[str], trained_on: int
+) -> dict[str, Any]:
+    """What a model's card keeps of an evaluation: its statement, figures, moment, the fingerprint of its rows, and of how
+    many of them the audio was trained on."""
     from thanosql.models.trained_rows import fingerprint
 
     return {
         "statement": statement,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "fingerprint": fingerprint(rows),
+        "trained_on": trained_on,
         # JSON knows no NaN.
         **{name: None if value != value else value for name, value in figures.items()},
     }
 
 
+def last_on_new_audio(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The last evaluation that tells how good a model is: none of its rows was trained on. Empty where there is none.
+
+    >>> last_on_new_audio({"evaluations": [{"wer": 0.2, "trained_on": 0}, {"wer": 0.01, "trained_on": 25}]})["wer"]
+    0.2
+    """
+    evaluations = [one for one in card.get("evaluations") or () if isinstance(one, Mapping)]
+    return next((one for one in reversed(evaluations) if not one.get("trained_on")), {})
+
+
 def figures(card: Mapping[str, Any]) -> tuple[int | None, float | None, float | None, str | None]:
-    """What a list of models shows of a card: rows, hours of audio, the last evaluation's WER, when it was made."""
-    last = (card.get("evaluations") or [{}])[-1].get("wer")
+    """What a list of models shows of a card: rows, hours of audio, the WER of its last evaluation on new audio, when it was
+    made."""
+    last = last_on_new_audio(card).get("wer")
     wer = float(last) if isinstance(last, int | float) else None
     return card.get("rows"), card.get("audio_hours"), wer, card.get("created")
 

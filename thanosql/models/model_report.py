@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.counting import counted
+from thanosql.counting import counted, part_of
 from thanosql.models.results import TrainingReport, TrainingUtterance
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def leaks(learned: TrainedRows, validation: Sequence[TrainingUtterance]) -> Iter
     """A warning where audio of the validation set is learned from."""
     if both := sum(bool(learned.find(row.audio, row.text)) for row in validation):
         yield (
-            f"{both:,} of the {len(validation):,} rows of valid_query are training rows as well: the WER on them is too "
-            f"good to expect on new audio."
+            f"In valid_query, {part_of(both, len(validation), 'row', ('is a training row', 'are training rows'))} as well: "
+            "on new audio the WER will be higher."
         )
 
 

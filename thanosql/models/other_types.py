@@ -24,6 +24,15 @@ DECODERS = {
 TRANSDUCERS = {"parakeet_rnnt": "Parakeet RNN-T", "parakeet_tdt": "Parakeet TDT"}
 
 
+def meant(name: str) -> str | None:
+    """What a name that there is no model of was perhaps to mean: a kind of model that cannot be used.
+
+    >>> meant("whisper"), meant("Whisper_large_v3"), meant("my_model")
+    ('Whisper', 'Whisper', None)
+    """
+    return next((kind for kind in DECODERS.values() if name.lower().startswith(kind.lower())), None)
+
+
 def told(name: str, model_type: str, known: str) -> tuple[str, str]:
     """What to say of a model of a type that is not there, and the hint; `known` names the types that are."""
     cure = f"Take a checkpoint with a CTC head, of one of the types {known}."

@@ -73,7 +73,11 @@ def resolve(text: str, literal: bool, store: Store, settings: Settings) -> Model
         declared = next((base.family for base in BASES.values() if base.checkpoint == checkpoint), "")
         return Model(text, checkpoint, _model_type(checkpoint, declared), text, key=_key(checkpoint))
     known = {*BASES, *settings.base_models, *store.names()}
-    raise ThanoSQLModelError(f"There is no model or base {shortened(text)}.", hint=did_you_mean(text[:100], known))
+    kind = other_types.meant(text)
+    other = f" {kind} models have no CTC head, and ThanoSQL cannot use them." if kind is not None else ""
+    raise ThanoSQLModelError(
+        f"There is no model or base {shortened(text)}.{other}", hint=did_you_mean(text[:100], known)
+    )
 
 
 def _stored(name: str, store: Store) -> Model | None:

@@ -73,11 +73,13 @@ def report(fields: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]] = ()) 
 
 def model(card: Mapping[str, Any], version: int | None = None, folder: str = "") -> Html:
     """What is known of a model: `card` as the store keeps it."""
+    from thanosql.models.card import last_on_new_audio
     from thanosql.models.ctc.calibration import described
 
     trained = card.get("report") or {}
     measured = [evaluation for evaluation in card.get("evaluations") or () if isinstance(evaluation, Mapping)]
-    wer = measured[-1].get("wer") if measured else None
+    last = last_on_new_audio(card)
+    wer = last.get("wer")
     shown = {
         "WER": f"{wer:.2%}" if isinstance(wer, float) else None,
         "rows": f"{card['rows']:,}" if isinstance(card.get("rows"), int) else None,
@@ -105,7 +107,7 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
         "div",
         element("h3", str(card.get("name", "model"))),
         element("p", said, class_="thanosql-note"),
-        lead(_measured(measured, _validation_wers(trained.get("history") or ()), str(card.get("name", "")))),
+        lead(_measured(last, _validation_wers(trained.get("history") or ()), str(card.get("name", "")))),
         figures({name: value for name, value in shown.items() if value is not None}),
         element("p", f"Its confidence is {described(card)}.", class_="thanosql-note"),
         history(trained.get("history") or ()),
@@ -119,9 +121,8 @@ def model(card: Mapping[str, Any], version: int | None = None, folder: str = "")
     )
 
 
-def _measured(evaluations: Sequence[Mapping[str, Any]], wers: Sequence[float], name: str) -> str:
-    """The last evaluation in a sentence, else what the training measured, else how to make the first one."""
-    last = evaluations[-1] if evaluations else {}
+def _measured(last: Mapping[str, Any], wers: Sequence[float], name: str) -> str:
+    """The last evaluation on new audio in a sentence, else what the training measured, else how to make the first one."""
     if said := hears(last):
         return f"{said.rstrip('.')} (measured {_when(last.get('created'))})." if last.get("created") else said
     if wers:

@@ -151,7 +151,13 @@ def worst(utterances: Sequence[Row], limit: int, players: Players) -> Html | Non
                 "td", named(one), element("small", one.get("file")) if one.get("file") else None, data_column="row"
             ),
             element("td", players.player(one.get("audio"), f"row {named(one)}"), data_column="audio"),
-            element("td", diff.as_html(str(one["reference"]), str(one["hypothesis"])), _update(one), dir="auto"),
+            element(
+                "td",
+                diff.as_html(str(one["reference"]), str(one["hypothesis"])),
+                _update(one),
+                dir="auto",
+                data_column="said (struck through) and heard",
+            ),
             element("td", str(one["errors"]), class_="thanosql-number", data_column="wrong words"),
         )
         for one in shown

@@ -39,7 +39,9 @@ def beginning(session: Session) -> str:
     """What a session's first statement begins with, for those who wait for it."""
     if "database" in session.__dict__:
         return "running"
-    return "connecting" if session.settings.database_url else "starting the embedded PostgreSQL"
+    settings = session.settings
+    running = settings.database_url or (settings.postgres_folder / "postmaster.pid").exists()  # or it has just died
+    return "connecting" if running else "starting the embedded PostgreSQL"
 
 
 def device() -> str:

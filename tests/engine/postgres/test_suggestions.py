@@ -60,6 +60,14 @@ def test_postgresql_s_own_suggestion_stays(calls: Session) -> None:
     assert place == "spokn"
 
 
+def test_a_suggested_column_with_capitals_is_shown_in_its_quotes(calls: Session) -> None:
+    calls.execute('CREATE TEMPORARY TABLE sheet AS SELECT 1 AS "File", 2 AS "Called on"')
+    hint, _ = refused(calls, "SELECT s.file FROM sheet s")
+    assert hint is not None
+    assert hint.endswith('\nWrite s."File": names with capitals, spaces or signs need double quotes.')
+    assert calls.execute('SELECT s."File" FROM sheet s').iloc[0, 0] == 1
+
+
 def test_an_open_transaction_is_asked_nothing(calls: Session) -> None:
     calls.execute("BEGIN")
     assert refused(calls, "SELECT * FROM cals") == (None, "cals")

@@ -530,7 +530,7 @@ def test_audio_that_is_gone_takes_no_result_along(calls: Session, update: Callab
     assert "1 keep their result, as their audio is not to be found" in update(hears=0).note
     assert "9 by another model" in update(", window_seconds=20, on_error='null'", hears=9).note
     assert dict(heard(calls))[4] == "0.040"
-    with pytest.raises(ThanoSQLDataError, match=r"1 of 1 rows have audio in 'audio_path'") as refused:
+    with pytest.raises(ThanoSQLDataError, match=r"1 of 1 row has audio in 'audio_path'") as refused:
         update(", window_seconds=20")
     assert refused.value.rows[0]["row"] == 4  # its number in the query
 

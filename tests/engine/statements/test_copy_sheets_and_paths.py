@@ -87,6 +87,13 @@ def test_numbers_as_text_and_odd_values_are_said_with_their_line(copied: Session
     assert "code is" not in note
 
 
+def test_names_that_need_double_quotes_are_said(copied: Session) -> None:
+    assert "capitals" not in sheet(copied, ["id", "파일"], [1, "x"])
+    note = sheet(copied, ["id", "Called on"], [1, "x"])
+    assert note.endswith('in SQL, names with capitals, spaces or signs need double quotes: "Called on"')
+    assert copied.execute('SELECT "Called on" FROM copied').iloc[0, 0] == "x"
+
+
 def test_one_odd_date_makes_texts_of_the_others_as_they_stand(copied: Session) -> None:
     day = datetime.datetime(2024, 3, 1)
     note = sheet(copied, ["day"], [day], ["soon"], [day])

@@ -45,7 +45,7 @@ def test_check_names_copies_and_other_labels(session: Session) -> None:
 
 def test_evaluate_says_so_and_leaves_them_out(session: Session) -> None:
     note = session.run("EVALUATE USING learned AS SELECT * FROM mixed").note
-    assert "6 of 9 rows are rows that learned was trained on (1 of them with another text)" in note
+    assert "learned was trained on 6 of the 9 rows (1 of them with another text)" in note
     left = session.run("EVALUATE USING learned OPTIONS (exclude_trained=True) AS SELECT * FROM mixed")
     assert left.value.utterances[0] == 3
 
@@ -85,7 +85,7 @@ def test_a_part_that_overlaps_what_was_learned_is_named(
     found = session.execute(f"CHECK EVALUATE {rows}")
     assert Counter(problem for problem in found.problem if "trained" in problem) == problems
     note = session.run(f"EVALUATE {rows}").note or ""
-    assert ("6 of 6 rows are rows that parted was trained on (6 of them in part)" in note) == bool(problems)
+    assert ("parted was trained on 6 of the 6 rows (6 of them in part)" in note) == bool(problems)
 
 
 def test_a_part_of_a_whole_recording_that_was_learned_is_named(session: Session) -> None:
@@ -95,9 +95,9 @@ def test_a_part_of_a_whole_recording_that_was_learned_is_named(session: Session)
 
 def test_what_the_base_learned_its_child_has_learned_and_an_older_versions_rows_count(session: Session) -> None:
     session.execute("FIT MODEL child USING learned OPTIONS (max_epochs=1) AS SELECT * FROM numbers OFFSET 20 LIMIT 6")
-    assert "6 of 9 rows" in session.run("EVALUATE USING child AS SELECT * FROM mixed").note
+    assert "6 of the 9 rows" in session.run("EVALUATE USING child AS SELECT * FROM mixed").note
 
 
 def test_a_copy_in_the_validation_set_is_said(session: Session) -> None:
     note = session.run(BUILD.format("leaking", ", valid_query='SELECT * FROM mixed'", "known")).note
-    assert "6 of the 9 rows of valid_query are training rows as well" in note
+    assert "In valid_query, 6 of 9 rows are training rows as well" in note

@@ -30,7 +30,7 @@ def words_of(session: Session, text: str, option: str = "") -> int:
 )
 def test_what_is_not_said_counts_as_no_word(spoken: Session, text: str) -> None:
     assert words_of(spoken, text) == 2
-    with pytest.raises(ThanoSQLDataError, match=r"1 of 1 rows have tags in 'text'(.|\n)*tags='drop' removes them"):
+    with pytest.raises(ThanoSQLDataError, match=r"1 of 1 row has tags in 'text'(.|\n)*tags='drop' removes them"):
         words_of(spoken, text, "tags='error'")
 
 
@@ -72,5 +72,5 @@ def test_training_learns_no_tag(spoken: Session, tags: str, learned: str) -> Non
     assert "1 tags" in result.note
     again = f"EVALUATE USING m OPTIONS (tags='keep') AS {QUERY}"
     assert "trained on" in spoken.run(again, {"text": learned}).note
-    with pytest.raises(ThanoSQLDataError, match="rows have tags"):
+    with pytest.raises(ThanoSQLDataError, match="1 of 1 row has tags"):
         spoken.execute(sql.replace(f"tags='{tags}'", "tags='error'"))

@@ -113,7 +113,7 @@ def test_damaged_audio_of_the_rows_to_validate_on_is_found_before_the_first_step
     soundfile.write(session.settings.workspace / "nan.wav", samples, 16_000, subtype="FLOAT")
     seen: list[str] = []
     valid = "SELECT ''nan.wav'' AS audio_path, ''two'' AS text"
-    with pytest.raises(ThanoSQLDataError, match="1 of the 1 rows of valid_query") as caught:
+    with pytest.raises(ThanoSQLDataError, match="In valid_query, 1 of 1 row has audio") as caught:
         session.run(
             BUILD.format("broken", f", valid_query='{valid}'", FEW), progress=lambda step: seen.append(step.what)
         )
@@ -124,7 +124,7 @@ def test_damaged_audio_of_the_rows_to_validate_on_is_found_before_the_first_step
 def test_rows_that_are_validated_on_and_learned_from_are_counted_in_a_warning(session: Session) -> None:
     valid = "SELECT * FROM train ORDER BY audio_path OFFSET 10 LIMIT 6"
     result = session.run(BUILD.format("leaky", f", valid_query='{valid}'", FEW))
-    assert "2 of the 6 rows of valid_query are training rows as well" in result.note
+    assert "In valid_query, 2 of 6 rows are training rows as well" in result.note
     assert any("training rows as well" in warning for warning in card(session, "leaky")["report"]["warnings"])
     apart = valid.replace("OFFSET 10", "OFFSET 12")
     assert "training rows as well" not in session.run(BUILD.format("tight", f", valid_query='{apart}'", FEW)).note

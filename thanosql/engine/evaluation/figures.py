@@ -185,13 +185,13 @@ class Evaluation:
             of_them = ((kinds[OTHER_TEXT], "with another text"), (kinds[IN_PART], "in part"))
             said = ", ".join(f"{count:,} of them {how}" for count, how in of_them if count)
             yield (
-                f"{learned:,} of {len(self.rows.trained):,} rows are rows that {self.model} was trained on"
+                f"{self.model} was trained on {learned:,} of the {counted(len(self.rows.trained), 'row')}"
                 f"{f' ({said})' if said else ''}: on new "
                 "audio its figures will be worse. exclude_trained=True leaves them out."
             )
         empty = sum(not self.recognized[index].reference for index in self.counted)
         if empty:
-            yield f"{empty:,} references are empty: every word recognized in them counts as an insertion."
+            yield f"{counted(empty, 'reference', ('is', 'are'))} empty: every word recognized in them counts as an insertion."
         worse = (
             sum(mine.errors > theirs.errors for mine, theirs in zip(self.scores, self.other_scores))
             if self.other

@@ -27,7 +27,8 @@ def record_on_card(
 
     if model.version is None:
         return
-    record = evaluation_record(environment.statement, evaluation.total_row(), rows)
+    learned = sum(bool(evaluation.rows.trained[index]) for index in evaluation.counted)
+    record = evaluation_record(environment.statement, evaluation.total_row(), rows, learned)
     try:
         environment.store.record_evaluation(
             model.name, model.version, record | (precision.as_record(check) if check is not None else {})

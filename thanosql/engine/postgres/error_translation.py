@@ -3,10 +3,12 @@ one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL
+from thanosql.engine.postgres.naming import needs_quotes, quoted
 from thanosql.engine.postgres.rendering import Place, end_of_query, position
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
@@ -14,6 +16,8 @@ from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
 
 SYNTAX = "42601"
+UNDEFINED_COLUMN = "42703"
+_COLUMN = re.compile(r'"([^".]+)\.([^"]+)"')  # as PostgreSQL's hint names one: "s.File"
 ENDS_EARLY = "The query ends too early."
 CURES = {
     "25P02": "The open transaction has failed: ROLLBACK ends it.",
@@ -32,7 +36,8 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
         primary = "COPY FROM STDIN and COPY TO STDOUT need a terminal of their own and do not work here."
         return ThanoSQLDatabaseError(primary, hint="COPY table FROM 'path' reads a file into a table.")
     message = "\n".join(part for part in (primary, diagnosis.message_detail) if part)
-    hint = "\n".join(part for part in (diagnosis.message_hint, CURES.get(error.pgcode or "")) if part)
+    own = _in_quotes(diagnosis.message_hint) if error.pgcode == UNDEFINED_COLUMN else CURES.get(error.pgcode or "")
+    hint = "\n".join(part for part in (diagnosis.message_hint, own) if part)
     at = diagnosis.statement_position
     place = position(int(at) - 1, sql, places) if at else None
     if at and error.pgcode == SYNTAX:
@@ -47,6 +52,20 @@ def translated(error: Any, sql: SQL, places: Sequence[Place]) -> ThanoSQLDatabas
         hint=hint or None,
         position=place,
     )
+
+
+def _in_quotes(hint: str | None) -> str | None:
+    """How to write the columns that PostgreSQL suggests; None where they can be written as it names them.
+
+    >>> _in_quotes('Perhaps you meant to reference the column "s.File".')
+    'Write s."File": names with capitals, spaces or signs need double quotes.'
+    """
+    found = [
+        ".".join(quoted(name) if needs_quotes(name) else name for name in one) for one in _COLUMN.findall(hint or "")
+    ]
+    if not any('"' in column for column in found):
+        return None
+    return f"Write {' or '.join(found)}: names with capitals, spaces or signs need double quotes."
 
 
 def holds_nul() -> ThanoSQLDatabaseError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 
 LONGEST = 63  # bytes of a name in PostgreSQL
+_FOLDED = re.compile(
+    r"[a-z_\x80-\U0010ffff][a-z0-9_$\x80-\U0010ffff]*"
+)  # what PostgreSQL reads as written without quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,15 @@ def quoted(*names: str) -> str:
     '"public"."my ""table\"""'
     """
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def needs_quotes(name: str) -> bool:
+    """Whether SQL must put double quotes around a name: it has capitals, spaces or signs.
+
+    >>> needs_quotes("Called on"), needs_quotes("File"), needs_quotes("file_2"), needs_quotes("파일")
+    (True, True, False, False)
+    """
+    return _FOLDED.fullmatch(name) is None
 
 
 def type_of(oid: str, modifier: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import part_of
 from thanosql.engine.rows.references import spoken_texts
 from thanosql.errors import ThanoSQLDataError
 
@@ -43,7 +44,7 @@ def refuse_texts(texts: list[str | None], column: Column, model: Model, unknown:
 def unaligned(column: Column, failures: list[dict[str, Any]], rows: int) -> ThanoSQLDataError:
     """The error for texts that cannot be aligned, of so many rows."""
     return ThanoSQLDataError(
-        f"{len(failures):,} of {rows:,} rows have a text in '{column.name}' that cannot be aligned.",
+        f"{part_of(len(failures), rows, 'row', ('has', 'have'))} a text in '{column.name}' that cannot be aligned.",
         rows=failures,
         hint="Nothing was changed. on_error='null' skips such rows.",
     )

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from thanosql import private
+from thanosql.counting import part_of
 from thanosql.engine.planner import Environment, Progress
 from thanosql.engine.postgres.audio_columns import CHUNK_ROWS, AudioColumnOptions, AudioColumns
 from thanosql.engine.rows.headers import Headers
@@ -133,7 +134,8 @@ class ProbedRows:
         if self.failures:
             count, total = len(self.failures), len(self.seconds)
             raise ThanoSQLDataError(
-                f"{count:,} of {total:,} rows have audio in '{column}' that cannot be read.", rows=self.failures
+                f"{part_of(count, total, 'row', ('has', 'have'))} audio in '{column}' that cannot be read.",
+                rows=self.failures,
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thanosql.counting import counted
+from thanosql.counting import counted, part_of
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.options import option
 from thanosql.models.transcript_tags import tags as find_tags
@@ -39,7 +39,7 @@ def references(snapshot: Snapshot, column: Column, tags: str, *, required: bool 
         texts.append("" if text is None else text)
     if missing and required:
         raise ThanoSQLDataError(
-            f"{len(missing):,} of {len(texts):,} rows have no text in '{column.name}'.",
+            f"{part_of(len(missing), len(texts), 'row', ('has', 'have'))} no text in '{column.name}'.",
             rows=missing,
             hint=f"Leave them out: WHERE {column.name} IS NOT NULL.",
         )
@@ -67,7 +67,7 @@ def spoken_texts(snapshot: Snapshot, column: Column, tags: str) -> Iterator[str 
         yield without_tags(said) if said is not None and tags == "drop" else said
     if tagged:
         raise ThanoSQLDataError(
-            f"{len(tagged):,} of {snapshot.rows:,} rows have tags in '{column.name}'.",
+            f"{part_of(len(tagged), snapshot.rows, 'row', ('has', 'have'))} tags in '{column.name}'.",
             rows=tagged,
             hint="tags='drop' removes them, tags='keep' counts their words as spoken.",
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import part_of
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
 from thanosql.engine.postgres.audio_columns import AudioColumns
@@ -141,7 +142,7 @@ def _validation(about: BoundStatement, access: AudioAccess, environment: Environ
         ]
         if damaged:
             raise ThanoSQLDataError(
-                f"{len(damaged):,} of the {snapshot.rows:,} rows of valid_query have audio that cannot be read.",
+                f"In valid_query, {part_of(len(damaged), snapshot.rows, 'row', ('has', 'have'))} audio that cannot be read.",
                 rows=damaged,
             )
         return tuple(
@@ -186,7 +187,7 @@ def _groups(about: BoundStatement, snapshot: Snapshot) -> list[str]:
     ]
     if unknown:
         raise ThanoSQLDataError(
-            f"{len(unknown):,} of {len(values):,} rows have no group in '{column.name}'.",
+            f"{part_of(len(unknown), len(values), 'row', ('has', 'have'))} no group in '{column.name}'.",
             rows=unknown,
             hint=f"Leave these rows out, or give each a group of its own: coalesce({column.name}, …).",
         )

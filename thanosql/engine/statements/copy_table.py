@@ -10,7 +10,7 @@ pandas.read_csv("calls.csv").to_sql("calls", engine, if_exists="replace")     # 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from thanosql.engine.language.syntax import Literal, Option, Parameter, Statemen
 from thanosql.engine.parameters.tables import Table
 from thanosql.engine.planner import Environment, Plan, Progress, plan, refuse_open_transaction
 from thanosql.engine.postgres import target
+from thanosql.engine.postgres.naming import needs_quotes, quoted
 from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.options import option
 
@@ -151,8 +152,20 @@ def run_copy(plan: CopyPlan, environment: Environment) -> Result:
     note = f"{counted(loaded.rows, 'row')} from {plan.path} in {plan.table}: {types}" + (
         f" and {more} more" if more > 0 else ""
     )
-    said = [remark for remark in (source.said(), *loaded.remarks) if remark]
+    said = [
+        remark for remark in (source.said(), *loaded.remarks, _quotes([name for name, _ in loaded.columns])) if remark
+    ]
     return Result(status=f"COPY {loaded.rows}", note="; ".join([note, *said]))
+
+
+def _quotes(names: Sequence[str]) -> str:
+    """How SQL writes names as people give them to columns of a sheet; nothing where it is as they stand there.
+
+    >>> _quotes(["file", "Called on"])
+    'in SQL, names with capitals, spaces or signs need double quotes: "Called on"'
+    """
+    first = next(filter(needs_quotes, names), None)
+    return f"in SQL, names with capitals, spaces or signs need double quotes: {quoted(first)}" if first else ""
 
 
 def _refuse_file_options(options: CopyOptions) -> None:

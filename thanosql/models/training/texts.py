@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thanosql.counting import counted
 from thanosql.errors import ThanoSQLDataError
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 
@@ -33,7 +34,7 @@ def prepare(folder: Path, texts: Iterable[tuple[int, str]], options: TrainOption
     if rows:
         shown = " ".join(letter if letter != " " else "(space)" for letter, _ in counts.most_common(40))
         raise ThanoSQLDataError(
-            f"{len(rows):,} texts contain characters that the model's vocabulary lacks: {shown}",
+            f"{counted(len(rows), 'text', ('contains', 'contain'))} characters that the model's vocabulary lacks: {shown}",
             rows=rows,
             hint=_cure(counts, built.vocabulary, options),
         )
