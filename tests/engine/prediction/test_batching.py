@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -131,6 +132,26 @@ def test_batches_hold_at_most_their_number_and_their_seconds() -> None:
     echo.batches.clear()
     list(recognize(task(), [AudioRow(row, str(row), BATCH_SECONDS) for row in range(3)], echo, Cancellation()))
     assert [len(batch) for batch in echo.batches] == [1, 1, 1]
+
+
+def test_a_row_under_way_is_nothing_but_itself_to_the_collection_of_garbage() -> None:
+    """With a list for each, the collections took most of the time in which ten million rows are planned."""
+    rows = [AudioRow(row, str(row), 1.0) for row in range(batching.WINDOW)]
+
+    class Counting(Echo):
+        def transcribe(
+            self, task: TranscribeTask, batches: Iterable[tuple[AudioRow, ...]], cancellation: Cancellation
+        ) -> Iterator[tuple[Outcome, ...]]:
+            gc.collect()
+            before = len(gc.get_objects())
+            under_way = list(batches)
+            gc.collect()
+            self.tracked = len(gc.get_objects()) - before
+            yield from super().transcribe(task, under_way, cancellation)
+
+    counting = Counting()
+    assert len(list(recognize(task(), rows, counting, Cancellation()))) == batching.WINDOW
+    assert counting.tracked < batching.WINDOW / 8  # a batch of 16 each, and what holds them
 
 
 def seconds_of_batches(workers: int, rows: int, seconds: float, repeated: int = 1) -> list[float]:

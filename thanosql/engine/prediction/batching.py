@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thanosql.models.audio.info import Note
@@ -110,7 +111,10 @@ class _Ending:
 
 
 class _Packed:
-    """The rows on their way: those waiting for an outcome by the first row of their audio, those recalled."""
+    """The rows on their way: those waiting for an outcome by the first row of their audio, those recalled.
+
+    No row has a list of its own: with tens of thousands under way, Python's collection of garbage took most of the time.
+    """
 
     def __init__(
         self,
@@ -125,39 +129,53 @@ class _Packed:
         self._most = most_seconds
         self._cache = cache
         self._ending = ending
-        self._groups: dict[Key, list[AudioRow]] = {}  # rows of one audio and text that wait for their outcome
-        self._keys: dict[int, Key] = {}  # by the first row of a group
+        self._under_way: dict[Key, AudioRow] = {}  # rows that wait for their outcome, the first of each audio and text
+        self._alike: dict[
+            Key, list[AudioRow]
+        ] = {}  # the others of the same audio and text: few, so a list each costs little
+        self._keys: dict[int, Key] = {}  # of the rows under way
         self._recalled: deque[Outcome] = deque()
         self._next_seconds = 0.0  # of the largest batch that is under way
 
     def batches(self) -> Iterator[tuple[AudioRow, ...]]:
         """Windows of the stream in order of duration, cut by the number of utterances and by seconds."""
-        while window := list(_window(self._rows)):
-            groups: dict[Key, list[AudioRow]] = {}
-            for row in window:
-                key = row.audio, row.text
-                # A group that is under way takes those that come later, too.
-                (self._groups.get(key) or groups.setdefault(key, [])).append(row)
-            self._recall(groups)
+        while window := _window(self._rows):
+            firsts = self._grouped(window)
             # One for each window, so that what is recalled does not pile up.
             yield ()
-            self._groups.update(groups)
-            ordered = _ordered([group[0] for group in groups.values()])
-            if len(ordered) < len(window):  # some are recalled, or share an audio
-                self._ending.left -= sum(row.seconds for row in window) - sum(row.seconds for row in ordered)
-            batch: list[AudioRow] = []
-            filled = most = 0.0
-            for first in ordered:
-                if batch and (len(batch) == self._batch_size or filled + first.seconds > most):
-                    yield self._under_way(batch, filled)
-                    batch, filled = [], 0.0
-                if not batch:
-                    most = self._ending.limit(self._most)
-                batch.append(first)
-                filled += first.seconds
-                self._keys[first.row] = first.audio, first.text
-            if batch:
-                yield self._under_way(batch, filled)
+            if len(firsts) < len(window):  # some are recalled, or share an audio
+                self._ending.left -= sum(row.seconds for row in window) - sum(row.seconds for row in firsts)
+            ordered = tuple(_ordered(firsts))
+            begin = 0
+            while begin < len(ordered):
+                batch = ordered[begin : begin + self._batch_size]
+                filled = sum(row.seconds for row in batch)
+                if filled > (most := self._ending.limit(self._most)):
+                    batch, filled = _beginning(batch, most)
+                begin += len(batch)
+                self._next_seconds = max(self._next_seconds, min(filled, self._most))
+                self._ending.left -= filled
+                yield batch
+
+    def _grouped(self, window: Sequence[AudioRow]) -> list[AudioRow]:
+        """The rows that are to be recognized: the first of each group that is neither under way nor recalled."""
+        under_way, keys = self._under_way, self._keys
+        firsts = []
+        for row in window:
+            key = row.audio, row.text
+            # A row that is under way takes those that come later, too.
+            if under_way.setdefault(key, row) is row:
+                keys[row.row] = key
+                firsts.append(row)
+            else:
+                self._alike.setdefault(key, []).append(row)
+        if self._cache is None:
+            return firsts
+        recalled = self._cache.recall([keys[row.row] for row in firsts])
+        for key, (value, seconds) in recalled.items():
+            rows = self._done(under_way[key].row)
+            self._recalled.extend(_outcome(row, value, seconds) for row in rows)
+        return [row for row in firsts if row.row in keys] if recalled else firsts
 
     def recalled(self) -> Iterator[Outcome]:
         """Outcomes that the cache had, as far as the stream was drawn."""
@@ -171,7 +189,7 @@ class _Packed:
     def keep(self, outcome: Outcome) -> None:
         """Put a new outcome into the cache; failures are found again in no time, and may be mended meanwhile."""
         key = self._keys[outcome.row]
-        first = self._groups[key][0]
+        first = self._under_way[key]
         if outcome.seconds > TOLERANCE * first.seconds:
             self._next_seconds = self._most  # durations are not what they were said to be: expect as much as may come
         if self._cache is not None and not isinstance(outcome.value, Failure):
@@ -179,20 +197,16 @@ class _Packed:
 
     def spread(self, outcome: Outcome) -> Iterator[Outcome]:
         """The outcome for every row of its audio and text."""
-        for row in self._groups.pop(self._keys.pop(outcome.row)):
-            yield _outcome(row, outcome.value, outcome.seconds, outcome.notes)
+        for row in self._done(outcome.row):
+            if row.row == outcome.row and not isinstance(row.audio, AudioPart):
+                yield outcome
+            else:
+                yield _outcome(row, outcome.value, outcome.seconds, outcome.notes)
 
-    def _under_way(self, batch: list[AudioRow], seconds: float) -> tuple[AudioRow, ...]:
-        self._next_seconds = max(self._next_seconds, min(seconds, self._most))
-        self._ending.left -= seconds
-        return tuple(batch)
-
-    def _recall(self, groups: dict[Key, list[AudioRow]]) -> None:
-        """The rows that the cache has, taken out of `groups`."""
-        if self._cache is None:
-            return
-        for key, (value, seconds) in self._cache.recall(list(groups)).items():
-            self._recalled.extend(_outcome(row, value, seconds) for row in groups.pop(key))
+    def _done(self, first: int) -> tuple[AudioRow, ...]:
+        """A row that waits no more, and those of the same audio and text."""
+        key = self._keys.pop(first)
+        return self._under_way.pop(key), *self._alike.pop(key, ())
 
 
 def _outcome(row: AudioRow, value: Any, seconds: float, notes: tuple[Note, ...] = ()) -> Outcome:
@@ -203,28 +217,43 @@ def _outcome(row: AudioRow, value: Any, seconds: float, notes: tuple[Note, ...] 
     return Outcome(row.row, value, seconds, notes)
 
 
+def _beginning(batch: tuple[AudioRow, ...], most: float) -> tuple[tuple[AudioRow, ...], float]:
+    """As many rows of a batch as have `most` seconds, at least one; and their seconds."""
+    filled = batch[0].seconds
+    for number, row in enumerate(batch[1:], start=1):
+        if filled + row.seconds > most:
+            return batch[:number], filled
+        filled += row.seconds
+    return batch, filled
+
+
 def _ordered(rows: list[AudioRow]) -> list[AudioRow]:
     """Longest first; parts of one recording stay together, so that those of one that cannot be sought in are decoded once."""
     place: dict[object, int] = {}
     for row in rows:
         if isinstance(row.audio, AudioPart) and not row.audio.is_whole:
             place.setdefault((row.audio.audio, row.audio.channel, row.audio.track), len(place) + 1)
+    rows = sorted(
+        rows, key=attrgetter("row")
+    )  # mostly they are: two sorts by one number each are faster than one by both
+    rows.sort(key=attrgetter("seconds"), reverse=True)
 
-    if not place:
-        return sorted(rows, key=lambda row: (-row.seconds, row.row))
-
-    def order(row: AudioRow) -> tuple[int, float, int]:
+    def which(row: AudioRow) -> int:
         part = row.audio
-        which = place.get((part.audio, part.channel, part.track), 0) if isinstance(part, AudioPart) else 0
-        return which, -row.seconds, row.row
+        return place.get((part.audio, part.channel, part.track), 0) if isinstance(part, AudioPart) else 0
 
-    return sorted(rows, key=order)
+    if place:
+        rows.sort(key=which)
+    return rows
 
 
-def _window(rows: Iterator[AudioRow]) -> Iterator[AudioRow]:
+def _window(rows: Iterator[AudioRow]) -> list[AudioRow]:
+    window: list[AudioRow] = []
     size = 0
     for row in islice(rows, WINDOW):
-        yield row
-        size += len(row.audio.audio if isinstance(row.audio, AudioPart) else row.audio)
+        window.append(row)
+        audio = row.audio
+        size += len(audio.audio if isinstance(audio, AudioPart) else audio)
         if size > WINDOW_BYTES:
-            return
+            break
+    return window
