@@ -42,6 +42,11 @@ SETTINGS = {
         "folder for models, data sets and the embedded database",
         "the platform's user data folder; as root `/var/lib/thanosql`",
     ),
+    "store": (
+        "`THANOSQL_STORE`",
+        "folder for saved models, a path or `file:///…`: one that several machines share, for one",
+        "`models` under the home",
+    ),
     "audio_roots": (
         "`THANOSQL_AUDIO_ROOTS` (a path list)",
         "where relative audio paths are looked for, in order; once set, statements read no local file outside of them",

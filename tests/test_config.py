@@ -32,6 +32,24 @@ def test_an_argument_stands_over_the_environment_and_that_over_the_file(
     assert config.load(database_url="postgresql://argument").database_url == "postgresql://argument"
 
 
+def test_the_store_is_in_the_home_or_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load(home="h").store_folder == tmp_path / "h" / "models"
+    Path("thanosql.toml").write_text('store = "from-file"\n')
+    assert config.load(home="h").store_folder == tmp_path / "from-file"
+    monkeypatch.setenv("THANOSQL_STORE", f"file://{tmp_path}/a%20b")
+    assert config.load(home="h").store_folder == tmp_path / "a b"
+    assert config.load(home="h", store="~/mine").store_folder == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [("s3://bucket/models", r"not s3://[\s\S]*share"), ("file://server/models", r"machine server[\s\S]*file:///")],
+)
+def test_a_store_that_is_no_folder_of_this_machine_is_refused(store: str, said: str) -> None:
+    with pytest.raises(ThanoSQLError, match=said):
+        config.load(store=store)
+
+
 def test_relative_audio_is_looked_for_in_the_working_folder_of_the_moment_and_then_in_the_workspace() -> None:
     settings = config.load()
     assert settings.audio_roots == (Path(), settings.workspace)

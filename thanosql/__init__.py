@@ -80,16 +80,20 @@ def execute(sql: str, params: Mapping[str, Any] | None = None) -> Any:
 
 
 def connect(
-    database_url: str | None = None, *, home: str | os.PathLike[str] | None = None, executor: str | None = None
+    database_url: str | None = None,
+    *,
+    home: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    executor: str | None = None,
 ) -> Session:
     """A session of its own, as a context manager: `with thanosql.connect("postgresql://…") as session: …`
 
-    Without a URL it is the configured database, or the embedded PostgreSQL under the home. Nothing is connected until
-    a statement needs it.
+    Without a URL it is the configured database, or the embedded PostgreSQL under the home. `store` is the folder of
+    saved models, where it is not to be under the home. Nothing is connected until a statement needs it.
     """
     from thanosql.engine.session import Session
 
-    return Session(database_url, home=home, executor=executor)
+    return Session(database_url, home=home, store=store, executor=executor)
 
 
 def captions(frame: pd.DataFrame, form: str = "srt", *, audio_col: str = "audio_path") -> str:

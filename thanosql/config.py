@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,22 +15,24 @@ from thanosql.errors import ThanoSQLError, did_you_mean
 
 KEYS = (
     *("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "lock_timeout", "executor", "base_models"),
-    *("connections", "decoding_processes"),
+    *("connections", "decoding_processes", "store"),
 )
 DECODING_PROCESSES = 4  # or as many as the machine has processors
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where things are. `audio_roots` is where relative audio paths are looked for, in order; `Path()` among them is
-    the working folder of the moment. `confined` says that they were set, and that statements read no local file outside
-    of them: audio, tables, models and language models. `remote_hosts` are the names of private hosts that audio may be
-    fetched from, where a statement allows it. A recording of more than `max_hours` is refused before it is decoded. A
-    statement waits `lock_timeout` seconds for another that is writing the same model. Audio is decoded by up to
-    `decoding_processes` processes, which a damaged file may crash without harm; 0: by the session's own."""
+    """Where things are. `store` is the folder of saved models where it is not in the home. `audio_roots` is where relative
+    audio paths are looked for, in order; `Path()` among them is the working folder of the moment. `confined` says that they
+    were set, and that statements read no local file outside of them: audio, tables, models and language models.
+    `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it. A recording
+    of more than `max_hours` is refused before it is decoded. A statement waits `lock_timeout` seconds for another that is
+    writing the same model. Audio is decoded by up to `decoding_processes` processes, which a damaged file may crash
+    without harm; 0: by the session's own."""
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
+    store: Path | None = None
     audio_roots: tuple[Path, ...]
     confined: bool = False
     remote_hosts: tuple[str, ...] = ()
@@ -54,14 +57,19 @@ class Settings:
 
     @property
     def store_folder(self) -> Path:
-        return self.home / "models"
+        return self.store or self.home / "models"
 
     @property
     def postgres_folder(self) -> Path:
         return self.home / "postgres"
 
 
-def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None = None) -> Settings:
+def load(
+    *,
+    database_url: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> Settings:
     """The settings of this process now; arguments stand above the environment, which stands above the file.
 
     Raises ThanoSQLError when the file cannot be read or names a setting that is not there.
@@ -79,6 +87,7 @@ def load(*, database_url: str | None = None, home: str | os.PathLike[str] | None
     return Settings(
         database_url=database_url or environment.get("THANOSQL_DATABASE_URL") or file.get("database_url"),
         home=where.absolute(),
+        store=_store(store or environment.get("THANOSQL_STORE") or file.get("store")),
         audio_roots=tuple(Path(root).expanduser().absolute() for root in named)
         or (Path(), where.absolute() / "workspace"),
         confined=bool(named),
@@ -111,6 +120,32 @@ def _file() -> Mapping[str, Any]:
                 raise ThanoSQLError(f"{path}: there is no setting '{key}'.", hint=did_you_mean(key, KEYS))
         return content
     return {}
+
+
+def _store(value: str | os.PathLike[str] | None) -> Path | None:
+    """The folder that a path or a file:// URL names."""
+    if value is None:
+        return None
+    path = os.fspath(value)
+    if path.lower().startswith("file:"):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        parts = urlsplit(path)
+        if parts.netloc not in ("", "localhost"):
+            raise ThanoSQLError(
+                f"The setting store (THANOSQL_STORE) names a folder of the machine {parts.netloc}: {path}",
+                hint="Write file:/// and the folder's path on this machine.",
+            )
+        path = url2pathname(parts.path)
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", path):
+        raise ThanoSQLError(
+            f"The setting store (THANOSQL_STORE) must be a folder or file:///folder, not {path.partition('://')[0]}://: a "
+            "store needs locks and renaming, which object storage does not have.",
+            hint="Choose a folder that the machines share (NFS, for one). Workers of a Ray cluster need none to transcribe: "
+            "models are sent to them.",
+        )
+    return Path(path).expanduser().absolute()
 
 
 def _hours(value: object) -> float:

@@ -48,9 +48,10 @@ class Session:
         database_url: str | None = None,
         *,
         home: str | os.PathLike[str] | None = None,
+        store: str | os.PathLike[str] | None = None,
         executor: str | None = None,
     ) -> None:
-        settings = config.load(database_url=database_url, home=home)
+        settings = config.load(database_url=database_url, home=home, store=store)
         self.settings = replace(settings, executor=executor) if executor else settings
         self._turn = Turn()
         self._running: Cancellation | None = None

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+import thanosql
 from thanosql import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.engine.session import Session
 
@@ -289,3 +290,13 @@ def test_a_model_does_not_take_a_bases_name(session: Session, folder: Path) -> N
     assert raised.value.position is not None
     with pytest.raises(ThanoSQLModelError, match="Wav2Vec2Ko is the name of a base"):
         session.execute("BUILD MODEL Wav2Vec2Ko USING Wav2Vec2Tiny AS SELECT 'a' AS audio_path, 'b' AS text")
+
+
+def test_two_homes_share_one_store(database_url: str, tmp_path: Path) -> None:
+    shared = tmp_path / "shared" / "models"
+    with thanosql.connect(database_url, home=tmp_path / "one", store=shared) as one:
+        one.execute("GET THANOSQL MODEL Wav2Vec2Tiny OPTIONS (model_name='ours')")
+        assert one.store.get("ours").folder == shared / "ours" / "1"
+    assert not (tmp_path / "one" / "models").exists()
+    with thanosql.connect(database_url, home=tmp_path / "two", store=shared.as_uri()) as other:
+        assert list(other.execute("LIST MODEL")["name"]) == ["ours"]
