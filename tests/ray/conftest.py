@@ -12,6 +12,13 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# A node whose process is gone refuses to be asked, and is dead after five times: Ray asks every three seconds. One that is
+# slow to answer still has 10 s for it, five times.
+HEALTH = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500}
+# Ray's workers give way to every other process (niceness 15); beside the notebooks' tests they would get next to nothing.
+NICENESS = {"worker_niceness": 0}
+# Of what Ray starts with a node: what these tests do not use, and which takes processor time as the node starts.
+LEAN = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 
 
 def started(start: Callable[[], Any]) -> Any:
@@ -36,11 +43,8 @@ def cluster() -> Iterator[Any]:
     # The workers of a driver outside of the cluster import the tests' audio by what the cluster's own processes have.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
-    def head() -> dict[str, Any]:  # of a try that failed, processes stay until the end: each has a port of its own
-        return {"num_cpus": 2, "include_dashboard": False, "ray_client_server_port": _free_port()}
-
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # Ray leaves a log of that server open
-        opened = started(lambda: Cluster(initialize_head=True, head_node_args=head()))
+    head = {"num_cpus": 2, "_system_config": {**HEALTH, **NICENESS}, **LEAN}
+    opened = started(lambda: Cluster(initialize_head=True, head_node_args=dict(head)))
     ray.init(address=opened.address, logging_level="error", log_to_driver=False)
     yield opened
     ray.shutdown()
@@ -49,8 +53,12 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def client_port(cluster: Any) -> int:
-    """Where the cluster's head serves drivers outside of it."""
-    return int(cluster.head_node._ray_params.ray_client_server_port)
+    """Where the cluster's head serves drivers outside of it, from now on."""
+    port = _free_port()
+    cluster.head_node._ray_params.ray_client_server_port = port
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # Ray leaves a log of that server open
+        cluster.head_node.start_ray_client_server()
+    return port
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ def test_the_notebook_about_ray_shows_what_it_says(home: Path, tmp_path: Path, m
     monkeypatch.setenv("THANOSQL_HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("RAY_ADDRESS", "local")  # a cluster of its own, not that of the other tests
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # as in the other tests' cluster
     # The two workers have one CPU each, whatever this machine has.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 

@@ -57,6 +57,9 @@ class RayTraining:
 
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # Ray waits for two seconds between two looks
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")  # and begins anew where a start takes 60
+        os.environ.setdefault(
+            "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0"
+        )  # a process more, and nothing here heeds its warning
         actor = ray.get_runtime_context().current_actor
         trainer = TorchTrainer(
             train_rank,
