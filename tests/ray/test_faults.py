@@ -274,6 +274,15 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
         ray_executor.RayExecutor("ray", ModelCache())
 
 
+def test_a_ray_that_is_too_old_is_named_with_the_one_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: make ray")
+    monkeypatch.setattr(ray, "__version__", "2.9.3")
+    with pytest.raises(
+        ThanoSQLOptionError, match=r"needs Ray 2\.60 or newer, and 2\.9\.3 is installed\.\s+.*pip install"
+    ):
+        ray_executor.RayExecutor("ray", ModelCache())
+
+
 @pytest.mark.parametrize("address", [None, "ray://head:10001"])
 def test_a_cluster_that_does_not_start_is_a_connection_error(
     ray: Any, address: str | None, monkeypatch: pytest.MonkeyPatch
