@@ -295,6 +295,31 @@ def test_a_cluster_that_does_not_start_is_a_connection_error(
         ray_cluster._open(ray, address)
 
 
+@pytest.mark.parametrize(
+    ("said", "failures", "tries"),
+    [
+        ("The current node timed out during startup.", 2, 3),
+        ("The current node timed out during startup.", 9, 3),
+        ("No space left on device", 9, 1),
+    ],
+)
+def test_a_crowded_machine_is_asked_again_to_start_ray(
+    ray: Any, monkeypatch: pytest.MonkeyPatch, said: str, failures: int, tries: int
+) -> None:
+    asked = 0
+
+    def init(**_: Any) -> None:
+        nonlocal asked
+        asked += 1
+        if asked <= failures:
+            raise Exception(said)
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ThanoSQLConnectionError, match=said) if failures >= tries else nullcontext():
+        ray_cluster._open(ray, None)
+    assert asked == tries
+
+
 @pytest.mark.parametrize(("crashes", "tries"), [(2, 3), (9, 3)])
 def test_a_heads_server_that_crashes_as_it_starts_is_asked_again(
     ray: Any, monkeypatch: pytest.MonkeyPatch, crashes: int, tries: int

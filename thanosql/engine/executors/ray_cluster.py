@@ -15,6 +15,9 @@ from thanosql.version import DISTRIBUTION
 
 OLDEST = (2, 60)  # of Ray; no older one was tried
 CLIENT_TRIES = 3  # a head's server for a driver may crash as it is forked (gRPC), and does not the next time
+START_TRIES = (
+    3  # a crowded machine starts no node in the 15 s that Ray waits for its own processes, and may do so the next time
+)
 CURE = f"Install it: pip install '{DISTRIBUTION}[ray]'"
 
 
@@ -131,7 +134,7 @@ def _open(ray: Any, address: str | None) -> None:
         if address is not None and address.startswith("ray://"):
             _open_client(ray, address)
         else:
-            ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
+            _open_here(ray)
     except Exception as error:  # of any kind: one of Ray's own says no more than Exception
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         if address is None:
@@ -156,6 +159,16 @@ def _open_client(ray: Any, address: str) -> None:
             return
         except ConnectionError as error:
             if not left or "Starting Ray client server failed" not in str(error):
+                raise
+
+
+def _open_here(ray: Any) -> None:
+    for left in reversed(range(START_TRIES)):
+        try:
+            ray.init(include_dashboard=False, logging_level="error", log_to_driver=False)
+            return
+        except Exception as error:  # Ray's is of no other class
+            if not left or "timed out during startup" not in str(error):
                 raise
 
 
