@@ -200,8 +200,10 @@ def test_a_link_put_in_the_place_of_anything_after_it_was_looked_at_is_not_follo
         return look(settings, path)
 
     monkeypatch.setattr(Settings, "may_read", count)
+    nothing_left = "DROP TABLE IF EXISTS t; DROP MODEL IF EXISTS u; DROP PREDICTIONS"
+    confined.execute(nothing_left)  # of the tests before
     confined.execute(statement.format(roots))
-    confined.execute("DROP TABLE IF EXISTS t; DROP MODEL IF EXISTS u; DROP PREDICTIONS")
+    confined.execute(nothing_left)
     (roots / "written" / "n.csv").unlink(missing_ok=True)
     last, looks = looks, 0
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from thanosql import config, confinement
+from thanosql import config
 from thanosql.engine.lifecycle import interruption
 from thanosql.engine.lifecycle.interruption import Left, StoppedStatement
+from thanosql.engine.lifecycle.readable_folders import confined
 from thanosql.engine.lifecycle.statement_log import record
 from thanosql.engine.postgres.turn import Turn
 from thanosql.errors import ThanoSQLError
@@ -110,21 +110,6 @@ class Session:
                     each(result)
         return result
 
-    def _confinement(self) -> confinement.Confinement | None:
-        """Where statements may read files; None for everywhere."""
-        if not self.settings.confined:
-            return None
-
-        def own() -> list[Path]:
-            from huggingface_hub.constants import HF_HUB_CACHE
-
-            from thanosql.models.bases import ASSETS
-
-            named = (Path(base).expanduser() for base in self.settings.base_models.values())
-            return [self.settings.store_folder, ASSETS, Path(HF_HUB_CACHE), *(base for base in named if base.is_dir())]
-
-        return confinement.Confinement(self.settings.audio_roots, own)
-
     @contextmanager
     def _cancellable(self) -> Iterator[None]:
         before = self._running
@@ -163,7 +148,7 @@ class Session:
         try:
             cancellation.check()
             with ExitStack() as resources:
-                resources.enter_context(confinement.confined(self._confinement()))
+                resources.enter_context(confined(self.settings))
                 environment = planner.Environment(
                     settings=self.settings,
                     open_database=self._open_database,
@@ -269,8 +254,7 @@ class Session:
         self._stop(interruption.CANCELLED)
 
     def _stop(self, reason: str) -> None:
-        running = self._running
-        if running is not None:
+        if (running := self._running) is not None:
             running.cancel(reason)
             if (database := self.__dict__.get("database")) is not None:
                 database.cancel()
