@@ -20,15 +20,18 @@ SECONDS = 120  # for the first checkpoint to come, on a machine with other thing
 
 @pytest.fixture
 def short_demo(tmp_path: Path) -> Path:
-    """The demo with fewer epochs: what is tested is how it goes on."""
+    """The demo with fewer epochs over fewer rows: what is tested is how it goes on."""
     folder = shutil.copytree(DEMO, tmp_path / "demo")
     script = (folder / "demo.sql").read_text(encoding="utf-8")
     for much, little in (
-        ("max_epochs=10,", "max_epochs=2,"),
+        ("max_epochs=10,", "max_epochs=3,"),
         ("max_epochs=2, learning_rate", "max_epochs=1, learning_rate"),
     ):
         assert script.count(much) == 1
         script = script.replace(much, little)
+    rows = "AS\nSELECT * FROM numbers_train;"
+    assert script.count(rows) == 2
+    script = script.replace(rows, rows.replace(";", " LIMIT 120;"))
     (folder / "demo.sql").write_text(script, encoding="utf-8")
     return folder / "demo.py"
 
