@@ -120,7 +120,7 @@ def test_the_prompt_runs_what_is_typed_and_goes_on_after_an_error(
     monkeypatch.setattr(sys, "stdin", Terminal())
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text(
-            "SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\n\\d\n\\x\nSELECT 'still here' AS b;\nexit\n"
+            "SELECT 'two' ||\n' lines' AS a;\nSELECT nonsense;\nPREDICT?\n\\d\n\\x\nSELECT 'still here' AS b;\nexit()\n"
         )
         assert main([]) == 0
     printed = capsys.readouterr()

@@ -168,7 +168,7 @@ def summary(found: Mapping[str, Measured]) -> list[str]:
     """What was measured, a line for each kind of question: how often each way was the fastest, and by how much at most.
 
     >>> summary({"product float32 8→8": Measured("torch", False, {"oneDNN": 2.0, "torch": 1.0})})
-    ['product float32: torch 1 of 1 (up to 2.00 × oneDNN)']
+    ['product float32: torch is fastest in 1 of 1 (up to 2.00 times as fast as oneDNN)']
     """
     kinds: dict[str, list[Measured]] = {}
     for key, one in found.items():
@@ -186,7 +186,7 @@ def summary(found: Mapping[str, Measured]) -> list[str]:
                 for one, other in zip(chosen, first, strict=True)
                 if other != way and one.milliseconds.get(way, 0) > 0
             ]
-            gain = f" (up to {max(gains):.2f} × {first[0]})" if gains else ""
-            parts.append(f"{way} {len(chosen)} of {len(those)}{gain}")
+            gain = f" (up to {max(gains):.2f} times as fast as {first[0]})" if gains else ""
+            parts.append(f"{way} is fastest in {len(chosen)} of {len(those)}{gain}")
         said.append(f"{kind}: {', '.join(parts)}")
     return said

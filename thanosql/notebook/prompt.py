@@ -26,7 +26,7 @@ from thanosql.notebook.status import describe
 if TYPE_CHECKING:
     from thanosql.engine.session import Session
 
-ENDS = ("exit", "quit", "\\q")
+ENDS = ("exit", "quit", "exit()", "quit()", "\\q")
 COMMAND = re.compile(r"\\|\.[a-z]")  # psql's \d, SQLite's .tables
 EXPAND = "\\x"  # psql's, for rows that are wider than the terminal
 WELCOME = "End a statement with ;  Tab completes, help and PREDICT? explain, Ctrl-D ends."
@@ -78,8 +78,8 @@ def is_complete(text: str) -> bool:
     """Whether Enter runs a text: it ends with `;` that stands in no string, comment or bracket, or it asks or ends, or is a
     command of another program's prompt, which has an answer too.
 
-    >>> [is_complete(text) for text in ("SELECT 1;", "SELECT ';", "SELECT 1", "PREDICT?", "\\\\d")]
-    [True, False, False, True, True]
+    >>> [is_complete(text) for text in ("SELECT 1;", "SELECT ';", "SELECT 1", "PREDICT?", "\\\\d", "exit()")]
+    [True, False, False, True, True, True]
     """
     from thanosql.engine.language.terminals import Refusal
     from thanosql.notebook.cursor_context import context_at
