@@ -142,7 +142,11 @@ def report(hour: Hour, written: Sequence[str], found: Sequence[Timed], seconds: 
     ]
     starts = np.array([abs(said[place].start - hour.places[kept[place], 0]) for place in clean])
     print(f"  starts within 50 ms of sound words that are not marked: {(starts <= 0.05).mean():.1%}")
-    print(f"  both boundaries within 50 ms: {(np.array(both) <= 0.05).mean():.1%} of sound words")
+    close = dict(zip(sound, (one <= 0.05 for one in both)))
+    print(
+        f"  both boundaries within 50 ms: {np.mean(list(close.values())):.1%} of sound words, "
+        f"{np.mean([close[place] for place in clean]):.1%} of those that are not marked"
+    )
     deleted = [hour.places[number] for number, word in enumerate(written) if not word]
     covered = [
         sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in marked) >= (end - start) / 2
