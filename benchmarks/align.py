@@ -1,4 +1,4 @@
-"""ALIGN against known places: one hour glued of clips, whole and damaged, beside ctc-segmentation.
+"""ALIGN against known places: one hour glued of clips, whole and damaged, beside ctc-segmentation and forced_align.
 
     python benchmarks/align.py [--model FOLDER | --epochs 5 --keep FOLDER] [--clips 400] [--seed 1] [--costs] [--fsdd FOLDER]
 
@@ -10,7 +10,8 @@ row, is deleted from the text, and a tenth is spelled in digits, which the model
 
 A deleted word is marked where an item with a problem covers half of it, one in digits where it has a problem. Other words are
 sound; one that is marked is a false alarm. `--costs` prints what a word that is in its place costs, of which `Costs` was
-chosen.
+chosen. The other aligners are used where they are installed: `pip install ctc-segmentation ctc-forced-aligner`, or torchaudio
+in the place of the latter.
 """
 
 from __future__ import annotations
@@ -188,6 +189,38 @@ def by_ctc_segmentation(logs: np.ndarray, words: Sequence[str], vocabulary: Voca
     return [(start, end) for start, end, _ in segments]
 
 
+def by_forced_align(logs: np.ndarray, words: Sequence[str], vocabulary: Vocabulary, *, stars: bool) -> np.ndarray:
+    """The words' seconds `(words, 2)` as forced_align has them; with `stars` anything may stand between them, at no cost."""
+    try:
+        from ctc_forced_aligner import forced_align  # torchaudio's, without torchaudio
+    except ImportError:
+        import torch
+        from torchaudio.functional import forced_align as theirs
+
+        def forced_align(logs: np.ndarray, targets: np.ndarray, blank: int) -> tuple[np.ndarray, np.ndarray]:
+            path, scores = theirs(torch.from_numpy(logs), torch.from_numpy(targets), blank=blank)
+            return path.numpy(), scores.numpy()
+
+    if stars:
+        logs = np.concatenate([logs, np.zeros((len(logs), 1), logs.dtype)], axis=1)
+    between = logs.shape[1] - 1 if stars else vocabulary.ids[vocabulary.delimiter or ""]
+    targets, owners = [], []
+    for number, word in enumerate(words):
+        labels = ([between] if number else []) + list(vocabulary.encode(word))
+        targets += labels
+        owners += ([-1] if number else []) + [number] * (len(labels) - bool(number))
+    path, _ = forced_align(logs[None], np.array([targets], dtype=np.int64), blank=vocabulary.blank)
+    found = np.full((len(words), 2), np.nan)
+    at, last = -1, vocabulary.blank
+    for frame, label in enumerate(np.asarray(path).reshape(-1)):
+        if label != vocabulary.blank:
+            at += label != last
+            if owners[at] >= 0:
+                found[owners[at]] = np.nanmin([found[owners[at], 0], frame]), frame + 1
+        last = label
+    return found * 0.02
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--clips", type=int, default=400)
@@ -233,6 +266,17 @@ def main() -> None:
             print("ctc-segmentation is not installed")
         else:
             print(f"{name} text, ctc-segmentation: aligned in {time.perf_counter() - started:.1f} s")
+            for edge, end in enumerate(("starts", "ends")):
+                print("  " + quantiles(end, theirs[:, edge] - hour.places[numbers, edge]))
+        for stars in (False, True):
+            numbers = [number for number, word in enumerate(written) if word == hour.words[number]]
+            started = time.perf_counter()
+            try:
+                theirs = by_forced_align(logs, [hour.words[number] for number in numbers], vocabulary, stars=stars)
+            except (ImportError, OSError):
+                print("neither ctc-forced-aligner nor torchaudio is installed")
+                break
+            print(f"{name} text, forced_align, stars={stars}: aligned in {time.perf_counter() - started:.1f} s")
             for edge, end in enumerate(("starts", "ends")):
                 print("  " + quantiles(end, theirs[:, edge] - hour.places[numbers, edge]))
     text = " ".join(normalize(word) for word in other.words)
