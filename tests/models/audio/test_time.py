@@ -99,6 +99,14 @@ def test_links_of_a_chained_ogg_go_on(subtype: str) -> None:
     assert shift(heard[int(1.9 * 16000) :], sweep(16000, 3.0)) == pytest.approx(0.1 * 16000, abs=0.03 * 16000)
 
 
+def test_a_chain_whose_rates_differ_is_not_called_damaged() -> None:
+    data = b"".join(by_soundfile(sweep(rate, 1.0), rate, "OGG", "VORBIS") for rate in (16_000, 22_050))
+    with pytest.raises(
+        AudioError, match="recordings in a chain whose rates or channels differ, say, which must be files of"
+    ):
+        audio.read(data)
+
+
 def test_a_wav_whose_header_counts_less_is_read_to_its_end_and_that_is_said() -> None:
     data = bytearray(wav(sweep(16000), 16000, 16))
     data[40:44] = (16_000).to_bytes(4, "little")

@@ -78,6 +78,11 @@ class Container:
         except (av.error.FFmpegError, IndexError) as error:  # IndexError: a stream that only turns up among the packets
             container.close()
             _check_memory(error)
+            if isinstance(error, av.error.PatchWelcomeError):  # not damaged: a chained Ogg file may change as it likes
+                raise AudioError(
+                    "FFmpeg does not read what it holds: recordings in a chain whose rates or channels differ, say, which "
+                    "must be files of their own"
+                ) from error
             raise AudioError(f"damaged: its packets cannot be read ({_cause(error)})") from error
         except BaseException:
             container.close()
