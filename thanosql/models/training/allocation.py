@@ -47,10 +47,11 @@ class FreeBlocks:
     def __init__(self) -> None:
         self._least: int | None = None  # resident bytes, after it was done last
 
-    def give_back(self) -> None:
-        """To be called between two steps, when little is in use. Nothing happens where there is no glibc."""
+    def give_back(self, growth: int = GROWTH) -> None:
+        """If the process grew by `growth` bytes since; to be called between two steps, when little is in use. Nothing happens
+        where there is no glibc."""
         libc = _glibc()
-        if libc is None or (self._least is not None and resident_bytes() < self._least + GROWTH):
+        if libc is None or (self._least is not None and resident_bytes() < self._least + growth):
             return
         libc.malloc_trim(0)
         self._least = resident_bytes()

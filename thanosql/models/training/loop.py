@@ -94,7 +94,8 @@ class Run:
     def train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         """All steps from `done` on, in order; where there is a validator, the model ends with the best epoch's weights.
 
-        An interrupt saves a checkpoint of the last step.
+        An interrupt saves a checkpoint of the last step. At the end the memory of the steps, the optimizer's too, is given back:
+        what follows, hearing rows to judge the model, needs some of its own.
         """
         import torch
 
@@ -107,6 +108,8 @@ class Run:
         with torch.no_grad():
             for name, value in self.best.weights.items():  # none without a validator
                 self.learned[name].copy_(value)
+        self.optimizer.state.clear()
+        self.free_blocks.give_back(0)
 
     def _train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         import torch
