@@ -198,7 +198,7 @@ def compare_errors(folder: Path, utterances: int | None, epochs: int, seeds: int
         losses = []
         for name, run in RUNS.items():
             measured = Measured(epochs)
-            options = told(epochs, seed=seed, **tiny.train_defaults)
+            options = told(epochs, seed=seed, **tiny.train_defaults | {"base_share": 0.0})  # the Trainer keeps none
             run(base, learned, options, measured, folder / f"{name}-{seed}")
             losses.append(measured.by_epoch())
             errors[name].append(wer(folder / f"{name}-{seed}", asked))
