@@ -94,8 +94,8 @@ class Run:
     def train(self, progress: Callable[[TrainingProgress], None], cancellation: Cancellation) -> None:
         """All steps from `done` on, in order; where there is a validator, the model ends with the best epoch's weights.
 
-        An interrupt saves a checkpoint of the last step. At the end the memory of the steps, the optimizer's too, is given back:
-        what follows, hearing rows to judge the model, needs some of its own.
+        An interrupt saves a checkpoint of the last step. At the end the memory of the steps and of the optimizer is given
+        back: what follows, hearing rows to judge the model, needs memory too.
         """
         import torch
 
