@@ -50,7 +50,7 @@ _STATEMENTS = [
         (r"explain\s+format\s*=\s*(\w+)", "EXPLAIN takes its options in parentheses", r"EXPLAIN (FORMAT \1)"),
         (r"create\s+user\s+(\w+)\s+identified\s+by\s+", "PostgreSQL writes PASSWORD", r"CREATE USER \1 PASSWORD "),
         (r"(create\s+table\s+.*?)\s*\bengine\s*=\s*\w+.*$", "PostgreSQL has no ENGINE", r"\1"),
-        (r"(select\s+.*?\s+from\s+.*?\s+limit\s+)(\d+)\s*,\s*(\d+)", "PostgreSQL writes the two numbers apart",
+        (r"(select\s+.*?\s+from\s+.*?\s+limit\s+)(\d+)\s*,\s*(\d+)", "PostgreSQL writes the two numbers separately",
          r"\1\3 OFFSET \2"),
         (r"(select\s+.*?\s+from\s+(\S++).*?\s+limit\s+)(\d+)\s+percent\b", "PostgreSQL has no PERCENT",
          r"\1(SELECT count(*) * \3 / 100 FROM \2)"),

@@ -39,7 +39,7 @@ def comma(text: str, pieces: Sequence[Lexeme], at: int | None) -> Cure | None:
     """A comma behind the last of a list; a word that stands twice; BY that is missing."""
     before, word = _at(pieces, at)
     if before.kind == "," and (word.upper in _CLAUSES or word.kind == ")"):
-        return _replaced(text, f"There is a comma too many before {word.text}", before, "")
+        return _replaced(text, f"There is one comma too many before {word.text}", before, "")
     if word.kind == "WORD" and word.upper == before.upper:
         return _replaced(text, f"{word.upper} is written twice", word, "")
     if before.upper in ("ORDER", "GROUP", "PARTITION") and word.kind in ("WORD", "QUOTED", "NUMBER"):
@@ -219,9 +219,9 @@ def grouping(text: str, pieces: Sequence[Lexeme], at: int | None) -> Cure | None
             condition = text[where + len("WHERE") : group].strip()
             end = next((one.start for one in pieces if one.upper in ("ORDER", "LIMIT") or one.text == ";"), len(text))
             shown = rewritten(text, (where, group, ""), (end, end, f" HAVING {condition} "))
-            return Cure(f"What is counted is asked for behind GROUP BY; write: {shown}", word.start, len(word.text))
+            return Cure(f"A condition on an aggregate goes after GROUP BY; write: {shown}", word.start, len(word.text))
         return Cure(
-            f"What is counted is asked for behind GROUP BY: HAVING {word.text}(…) …", word.start, len(word.text)
+            f"A condition on an aggregate goes after GROUP BY: HAVING {word.text}(…) …", word.start, len(word.text)
         )
     if said.count("SELECT") != 1:
         return None

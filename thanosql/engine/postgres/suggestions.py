@@ -195,7 +195,7 @@ def _hint(
     if meant is None and error.sqlstate == NO_COLUMN and _VALUE_BEFORE.search(at.text[: at.column - 1]):
         name = _NAME.match(at.text, at.column - 1)
         return (
-            f"If it is no column: a string is written in single quotes, '{name[0]}'"
+            f"If this is not a column, write it as a string in single quotes: '{name[0]}'"
             if name and "." not in name[0]
             else None
         )

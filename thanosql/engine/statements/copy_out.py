@@ -87,7 +87,7 @@ def _refuse_change(query: Query, environment: Environment) -> None:
     if first.upper not in _NO_QUERY:
         return
     raise ThanoSQLSyntaxError(
-        f"{NAME} writes the rows of a SELECT; {first.upper} is none.",
+        f"{NAME} writes the rows of a SELECT, not of {first.upper}.",
         position=environment.position(part.start + first.start, len(first.text)),
         hint=f"Run the {first.upper} first, as a statement of its own. Then copy what a SELECT finds.",
     )
