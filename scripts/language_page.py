@@ -28,33 +28,35 @@ def language() -> Iterator[str]:
     shared = sorted(ours.firsts - ours.own)
     yield "# The language"
     yield (
-        "What an implementation needs: how a text is cut, the grammar, which names mean what, and what runs when. What "
-        "each statement gives stands in [Statements](statements.md)."
+        "This page is for implementers: how a text is divided into tokens, the grammar, what names refer to, and what "
+        "runs when. "
+        "The results of each statement are described in [Statements](statements.md)."
     )
     yield "## A text"
     yield (
-        "A text holds statements, divided by `;`. Empty ones are left out. All are parsed before the first one runs; "
-        "they run in their order, and the first error stops the rest: what ran before it stays done. The result is the "
-        "last one's. A byte order mark, or a space that is none to SQL, before a statement is passed over."
+        "A text holds statements, divided by `;`. Empty statements are left out. All are parsed before the first one runs. "
+        "They run in their order; the first error stops the rest, and the statements before it stay done. The result is that "
+        "of the last statement. Before a statement, a byte order mark and spaces that SQL does not know are ignored."
     )
     yield (
         f"A statement is ours when it opens with one of {_listed(ours.own)}. With one of {_listed(shared)} it is ours "
-        "where a keyword of ours follows: `DROP MODEL`, `EXPLAIN PREDICT`, `COPY t FROM 'path'` with nothing behind the "
-        "path but `OPTIONS`. Any other statement is PostgreSQL's, and goes there as written. A first word that nearly "
-        "is ours is an error, but never one that opens a command of PostgreSQL's."
+        "if a keyword of ours follows: `DROP MODEL`, `EXPLAIN PREDICT`, `COPY t FROM 'path'` with nothing after the "
+        "path but `OPTIONS`. Every other statement goes to PostgreSQL as written. A first word that is nearly one "
+        "of ours is an error, unless it opens a command of PostgreSQL."
     )
     yield "## Lexemes"
     yield (
         "White space, comments (`--` to the end of the line, `/* */` nested), strings (`'…'` with `''`, `E'…'`, "
-        "`U&'…'`, `$tag$…$tag$`), quoted names and numbers are PostgreSQL's. Strings divided by a line break are one. "
+        "`U&'…'`, `$tag$…$tag$`), quoted names and numbers are PostgreSQL's. Two strings with a line break between "
+        "them are one string. "
         f"Keywords are read in any case, and but for {_listed(CLAUSES)} each may be a name. Between the parentheses of "
-        "`OPTIONS` every word is a name. Where the session has set `standard_conforming_strings` off, `'…'` is read as "
-        "`E'…'` is."
+        "`OPTIONS` every word is a name. If the session has turned off `standard_conforming_strings`, `'…'` is read like "
+        "`E'…'`."
     )
     yield f"The keywords: {_listed(ours.keywords)}."
     yield (
-        "SQL is not parsed: it is taken from where it begins to the `;`, or to the parenthesis, that ends it. A `;` "
-        "between parentheses, or in a `BEGIN ATOMIC … END`, ends nothing. It is cut only at parameters and at nested "
+        "SQL is not parsed: it is taken whole, from its beginning to the `;` or the parenthesis that ends it. A `;` "
+        "between parentheses, or in a `BEGIN ATOMIC … END`, does not end it. The SQL is cut only at parameters and at nested "
         "statements."
     )
     yield "## Grammar"
@@ -64,43 +66,48 @@ def language() -> Iterator[str]:
     )
     yield "```text\n" + _grammar() + "\n```"
     yield (
-        "What the grammar takes and a reader refuses: a value that is one name in double quotes (a string stands in single "
+        "The grammar allows these, and a later check refuses them: a value that is one name in double quotes (a "
+        "string stands in single "
         "ones, a name in a string or bare); an option given twice, or in two spellings of its letters; a model's name with "
-        "other signs than `A` to `Z`, `a` to `z`, `0` to `9` and `_`. `True`, `False` and `NULL` are values in any case. "
+        "other characters than `A` to `Z`, `a` to `z`, `0` to `9` and `_`. `True`, `False` and `NULL` are values in any case. "
         "Parentheses around a whole query, a model's name or an option mean nothing."
     )
     yield "## Limits"
-    yield "| at most | |\n| --- | --- |\n" + "\n".join(f"| {count:,} | {what} |" for what, count in LIMITS)
+    yield "| at most | of |\n| --- | --- |\n" + "\n".join(f"| {count:,} | {what} |" for what, count in LIMITS)
     yield "## Parameters"
     yield (
         "`:name` is a parameter: letters, digits and underscores, no digit first. It stands in SQL, as an option's "
         "value, in a list, or as the path of `COPY` and `UPLOAD`. Its value goes to the driver as a value, and is never "
-        "pasted into SQL. `::` is a cast and `:=` an assignment. In brackets a colon behind an operand divides the "
-        "bounds of a slice, and so does one that opens a subscript: `a[:n]` is PostgreSQL's, `a[(:n)]` and `ARRAY[:n]` "
-        "have a parameter. In `JSON_OBJECT(…)` a colon behind a key divides it from its value."
+        "pasted into SQL. `::` is a cast and `:=` an assignment. In brackets, a colon after an operand divides the "
+        "bounds of a slice, and so does a colon at the beginning of a subscript: `a[:n]` is PostgreSQL's, `a[(:n)]` "
+        "and `ARRAY[:n]` "
+        "have a parameter. In `JSON_OBJECT(…)` a colon after a key divides the key from its value."
     )
     yield (
-        "A value that is a table (a DataFrame, an Arrow table) stands where a table stands, behind `FROM`, `JOIN`, `USING` or "
-        "a comma: its rows fill a temporary table, which is called as the parameter is unless an alias follows. A list behind "
+        "A value that is a table (a DataFrame, an Arrow table) is written where a table can be, after `FROM`, `JOIN`, "
+        "`USING` or "
+        "a comma. Its rows fill a temporary table, which has the parameter's name unless an alias follows. A list after "
         "`IN` or `NOT IN`, in parentheses or not, is `= ANY` or `<> ALL` of an array of its items; a list of lists is a "
         "list of rows."
     )
     yield "```sql\nSELECT (ARRAY[10, 20, 30])[(:n) - 6] AS chosen, (ARRAY[10, 20, 30])[:2] AS first_two\n```"
     yield "## Names"
     yield (
-        "A model's name is case-sensitive. Behind `USING` a name is a model of the store, or else a base; a string is a "
-        "folder or a hub id. A table in an option or behind `COPY` is read as `to_regclass` reads it: with its schema, "
+        "A model's name is case-sensitive. After `USING`, a name is a model of the store or, if there is none, a "
+        "base; a string is a "
+        "folder or a hub id. A table in an option or after `COPY` is read as `to_regclass` reads it: with its schema, "
         "its quotes, and folded to lower case. A column in an option is looked up in the query's result as written, "
         "then folded."
     )
     yield "## Statements in a query"
     nesting = [syntax.title for syntax in ours.syntaxes if syntax.nests]
     yield (
-        f"{_listed(nesting)} stand in parentheses wherever a sub-select may. After `(`, a statement with `USING` opens "
+        f"{_listed(nesting)} can be used in parentheses wherever a sub-select can. After `(`, a statement with `USING` opens "
         "by its two words; the others only where a sub-select may open, so that `CREATE TABLE t (list tables)` is a "
-        "column. `BUILD` and `FIT` make no rows and are refused there; so is a nested statement behind `LATERAL`, in "
-        "what would outlive the statement (a view, a function, a prepared statement), and a correlated one: it runs "
-        "once, before the query around it."
+        "column. `BUILD` and `FIT` make no rows and are refused there. A nested statement is also refused after "
+        "`LATERAL`, and in "
+        "an object that lasts longer than the statement (a view, a function, a prepared statement). A correlated one is "
+        "refused because a nested statement runs once, before the query around it."
     )
     yield (
         "```sql\nSELECT predict_result, count(*)\nFROM (PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls) p\n"
@@ -110,12 +117,13 @@ def language() -> Iterator[str]:
     yield (
         "The query of a nested statement sees the WITH names that are in sight where it stands: those of the lists "
         "around it, inner ones first, and of its own list those before it. A name is compared as PostgreSQL folds it. "
-        "A WITH query that a nested statement reads runs once, into a temporary table that all who name it read: one "
-        "with `random()` gives the same rows inside and outside of the statement. One that no statement reads is left where "
-        "it stands. A statement in "
+        "A WITH query that a nested statement reads runs once, into a temporary table, which every use of its name "
+        "reads: a query "
+        "with `random()` gives the same rows inside and outside of the statement. A WITH query that no statement reads is not "
+        "changed. A statement in "
         "the recursive part of a `WITH RECURSIVE` cannot read that name. `WITH` before a statement of ours is refused: the "
-        "list belongs into its query. Of two that are named alike the inner one hides the outer, as in PostgreSQL, and both "
-        "may be needed: the inner one reads the outer where it is not `RECURSIVE`."
+        "list belongs into the statement's query. If two WITH queries have the same name, the inner one hides the outer, as in "
+        "PostgreSQL. Both may be needed: the inner one can read the outer one, unless it is `RECURSIVE`."
     )
     yield (
         "```sql\nWITH short AS (SELECT * FROM calls ORDER BY audio_path LIMIT 2)\n"
@@ -124,15 +132,18 @@ def language() -> Iterator[str]:
     yield (
         "A WITH query that a statement reads may change data (`INSERT`, `UPDATE`, `DELETE`, `MERGE`, with `RETURNING`), lock "
         "rows (`FOR UPDATE SKIP LOCKED`) or call `nextval` where PostgreSQL allows it, in the WITH list of the whole SQL. All "
-        "of the SQL is then one transaction, or a part of the one that is open: where it fails, is interrupted or killed, "
-        "in the model too, nothing has changed, and nobody sees the change, or has the locks, before it is over. PostgreSQL "
-        "lets all parts of a query see the data as they were before it, and such a WITH query runs before the parts that "
-        "follow. So it is refused, with the statements to write instead, where one of them (the query around, "
+        "of the SQL is then one transaction, or a part of the open transaction. If it fails, is interrupted or killed, "
+        "even while the model works, nothing has changed; and nobody sees the change, or gets the locked rows, before "
+        "it is over. In "
+        "PostgreSQL all parts of a query see the data as they were before the query, but such a WITH query runs "
+        "before the parts "
+        "that follow. So it is refused, with the statements to write instead, if one of these parts (the query around it, "
         "another WITH query that it does not read itself, the query of any statement in it, an `lm_query`) reads or writes a "
-        "table that it changes, through a view or a partition too. PostgreSQL's plans tell which tables those are. Refused "
-        "is as well what they do not tell: a function of the user that is not `IMMUTABLE`, in any part; and for a table that "
-        "is written, a trigger (other than a foreign key that only looks), row security, a foreign table. `EXPLAIN` "
-        "runs none of it."
+        "table that it changes, also through a view or a partition. PostgreSQL's plans tell which tables these are. Cases "
+        "that the plans do not show are refused too: a function of the user that is not `IMMUTABLE`, in any part; and "
+        "for a table "
+        "that is written, a trigger (other than a foreign key that only checks), row security, a foreign table. `EXPLAIN` "
+        "runs none of the SQL."
     )
     yield (
         "```sql\nCREATE TABLE queue AS SELECT * FROM calls;\nCREATE TABLE heard (audio_path text, predict_result text);\n"
@@ -142,12 +153,13 @@ def language() -> Iterator[str]:
     yield "## What runs when"
     steps = (
         "The whole text is parsed.",
-        "Of each statement in turn, names, options, columns and rights are checked: nothing is run. SQL around nested "
-        "statements is planned by PostgreSQL (`EXPLAIN`) over empty tables of their columns.",
-        "The statements in its query run, the innermost first, each once, into temporary tables.",
-        "The query runs READ ONLY into a snapshot.",
-        "Headers of audio are read; then the model is loaded and the work is done.",
-        "Tables and models are put in their places in one step.",
+        "Then these steps follow for each statement in turn. Its names, options, columns and rights are checked; "
+        "nothing is run. "
+        "PostgreSQL plans the SQL around nested statements (`EXPLAIN`), with empty tables in place of their results.",
+        "The statements inside its query run once each, the innermost first, and write into temporary tables.",
+        "The query runs READ ONLY, and its rows are stored as a snapshot.",
+        "The headers of the audio are read; then the model is loaded and does its work.",
+        "The result's tables or model replace the old ones in one step.",
     )
     yield "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
     yield (
@@ -158,16 +170,16 @@ def language() -> Iterator[str]:
         "does so, all is one transaction of the session's default isolation level. Inside `BEGIN`, the isolation level of "
         "the transaction holds: with READ COMMITTED each part has a moment of its own, and a note says so. Until such a "
         "query is over, the tables that it reads cannot be altered or dropped, and `VACUUM` keeps the rows that it may "
-        "still see: write the result of long work into a table first, and query that."
+        "still see: so write the result of long work into a table first, and query this table."
     )
     yield (
         "`BUILD`, `FIT`, `COPY` into a table, and a statement with a `table_name` are refused inside an open transaction. "
         "What is done in the store or in files there (`GET`, `UPLOAD`, `DROP MODEL`, `COPY … TO`) is done at once, and "
-        "`ROLLBACK` does not undo it. Where a statement fails, is interrupted or killed, every table and model is as "
-        "it was. A query without rows gives `PREDICT`, `ALIGN` and `CHECK` none, and an empty table where one is named; "
-        "`EVALUATE`, `BUILD` and `FIT` refuse it."
+        "`ROLLBACK` does not undo it. If a statement fails, is interrupted or killed, every table and model stays as "
+        "it was. If the query has no rows, `PREDICT`, `ALIGN` and `CHECK` give no rows, and an empty table if one is named; "
+        "`EVALUATE`, `BUILD` and `FIT` refuse such a query."
     )
-    yield f"{_listed(ours.prefixes)} load no model and change nothing; they stand before {_listed(ours.planned)}."
+    yield f"{_listed(ours.prefixes)} load no model and change nothing; they are written before {_listed(ours.planned)}."
 
 
 def _grammar() -> str:

@@ -115,7 +115,7 @@ def _errors() -> Iterator[str]:
         f"| `{kind.__name__}` | {_first_line(kind)} | {CURES[kind.__name__]} |" for kind in _error_classes()
     )
     yield "## What it looks like"
-    yield "Each is the text, and the whole message that comes of it."
+    yield "Each example shows a text, and below it the whole message."
     yield from _messages()
 
 
@@ -124,8 +124,10 @@ def _settings() -> Iterator[str]:
 
     yield "# Settings"
     yield (
-        "An argument of `thanosql.connect` stands above the environment, the environment above the file, the file above the "
-        "default. The file is `thanosql.toml` in the working folder, else in the platform's user configuration folder; "
+        "If a setting is given in several places, an argument of `thanosql.connect` comes first, then the "
+        "environment, then the "
+        "file, then the default. The file is `thanosql.toml` in the working folder, else in the platform's user "
+        "configuration folder; "
         "`THANOSQL_CONFIG` names another."
     )
     if missing := sorted(set(KEYS) - set(SETTINGS)):

