@@ -281,6 +281,9 @@ def test_an_arpa_file_is_found_in_the_workspace(session: Session) -> None:
     assert {word.lower() for text in frame.predict_result for word in text.split()} & set(words)
     with pytest.raises(ThanoSQLModelError, match="no language model at absent.arpa"):
         predict(session, "decoder='beam', lm='absent.arpa'")
+    with pytest.raises(ThanoSQLModelError, match="s3://bucket/lm.arpa is an address") as refused:
+        predict(session, "decoder='beam', lm='s3://me:planted@bucket/lm.arpa'")
+    assert "planted" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,14 @@ def test_into_has_no_place_in_a_copy(here: Session) -> None:
     with pytest.raises(ThanoSQLDatabaseError) as refused:
         here.execute("COPY (SELECT 1 AS a INTO other) TO 'out.csv'")
     assert "leave INTO out" in (refused.value.hint or "")
+
+
+def test_an_address_is_no_place_and_its_password_is_not_repeated(here: Session) -> None:
+    for statement in (
+        "COPY (SELECT 1 AS a) TO 'https://me:planted@example.org/out.csv'",
+        "COPY t FROM 'https://me:planted@example.org/in.csv?key=planted'",
+    ):
+        with pytest.raises(ThanoSQLDataError, match="is an address") as refused:
+            here.execute(statement)
+        # The line that is marked below is the statement's own.
+        assert "planted" not in refused.value.message

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from thanosql.engine.language.syntax import Literal, Parameter
 from thanosql.engine.planner import Environment
 from thanosql.errors import Position, ThanoSQLDataError, ThanoSQLOptionError, did_you_mean
+from thanosql.models.audio.info import shown
 
 if TYPE_CHECKING:
     from thanosql.config import Settings
@@ -32,6 +33,7 @@ def find_place(path: Literal | Parameter, environment: Environment) -> Path:
     Raises ThanoSQLDataError for what lies outside, and for a place where something stands that is no file.
     """
     said, place = _said(path, environment, "TO")
+    refuse_address(said, "written", "Name a file, and bring it there then.", place)
     found = Path(said).expanduser().absolute()
     if "\0" in said or not found.name:
         raise ThanoSQLDataError(f"{said!r} is no path.", position=place)
@@ -39,6 +41,14 @@ def find_place(path: Literal | Parameter, environment: Environment) -> Path:
         return _readable(found, environment.settings, place).resolve()
     refuse_outside(found, environment.settings, place)
     return found
+
+
+def refuse_address(said: str, done: str, hint: str, place: Position | None) -> None:
+    """Raise ThanoSQLDataError for a URL where a path should stand, without what may be secret in it."""
+    if "://" in said:
+        raise ThanoSQLDataError(
+            f"{shown(said)} is an address; a file or folder of this machine is {done} here.", hint=hint, position=place
+        )
 
 
 def _said(path: Literal | Parameter, environment: Environment, word: str) -> tuple[str, Position | None]:
@@ -54,6 +64,7 @@ def _said(path: Literal | Parameter, environment: Environment, word: str) -> tup
 def _find(said: str, settings: Settings, place: Position | None) -> Path:
     if "\0" in said:
         raise ThanoSQLDataError(f"{said!r} is no path.", position=place)
+    refuse_address(said, "read", "Download it first, then name the file.", place)
     path = Path(said).expanduser()
     folders = [Path().absolute(), settings.workspace, *(settings.audio_roots if settings.confined else ())]
     candidates = [path.absolute()] if path.is_absolute() else [folder / path for folder in folders]
@@ -68,12 +79,6 @@ def _find(said: str, settings: Settings, place: Position | None) -> Path:
         suggestion = did_you_mean(candidate.name, names)
         if hint is None and suggestion and suggestion.startswith("Did you mean"):
             hint = suggestion
-    if "://" in said:
-        raise ThanoSQLDataError(
-            f"{said} is an address; a file or folder of this machine is read here.",
-            hint="Download it first, then name the file.",
-            position=place,
-        )
     looked = " and ".join(str(candidate.parent) for candidate in candidates)
     if hint is None and path.parts[:1] == ("thanosql-dataset",) and len(path.parts) > 1:
         hint = f"GET THANOSQL DATASET {path.parts[1]} puts the data set there."

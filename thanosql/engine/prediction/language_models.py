@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from thanosql.engine.language.syntax import SQL, Text
 from thanosql.engine.planner import Environment
 from thanosql.errors import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
+from thanosql.models.audio.info import shown
 
 if TYPE_CHECKING:
     from thanosql.engine.postgres.database import Column, Snapshot
@@ -80,6 +81,11 @@ def language_identity(language: Path | NGram | None) -> tuple[object, ...]:
 
 def _located(path: str, environment: Environment) -> Path:
     """A relative path is looked for where audio is: in the working folder, then in the workspace."""
+    if "://" in path:
+        raise ThanoSQLModelError(
+            f"{shown(path)} is an address; a language model is a file of this machine.",
+            hint="Download it first, then name the file.",
+        )
     settings = environment.settings
     written = Path(path).expanduser()
     candidates = [*(root / written for root in settings.audio_roots), written]
