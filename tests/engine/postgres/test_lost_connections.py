@@ -15,6 +15,7 @@ import pytest
 from tests.engine.databases import Peer, said
 from thanosql.engine.postgres.cursor_snapshot import CursorSnapshot
 from thanosql.engine.postgres.database import Column, Database
+from thanosql.engine.postgres.driver import Driver
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 NUMBERS = said("SELECT i FROM generate_series(1, 3) i")
@@ -33,6 +34,17 @@ def end_and_fail(database: Database, peer: Peer) -> None:
 
 def setting(database: Database, name: str) -> str:
     return str(database.connection.values("SELECT current_setting(%s)", name)[0][0])
+
+
+def test_a_server_that_died_since_it_was_named_is_asked_for_again(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    named = iter([f"postgresql://me@127.0.0.1:{port}/x", database_url])  # nobody listens at the first one any more
+    driver = Driver(lambda: next(named))
+    try:
+        assert driver.raw.info.dbname
+    finally:
+        driver.close()
 
 
 def test_a_session_is_never_ended_for_being_idle(database: Database, database_url: str, peer: Peer) -> None:

@@ -20,6 +20,7 @@ from thanosql.engine.postgres.error_translation import LOST_STATES, holds_nul, l
 from thanosql.engine.postgres.opening import open_session
 from thanosql.engine.postgres.rendering import Place
 from thanosql.engine.postgres.worker_thread import Work, WorkerThread
+from thanosql.errors import ThanoSQLConnectionError
 
 T = TypeVar("T")
 OURS = SQL(())  # what the user did not write has no place in the source
@@ -43,9 +44,20 @@ class Driver:
     def raw(self) -> Any:
         """The psycopg2 connection. Raises ThanoSQLConnectionError when the server cannot be reached."""
         if not self.open:
-            url = self._url
-            self._raw = self._interruptible(lambda: open_session(url if isinstance(url, str) else url()), cancel=False)
+            self._raw = self._interruptible(self._opened, cancel=False)
         return self._raw
+
+    def _opened(self) -> Any:
+        url = self._url
+        if isinstance(url, str):
+            return open_session(url)
+        try:
+            return open_session(url())
+        except ThanoSQLConnectionError as error:
+            # An embedded server may die just after it was found alive: asked again it is started anew, or says why it
+            # cannot be, which the broken connection does not know.
+            log.info("the embedded server is asked for again: %s", error.message)
+            return open_session(url())
 
     @property
     def status(self) -> int | None:
