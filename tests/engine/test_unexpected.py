@@ -158,7 +158,9 @@ def test_what_the_machine_lacks_for_the_first_statement_is_told(limit: str, leas
         "except thanosql.ThanoSQLResourceError: print('told')"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
     assert done.stdout == "told\n", done.stderr
 
 
@@ -175,7 +177,9 @@ def test_memory_that_ends_while_a_library_is_loaded_is_told_as_memory(left: int)
         "except thanosql.ThanoSQLResourceError as error: print('memory' in str(error))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
     assert done.stdout == "True\n", done.stderr
 
 
