@@ -64,6 +64,10 @@ def test_ctm_is_a_line_a_word_of_several_recordings_and_channels_in_the_order_of
         ({"start": [1.0], "end": [None], "text": ["x"]}, "Row 1 has no start or no end"),
         ({"start": [1.0, 2.0], "end": [2.0, 1.0], "text": ["x", "y"]}, "Row 2: from 2.0 to 1.0"),
         ({"predict_result": ["no"], "predict_result_words": [said(("n", 1, 2), ("o", 2, 3))]}, "times of characters"),
+        (
+            {"predict_result": ["a", "b"], "predict_result_words": [said(("a", 1, 2)), '[{"word": "b", "sta']},
+            "Row 2: predict_result_words is no list of words",
+        ),
     ],
 )
 def test_rows_that_are_no_captions_are_refused_with_the_cure(rows: dict[str, Any], reason: str) -> None:

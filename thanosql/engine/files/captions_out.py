@@ -89,7 +89,12 @@ def _cues(names: Sequence[str], rows: Sequence[Sequence[Any]], form: str, audio_
             times = {name: known(name) for name in ("start", "end", "confidence")}
             yield from _timed(one, times, known(said or ""), number, joins=said == "word")
             continue
-        items = _items(row[at[lists]])
+        try:
+            items = _items(row[at[lists]])
+        except ValueError as error:
+            raise ThanoSQLDataError(
+                f"Row {number}: {lists} is no list of words with their times.", hint=_CURE
+            ) from error
         words = [item for item in items if str(item.get("word") or "").strip()]
         text = known(lists.removesuffix("_words"))
         if isinstance(text, str) and len(text.split()) < len(words) and all(len(item["word"]) == 1 for item in words):
@@ -127,18 +132,21 @@ def _column_of_lists(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
         value = next((row[place] for row in rows if row[place] is not None), None)
         if isinstance(value, str) and not re.match(r"\s*\[\s*(\{|\])", value):
             continue
-        if isinstance(value, str | list) and (
-            name.endswith("_words") or any("start" in item for item in _items(value))
-        ):
+        if isinstance(value, str | list) and (name.endswith("_words") or _has_times(value)):
             return name
     return None
 
 
-def _items(value: Any) -> list[dict[str, Any]]:
+def _has_times(value: Any) -> bool:
     try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return []
+        return any("start" in item for item in _items(value))
+    except ValueError:  # a text that begins as a list does
+        return False
+
+
+def _items(value: Any) -> list[dict[str, Any]]:
+    """Raises ValueError for a text that is no JSON."""
+    found = json.loads(value.strip() or "[]") if isinstance(value, str) else value
     return [item for item in found or () if isinstance(item, dict)]
 
 
