@@ -230,7 +230,7 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str | None:
     >>> did_you_mean("Wav2Vec2Eng", ["Wav2Vec2En", "Wav2Vec2Ko"])
     'Did you mean Wav2Vec2En?'
     >>> did_you_mean("zebra", ["b", "a"])
-    'There are: a, b.'
+    'Choose one of: a, b.'
     """
     names = sorted(set(valid))
     if (meant := near(word, names)) is not None:
@@ -238,7 +238,7 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str | None:
     if not names:
         return None
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    return f"There are: {listed}."
+    return f"Choose one of: {listed}."
 
 
 def near(word: str, valid: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -151,7 +151,7 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         if not re.search(r"\bAS\b", inside, re.IGNORECASE):
             model = "".join(piece.text for piece in pieces[index + 2 : index + 3]) or "model"
             written = f"SELECT * FROM ({word.upper} USING {model} AS {_QUERY}) p"
-            return Cure(f"The query stands in the statement: {written}", word.start, len(word.text))
+            return Cure(f"Put the query inside the statement: {written}", word.start, len(word.text))
         if pieces[0].upper == "UPDATE" and before.text == "=":
             written = f"SET … FROM ({word.upper} USING … AS SELECT …) p WHERE …"
             return Cure(f"Join its rows by a key: UPDATE {pieces[1].text} {written}", word.start, len(word.text))

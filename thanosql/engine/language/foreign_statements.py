@@ -55,7 +55,7 @@ _STATEMENTS = [
         (r"(select\s+.*?\s+from\s+(\S++).*?\s+limit\s+)(\d+)\s+percent\b", "PostgreSQL has no PERCENT",
          r"\1(SELECT count(*) * \3 / 100 FROM \2)"),
         (rf"(select\s+.*?\s+from\s+{_NAME})\s+(?:table)?sample\s*\(\s*([\d.]+)\s*(?:percent|%)?\s*\)",
-         "PostgreSQL names the way to draw a sample, in percent", r"\1 TABLESAMPLE BERNOULLI (\3)"),
+         "PostgreSQL needs a sampling method and a percentage", r"\1 TABLESAMPLE BERNOULLI (\3)"),
         (r"(?>select\s+(.*?)\s+from\s+)(?>(.*?)\s+qualify\s+)(.*\bover\s*\(.*\))\s*(<=|<|=)\s*(\d+)",
          "PostgreSQL has no QUALIFY", r"SELECT * FROM (SELECT \1, \3 AS position FROM \2) q WHERE position \4 \5"),
     )

@@ -20,7 +20,7 @@ _FILES = (".csv", ".tsv", ".parquet", ".jsonl")
 _NAME = r"""(?P<name>[\w.]+|"[^"]+")"""
 _LISTS_TABLES = "List tables with a statement: LIST TABLE"
 _PYTHON = "This is Python: put it in a cell without %%thanosql"
-_HELP = "Help is for notebooks, the prompt and the command line: PREDICT? in a cell or at the prompt, thanosql help"
+_HELP = "For help, write PREDICT? in a notebook or at the prompt, or run: thanosql help"
 _DATABASE = (
     "Choose another database with %thanosql postgresql://user@host/database, or with --database on the command line"
 )
@@ -46,7 +46,7 @@ _OPENINGS = {
     rf"\\copy\s+{_NAME}\s+to\b": _WRITES,
     r"\\copy\b": "Write a query's result to a file with a statement: COPY (SELECT …) TO 'file.csv'",
     r"\\(?:i|ir|include)\b(?:\s+(?P<file>\S+))?": "Run a script on the command line: thanosql --file {file}",
-    r"\\q(?:uit)?\b": "exit leaves only the thanosql prompt; close a notebook from its menu",
+    r"\\q(?:uit)?\b": "exit ends the thanosql prompt only; close a notebook from its menu",
     r"\\\w*": "psql's commands are not known here; PREDICT? explains a statement, LIST TABLE lists tables",
     rf"copy\s+into\s+{_NAME}\s+from\s+(?P<path>'[^']*')": "COPY takes no INTO; write: COPY {name} FROM {path}",
     rf"copy\s+from\s+(?P<path>'[^']*')\s+(?:in)?to\s+{_NAME}": "The table comes first; write: COPY {name} FROM {path}",
@@ -60,7 +60,7 @@ _OPENINGS = {
     rf"pragma\s+table_info\s*\(\s*'?{_NAME}": _COLUMNS,
     # other databases'
     r"(?:help|man)\b|\?": _HELP,
-    r"(?:quit|exit)\b": "exit leaves only the thanosql prompt; close a notebook from its menu",
+    r"(?:quit|exit)\b": "exit ends the thanosql prompt only; close a notebook from its menu",
     rf"(?:desc|summarize|summary)\s+(?:table\s+)?{_NAME}": _COLUMNS,
     r"show\s+(?:ml_?)?(?:models|predictors)\b": "List models with a statement: LIST MODEL",
     r"show\s+(?:full\s+)?tables\b": _LISTS_TABLES,
@@ -76,8 +76,8 @@ _OPENINGS = {
     r"limit\s+(?P<name>\d+)\s*;?\s*$": "LIMIT ends a query: SELECT * FROM calls LIMIT {name}",
     r"(?:attach|detach)\b": "A session has one database, which %thanosql postgresql://user@host/database chooses. Files "
     "become tables: COPY name FROM 'file.csv'",
-    r"(?:force\s+)?install\s+\w+": "Nothing is installed by SQL here; thanosql doctor says what is there, and what pip "
-    "should install",
+    r"(?:force\s+)?install\s+\w+": "SQL installs nothing here; thanosql doctor says what is installed, and what to "
+    "install with pip",
     r"use\s+\w+": "Choose a schema with a statement: SET search_path TO name",
     r"create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:model|predictor)\b": "Make a model with a statement of its own: "
     "BUILD MODEL name USING base AS SELECT audio_path, text FROM …",

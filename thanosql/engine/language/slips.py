@@ -107,7 +107,7 @@ def joined(pieces: Sequence[Lexeme], at: int | None) -> Cure | None:
         return None
     if at is None or at < pieces[-1].start:
         return None
-    return Cure("JOIN needs ON or USING behind its table, as USING (column)", last.start, len(last.text))
+    return Cure("JOIN needs ON or USING after its table, for example USING (column)", last.start, len(last.text))
 
 
 def operator(text: str, pieces: Sequence[Lexeme], at: int | None, state: str) -> Cure | None:

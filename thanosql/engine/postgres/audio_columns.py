@@ -182,7 +182,7 @@ def _refuse_unfit(column: Column) -> None:
     if column.type not in ("text", "character varying", "bytea") and not column.type.startswith("character"):
         raise ThanoSQLDataError(
             f"The column '{column.name}' is of type {column.type}; audio is a path (text) or the file's bytes (bytea).",
-            hint=f"audio_col names the column with the audio; where it holds no value, say {column.name}::text AS "
+            hint=f"audio_col names the column with the audio; if it holds no value, write {column.name}::text AS "
             f"{column.name}.",
         )
 

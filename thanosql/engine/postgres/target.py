@@ -140,7 +140,7 @@ def _parts(connection: Connection, table: str) -> list[str]:
         if error.sqlstate and error.sqlstate.startswith("22"):
             raise ThanoSQLOptionError(
                 f"'{shown_reference(table)}' cannot be a table's name: {error.message}",
-                hint="A name that is more than letters, digits and _ goes in double quotes: 'my_schema.\"my table\"'.",
+                hint="A name with other characters than letters, digits and _ needs double quotes: 'my_schema.\"my table\"'.",
             ) from error
         raise
     if len(parts) == 3:
