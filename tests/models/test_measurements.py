@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,14 @@ from torch.nn import functional
 from thanosql.models import measurements, precision
 from thanosql.models.ctc import products
 from thanosql.models.ctc.products import Product
-from thanosql.models.measurements import FILE, Measured, kept, measure
+from thanosql.models.measurements import FILE, LOCK, Measured, kept, kept_in, measure
 
 
 @pytest.fixture(autouse=True)
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known yet in this process."""
     monkeypatch.setattr(measurements, "_known", {})
+    monkeypatch.setattr(measurements, "_kept", set())
 
 
 def spin(rounds: int) -> Callable[[], object]:
@@ -50,17 +53,44 @@ def test_a_little_faster_is_not_enough() -> None:
 
 
 def test_what_is_measured_is_kept_and_known_to_the_next_process(tmp_path: Path) -> None:
-    found = measure("sum", "of numbers", {"slow": spin(200_000), "fast": spin(2_000)})
-    measurements.keep(tmp_path)
+    with kept_in(tmp_path):
+        found = measure("sum", "of numbers", {"slow": spin(200_000), "fast": spin(2_000)})
     assert kept(tmp_path) == {"sum of numbers": found}
     measurements._known.clear()
-    measurements.recall(tmp_path)
-    assert measure("sum", "of numbers", {"slow": spin(2_000), "fast": spin(200_000)}) == found
-    content = json.loads((tmp_path / FILE).read_text())
+    measurements._kept.clear()
+    with kept_in(tmp_path):
+        assert measure("sum", "of numbers", {"slow": spin(2_000), "fast": spin(200_000)}) == found
+    (content,) = json.loads((tmp_path / FILE).read_text())["machines"]
     assert content.items() >= measurements.processor().items()
     # The distribution's version, for which torch need not be imported: that of the usual index's CUDA build names no CUDA.
     assert content["torch"] in (torch.__version__, torch.__version__.partition("+")[0])
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert FILE in {path.name for path in tmp_path.iterdir()} <= {FILE, LOCK, "processor.pid"}
+
+
+def test_each_home_gets_the_answers_that_this_process_has(tmp_path: Path) -> None:
+    homes = [tmp_path / "first", tmp_path / "second"]
+    found = []
+    for home in homes:
+        with kept_in(home):
+            found.append(measure("sum", "of numbers", {"slow": spin(200_000), "fast": spin(2_000)}))
+    assert kept(homes[0]) == kept(homes[1]) == {"sum of numbers": found[0]}
+
+
+def test_machines_that_share_a_home_keep_their_answers_beside_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = measurements.processor()
+    for number, choice in enumerate(["x", "y"]):
+        monkeypatch.setattr(measurements, "processor", lambda number=number: {**mine, "processor": f"number {number}"})
+        monkeypatch.setattr(measurements, "_known", {"a": Measured(choice, True)})
+        measurements.keep(tmp_path)
+    for number, choice in enumerate(["x", "y"]):
+        monkeypatch.setattr(measurements, "processor", lambda number=number: {**mine, "processor": f"number {number}"})
+        assert kept(tmp_path)["a"].choice == choice
+    for number in range(2 * measurements.MACHINES):
+        monkeypatch.setattr(measurements, "processor", lambda number=number: {**mine, "torch": f"{number}"})
+        measurements.keep(tmp_path)
+    assert len(json.loads((tmp_path / FILE).read_text())["machines"]) == measurements.MACHINES
 
 
 def test_what_another_process_kept_first_stays(tmp_path: Path) -> None:
@@ -72,7 +102,7 @@ def test_what_another_process_kept_first_stays(tmp_path: Path) -> None:
 
 
 def _changed(**changes: Any) -> Callable[[str], str]:
-    return lambda text: json.dumps({**json.loads(text), **changes})
+    return lambda text: json.dumps({"machines": [{**json.loads(text)["machines"][0], **changes}]})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +113,10 @@ def _changed(**changes: Any) -> Callable[[str], str]:
         lambda text: "\0" * len(text),
         lambda text: "[1, 2]",
         lambda text: "[" * 100_000,
-        lambda text: json.dumps({"measured": json.loads(text)["measured"]}),
+        lambda text: json.dumps(json.loads(text)["machines"][0]),  # as versions before this one wrote it
+        lambda text: json.dumps({"machines": {"measured": {}}}),
+        lambda text: json.dumps({"machines": [1, None, []]}),
+        lambda text: json.dumps({"machines": [{"measured": json.loads(text)["machines"][0]["measured"]}]}),
         _changed(processor="another"),
         _changed(instructions="avx2"),
         _changed(torch="1.0"),
@@ -113,8 +146,8 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_home_that_cannot_be_written_to_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    measurements._known["a"] = Measured("x", True)
-    measurements.keep(tmp_path / "file" / "home")
+    with kept_in(tmp_path / "file" / "home"):
+        assert measure("sum", "of numbers", {"slow": spin(200_000), "fast": spin(2_000)}).choice == "fast"
 
 
 def _write(home: Path, number: int) -> None:
@@ -133,6 +166,28 @@ def test_processes_that_write_at_once_leave_a_whole_file(tmp_path: Path) -> None
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def _measured(home: Path, slow: str, begin: Any, answers: Any) -> None:
+    def take(way: str) -> None:
+        time.sleep(0.005)  # the other process asks meanwhile
+        sum(range(100_000 if way == slow else 1_000))
+
+    begin.wait()
+    with kept_in(home):
+        answers.put(measure("sum", "of numbers", {way: partial(take, way) for way in ("one", "another")}).choice)
+
+
+def test_processes_that_measure_at_once_have_one_answer(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    begin, answers = context.Barrier(2), context.Queue()
+    asking = [context.Process(target=_measured, args=(tmp_path, slow, begin, answers)) for slow in ("one", "another")]
+    for process in asking:
+        process.start()
+    found = [answers.get(timeout=60) for _ in asking]
+    for process in asking:
+        process.join()
+    assert found[0] == found[1] == kept(tmp_path)["sum of numbers"].choice
 
 
 WAYS = [(way, gelu) for way in (products.FUSED, products.PACKED, products.TORCH) for gelu in (True, False)]

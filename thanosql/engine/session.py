@@ -244,7 +244,7 @@ class Session:
     def loaded(self) -> ModelCache:
         from thanosql.models.model_cache import ModelCache
 
-        return ModelCache(home=self.settings.home)
+        return ModelCache()
 
     def cancel(self) -> None:
         """Stop the statement that runs; callable from any thread, and waits for nobody. Nothing happens if none runs.

@@ -1,8 +1,9 @@
 """Ways to compute the same in, the one that is the fastest on this processor out; the answers are kept in the home.
 
 What is fastest differs between processors, shapes and versions of torch. So each way is timed once, in milliseconds, when a
-model is first loaded on a machine. What was kept on another processor, by another version of torch, or cannot be read, is
-not used. Once answered, a question keeps its answer: the same machine gives the same last bits from run to run.
+model is first used on a machine. What was kept on another processor, by another version of torch, or cannot be read, is
+not used. Once answered, a question keeps its answer, for every process that keeps its answers in the same home: the same
+machine gives the same last bits from run to run, in a training and in a worker too.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from thanosql import private
 from thanosql.models.json_file import read_text
+from thanosql.models.locks import LockTimeout, locked
 
-FILE = "processor.json"
+FILE, LOCK = "processor.json", "processor.lock"
+WAIT_SECONDS = 5.0  # for another process that measures: it takes milliseconds
+MACHINES = 16  # of which a home keeps answers: several may share it, and each version of torch counts as another
 ROUNDS = 4  # of which each way's best counts: what else the machine does only makes it slower
 CLEARLY = 0.93  # of the time of the first way: another one is chosen where it takes no more,
 APART = 0.85  # one with which utterances must go apart where it takes no more than so much of any other's time
@@ -39,7 +44,20 @@ class Measured:
 
 
 _known: dict[str, Measured] = {}
+_kept: set[tuple[Path, str]] = set()  # the questions whose answers a home is known to hold
+_home: ContextVar[Path | None] = ContextVar("home", default=None)
 forced: dict[str, str] = {}  # a way for each kind of question, by its name: for tests
+
+
+@contextlib.contextmanager
+def kept_in(home: Path | None) -> Iterator[None]:
+    """What is measured within is kept in a home, and what is kept there is not measured again. Without one, this process
+    alone knows it."""
+    token = _home.set(home)
+    try:
+        yield
+    finally:
+        _home.reset(token)
 
 
 def measure(
@@ -57,13 +75,38 @@ def measure(
     if (name := forced.get(kind)) in ways:
         assert name is not None
         return Measured(name, alike(name))
-    key = f"{kind} {of}"
-    if key not in _known:
-        took = _times(ways) if len(ways) > 1 else dict.fromkeys(ways, 0.0)
-        keeps = {way: alike(way) for way in ways}
-        choice = _choice(took, keeps, apart)
-        _known[key] = Measured(choice, keeps[choice], {way: round(ms, 4) for way, ms in took.items()})
+    key, home = f"{kind} {of}", _home.get()
+    if key not in _known or (home is not None and (home, key) not in _kept):
+        with _settling(key, home):
+            if key not in _known:
+                _known[key] = _answer(ways, alike, apart)
     return _known[key]
+
+
+def _answer(ways: Mapping[str, Callable[[], object]], alike: Callable[[str], bool], apart: float) -> Measured:
+    took = _times(ways) if len(ways) > 1 else dict.fromkeys(ways, 0.0)
+    keeps = {way: alike(way) for way in ways}
+    choice = _choice(took, keeps, apart)
+    return Measured(choice, keeps[choice], {way: round(ms, 4) for way, ms in took.items()})
+
+
+@contextlib.contextmanager
+def _settling(key: str, home: Path | None) -> Iterator[None]:
+    """Know what a home holds, and keep there what is found out within. One process at a time does: the others then find its
+    answer, and do not disturb its timing."""
+    if home is None:
+        yield
+        return
+    recall(home)
+    if (home, key) in _kept:
+        yield
+        return
+    with contextlib.ExitStack() as alone:
+        with contextlib.suppress(OSError, LockTimeout):  # a home that cannot be written to: it is measured all the same
+            alone.enter_context(locked(private.home(home) / LOCK, WAIT_SECONDS))
+            recall(home)
+        yield
+        keep(home)
 
 
 def _choice(took: Mapping[str, float], keeps: Mapping[str, bool], apart: float = APART) -> str:
@@ -98,28 +141,41 @@ def recall(home: Path) -> None:
     """Know what is kept in a home, beside what this process has found out itself."""
     for key, value in kept(home).items():
         _known.setdefault(key, value)
+        _kept.add((home, key))
 
 
 def keep(home: Path) -> None:
     """Keep in the home what is known; what another process has kept meanwhile stays. Nothing is raised where it cannot be
     kept: it is measured again."""
     there = kept(home)
-    if there.keys() >= _known.keys():
-        return
-    content = {**processor(), "measured": {key: asdict(value) for key, value in {**_known, **there}.items()}}
-    with contextlib.suppress(OSError):
-        private.replace(home / FILE, json.dumps(content, indent=1))
+    if not there.keys() >= _known.keys():
+        measured = {key: asdict(value) for key, value in {**_known, **there}.items()}
+        machines = [{**processor(), "measured": measured}, *(one for one in _machines(home) if not _is_this(one))]
+        with contextlib.suppress(OSError):
+            private.replace(home / FILE, json.dumps({"machines": machines[:MACHINES]}, indent=1))
+    _kept.update((home, key) for key in _known)
 
 
 def kept(home: Path) -> dict[str, Measured]:
     """What is kept in a home for this processor and this torch; nothing where it is damaged or another's."""
     try:
-        found: Any = json.loads(read_text(home / FILE))
-        if {name: found[name] for name in processor()} != processor():
-            return {}
-        return {str(key): _read(value) for key, value in found["measured"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        found: Mapping[str, Any] = next((one["measured"] for one in _machines(home) if _is_this(one)), {})
+        return {str(key): _read(value) for key, value in found.items()}
+    except (TypeError, ValueError, KeyError, AttributeError):
         return {}
+
+
+def _machines(home: Path) -> list[dict[str, Any]]:
+    """What a home holds, the newest machine first; nothing where it is damaged."""
+    try:
+        found: Any = json.loads(read_text(home / FILE))["machines"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _is_this(machine: Mapping[str, Any]) -> bool:
+    return {name: machine.get(name) for name in processor()} == processor()
 
 
 def _read(value: Any) -> Measured:

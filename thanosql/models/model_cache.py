@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from thanosql.models import checkpoint_files, measurements, registry
+from thanosql.models import checkpoint_files, registry
 from thanosql.models.ctc import languages
 from thanosql.models.devices import choose_device
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from thanosql.models.base import Recognizer
     from thanosql.models.model import Model
     from thanosql.models.options import TranscribeOptions
@@ -37,14 +33,12 @@ class _Key(NamedTuple):
 class ModelCache:
     """Recognizers by the state of their model's files: what was built, fetched or changed anew is loaded at once.
 
-    `loading_seconds` is what loading has taken so far, the import of the library that it needs with it. In `home` is kept which
-    ways to compute were measured to be the fastest here.
+    `loading_seconds` is what loading has taken so far, the import of the library that it needs with it.
     """
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES, home: Path | None = None) -> None:
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self.loading_seconds = 0.0
-        self._home = home
         self._recognizers: OrderedDict[_Key, Recognizer] = OrderedDict()
 
     def __len__(self) -> int:
@@ -77,8 +71,7 @@ class ModelCache:
             for other in [other for other in self._recognizers if other.model == name and other.files != key.files]:
                 del self._recognizers[other]
             # The folder, not the name: what is loaded is what the key was made of.
-            with self._measurements():
-                recognizer = registry.family_of(model).load(str(folder), replace(options, language=model.language))
+            recognizer = registry.family_of(model).load(str(folder), replace(options, language=model.language))
         self._recognizers[key] = recognizer
         while (
             len(self._recognizers) > 1
@@ -86,12 +79,3 @@ class ModelCache:
         ):
             self._recognizers.popitem(last=False)
         return recognizer
-
-    @contextmanager
-    def _measurements(self) -> Iterator[None]:
-        """What was measured on this machine before is known, and what is measured meanwhile is kept."""
-        if self._home is not None:
-            measurements.recall(self._home)
-        yield
-        if self._home is not None:
-            measurements.keep(self._home)

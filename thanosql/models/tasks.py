@@ -74,7 +74,7 @@ class TranscribeTask:
 
     `language_model` is the ARPA (or KenLM) file that guides a beam, or the n-grams themselves; `level` is what is timed:
     'word', 'char', 'segment' or 'none'. `batch_seconds` is how much audio is recognized together at most, unless one
-    utterance alone is longer.
+    utterance alone is longer. `home` is where is kept what was measured of the machine (`measurements`).
     """
 
     output: Output
@@ -86,6 +86,7 @@ class TranscribeTask:
     language_model: Path | NGram | None = None
     level: str = "none"
     batch_seconds: float = BATCH_SECONDS
+    home: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ class TrainTask:
 
     `validation` are the utterances that the best epoch is chosen by, where `options` do not hold a share out. `state` is the
     checkpoint folder of an unfinished run; with `resumes` such a run of the same statement is resumed where the options
-    say nothing of it.
+    say nothing of it. `home` is where is kept what was measured of the machine (`measurements`).
     """
 
     model: Model
@@ -105,3 +106,4 @@ class TrainTask:
     folder: Path
     state: Path | None = None
     resumes: bool = False
+    home: Path | None = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from thanosql.models import measurements
 from thanosql.models.audio import AudioError
 from thanosql.models.audio.facts import AudioFacts
 from thanosql.models.audio.waveform import SAMPLING_RATE
@@ -75,7 +76,8 @@ class Worker:
         if self.task.output is Output.AUDIO:
             return tuple(Outcome(row.row, found, getattr(found, "seconds", 0.0)) for row, found in read)
         if readable:
-            values = iter(self._recognized([row for row, _ in readable], [found.waveform for _, found in readable]))
+            with measurements.kept_in(self.task.home):
+                values = iter(self._recognized([row for row, _ in readable], [found.waveform for _, found in readable]))
         return tuple(
             Outcome(row.row, found, 0.0)
             if isinstance(found, Failure)
@@ -222,5 +224,5 @@ def train(
 
     with registry.reading(task.model):
         family = registry.trainable_family_of(task.model, "BUILD")
-    with registry.using(task.model):
+    with registry.using(task.model), measurements.kept_in(task.home):
         return family.train(task, progress, cancellation, ranks)

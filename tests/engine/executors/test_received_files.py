@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from thanosql.engine.executors import received_files
-from thanosql.engine.executors.received_files import UNUSED_SECONDS, receive
+from thanosql.engine.executors.received_files import UNUSED_SECONDS, receive, seen_home, workers_home
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Ray's workers are those of a cluster of POSIX machines"
@@ -100,3 +100,15 @@ def test_drafts_of_killed_processes_go_and_no_lock_stays_behind(
     assert not draft.exists()
     assert not folder.exists()
     assert len(list(folder.parent.iterdir())) == 2  # the other's folder and its lock
+
+
+def test_a_worker_measures_into_the_home_that_it_sees(temporary_folder: Path) -> None:
+    home = temporary_folder / "home"
+    assert seen_home(home) == workers_home() != home
+    home.mkdir()
+    assert seen_home(home) == home
+    assert seen_home(None) is None
+    home.rmdir()
+    workers_home().rmdir()
+    (temporary_folder / f"thanosql-files-{os.getuid()}").symlink_to(temporary_folder)
+    assert seen_home(home) is None  # the folder is not of our making

@@ -21,6 +21,7 @@ def explained(session: Session, statement: str) -> dict[str, str]:
 @pytest.mark.parametrize("used", ["float32", "bfloat16"])
 def test_it_is_measured_once_kept_and_told(numbers: Session, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurements, "_known", {})
+    monkeypatch.setattr(measurements, "_kept", set())
     statement, home = PREDICT.format(used), numbers.settings.home
     assert "nothing yet" in explained(numbers, statement)["measured here"]
     numbers.execute(statement)
@@ -32,9 +33,22 @@ def test_it_is_measured_once_kept_and_told(numbers: Session, used: str, monkeypa
     assert set(lines) <= set(told)
     # The next process finds it and measures nothing.
     monkeypatch.setattr(measurements, "_known", {})
+    monkeypatch.setattr(measurements, "_kept", set())
     monkeypatch.setattr(measurements, "_times", None)
     with Session(numbers.settings.database_url, home=home) as later:
         later.execute(statement)
+
+
+def test_a_training_keeps_what_it_measures(numbers: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "_known", {})
+    monkeypatch.setattr(measurements, "_kept", set())
+    (numbers.settings.home / measurements.FILE).unlink(missing_ok=True)
+    numbers.execute(
+        "BUILD MODEL measured USING Wav2Vec2Tiny OPTIONS "
+        "(device='cpu', max_epochs=1, overwrite=True, freeze_feature_encoder=True) "
+        "AS SELECT * FROM librispeech_test LIMIT 4"
+    )
+    assert "product" in {key.split(" ")[0] for key in measurements.kept(numbers.settings.home)}
 
 
 @pytest.mark.parametrize("slower", [True, False], ids=["slower", "faster"])

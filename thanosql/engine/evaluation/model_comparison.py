@@ -71,7 +71,9 @@ def _scores(
     from thanosql.models import registry
 
     normalizer = registry.normalizer(model)
-    task = TranscribeTask(output=Output.TRANSCRIPT, audio=access, model=model, options=TranscribeOptions())
+    task = TranscribeTask(
+        output=Output.TRANSCRIPT, audio=access, model=model, options=TranscribeOptions(), home=environment.settings.home
+    )
     numbered = (AudioRow(place, row.audio, row.seconds) for place, row in enumerate(rows))
     hypotheses = [""] * len(rows)
     seconds = sum(row.seconds for row in rows)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from thanosql.engine.executors.received_files import seen_home
 from thanosql.engine.executors.training_folders import Seen
 from thanosql.engine.executors.training_workers import TrainingWorkers
 from thanosql.errors import ThanoSQLResourceError
@@ -117,6 +118,7 @@ def train_rank(config: dict[str, RankTask]) -> TrainingReport | None:
     mine = config["rank_task"]
     task: TrainTask = ray.get(mine.task)
     Seen.of(task).refuse_other(mine.expected, task, ray.util.get_node_ip_address())
+    task = replace(task, home=seen_home(task.home))
     if task.options.device.startswith("cuda"):  # the one that Ray gave to this worker
         task = replace(task, options=replace(task.options, device="auto"))
     context = ray.train.get_context()

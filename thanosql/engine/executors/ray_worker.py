@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from thanosql.engine.executors.received_files import receive
+from thanosql.engine.executors.received_files import receive, seen_home
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models import checkpoint_files
 from thanosql.models.audio import Audio, AudioError, AudioPart
@@ -130,4 +130,4 @@ def _placed(task: TranscribeTask, where: Mapping[str, Path | None]) -> Transcrib
         task = replace(task, model=replace(task.model, checkpoint=str(where[task.model.checkpoint])))
     if isinstance(task.language_model, Path):
         task = replace(task, language_model=where[str(task.language_model)])
-    return task
+    return replace(task, home=seen_home(task.home))

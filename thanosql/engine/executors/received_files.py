@@ -25,10 +25,7 @@ def receive(path: str, state: str, content: Mapping[str, Any]) -> Path:
 
     Gives the file, where it is one, or the folder. Raises OSError.
     """
-    home = Path(tempfile.gettempdir()) / f"thanosql-files-{os.getuid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
-    if home.is_symlink() or home.stat().st_uid != os.getuid():
-        raise PermissionError(f"{home} belongs to another user")
+    home = workers_home()
     sweep(home)
     folder = home / hashlib.blake2b(f"{path}\0{state}".encode(), digest_size=16).hexdigest()
     _hold(folder)
@@ -45,6 +42,25 @@ def receive(path: str, state: str, content: Mapping[str, Any]) -> Path:
     os.utime(folder)
     single = folder / Path(path).name
     return single if list(content) == [single.name] else folder
+
+
+def workers_home() -> Path:
+    """The folder that the workers of this user share on this machine. Raises OSError."""
+    home = Path(tempfile.gettempdir()) / f"thanosql-files-{os.getuid()}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    if home.is_symlink() or home.stat().st_uid != os.getuid():
+        raise PermissionError(f"{home} belongs to another user")
+    return home
+
+
+def seen_home(home: Path | None) -> Path | None:
+    """Where this machine keeps what it measures: the driver's home where it is seen from here, else the folder that this
+    machine's workers share, or nowhere."""
+    if home is None or (home.is_dir() and os.access(home, os.W_OK)):
+        return home
+    with suppress(OSError):
+        return workers_home()
+    return None
 
 
 def sweep(home: Path) -> None:

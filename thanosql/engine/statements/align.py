@@ -218,6 +218,7 @@ def _align(plan: AlignPlan, environment: Environment) -> _Aligned:
         options=plan.transcribe,
         align=AlignmentOptions(gaps=options.gaps, unknown=options.unknown),
         level=options.timestamps,
+        home=environment.settings.home,
     )
     cache = open_cache(task, about, options.save_seconds, environment)
     watch = Stopwatch(environment)

@@ -196,6 +196,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
             folder=draft.folder,
             state=state,
             resumes=environment.interactive,
+            home=environment.settings.home,
         )
         with registry.reading(plan.about.model):
             known_before = trained_rows(plan.about.model)  # it may be replaced while this one learns

@@ -263,6 +263,7 @@ def _recognize(
         options=replace(how, precision=auto if how.precision == "auto" else how.precision, language=model.language),
         decode=decode_options(options),
         language_model=language_model(options, model, environment),
+        home=environment.settings.home,
     )
     cache = open_cache(task, plan.about, options.save_seconds, environment)
     found: dict[int, RecognizedRow] = {}

@@ -248,9 +248,8 @@ def _recognize(plan: PredictPlan, opened: _Opened, environment: Environment) -> 
     about, options = plan.about, plan.options
     snapshot, stale, access = opened.snapshot, opened.stale, opened.access
     with stale.numbered() if stale is not None else nullcontext():
-        strict = options.on_error == "raise"
-        probed = probe_rows(snapshot, about.audio, environment, access, list_failures=strict)
-        if strict:
+        probed = probe_rows(snapshot, about.audio, environment, access, list_failures=options.on_error == "raise")
+        if options.on_error == "raise":
             probed.refuse(about.audio.name)
         task = TranscribeTask(
             output=Output.TRANSCRIPT if options.plain else Output.TIMED_TRANSCRIPT,
@@ -260,6 +259,7 @@ def _recognize(plan: PredictPlan, opened: _Opened, environment: Environment) -> 
             decode=decode_options(options),
             language_model=opened.language,
             level=options.level,
+            home=environment.settings.home,
         )
         cache = open_cache(task, about, options.save_seconds, environment)
         watch = Stopwatch(environment)
