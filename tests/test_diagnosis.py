@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -40,6 +41,11 @@ def test_a_sound_installation_is_called_so(database_url: str, tmp_path: Path) ->
     } | {"packages"}  # not known where it runs from its sources
     assert all(finding.cure for finding in found.findings if finding.severity in ("warning", "error"))
     assert str(found).count("\n") >= len(found.findings) - 1
+
+
+def test_the_extras_are_those_that_the_page_on_installing_names() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^\| `\[(\w+)\]`", page, re.MULTILINE)} == installation.EXTRAS.keys()
 
 
 def test_a_database_that_does_not_answer_is_an_error_with_a_cure(

@@ -383,6 +383,23 @@ def test_unloaded_the_shell_is_as_before(shell: Any) -> None:
     assert "thanosql-table" in shown_as(shell, value)
 
 
+def test_unloading_leaves_what_another_extension_made_of_the_prompt(shell: Any) -> None:
+    def options() -> dict[str, Any]:
+        return {"lexer": None}
+
+    run(shell, "%unload_ext thanosql")
+    shell._extra_prompt_options = options
+    run(shell, "%load_ext thanosql")
+    ours = shell._extra_prompt_options
+    assert ours is not options
+    run(shell, "%unload_ext thanosql")
+    assert shell._extra_prompt_options is options
+    run(shell, "%load_ext thanosql")
+    shell._extra_prompt_options = options  # of one that was loaded after ours
+    run(shell, "%unload_ext thanosql")
+    assert shell._extra_prompt_options is options
+
+
 def test_the_variables_of_the_function_around_a_line_are_parameters(shell: Any) -> None:
     run(
         shell,
@@ -390,6 +407,15 @@ def test_the_variables_of_the_function_around_a_line_are_parameters(shell: Any) 
     )
     assert run(shell, "g('local')")[0].result == "local too"
     assert run(shell, "[g(one) for one in 'ab']")[0].result == ["a too", "b too"]
+
+
+def test_a_parameter_without_a_value_is_answered_with_the_variables_that_somebody_made(shell: Any) -> None:
+    run(shell, "import os\nfrom pathlib import Path\ndef f(): return 1\nspeaker, _private = 'a', 1")
+    result, _ = run(shell, "%thanosql SELECT :nothing_like_it")
+    assert str(result.error_in_exec).splitlines()[-1] == "Parameters given: :speaker."
+    assert run(shell, "%thanosql SELECT :_private AS n")[0].result.n.tolist() == [1]
+    result, _ = run(shell, "%thanosql PREDICT USING Wav2Vec2Tiny OPTIONS (batch_size=:n) AS SELECT 'x' AS audio_path")
+    assert str(result.error_in_exec).splitlines()[-1] == "Parameters given: :speaker."
 
 
 @pytest.mark.parametrize("order", [("sql", "magic_duckdb", "thanosql"), ("thanosql", "magic_duckdb", "sql")])

@@ -3,7 +3,7 @@
 >>> import thanosql
 >>> df = thanosql.execute("PREDICT USING Wav2Vec2Tiny AS SELECT * FROM calls")  # doctest: +SKIP
 
-Importing this imports nothing heavy: pandas, SQLAlchemy, lark, torch and transformers come when a statement needs them.
+`import thanosql` is quick: pandas, SQLAlchemy, lark, torch and transformers are imported when a statement needs them.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ __all__ = [
 
 
 def execute(sql: str, params: Mapping[str, Any] | None = None) -> Any:
-    """Run one or more statements in the default session and return the last one's result.
+    """Run one or more statements, divided by `;`, in the default session, and return the result of the last one.
 
-    A `pandas.DataFrame` for whatever has rows, a report for BUILD and FIT, a short status (`str`) for the rest.
-    `params` are the values of the `:name` parameters; they reach PostgreSQL through the driver, never as SQL.
-    Raises a `ThanoSQLError`; `thanosql.errors` draws their tree.
+    The result is a `pandas.DataFrame` if the statement gives rows, a report for BUILD and FIT, otherwise a short status
+    (`str`). `params` holds the values of the `:name` parameters; the driver sends them to PostgreSQL as values, never as
+    SQL. Raises a `ThanoSQLError`; `thanosql.errors` lists its subclasses.
     """
     from thanosql.default_session import default_session
 
@@ -86,10 +86,12 @@ def connect(
     store: str | os.PathLike[str] | None = None,
     executor: str | None = None,
 ) -> Session:
-    """A session of its own, as a context manager: `with thanosql.connect("postgresql://…") as session: …`
+    """Return a new session, also for `with`: `with thanosql.connect("postgresql://…") as session: …`
 
-    Without a URL it is the configured database, or the embedded PostgreSQL under the home. `store` is the folder of
-    saved models, where it is not to be under the home. Nothing is connected until a statement needs it.
+    Arguments that are None come from the settings. `database_url` is the PostgreSQL to work on (default: the embedded one
+    under the home), `home` the folder for models, data sets and the embedded database, `store` the folder for saved models
+    (default: `models` under the home), and `executor` says where recognition and training run: 'local', 'ray' or
+    'ray://host:10001'. The session connects to the database when a statement first needs it.
     """
     from thanosql.engine.session import Session
 
@@ -97,11 +99,12 @@ def connect(
 
 
 def captions(frame: pd.DataFrame, form: str = "srt", *, audio_col: str = "audio_path") -> str:
-    """The text of a caption file in `form`: 'srt', 'vtt' or 'ctm'.
+    """Return the text of a caption file in `form`: 'srt', 'vtt' or 'ctm'.
 
-    `frame` is what a PREDICT with `timestamps` or an ALIGN gave, or a table with the columns `start` and `end` (seconds) and
-    `predict_result`, `text` or `word`; `speaker` and `channel` are taken where they are there. Raises ThanoSQLDataError for
-    rows without times, for several recordings in srt or vtt, and for ctm where a time is not that of one word.
+    `frame` is the result of a PREDICT with `timestamps` or of an ALIGN, or a table with the columns `start` and `end`
+    (seconds) and `predict_result`, `text` or `word`; columns `speaker` and `channel` are used if it has them. Raises
+    ThanoSQLDataError if rows have no times, if srt or vtt would hold several recordings, and if a time of ctm is not that
+    of one word.
     """
     from thanosql.notebook.formats import as_captions
 
@@ -109,10 +112,10 @@ def captions(frame: pd.DataFrame, form: str = "srt", *, audio_col: str = "audio_
 
 
 def doctor(database_url: str | None = None, *, home: str | os.PathLike[str] | None = None) -> Diagnosis:
-    """Check the installation, the database, the home, the GPU and the hub's cache; each finding comes with its cure.
+    """Check the installation, the database, the home, the disk, the GPU and the hub; each problem comes with its cure.
 
-    Printed it is a report; `ok` says whether nothing keeps statements from working, `findings` has the parts. Takes
-    some seconds, and raises nothing. `python -m thanosql doctor` is the same.
+    Print the result to read the report. Its `ok` is True if statements can work, and `findings` lists the single findings.
+    It takes some seconds and raises no error. `python -m thanosql doctor` does the same in a terminal.
     """
     from thanosql.diagnosis import diagnose
 
@@ -120,14 +123,14 @@ def doctor(database_url: str | None = None, *, home: str | os.PathLike[str] | No
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """What `%load_ext thanosql` calls."""
+    """Load the extension into IPython; `%load_ext thanosql` calls this."""
     from thanosql.magic import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """What `%unload_ext thanosql` calls."""
+    """Remove the extension from IPython; `%unload_ext thanosql` calls this."""
     from thanosql.magic import unload
 
     unload(shell)

@@ -1,4 +1,4 @@
-"""Settings: environment variables over a TOML file over defaults, as one frozen dataclass."""
+"""The settings: arguments come first, then environment variables, then a TOML file, then the defaults."""
 
 from __future__ import annotations
 
@@ -22,13 +22,21 @@ DECODING_PROCESSES = 4  # or as many as the machine has processors
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where things are. `store` is the folder of saved models where it is not in the home. `audio_roots` is where relative
-    audio paths are looked for, in order; `Path()` among them is the working folder of the moment. `confined` says that they
-    were set, and that statements read no local file outside of them: audio, tables, models and language models.
-    `remote_hosts` are the names of private hosts that audio may be fetched from, where a statement allows it. A recording
-    of more than `max_hours` is refused before it is decoded. A statement waits `lock_timeout` seconds for another that is
-    writing the same model. Audio is decoded by up to `decoding_processes` processes, which a damaged file may crash
-    without harm; 0: by the session's own."""
+    """The settings of a session.
+
+    - `home`: the folder for models, data sets and the embedded database.
+    - `store`: the folder for saved models; None: `models` under the home.
+    - `audio_roots`: where relative audio paths are looked for, in this order. `Path()` means the current working folder.
+    - `confined`: whether `audio_roots` was set. If so, statements read no local file outside of these folders.
+    - `remote_hosts`: private hosts from which audio may be fetched, if a statement allows remote audio.
+    - `max_hours`: a longer recording is refused before it is decoded.
+    - `lock_timeout`: how many seconds a statement waits for another one that is writing the same model.
+    - `decoding_processes`: the largest number of processes that decode audio, so that a damaged file can crash one of them
+      without harm. 0: the session decodes by itself.
+    - `base_models`: the name of a base and the checkpoint behind it.
+    - `executor`: where recognition and training run.
+    - `connections`: short names of databases.
+    """
 
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
@@ -44,7 +52,7 @@ class Settings:
     connections: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → URL, which may hold a password
 
     def may_read(self, path: Path) -> bool:
-        """Whether statements may read a local file or folder, symbolic links followed; it need not be there."""
+        """Whether statements may read this local file or folder, after following symbolic links. It need not exist."""
         if not self.confined:
             return True
         resolved = Path(os.path.realpath(path))
@@ -52,7 +60,7 @@ class Settings:
 
     @property
     def workspace(self) -> Path:
-        """Where data sets are put, and where their relative paths are found from any working folder."""
+        """The folder for data sets. Their relative paths are found here, whatever the working folder is."""
         return self.home / "workspace"
 
     @property
@@ -70,9 +78,9 @@ def load(
     home: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
 ) -> Settings:
-    """The settings of this process now; arguments stand above the environment, which stands above the file.
+    """Read the settings: the arguments come first, then the environment, then the file, then the defaults.
 
-    Raises ThanoSQLError when the file cannot be read or names a setting that is not there.
+    Raises ThanoSQLError if the file cannot be read or names an unknown setting, or if a value is not valid.
     """
     file = _file()
     environment = os.environ
@@ -123,7 +131,7 @@ def _file() -> Mapping[str, Any]:
 
 
 def _store(value: str | os.PathLike[str] | None) -> Path | None:
-    """The folder that a path or a file:// URL names."""
+    """The folder for a path or a file:// URL."""
     if value is None:
         return None
     path = os.fspath(value)
@@ -181,7 +189,7 @@ def _processes(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    """A setting's number; NaN for what is none."""
+    """A setting as a number; NaN if it is not one."""
     try:
         return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -1,17 +1,18 @@
-"""What goes wrong, in the user's words: the one tree of errors that leaves this package.
+"""The errors that ThanoSQL raises. Catch ThanoSQLError for all of them.
 
     ThanoSQLError
     ├── ThanoSQLSyntaxError       text that does not parse
-    ├── ThanoSQLOptionError       an unknown, doubled, ill-typed or out-of-range option
-    ├── ThanoSQLModelError        a model or base that is missing, exists already, is damaged, in use, or not of the family
-    ├── ThanoSQLDataError         rows, columns, audio or text that cannot be used; `rows` holds the offending ones
-    ├── ThanoSQLDatabaseError     what PostgreSQL refused, in PostgreSQL's words
-    ├── ThanoSQLConnectionError   a database or hub that cannot be reached
-    ├── ThanoSQLResourceError     a disk that is full, memory or files that do not suffice, a right that is lacking
+    ├── ThanoSQLOptionError       an option that is unknown, given twice, of a wrong type or out of range
+    ├── ThanoSQLModelError        a model that is missing, damaged, in use, unsuitable, or exists already
+    ├── ThanoSQLDataError         rows, columns, files, audio or texts that cannot be used; `rows` lists the bad rows
+    ├── ThanoSQLDatabaseError     SQL that PostgreSQL refused, with PostgreSQL's message
+    ├── ThanoSQLConnectionError   a database, cluster or hub that cannot be reached
+    ├── ThanoSQLResourceError     a full disk, too little memory, too many open files, a missing permission
     ├── ThanoSQLCancelledError    a statement that Session.cancel stopped
-    └── ThanoSQLInternalError     a defect of ours
+    └── ThanoSQLInternalError     a defect of ThanoSQL: please report it
 
-Foreign exceptions are translated at five doors only (parser, database, audio, a family's files, Ray), always `raise … from`.
+Errors of other libraries are translated in five places only (parser, database, audio, a family's files, Ray), always with
+`raise … from`.
 """
 
 from __future__ import annotations
@@ -104,7 +105,10 @@ def _shortened(value: str, longest: int) -> str:
 
 
 class ThanoSQLError(Exception):
-    """The root. `str(error)` is the whole message: what is wrong, where (with a caret), and what to do."""
+    """The base of all errors here. `str(error)` is the whole message: what is wrong, where (with a caret), and what to do.
+
+    `message` and `hint` hold the first and the last part; `position` is the place in the text, or None.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None, position: Position | None = None) -> None:
         message = shortened(message)
@@ -131,16 +135,19 @@ class ThanoSQLSyntaxError(ThanoSQLError):
 
 
 class ThanoSQLOptionError(ThanoSQLError):
-    """An unknown, doubled, ill-typed or out-of-range option."""
+    """An option that is unknown, given twice, of a wrong type or out of range."""
 
 
 class ThanoSQLModelError(ThanoSQLError):
-    """A model or base that is missing, exists already, is damaged, in use, or not of the family."""
+    """A model or base that is missing, damaged, in use, unsuitable for the statement, or exists already."""
 
 
 class ThanoSQLDataError(ThanoSQLError):
-    """Rows, columns, audio or text that cannot be used. `rows` lists the offending ones, as mappings of one shape;
-    `option` is the option, and its value, that names what is not there."""
+    """Rows, columns, files, audio or texts that cannot be used.
+
+    `rows` lists the bad rows, as mappings with the same keys. `option` is the name and the value of the option that asks for
+    something missing, or None.
+    """
 
     SHOWN = 10
 
@@ -171,7 +178,7 @@ class ThanoSQLDataError(ThanoSQLError):
 
 
 class ThanoSQLDatabaseError(ThanoSQLError):
-    """What PostgreSQL refused, in PostgreSQL's words; `sqlstate` is its five-character code."""
+    """SQL that PostgreSQL refused, with PostgreSQL's message; `sqlstate` is its code of five characters, or None."""
 
     def __init__(
         self,
@@ -186,22 +193,21 @@ class ThanoSQLDatabaseError(ThanoSQLError):
 
 
 class ThanoSQLConnectionError(ThanoSQLError):
-    """A database, cluster or hub that cannot be reached; `lost` says that it is a database whose open connection broke."""
+    """A database, cluster or hub that cannot be reached. `lost` is True if an open connection to the database broke."""
 
     lost = False
 
 
 class ThanoSQLResourceError(ThanoSQLError):
-    """What the machine lacks or its operating system refuses: a full disk, memory, open files, a right; `__cause__` has
-    its own error."""
+    """A full disk, too little memory, too many open files, or a missing permission; `__cause__` is the system's own error."""
 
 
 class ThanoSQLCancelledError(ThanoSQLError):
-    """A statement that `Session.cancel` stopped from another thread. What it had not saved by then is as it was."""
+    """A statement that `Session.cancel` stopped from another thread. It changed nothing that it had not saved before."""
 
 
 class ThanoSQLInternalError(ThanoSQLError):
-    """A defect of ours: please report it with the statement that caused it."""
+    """A defect of ThanoSQL: please report it, with the statement that caused it."""
 
 
 def shown_reference(reference: str, most: int = LONGEST_REFERENCE) -> str:

@@ -1,9 +1,9 @@
-"""`%thanosql` and `%%thanosql`: the text of a line or cell in, its result shown.
+"""`%thanosql` and `%%thanosql`: the text of a line or a cell in; its result is shown and returned.
 
 %%thanosql                                   SQL in the cell; the notebook's variables as :name
 %thanosql SELECT 1                           SQL on the line
-%thanosql postgresql://user@host/database    another database; a name of the configuration's [connections] will do
-%thanosql                                    what is connected, the store, the device, the version
+%thanosql postgresql://user@host/database    change the database; a name from [connections] in thanosql.toml works too
+%thanosql                                    show the database, the store, the device and the version
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,8 +29,10 @@ TOKEN_ANSWER = "No token is needed: ThanoSQL runs here, on your own machine and 
 
 
 def load(shell: Any) -> None:
-    """Register the magics, the views and the completions with an IPython shell; a second time replaces the first, and keeps
-    its settings and the views of its values."""
+    """Register the magics, the views and the completions with an IPython shell.
+
+    If they are registered already, they are replaced; the settings and the views of earlier values are kept.
+    """
     from thanosql.notebook.background_imports import import_after_cell
     from thanosql.notebook.ipython_integration import Views, complete_cells, highlight_cells, let_help_through
 
@@ -51,7 +52,7 @@ def load(shell: Any) -> None:
 
 
 def unload(shell: Any) -> None:
-    """What `%unload_ext thanosql` calls: the shell is as it was before; its settings come back when it is loaded again."""
+    """Take back all that `load` registered. The settings are remembered for the next `load`."""
     from thanosql.notebook.ipython_integration import let_go
 
     let_go(shell)
@@ -68,19 +69,21 @@ class Interrupted(KeyboardInterrupt):
 class ThanoSQL(Magics):
     """The magics and their settings: `%config ThanoSQL` lists them, `%config ThanoSQL.limit = 20` sets one."""
 
-    limit = Int(10, min=0, help="Rows to show of a result; 0 shows all. The value always has all rows.").tag(
+    limit = Int(10, min=0, help="Rows to show of a result; 0 shows all. The result always has all rows.").tag(
         config=True
     )
     fetch = Bool(True, help="Also bring the rows of a PREDICT with table_name into the notebook.").tag(config=True)
     at_once = Int(
         10_000,
         min=0,
-        help="Most rows to bring into the notebook at once; of a larger result the first are shown, and all come when "
-        "it is used.",
+        help="The largest number of rows to bring into the notebook at once. Of a larger result the first rows are shown, "
+        "and the others come when its DataFrame is used.",
     ).tag(config=True)
     quiet = Bool(False, help="Show rows only: no notes, no statuses, no progress.").tag(config=True)
     players = Bool(True, help="Show audio players beside transcripts.").tag(config=True)
-    audio_megabytes = Float(8.0, min=0.0, help="Most audio to put into the notebook with one output.").tag(config=True)
+    audio_megabytes = Float(8.0, min=0.0, help="The largest amount of audio (megabytes) to put into one output.").tag(
+        config=True
+    )
 
     def __init__(self, shell: Any = None, views: Any = None, **more: Any) -> None:
         super().__init__(shell=shell, **more)
@@ -91,23 +94,24 @@ class ThanoSQL(Magics):
     @needs_local_scope
     @line_cell_magic
     def thanosql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
-        """Run ThanoSQL statements, or any SQL; the last one's result is the value.
+        """Run ThanoSQL statements, or any other SQL, and return the result of the last one.
 
             %%thanosql [options] [connection] [variable <<]
             PREDICT USING Wav2Vec2Tiny AS
             SELECT * FROM calls WHERE day = :day
 
-        connection           postgresql://user@host/database, or a name of [connections] in thanosql.toml; it stays
-        variable <<          keep the result in a variable instead of showing it
-        --executor NAME      where recognition and training run: local, ray, ray://host:10001; it stays
-        --limit N            show N rows (0: all); the value has them all
+        connection           postgresql://user@host/database, or a name from [connections] in thanosql.toml; also for later
+                             cells
+        variable <<          store the result in a variable instead of showing it
+        --executor NAME      where recognition and training run: local, ray, ray://host:10001; also for later cells
+        --limit N            show N rows (0: all); the result has all rows
         --no-fetch           leave the rows of a PREDICT with a table_name in the database
         --quiet              print rows only: no notes, no progress
-        --with NAME=VALUE    a value for :NAME, before the notebook's variable of that name; may be repeated
+        --with NAME=VALUE    the value of :NAME, instead of the notebook's variable of that name; may be repeated
 
-        %thanosql            what is connected
-        %thanosql PREDICT?   help on a statement (LIST?, BUILD MODEL? …), an option or a base model
-        %config ThanoSQL     the settings
+        %thanosql            show the database, the store, the device and the version
+        %thanosql PREDICT?   explain a statement (LIST?, BUILD MODEL? …), an option or a base model
+        %config ThanoSQL     show the settings of this extension
         """
         from thanosql.default_session import default_session
         from thanosql.notebook import arguments
@@ -140,11 +144,12 @@ class ThanoSQL(Magics):
         from thanosql.notebook.ipython_integration import Status
         from thanosql.notebook.progress import ProgressBar
         from thanosql.notebook.status import beginning
+        from thanosql.notebook.variables import Variables
         from thanosql.notebook.views import known
 
         shell: Any = self.shell
         quiet = given.quiet or self.quiet
-        names = ChainMap(dict(given.values), dict(local), shell.user_ns)  # of a function that holds the line, too
+        names = Variables(given.values, local, shell)
         if said_of_braces := unfilled(given.sql, names):
             print(said_of_braces)
         pending: list[tuple[Result, str]] = []  # what was given last, and is not shown yet

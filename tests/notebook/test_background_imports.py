@@ -39,6 +39,17 @@ def test_what_the_first_predict_needs_is_imported_once_the_cell_that_loads_the_e
     assert answer(code) == "False []"
 
 
+@pytest.mark.parametrize(
+    "cell", ["%load_ext thanosql\n%unload_ext thanosql", "%load_ext thanosql\n%reload_ext thanosql"]
+)
+def test_a_cell_that_unloads_the_extension_imports_nothing_and_leaves_no_callback(cell: str) -> None:
+    code = f"""
+    shell.run_cell({cell!r})
+    print(thread() is None, len(shell.events.callbacks["post_run_cell"]))
+    """
+    assert answer(code) == f"{'unload' in cell} 0"
+
+
 def test_a_statement_that_comes_at_once_finds_the_modules_whole() -> None:
     code = """
     shell.run_cell("%load_ext thanosql")

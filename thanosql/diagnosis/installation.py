@@ -18,6 +18,8 @@ EXTRAS = {
     "files": ("pyarrow", "COPY from parquet and xlsx"),
     "remote": ("aiohttp", "audio from http and object stores"),
     "notebook": ("jupyterlab", "JupyterLab"),
+    "captions": ("webvtt", "COPY from captions and annotations"),
+    "ray": ("ray", "statements on a Ray cluster"),
 }
 AUDIO = ("soundfile", "av", "soxr")  # what reads it: modules
 

@@ -1,8 +1,7 @@
-"""One user's connection: the text of statements in, the last one's result out. It holds database, store and loaded models.
+"""A session: the text of statements in, the last one's result out. It holds the database, the store and the loaded models.
 
-Threads: a statement has the session's turn from its first step to its last, and whatever else is asked of the session
-meanwhile waits for it, the rows of a lazily fetched result too. `cancel` and `close` do not wait to ask it to stop. A
-process that forks has its session in the child as well: what the child asks opens a connection of its own.
+Threads: one statement runs at a time. All other calls wait until it ends, also those that fetch the rows of an earlier
+result; only `cancel` and `close` stop it. After a fork the child may use the session too: it opens a connection of its own.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """A connection to one database and one store. Nothing is opened before a statement needs it; `close` when done.
+    """A connection to one database and one store of models. Each is opened when a statement first needs it.
 
-    One statement runs at a time; a second thread waits.
+    One statement runs at a time; a second thread waits. Call `close` at the end, or use the session in a `with` block.
     """
 
     def __init__(
@@ -59,10 +58,11 @@ class Session:
         self._executors: dict[str, Executor] = {}
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None, *, fetch: bool = True) -> Any:
-        """Run one or more statements, divided by `;`, and return the last one's result.
+        """Run one or more statements, divided by `;`, and return the result of the last one.
 
-        A `pandas.DataFrame` for whatever has rows, a report for BUILD and FIT, a short status (`str`) for the rest.
-        With `fetch=False` a PREDICT with a table_name gives its status instead of the rows. Raises a ThanoSQLError.
+        The result is a `pandas.DataFrame` if the statement gives rows, a report for BUILD and FIT, otherwise a short status
+        (`str`). With `fetch=False` a PREDICT with a `table_name` gives its status instead of its rows. Raises a
+        ThanoSQLError.
         """
         return self.run(sql, params, fetch=fetch).value
 
@@ -77,10 +77,11 @@ class Session:
         progress: Callable[[Progress], None] | None = None,
         each: Callable[[Result], None] | None = None,
     ) -> Result:
-        """As `execute`, with the whole Result; `each` is called with every statement's own as it comes.
+        """Run statements as `execute` does, and return the whole Result: status, rows, report, note and value.
 
-        More rows than `at_once` stay in the database until the DataFrame that stands for them is used. `interactive` says
-        that a person is waiting: an unfinished training of the same statement is resumed, where a script gets an error.
+        `progress` is called while a statement runs, `each` with the Result of each statement as soon as it is done. If a
+        result has more rows than `at_once`, they stay in the database until its DataFrame is used. With
+        `interactive=True` an unfinished training of the same statement is resumed; otherwise it is an error.
         """
         with Translated():  # the first statement of a process may find no memory and no handle for the parser
             from thanosql.engine.dispatcher import Result
@@ -178,9 +179,7 @@ class Session:
                 raise interruption.stopped(cancellation, None) from error
             opened = self.__dict__.get("database")
             connection = opened.connection if opened is not None else None
-            with suppress(
-                MemoryError, OSError
-            ):  # there is no room for what would suggest a cure: the error is said without
+            with suppress(MemoryError, OSError):  # no room for what would suggest a cure
                 from thanosql.engine.postgres import suggestions
 
                 suggestions.suggest(error, statement, text, source, connection, self._models)
@@ -247,9 +246,9 @@ class Session:
         return ModelCache()
 
     def cancel(self) -> None:
-        """Stop the statement that runs; callable from any thread, and waits for nobody. Nothing happens if none runs.
+        """Stop the running statement, if there is one. Any thread may call this; it returns at once.
 
-        Where it ran a ThanoSQLCancelledError is raised; what it had not saved by then is as it was.
+        The call that runs the statement raises ThanoSQLCancelledError. The statement changes nothing that it has not saved yet.
         """
         self._stop(interruption.CANCELLED)
 
@@ -260,9 +259,9 @@ class Session:
                 database.cancel()
 
     def close(self) -> None:
-        """Close the connection and let go of the loaded models. A statement that another thread runs is stopped first.
+        """Close the connection and free the loaded models. A statement that another thread runs is stopped first.
 
-        Where it ran a ThanoSQLConnectionError is raised.
+        The call that ran it raises ThanoSQLConnectionError.
         """
         self._stop(interruption.CLOSED)
         while not self._turn.take(0.1):

@@ -25,15 +25,24 @@ _thread: threading.Thread | None = None
 
 
 def import_after_cell(shell: Any) -> None:
-    """Once the cell that is running is done, begin; only once in a process."""
+    """Start the thread once the running cell is done; only once in a process."""
+    dont_import_after_cell(shell)
     if "torch" in sys.modules or find_spec("torch") is None:
         return
 
-    def begin(*_: Any) -> None:
-        shell.events.unregister("post_run_cell", begin)
+    def start_imports(*_: Any) -> None:
+        dont_import_after_cell(shell)
         start()
 
-    shell.events.register("post_run_cell", begin)
+    shell.events.register("post_run_cell", start_imports)
+
+
+def dont_import_after_cell(shell: Any) -> None:
+    """Take back what `import_after_cell` registered, if its cell is not done yet."""
+    for callback in list(shell.events.callbacks["post_run_cell"]):
+        # By its name: it may be of before the code was reloaded.
+        if getattr(callback, "__qualname__", "") == "import_after_cell.<locals>.start_imports":
+            shell.events.unregister("post_run_cell", callback)
 
 
 def start() -> threading.Thread:

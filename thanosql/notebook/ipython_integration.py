@@ -150,6 +150,7 @@ def highlight_cells(shell: Any) -> None:
             lexers["thanosql"] = PygmentsLexer(ThanoSQLLexer)
         return found
 
+    with_our_lexer.before = options  # type: ignore[attr-defined]
     shell._extra_prompt_options = with_our_lexer
 
 
@@ -161,12 +162,15 @@ def let_help_through(shell: Any) -> None:
 
 def let_go(shell: Any) -> None:
     """Take away what the functions above gave a shell, and its magics; what values look like is remembered."""
+    from thanosql.notebook.background_imports import dont_import_after_cell
     from thanosql.notebook.matcher import thanosql_matcher
 
+    dont_import_after_cell(shell)
     Views.of(shell).hide()
     _take_away(getattr(getattr(shell, "Completer", None), "custom_matchers", []), thanosql_matcher)
     _take_away(shell.input_transformers_cleanup, help_line)
-    shell.__dict__.pop("_extra_prompt_options", None)
+    if getattr(options := shell.__dict__.get("_extra_prompt_options"), "__name__", "") == "with_our_lexer":
+        shell._extra_prompt_options = options.before
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("thanosql", None)
     shell.magics_manager.registry.pop("ThanoSQL", None)

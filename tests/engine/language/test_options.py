@@ -196,9 +196,9 @@ def test_numpy_s_scalars_are_taken_as_parameters() -> None:
 def test_a_missing_parameter_is_named_with_those_given() -> None:
     error = refused("batch_size=:n", params={"m": 1, "k": 2})
     assert error.message == "The parameter :n of the option 'batch_size' has no value."
-    assert error.hint == "Given: :k, :m."
+    assert error.hint == "Parameters given: :k, :m."
     assert marked(error) == ":n"
-    assert refused("batch_size=:n").hint == "Given: none."
+    assert refused("batch_size=:n").hint == "Parameters given: none."
 
 
 def test_a_parameter_of_another_type_or_out_of_limits_is_refused_where_it_stands() -> None:

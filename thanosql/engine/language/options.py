@@ -193,7 +193,9 @@ def _looked_up(value: Any, name: str, params: Mapping[str, Any], where: Position
     if value.name not in params:
         given = ", ".join(f":{name}" for name in sorted(params)) or "none"
         raise ThanoSQLOptionError(
-            f"The parameter :{value.name} of the option '{name}' has no value.", hint=f"Given: {given}.", position=where
+            f"The parameter :{value.name} of the option '{name}' has no value.",
+            hint=f"Parameters given: {given}.",
+            position=where,
         )
     found = params[value.name]
     if isinstance(found, list):
