@@ -151,7 +151,8 @@ def _settings() -> Iterator[str]:
     rate = next(option.default for option in default if option.name == "learning_rate")
     yield (
         f"The default `learning_rate` is {rate:g}; a base that is far smaller declares its own. `USING 'path or hub id'` "
-        "names any other CTC checkpoint of a [type that can be read](models.md); `'owner/name@revision'` pins one of its commits. A checkpoint without "
+        "names any other CTC checkpoint of a [type that can be read](models.md); `'owner/name@revision'` pins one of "
+        "its commits. A checkpoint without "
         "`@` is the newest commit of the day on which it is first loaded, and stays that one while it is in the hub's cache."
     )
 
