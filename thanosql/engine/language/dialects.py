@@ -159,10 +159,11 @@ def _parenthesis(text: str, pieces: Sequence[Lexeme]) -> Cure | None:
         written = f"{text[: word.start]}({inside}){name}{text[end:].rstrip()}".strip()
         if before.upper == "SELECT" and before is pieces[0]:
             written = f"SELECT * FROM ({inside}) p{text[end:].rstrip()}"
-        if pieces[0].upper == "CREATE":  # what is made of it is a table: its rows are gone when the statement ends
-            written = _VIEW.sub("CREATE TABLE", written)
+        wrong = "Put the inner statement in parentheses"
+        if _VIEW.match(written):  # its rows are gone when the statement ends
+            wrong, written = "A view cannot contain this statement; make a table", _VIEW.sub("CREATE TABLE", written)
         shown = written if len(written) <= _SHOWN else f"({word.upper} USING … AS …){name}"
-        return Cure(f"Put the inner statement in parentheses: {' '.join(shown.split())}", word.start, len(word.text))
+        return Cure(f"{wrong}: {' '.join(shown.split())}", word.start, len(word.text))
     return None
 
 

@@ -54,7 +54,7 @@ def explained(connection: Connection, query: SQL) -> Iterator[None]:
         yield
     except ThanoSQLDatabaseError as error:
         cure = _cure(error, query)
-        if cure is None:
+        if cure is None or cure == error.hint:
             raise
         raise ThanoSQLDatabaseError(
             error.message,

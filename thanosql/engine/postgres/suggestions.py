@@ -24,7 +24,8 @@ from thanosql.engine.language.syntax import (
     references,
     walk,
 )
-from thanosql.engine.language.terminals import lexeme, words
+from thanosql.engine.language.terminals import Lexeme, lexeme, words
+from thanosql.engine.postgres.query_errors import DUPLICATE_COLUMN
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError, near
 
 if TYPE_CHECKING:
@@ -117,6 +118,11 @@ def _place(error: ThanoSQLError, statement: Statement, text: str, source: str) -
     """Where the word stands that an error is about: an option's value or name, a model's or a table's name."""
     options = [*_options(statement)]
     message = error.message
+    if isinstance(error, ThanoSQLDatabaseError) and error.sqlstate == DUPLICATE_COLUMN:
+        queries = (query_of(one).start for one in walk(statement) if one.syntax is not None)
+        twice = (_selected_twice(message, start, source) for start in queries)
+        if (place := next((place for place in twice if place is not None), None)) is not None:
+            return place
     if isinstance(error, ThanoSQLDataError) and error.option is not None:
         name, wanted = error.option
         options = [option for option in options if option.name.lower() == name and wanted in _texts(option.value)]
@@ -153,6 +159,27 @@ def _quoted(message: str, text: str, source: str) -> Position | None:
                 return Position.at(source, begin + piece.start, len(piece.text))
             at = piece.end
     return None
+
+
+def _selected_twice(message: str, start: int, source: str) -> Position | None:
+    """Where the query that starts there selects a column for the last time that a message names: by its name or a star."""
+    name = _NAME.search(message.partition(" ")[2])
+    found: list[Lexeme] = []
+    at, depth, selecting = start, 0, False
+    while at < start + dialects.LONGEST and (piece := lexeme(source, at)).kind and depth >= 0:
+        at = piece.end
+        depth += {"(": 1, ")": -1}.get(piece.kind, 0)
+        if depth == 0 and selecting and piece.upper in ("FROM", "WHERE", "UNION", ";"):
+            break
+        selecting = selecting or (depth == 0 and piece.upper == "SELECT")
+        named = name is not None and piece.text.strip('"').lower() == name[0].strip('"').lower()
+        if depth == 0 and selecting and (piece.text == "*" or named):
+            found.append(piece)
+    return (
+        Position.at(source, found[-1].start, len(found[-1].text))
+        if len(found) > 1 or "*" in [one.text for one in found]
+        else None
+    )
 
 
 def _texts(value: object) -> list[str]:
