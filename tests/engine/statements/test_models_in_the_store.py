@@ -185,6 +185,16 @@ def test_a_misspelt_model_gets_a_suggestion(session: Session, folder: Path) -> N
         assert raised.value.position is not None
 
 
+@pytest.mark.parametrize("statement", ["DROP MODEL mine", "ROLLBACK MODEL mine TO 1", "LIST MODEL VERSIONS mine"])
+def test_where_there_is_no_model_at_all_the_message_says_how_one_is_made(session: Session, statement: str) -> None:
+    said = r"^There is no model mine, and no other yet\.(.|\n)*\nBUILD MODEL mine USING Wav2Vec2Tiny AS … makes one\.$"
+    with pytest.raises(ThanoSQLModelError, match=said) as raised:
+        session.execute(statement)
+    assert raised.value.position is not None
+    with pytest.raises(ThanoSQLModelError, match="There are none of any model: only interrupted statements leave some"):
+        session.execute("DROP PREDICTIONS mine")
+
+
 def test_a_dropped_model_is_gone(session: Session, folder: Path) -> None:
     for statement in ("DROP MODEL mine", "DELETE MODEL mine", "DROP MODEL IF EXISTS mine"):
         session.execute("UPLOAD MODEL mine FROM :folder", {"folder": str(folder)})

@@ -12,7 +12,8 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import Statement, Word
 from thanosql.engine.planner import Environment, Plan, located, plan
-from thanosql.errors import ThanoSQLModelError, did_you_mean
+from thanosql.errors import ThanoSQLModelError
+from thanosql.models.stored_names import require_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def plan_drop(statement: DropModel, environment: Environment) -> DropPlan:
         with located(environment, statement.name.start, len(name)):
             if name in BASES:
                 raise ThanoSQLModelError(f"{name} is a base model, which cannot be dropped.")
-            raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, store.names()))
+            require_stored(name, store)
     return DropPlan(name)
 
 

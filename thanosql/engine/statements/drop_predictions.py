@@ -41,7 +41,8 @@ def plan_drop_predictions(statement: DropPredictions, environment: Environment) 
     known = {one.model for one in cache_file.saved_predictions(environment.settings.home)}
     if name not in known and not environment.store.exists(name):
         with located(environment, statement.model.start, len(name)):
-            raise ThanoSQLModelError(f"There are no saved predictions of {name}.", hint=did_you_mean(name, known))
+            hint = did_you_mean(name, known) or "There are none of any model: only interrupted statements leave some."
+            raise ThanoSQLModelError(f"There are no saved predictions of {name}.", hint=hint)
     return DropPredictionsPlan(name)
 
 

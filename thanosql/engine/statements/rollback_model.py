@@ -18,6 +18,7 @@ from thanosql.engine.postgres.small_table import SmallTable
 from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.card import figures
+from thanosql.models.stored_names import require_stored
 
 VERSION_COLUMNS = (
     Column("version", "bigint"),
@@ -79,6 +80,7 @@ class VersionsPlan(RowsPlan):
 def plan_rollback(statement: RollbackModel, environment: Environment) -> RollbackPlan:
     name = statement.name.text
     with located(environment, statement.name.start, len(name)):
+        require_stored(name, environment.store)
         current = environment.store.get(name).version
         versions = environment.store.versions(name)
         earlier = [version for version in versions if version < current]
@@ -104,8 +106,10 @@ def run_rollback(plan: RollbackPlan, environment: Environment) -> Result:
 
 @plan.register
 def plan_versions(statement: ListVersions, environment: Environment) -> VersionsPlan:
-    with located(environment, statement.name.start, len(statement.name.text)):
-        return VersionsPlan(environment.store.get(statement.name.text).name)
+    name = statement.name.text
+    with located(environment, statement.name.start, len(name)):
+        require_stored(name, environment.store)
+        return VersionsPlan(environment.store.get(name).name)
 
 
 @run.register
