@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.naming import needs_quotes, quoted
+from thanosql.engine.postgres.naming import written
 from thanosql.engine.postgres.rendering import Place, end_of_query, position
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
 
@@ -60,9 +60,7 @@ def _in_quotes(hint: str | None) -> str | None:
     >>> _in_quotes('Perhaps you meant to reference the column "s.File".')
     'Write s."File": names with capitals, spaces or signs need double quotes.'
     """
-    found = [
-        ".".join(quoted(name) if needs_quotes(name) else name for name in one) for one in _COLUMN.findall(hint or "")
-    ]
+    found = [written(*one) for one in _COLUMN.findall(hint or "")]
     if not any('"' in column for column in found):
         return None
     return f"Write {' or '.join(found)}: names with capitals, spaces or signs need double quotes."

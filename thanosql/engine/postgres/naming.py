@@ -38,6 +38,15 @@ def needs_quotes(name: str) -> bool:
     return _FOLDED.fullmatch(name) is None
 
 
+def written(*names: str) -> str:
+    """A name with its schema or table before it, in quotes only where SQL must have them.
+
+    >>> written("public", "calls"), written("Call No.")
+    ('public.calls', '"Call No."')
+    """
+    return ".".join(quoted(name) if needs_quotes(name) else name for name in names)
+
+
 def type_of(oid: str, modifier: str) -> str:
     """SQL for a type's name as format_type writes it, whatever quote_all_identifiers says: `oid` and `modifier` are SQL.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.language import dialects
@@ -25,6 +25,7 @@ from thanosql.engine.language.syntax import (
     walk,
 )
 from thanosql.engine.language.terminals import Lexeme, lexeme, words
+from thanosql.engine.postgres.naming import written
 from thanosql.engine.postgres.query_errors import DUPLICATE_COLUMN
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError, near
 
@@ -258,16 +259,23 @@ def _name(error: ThanoSQLDatabaseError, at: Position, source: str, connection: C
     name = found[0].replace('"', "")
     if error.sqlstate == NO_TABLE:
         known = connection.values(_TABLES)
-        visible = [table for table, _, is_visible in known if is_visible]
-        return near(name, visible) or near(name, [f"{schema}.{table}" for table, schema, _ in known])
+        visible = [(table,) for table, _, is_visible in known if is_visible]
+        return _nearest(name, visible) or _nearest(name, [(schema, table) for table, schema, _ in known])
     if error.sqlstate == NO_FUNCTION:
         functions = {function for (function,) in connection.values(_FUNCTIONS)}
         return None if name.lower() in functions else near(name, functions, 0.75)
     if error.sqlstate == NO_COLUMN:
         name = name.rpartition(".")[2]
-        meant = near(name, [column for (column,) in connection.values(_COLUMNS, _words(source))])
+        meant = _nearest(name, connection.values(_COLUMNS, _words(source)))
         return None if meant == name.lower() else meant
     return None
+
+
+def _nearest(name: str, known: Iterable[Sequence[str]]) -> str | None:
+    """Of these, each in its parts, the one that a name was meant to be, as SQL has to write it."""
+    named = {".".join(parts): parts for parts in known}
+    meant = near(name, named)
+    return None if meant is None else written(*named[meant])
 
 
 def _keyword(at: Position) -> tuple[str, int, int] | None:
