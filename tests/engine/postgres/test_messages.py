@@ -48,18 +48,18 @@ def test_a_mistake_is_said_as_the_fixture_has_it(session: Session, text: str, me
 
 
 def test_a_name_that_was_probably_meant_is_written_as_sql_takes_it(session: Session) -> None:
-    session.execute('CREATE TABLE "Rates" AS SELECT 1 AS "Call No.", 2 AS units')
+    session.execute('CREATE TABLE "Rates per Day" AS SELECT 1 AS "Call No.", 2 AS units')
     try:
         for text, meant in (
-            ('SELECT call_no FROM "Rates"', '"Call No."'),
-            ("SELECT * FROM rattes", '"Rates"'),
+            ('SELECT call_no FROM "Rates per Day"', '"Call No."'),
+            ("SELECT * FROM rates_per_day", '"Rates per Day"'),
             ("SELECT * FROM cals", "calls"),
         ):
             with pytest.raises(ThanoSQLDatabaseError) as caught:
                 session.execute(text)
             assert caught.value.hint == f"Did you mean {meant}?"
     finally:
-        session.execute('DROP TABLE "Rates"')
+        session.execute('DROP TABLE "Rates per Day"')
 
 
 @pytest.mark.parametrize("comment", ["", "/**/", " --x", "/**/" * 1000, " !"])

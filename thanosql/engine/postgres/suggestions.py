@@ -54,7 +54,7 @@ _TABLES = (
 )
 _COLUMNS = (
     "SELECT DISTINCT attname::text FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attnum > 0 AND NOT"
-    " attisdropped AND pg_table_is_visible(c.oid) AND relname = ANY(%s) LIMIT 10000"
+    " attisdropped AND pg_table_is_visible(c.oid) AND lower(relname) = ANY(%s) LIMIT 10000"
 )
 _FUNCTIONS = "SELECT DISTINCT proname::text FROM pg_proc WHERE prokind <> 'p' AND pg_function_is_visible(oid)"
 
@@ -293,5 +293,5 @@ def _keyword(at: Position) -> tuple[str, int, int] | None:
 
 
 def _words(source: str) -> list[str]:
-    """The words of a text, folded as names are: those of its tables among them."""
-    return list({word.lower() for word in re.findall(r"[\w$]+", source[:100_000])})
+    """The words and quoted names of a text in lower case: those of its tables among them."""
+    return list({(word or name).lower() for name, word in re.findall(r'"([^"]+)"|([\w$]+)', source[:100_000])})
