@@ -50,5 +50,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt as stop:
         print(f"\nInterrupted. {stop}".rstrip(), file=sys.stderr)
-        print("Run the demo again: it begins from the top, and a training goes on where it was.", file=sys.stderr)
+        print("Run the demo again: it starts from the top and resumes the interrupted training.", file=sys.stderr)
         sys.exit(130)

@@ -235,7 +235,7 @@ def _file_name(session: Session, name: str, folder: Path) -> Any:
 def inject(session: Session, url: str, folder: Path, names: int | None = None, seed: int = 0) -> Findings:
     """The corpus (or `names` of it at random) through every door; `url` is the session's database."""
     chosen = corpus() if names is None else random.Random(seed).sample(corpus(), names)
-    findings = Findings(f"{len(chosen)} hostile names and values through {len(list(doors()))} doors")
+    findings = Findings(f"{len(chosen)} hostile names and values in {len(list(doors()))} places")
     folder.mkdir(exist_ok=True)
     watcher = psycopg2.connect(url)
     watcher.autocommit = True
