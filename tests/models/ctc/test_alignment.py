@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import groupby, product
 
 import numpy as np
@@ -34,6 +35,24 @@ def test_no_alignment_of_the_text_is_likelier(seed: int, frames: int, labels: li
         return
     best = max(paths, key=lambda path: logs[np.arange(frames), path].sum())
     assert best_path(logs, labels, blank=0).tolist() == list(best)
+
+
+def test_the_path_is_that_of_torchaudios_forced_align() -> None:
+    try:  # pip install torchaudio; one that does not fit the torch beside it raises OSError or RuntimeError
+        import torch
+        from torchaudio.functional import forced_align
+    except (ImportError, OSError, RuntimeError) as error:
+        pytest.skip(f"torchaudio does not load: {error}")
+    random = np.random.default_rng(3)
+    for seed in range(60):
+        vocabulary = int(random.integers(2, 40))
+        labels = random.integers(1, vocabulary, size=int(random.integers(1, 60))).tolist()
+        frames = frames_needed(labels) + int(random.integers(0, 200))
+        logs = log_probabilities(seed, frames, vocabulary).astype(np.float32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that forced_align is to leave torchaudio
+            theirs, _ = forced_align(torch.from_numpy(logs)[None], torch.tensor([labels]), blank=0)
+        assert best_path(logs, labels, blank=0).tolist() == theirs[0].tolist()
 
 
 def test_the_blank_may_be_any_label() -> None:
