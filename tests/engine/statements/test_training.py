@@ -274,7 +274,10 @@ def test_in_a_notebook_and_at_the_prompt_the_same_statement_is_resumed(session: 
     other = BUILD.format("taken_up", ", overwrite=True, seed=7", FEW)
     with pytest.raises(KeyboardInterrupt):
         session.run(other, progress=stop, interactive=True)
-    assert "Resumed" not in session.run(other.replace("seed=7", "seed=8"), interactive=True).note
+    note = session.run(other.replace("seed=7", "seed=8"), interactive=True).note
+    assert "Discarded an unfinished training of another statement (2 of 3 steps)." in note
+    assert "Resumed" not in note
+    assert "Discarded" not in session.run(other, interactive=True).note
 
 
 def test_other_audio_of_the_same_names_and_lengths_is_not_resumed_on(session: Session, tmp_path: Path) -> None:

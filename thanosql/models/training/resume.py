@@ -87,12 +87,20 @@ class SavedState:
         return header.numbers, load_file(self.folder / FILE)
 
     def same(self) -> Interrupted | None:
-        """The run that was interrupted, if it was this one; None for another's state, a damaged one, and none."""
-        try:
-            found = interrupted(self.folder)
-        except ThanoSQLModelError:
-            return None
+        """The unfinished run of this statement; None if it is another's or damaged, or if there is none."""
+        found = self._interrupted()
         return found if found is not None and dict(found.identity) == self.identity else None
+
+    def other(self) -> Interrupted | None:
+        """The unfinished run of another statement; None if it is this one's or damaged, or if there is none."""
+        found = self._interrupted()
+        return found if found is not None and dict(found.identity) != self.identity else None
+
+    def _interrupted(self) -> Interrupted | None:
+        try:
+            return interrupted(self.folder)
+        except ThanoSQLModelError:  # damaged
+            return None
 
     def clear(self) -> None:
         """Forget the run: it is complete, or another begins."""

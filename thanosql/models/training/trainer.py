@@ -252,9 +252,12 @@ def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | N
     if run.saved is None:
         return []
     if not options.resume:
+        other = run.saved.other() if options.resume is None else None
         if not run.ranks.rank:
             run.saved.clear()
-        return []
+        if other is None:
+            return []
+        return [f"Discarded an unfinished training of another statement ({other.step:,} of {other.steps:,} steps)."]
     found = run.saved.load()
     if found is None:
         return ["There was no unfinished training to resume: this one started from the beginning."]
