@@ -65,3 +65,14 @@ def test_every_picture_is_shown_in_both_themes_and_is_one_that_the_browser_tests
         for name in re.findall(r"pictures/([\w-]+)\.png#only-(?:light|dark)", page.read_text(encoding="utf-8"))
     }
     assert shown == made == {picture.stem for picture in (ROOT / "docs" / "pictures").iterdir()}
+
+
+def test_nobody_is_told_to_install_the_other_project_of_this_name() -> None:
+    files = [*PAGES, *(ROOT / "thanosql").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb"), ROOT / "Makefile"]
+    told = [
+        (path.name, found[0])
+        for path in files
+        for found in re.finditer(r"pip install [^`\n]*?thanosql(?![-\w]).{0,40}", path.read_text(encoding="utf-8"))
+        if "installs another project" not in found[0]
+    ]
+    assert told == []
