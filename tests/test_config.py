@@ -43,11 +43,22 @@ def test_the_store_is_in_the_home_or_where_it_is_said_to_be(tmp_path: Path, monk
 
 @pytest.mark.parametrize(
     ("store", "said"),
-    [("s3://bucket/models", r"not s3://[\s\S]*share"), ("file://server/models", r"machine server[\s\S]*file:///")],
+    [
+        ("gs://bucket/models", r"not gs://[\s\S]*AWS_ENDPOINT_URL"),
+        ("file://server/models", r"machine server[\s\S]*file:///"),
+    ],
 )
 def test_a_store_that_is_no_folder_of_this_machine_is_refused(store: str, said: str) -> None:
     with pytest.raises(ThanoSQLError, match=said):
         config.load(store=store)
+
+
+def test_a_store_in_object_storage_has_its_copy_in_the_home(tmp_path: Path) -> None:
+    found = config.load(home="h", store="s3://bucket/models/")
+    assert (found.store_url, found.store) == ("s3://bucket/models", None)
+    assert found.store_folder.parent == tmp_path / "h" / "object-stores"
+    assert found.store_folder.name.startswith("bucket-models-")
+    assert config.load(home="h", store="s3://bucket-models").store_folder != found.store_folder
 
 
 def test_relative_audio_is_looked_for_in_the_working_folder_of_the_moment_and_then_in_the_workspace() -> None:

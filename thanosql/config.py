@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import re
@@ -17,6 +18,7 @@ KEYS = (
     *("database_url", "home", "audio_roots", "remote_hosts", "max_hours", "lock_timeout", "executor", "base_models"),
     *("connections", "decoding_processes", "store"),
 )
+OBJECT_STORES = ("s3://", "s3a://")
 DECODING_PROCESSES = 4  # or as many as the machine has processors
 
 
@@ -26,6 +28,7 @@ class Settings:
 
     - `home`: the folder for models, data sets and the embedded database.
     - `store`: the folder for saved models; None: `models` under the home.
+    - `store_url`: the object storage for saved models, in place of `store`; a copy of it is kept under the home.
     - `audio_roots`: where relative audio paths are looked for, in this order. `Path()` means the current working folder.
     - `confined`: whether `audio_roots` was set. If so, statements read no local file outside of these folders.
     - `remote_hosts`: private hosts from which audio may be fetched, if a statement allows remote audio.
@@ -41,6 +44,7 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)  # it may hold a password
     home: Path
     store: Path | None = None
+    store_url: str | None = None
     audio_roots: tuple[Path, ...]
     confined: bool = False
     remote_hosts: tuple[str, ...] = ()
@@ -65,7 +69,15 @@ class Settings:
 
     @property
     def store_folder(self) -> Path:
+        if self.store_url is not None:
+            name = re.sub(r"[^A-Za-z0-9.-]+", "-", self.store_url.partition("://")[2])[:60]
+            return self.home / "object-stores" / f"{name}-{hashlib.sha256(self.store_url.encode()).hexdigest()[:8]}"
         return self.store or self.home / "models"
+
+    @property
+    def store_place(self) -> str:
+        """Where the saved models are, for people."""
+        return self.store_url or str(self.store_folder)
 
     @property
     def postgres_folder(self) -> Path:
@@ -92,10 +104,13 @@ def load(
     for name in ("Wav2Vec2En", "Wav2Vec2Ko"):
         if value := environment.get(f"THANOSQL_{name.upper()}"):
             bases[name] = value
+    named_store = store or environment.get("THANOSQL_STORE") or file.get("store")
+    object_store = named_store is not None and os.fspath(named_store).lower().startswith(OBJECT_STORES)
     return Settings(
         database_url=database_url or environment.get("THANOSQL_DATABASE_URL") or file.get("database_url"),
         home=where.absolute(),
-        store=_store(store or environment.get("THANOSQL_STORE") or file.get("store")),
+        store=None if object_store else _store(named_store),
+        store_url=os.fspath(named_store).rstrip("/") if object_store and named_store is not None else None,
         audio_roots=tuple(Path(root).expanduser().absolute() for root in named)
         or (Path(), where.absolute() / "workspace"),
         confined=bool(named),
@@ -148,10 +163,9 @@ def _store(value: str | os.PathLike[str] | None) -> Path | None:
         path = url2pathname(parts.path)
     elif re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", path):
         raise ThanoSQLError(
-            f"The setting store (THANOSQL_STORE) must be a folder or file:///folder, not {path.partition('://')[0]}://: a "
-            "store needs locks and renaming, which object storage does not have.",
-            hint="Choose a folder that the machines share (NFS, for one). Workers of a Ray cluster need none to transcribe: "
-            "models are sent to them.",
+            "The setting store (THANOSQL_STORE) must be a folder, file:///folder or s3://bucket/folder, not "
+            f"{path.partition('://')[0]}://.",
+            hint="Other object storage that speaks S3 (MinIO, R2, Google Cloud Storage) is s3:// with AWS_ENDPOINT_URL.",
         )
     return Path(path).expanduser().absolute()
 

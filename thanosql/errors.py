@@ -11,8 +11,8 @@
     ├── ThanoSQLCancelledError    a statement that Session.cancel stopped
     └── ThanoSQLInternalError     a defect of ThanoSQL: please report it
 
-Errors of other libraries are translated in five places only (parser, database, audio, a family's files, Ray), always with
-`raise … from`.
+Errors of other libraries are translated in six places only (parser, database, audio, a family's files, a store's object
+storage, Ray), always with `raise … from`.
 """
 
 from __future__ import annotations

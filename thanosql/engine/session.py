@@ -233,9 +233,9 @@ class Session:
 
     @cached_property
     def store(self) -> Store:
-        from thanosql.models.store import Store
+        from thanosql.models.opened_store import open_store
 
-        store = Store(self.settings.store_folder, lock_timeout=self.settings.lock_timeout, check=self._check)
+        store = open_store(self.settings, self._check)
         store.sweep()
         return store
 

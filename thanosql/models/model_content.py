@@ -5,6 +5,7 @@ A copy of a model has the same one, on any machine; a model that was dropped and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,7 +38,12 @@ def digest_folder(folder: Path) -> str:
     About a second a gigabyte. Raises OSError.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in BESIDE)
-    return digest([(path.relative_to(folder).as_posix(), file_digest(path)) for path in files])
+    return digest_files({path.relative_to(folder).as_posix(): file_digest(path) for path in files})
+
+
+def digest_files(digests: Mapping[str, str]) -> str:
+    """The same of files whose own digests (`digest.file_digest`) are known, by their paths in the folder, sorted as paths."""
+    return digest([(file, found) for file, found in digests.items() if file.rpartition("/")[2] not in BESIDE])
 
 
 @lru_cache(64)

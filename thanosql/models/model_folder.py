@@ -62,6 +62,15 @@ class ModelFolder:
     def current(self) -> int:
         return self.pointer()[0]
 
+    def folder(self, version: int) -> Path:
+        return self.path / str(version)
+
+    def kept(self, version: int) -> bool:
+        return self.folder(version).is_dir()
+
+    def fetch(self, version: int) -> None:
+        """Nothing: the files are here."""
+
     def numbers(self) -> list[int]:
         """Every version that has a folder. Raises OSError."""
         return sorted(int(path.name) for path in self.path.iterdir() if path.name.isascii() and path.name.isdigit())
@@ -80,42 +89,48 @@ class ModelFolder:
 
         Raises OSError when there is none, ValueError when it holds no JSON object.
         """
-        try:
-            card = json.loads(read_text(self.path / str(version) / CARD_FILE))
-        except RecursionError as error:
-            raise ValueError(f"{CARD_FILE} is nested too deep") from error
-        if not isinstance(card, dict):
-            raise ValueError(f"{CARD_FILE} holds no object")
-        card = {name: value for name, value in card.items() if isinstance(value, _TYPES.get(name, (object,)))}
-        card["evaluations"] = [one for one in card.get("evaluations", ()) if isinstance(one, dict)]
-        return card
+        return card_from(read_text(self.path / str(version) / CARD_FILE))
+
+    def add_evaluation(self, version: int, record: Mapping[str, Any]) -> None:
+        """Put an evaluation on a version's card. Raises OSError and ValueError as `card`."""
+        card = self.card(version)
+        self.write_card(version, {**card, "evaluations": [*card["evaluations"], dict(record)]})
 
     def write_card(self, version: int, card: Mapping[str, Any]) -> None:
         """Replace a version's card in one step. Raises OSError."""
         path = self.path / str(version) / CARD_FILE
         new = private.file(path.with_suffix(".new"))
-        new.write_text(_json(card), encoding="utf-8")
+        new.write_text(json_of(card), encoding="utf-8")
         sync(new)
         os.replace(new, path)
 
-    def put_in_place(self, draft: Path, name: str, card: Mapping[str, Any], *, current: bool) -> tuple[int, Path, Any]:
+    def put_in_place(
+        self, draft: Path, name: str, card: Mapping[str, Any], *, current: bool, replaces: bool
+    ) -> tuple[int, Path, Any]:
         """Make a draft the next version, its card in it, and what the name stands for unless `current` is False.
 
-        The version, its folder and its card. Raises OSError; the name stands for what it stood for, then.
+        The version, its folder and its card. Raises FileExistsError for a name that stands for something unless the draft
+        `replaces` it, and OSError; the name stands for what it stood for, then.
         """
+        if self.exists() and not replaces:
+            raise FileExistsError(17, "File exists", name)
         from thanosql.models.model_content import digest_folder  # with it comes audio, which no reader of cards needs
 
         version = max(self.numbers(), default=0) + 1
         card = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **card, "name": name, "version": version}
         # Versions of a model that is dropped and built again start at 1 again: this tells them apart.
         card["content"] = digest_folder(draft)
-        (draft / CARD_FILE).write_text(_json(card), encoding="utf-8")
+        (draft / CARD_FILE).write_text(json_of(card), encoding="utf-8")
         private.tree(draft)
         for path in (*draft.rglob("*"), draft):
             sync(path)
         folder = draft.rename(self.path / str(version))
         self.point_to(version if current else self.current(), newest=version)
         return version, folder, card
+
+    def roll_back(self, version: int) -> None:
+        """Make a saved version what the name stands for, in one step. Raises OSError and ValueError."""
+        self.point_to(version, newest=self.pointer()[1])
 
     def point_to(self, version: int, *, newest: int) -> None:
         """Make a version what the name stands for, in one step. Raises OSError."""
@@ -173,5 +188,18 @@ class ModelFolder:
         return [path for path in self.path.iterdir() if path.name.startswith(DRAFT)]
 
 
-def _json(card: Mapping[str, Any]) -> str:
+def card_from(text: str) -> dict[str, Any]:
+    """What a card's text says, but for what is of another type than it should be. Raises ValueError."""
+    try:
+        card = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"{CARD_FILE} is nested too deep") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"{CARD_FILE} holds no object")
+    card = {name: value for name, value in card.items() if isinstance(value, _TYPES.get(name, (object,)))}
+    card["evaluations"] = [one for one in card.get("evaluations", ()) if isinstance(one, dict)]
+    return card
+
+
+def json_of(card: Mapping[str, Any]) -> str:
     return json.dumps(card, ensure_ascii=False, indent=2) + "\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError, did_you_mean
-from thanosql.models import checkpoint_files, hub, other_types
+from thanosql.models import checkpoint_files, hub, other_types, store_errors
 from thanosql.models.base import Capability
 from thanosql.models.bases import BASES
 from thanosql.models.json_file import each_once
@@ -88,6 +88,7 @@ def _stored(name: str, store: Store) -> Model | None:
         state = store.home(name).state()
         try:
             stored = store.get(name)
+            store.fetch(stored)
             kind = _checked(checkpoint_files.model_type(stored.folder), name)
         except ThanoSQLModelError as error:
             fault = error
@@ -161,11 +162,7 @@ def _folder_now(model: Model) -> tuple[int, int] | None:
 
 def _refuse_gone(model: Model, cause: Exception | None = None, *, gone: bool = False) -> None:
     if model.version is not None and (gone or not Path(model.checkpoint).is_dir()):
-        raise ThanoSQLModelError(
-            f"There is no model {model.name} of version {model.version} any more: another statement has replaced or "
-            "dropped it.",
-            hint="Run the statement again.",
-        ) from cause
+        raise store_errors.gone(model.name, model.version) from cause
 
 
 def normalizer(model: Model) -> Normalizer:

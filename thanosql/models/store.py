@@ -35,6 +35,8 @@ from thanosql.errors import (
 from thanosql.models import store_format
 from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 from thanosql.models.model_folder import DRAFT, ModelFolder
+from thanosql.models.model_home import ModelHome
+from thanosql.models.store_errors import cannot_write, exists_already
 
 TRAINING = ".training"
 LOOKS = 20  # at a model that is replaced again and again while it is looked at
@@ -58,6 +60,7 @@ class Draft:
     store: Store
     name: str
     folder: Path
+    replaces: bool
     committed: bool = field(default=False, init=False)
 
     def commit(self, card: Mapping[str, Any], *, current: bool = True) -> StoredModel:
@@ -69,13 +72,17 @@ class Draft:
             raise ThanoSQLInternalError(f"The draft of the model {self.name} is empty.")
         home = self.store.home(self.name)
         try:
-            version, folder, card = home.put_in_place(self.folder, self.name, card, current=current)
-        except OSError as error:
-            raise _cannot_write(self.name, error) from error
+            put = home.put_in_place(self.folder, self.name, card, current=current, replaces=self.replaces)
+        except FileExistsError as error:  # another writer, on a machine that knows nothing of this one's locks
+            raise exists_already(self.name) from error
+        except (OSError, ValueError) as error:
+            raise cannot_write(self.name, error) from error
         self.committed = True
-        with suppress(OSError):  # the model is there; what is left over is swept by the next one who writes
+        with suppress(
+            OSError, ThanoSQLError
+        ):  # the model is there; what is left over is swept by the next one who writes
             home.sweep(self.store.keep_versions)
-        return StoredModel(self.name, version, folder, card)
+        return StoredModel(self.name, *put)
 
 
 class Store:
@@ -97,39 +104,46 @@ class Store:
         self.lock_timeout = lock_timeout
         self.check = check
 
-    def home(self, name: str) -> ModelFolder:
-        """The folder of a name, whether it is there or not."""
+    def home(self, name: str) -> ModelHome:
+        """Where a name's versions are, whether there are any or not."""
         return ModelFolder(self.folder / name)
 
     def names(self) -> list[str]:
         """Names of the models, sorted."""
         return sorted(name for name in self._entries() if self.home(name).exists())
 
+    def seen_names(self) -> list[str]:
+        """The names that can be told without waiting."""
+        return self.names()
+
     def exists(self, name: str) -> bool:
-        # Not asked of the path: on a disk that ignores case, `Mine` would be there for `mine`.
+        # Not asked of the path: a disk that ignores case would have `Mine` for `mine`.
         return name in self._entries() and self.home(name).exists()
 
     def get(self, name: str, version: int | None = None) -> StoredModel:
         """The version that the name stands for, or another. Raises ThanoSQLModelError when it is missing or damaged."""
-        home = self.home(name)
         for _ in range(LOOKS):
             if not self.exists(name):
                 if name in (names := self.names()):
                     continue  # it has come between the two looks
                 raise ThanoSQLModelError(f"There is no model {name}.", hint=did_you_mean(name, names))
+            home = self.home(name)
             state = home.state()
             try:
                 number = home.current() if version is None else version
-                return StoredModel(name, number, home.path / str(number), home.card(number))
+                return StoredModel(name, number, home.folder(number), home.card(number))
             except (OSError, ValueError) as error:
                 fault = error
-            if home.state() == state:
+            if self.home(name).state() == state:
                 break  # nobody has replaced or dropped it meanwhile
-        if version is not None and not (home.path / str(version)).is_dir():
+        if version is not None and isinstance(fault, OSError) and not self.home(name).kept(version):
             raise ThanoSQLModelError(f"The model {name} has no version {version}.") from fault
         raise ThanoSQLModelError(
             f"The model {name} is damaged: {fault}", hint=f"DROP MODEL {name} removes it."
         ) from fault
+
+    def fetch(self, model: StoredModel) -> None:
+        """Have the files of a version on this machine, where the store itself is not."""
 
     def versions(self, name: str) -> list[int]:
         """The saved versions, oldest first; after a rollback, later ones than the current too."""
@@ -142,18 +156,16 @@ class Store:
         """Make a saved version what the name stands for, in one step. Raises ThanoSQLModelError when it is not kept."""
         with self._writing(name):
             found = self.get(name, version)
-            home = self.home(name)
             try:
-                home.point_to(version, newest=home.pointer()[1])
+                self.home(name).roll_back(version)
             except OSError as error:
-                raise _cannot_write(name, error) from error
+                raise cannot_write(name, error) from error
         return found
 
     @contextmanager
     def writing(self, name: str, *, overwrite: bool = False) -> Iterator[Draft]:
         """A draft of a model, its name locked against other writers. Refuses, before anything is done, a name that is
         not one, that exists (unless `overwrite`), that differs from another only in case, or that others are writing.
-
         Left without `commit`, by an error or a kill, nothing has changed.
         """
         self.check_new_name(name, overwrite=overwrite)
@@ -163,9 +175,9 @@ class Store:
             try:
                 private.folder(private.folder(self.folder) / name)
                 home.sweep(self.keep_versions)
-                draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=home.path)))
+                draft = Draft(self, name, Path(tempfile.mkdtemp(prefix=DRAFT, dir=home.path)), overwrite)
             except OSError as error:
-                raise _cannot_write(name, error) from error
+                raise cannot_write(name, error) from error
             try:
                 yield draft
             finally:
@@ -220,24 +232,21 @@ class Store:
         home = self.home(name)
         with self._writing(name, lock=f"{name}.card"):
             try:
-                card = home.card(version)
-                home.write_card(version, {**card, "evaluations": [*card["evaluations"], dict(record)]})
+                home.add_evaluation(version, record)
             except FileNotFoundError:
                 return
             except (OSError, ValueError) as error:
-                raise _cannot_write(name, error) from error
+                raise cannot_write(name, error) from error
 
     def check_new_name(self, name: str, *, overwrite: bool = False) -> None:
         """Refuse a name that a model cannot be saved under; the ThanoSQLModelError says why."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ThanoSQLModelError(
                 f"{name!r} is not a valid name for a model.",
                 hint="A name is a letter or _, then letters, digits or _, at most 63 characters in all.",
             )
         if self.exists(name) and not overwrite:
-            raise ThanoSQLModelError(
-                f"The model {name} exists already.", hint="Choose another name, or write OPTIONS (overwrite=True)."
-            )
+            raise exists_already(name)
         for other in self.names():
             if other != name and other.lower() == name.lower():
                 raise ThanoSQLModelError(f"There is a model {other}: names that differ only in case are refused.")
@@ -258,7 +267,7 @@ class Store:
                 store_format.mark(self.folder)
                 waiting.enter_context(locked(locks / f"{(lock or name).lower()}.lock", seconds, self.check))
             except OSError as error:
-                raise _cannot_write(name, error) from error
+                raise cannot_write(name, error) from error
             except LockTimeout as busy:
                 raise ThanoSQLModelError(
                     f"Another statement ({busy.holder}) is writing the model {name}, and was still writing it after "
@@ -268,18 +277,16 @@ class Store:
             yield
 
 
+def is_name(text: str) -> bool:
+    """Whether a model can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _entries(folder: Path) -> list[str]:
     """The names that there are in a folder."""
     try:
-        return [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+        return [name for name in os.listdir(folder) if is_name(name)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ThanoSQLModelError(f"The model store {folder} cannot be read: {error}") from error
-
-
-def _cannot_write(name: str, error: Exception) -> ThanoSQLError:
-    said = f"The model {name} cannot be written: {error}"
-    if isinstance(error, OSError):  # the disk's, or the system's
-        return ThanoSQLResourceError(said, hint="The model that was there is unchanged.")
-    return ThanoSQLModelError(said, hint=f"DROP MODEL {name} removes it.")

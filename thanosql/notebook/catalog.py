@@ -33,7 +33,7 @@ class Catalog:
         self._session = session
 
     def models(self) -> list[str]:
-        return list(self._session.store.names())
+        return self._session.store.seen_names()
 
     def bases(self) -> list[str]:
         from thanosql.models.bases import BASES

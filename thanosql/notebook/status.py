@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from thanosql.errors import ThanoSQLError
+
 if TYPE_CHECKING:
     from thanosql.engine.session import Session
 
@@ -27,7 +29,7 @@ def describe(session: Session) -> str:
         (
             f"ThanoSQL   {__version__}",
             f"database   {where}",
-            f"store      {settings.store_folder} ({_models(session)})",
+            f"store      {settings.store_place} ({_models(session)})",
             f"workspace  {settings.workspace}",
             f"device     {device()}",
             *([f"executor   {settings.executor}"] if settings.executor != "local" else []),
@@ -62,5 +64,8 @@ def device() -> str:
 
 
 def _models(session: Session) -> str:
-    count = len(session.store.names())
+    try:
+        count = len(session.store.names())
+    except ThanoSQLError as error:  # of storage that is not reached, say
+        return error.message
     return "no models yet" if not count else "1 model" if count == 1 else f"{count} models"

@@ -56,8 +56,8 @@ class Seen:
         if missing:
             raise ThanoSQLOptionError(
                 f"The machine {machine} of the Ray cluster cannot read the folders of this training: {missing[0]}.",
-                hint="Put the store of models (the setting store) and the audio into a folder that all machines share, or "
-                "train on this machine: OPTIONS (executor='local').",
+                hint="Put the store of models (the setting store; of a store in object storage, the home) and the audio into a "
+                "folder that all machines share, or train on this machine: OPTIONS (executor='local').",
             )
 
 
