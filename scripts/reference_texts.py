@@ -47,7 +47,8 @@ SETTINGS = {
     ),
     "store": (
         "`THANOSQL_STORE`",
-        "folder for saved models, a path or `file:///…`, for example a folder that several machines share",
+        "where saved models are: a folder, as a path or `file:///…`, for example one that several machines share, or object "
+        "storage, `s3://bucket/folder`",
         "`models` under the home",
     ),
     "audio_roots": (

@@ -18,7 +18,7 @@ from tests.models import log_mel
 from thanosql.config import Settings
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLError
-from thanosql.models import datasets
+from thanosql.models import datasets, measurements
 from thanosql.models.adapter_base import AdapterBase
 from thanosql.models.audio import AudioError, reading
 from thanosql.models.audio.access import AudioAccess
@@ -103,6 +103,14 @@ def test_the_same_is_read_inside(confined: Session, tmp_path: Path, statement: s
     if "BUILD" in statement:
         statement = statement.replace(" AS ", " OPTIONS (max_epochs=1) AS ", 1)
     confined.execute(statement.format(tmp_path / "roots"))
+
+
+def test_what_the_home_keeps_of_this_processor_is_read_though_it_lies_outside(confined: Session) -> None:
+    measured = confined.settings.home / measurements.FILE
+    measured.parent.mkdir(parents=True, exist_ok=True)
+    measured.write_text("{}")
+    heard = confined.execute("PREDICT USING Wav2Vec2Tiny AS SELECT 'b.flac' AS audio_path")
+    assert len(heard) == 1
 
 
 @pytest.mark.parametrize("name", ["config.json", "vocab.json", "model.safetensors"])

@@ -28,13 +28,16 @@ def s3() -> Iterator[Any]:
 
 @pytest.fixture
 def here(s3: Any, database_url: str, tmp_path: Path) -> Iterator[Session]:
+    """A session with tables; its machine has a home of its own."""
     with thanosql.connect(database_url, home=tmp_path / "here", store=URL) as opened:
         fill(opened)
         yield opened
 
 
 @pytest.fixture
-def there(s3: Any, database_url: str, tmp_path: Path) -> Iterator[Session]:
+def there(s3: Any, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A second machine, whose statements may read no file outside of its workspace."""
+    monkeypatch.setenv("THANOSQL_AUDIO_ROOTS", str(tmp_path / "there" / "workspace"))
     with thanosql.connect(database_url, home=tmp_path / "there", store=URL) as opened:
         opened.execute("GET THANOSQL DATASET spoken_numbers")
         yield opened
@@ -55,7 +58,7 @@ def test_the_statements_of_two_machines_share_the_models(here: Session, there: S
     assert len(compared) == 1
     there.execute(f"EVALUATE USING mine OPTIONS (text_col='text') AS {FEW}")
     evaluations = here.store.get("mine").card["evaluations"]
-    assert len(evaluations) == 1
+    assert len(evaluations) == 2, "one of each machine"
     described = there.execute("DESCRIBE MODEL mine")
     assert "1, 2" in described.value.tolist()
 
