@@ -59,13 +59,15 @@ def test_groups_add_up_to_the_total_and_small_ones_are_marked(session: Session) 
     assert total.wer == single.wer
 
 
-def test_groups_may_be_of_several_columns(session: Session) -> None:
+def test_groups_may_be_of_several_columns_and_whole_numbers_stay_whole(session: Session) -> None:
     frame = session.execute(
-        f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by=['speaker', 'long']) AS "
-        f"SELECT *, length(text) > 12 AS long FROM ({ALL}) q"
+        f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by=['speaker', 'length']) AS "
+        f"SELECT *, length(text) / 12 AS length FROM ({ALL}) q"
     )
-    assert list(frame.columns[:2]) == ["speaker", "long"]
+    assert list(frame.columns[:2]) == ["speaker", "length"]
     assert frame.iloc[:-1].utterances.sum() == 24
+    assert pd.isna(frame.length.iloc[-1])
+    assert frame.dtypes[["length", "utterances", "words"]].astype(str).tolist() == ["Int64"] * 3
 
 
 def test_clusters_change_the_bounds_and_not_the_rate(session: Session) -> None:

@@ -280,6 +280,24 @@ def test_unfinished_trainings_are_listed_and_dropped(session: Session, folder: P
         session.execute("DROP MODEL alone")
 
 
+def test_whole_numbers_and_moments_of_a_list_stay_what_they_are_beside_nulls(session: Session, folder: Path) -> None:
+    session.execute("UPLOAD MODEL ready FROM :folder", {"folder": str(folder)})
+    unfinished(session, "alone")
+    session.execute("CREATE TABLE three AS SELECT generate_series(1, 3); CREATE VIEW of_it AS SELECT * FROM three")
+    models = session.execute("LIST MODEL").set_index("name")
+    assert models.dtypes[["version", "rows", "created"]].astype(str).tolist() == [
+        "Int64",
+        "Int64",
+        "datetime64[us, UTC]",
+    ]
+    assert models.version["ready"] == 1
+    assert pd.isna(models.created["alone"])
+    tables = session.execute("LIST TABLE").set_index("table")
+    assert tables.dtypes[["rows", "bytes"]].astype(str).tolist() == ["Int64", "Int64"]
+    assert tables.rows["three"] == 3
+    assert pd.isna(tables.rows["of_it"])
+
+
 @pytest.mark.parametrize("numbers", [{}, {"step": "x", "steps": 9}, {"step": 1}, []])
 def test_a_checkpoint_of_another_version_is_damage(session: Session, numbers: object) -> None:
     import torch
