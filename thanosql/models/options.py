@@ -135,6 +135,13 @@ class TrainOptions:
         low=0.0,
         high=0.9,
     )
+    trainings: int = option(
+        1,
+        "trainings from the base, each with a seed of its own; the mean of their weights is saved: 2 take twice the time, "
+        "and speakers who are not in the rows are heard better",
+        low=1,
+        high=16,
+    )
     freeze_feature_encoder: bool = option(True, "do not train the convolutional feature encoder")
     max_seconds: float = option(
         120.0,

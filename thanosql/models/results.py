@@ -82,7 +82,8 @@ class TrainingReport:
     should know about the outcome; `best_epoch` is the one saved where there was a validation set, `valid_utterances` of them,
     whole groups of `valid_group` where that is said; `added` are the characters that the base's vocabulary had not.
     `curve` has step, loss and learning rate of every step, or, of a long run, of stretches of equal length.
-    `precision` is what 'auto' came to; `base_share` is the share of the base's weights in the saved ones; `identity` has the
+    `precision` is what 'auto' came to; `base_share` is the share of the base's weights in the saved ones, and
+    `averaged` of how many trainings the rest is the mean (`curve` is the last one's); `identity` has the
     fingerprints of rows and base, the options and the versions that made the model. `calibration` has the fields of a
     `ctc.calibration.Calibration`, where there was enough to measure it on.
     """
@@ -103,6 +104,7 @@ class TrainingReport:
     added: tuple[str, ...] = ()
     precision: str = "float32"
     base_share: float = 0.0
+    averaged: int = 1
     curve: tuple[tuple[int, float, float], ...] = ()
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
     calibration: Mapping[str, float] | None = None

@@ -56,6 +56,11 @@ def test_explain_of_training_counts_steps_and_names_the_model(numbers: Session) 
         "BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (batch_size=32, max_epochs=3) AS SELECT * FROM librispeech_test",
     )
     assert plan["epochs"] == "3 (9 steps)"
+    twice = explained(
+        numbers,
+        "BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (batch_size=32, max_epochs=3, trainings=2) AS SELECT * FROM librispeech_test",
+    )
+    assert twice["epochs"] == "3 in each of 2 trainings (18 steps)"
     assert plan["writes"] == "model m (made)"
     assert "optimizer" in plan["memory"]
     assert numbers.execute("LIST MODEL").empty

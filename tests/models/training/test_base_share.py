@@ -73,7 +73,10 @@ def test_nothing_is_heard_where_no_share_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kind", [checkpoints.make, log_mel.parakeet])
-def test_the_base_s_weights_count_in_the_memory_that_is_expected(kind: Callable[[Path], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "copies"), [({"base_share": 0.4}, 1), ({"trainings": 2}, 3)])
+def test_copies_of_the_weights_count_in_the_memory_that_is_expected(
+    kind: Callable[[Path], Path], asked: dict[str, float], copies: int, tmp_path: Path
+) -> None:
     facts = registry.family(checkpoint_files.model_type(folder := kind(tmp_path / "base"))).facts(str(folder))
-    without, kept = (facts.training_sizes(replace(OPTIONS, base_share=share)) for share in (0.0, 0.4))
-    assert kept.state_bytes == without.state_bytes + 4 * without.trained
+    without, kept = facts.training_sizes(OPTIONS), facts.training_sizes(replace(OPTIONS, **asked))
+    assert kept.state_bytes == without.state_bytes + 4 * copies * without.trained

@@ -190,7 +190,9 @@ def _batches(about: BoundStatement, audio: estimates.Length) -> Iterator[tuple[s
     if isinstance(about.how, TrainOptions):
         steps = math.ceil(audio.rows / batch_size)
         yield "batches", f"{steps:,} steps of {batch_size} an epoch"
-        yield "epochs", f"{about.how.max_epochs:,} ({steps * about.how.max_epochs:,} steps)"
+        epochs, trainings = about.how.max_epochs, about.how.trainings
+        repeated = f" in each of {trainings} trainings" if trainings > 1 else ""
+        yield "epochs", f"{epochs:,}{repeated} ({steps * epochs * trainings:,} steps)"
         return
     yield "batches", f"about {_batch_count(about, audio):,}, of {batch_size} rows or {BATCH_SECONDS:.0f} s at most"
 
@@ -222,7 +224,7 @@ def _costs(
         passes = encoder + estimates.TRAINING * (1 - encoder)
         # What was measured of a training is its audio's forward passes, whatever else it did.
         kept = speeds.measured(environment.settings.home, about, how.precision, where)
-        operations = forward * how.max_epochs * (passes if kept is None else 1)
+        operations = forward * how.trainings * how.max_epochs * (passes if kept is None else 1)
         seconds, said = estimates.seconds(operations, how.precision, where, kept)
     yield "memory", f"about {estimates.size(memory)}: {parts}"
     if workers is None:

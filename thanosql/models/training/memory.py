@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLResourceError
 from thanosql.models import KERNELS
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.free_memory import free_memory
 from thanosql.models.training import batches
+
+if TYPE_CHECKING:
+    from thanosql.models.options import TrainOptions
 
 PASS_BYTES = 3 << 30  # of one forward and backward pass; more utterances at once gain nothing on a CPU
 PROCESS_BYTES = 400e6  # Python, torch for processors alone, transformers
@@ -53,12 +57,12 @@ class TrainingSizes:
     intermediate_copies: float = 3.0
     attention_copies: float = 0.0
     position_copies: float = 0.0
-    base_kept: bool = False  # what is trained, as it was before
+    weights_kept: int = 0  # copies of what is trained: as it was before, and as each of several trainings left it
 
     @property
     def state_bytes(self) -> float:
-        """Weights, gradients and the optimizer's moments, and the base's weights where a share of them is saved."""
-        return _NUMBER * self.parameters + (STATE_BYTES + _NUMBER * self.base_kept) * self.trained
+        """Weights, gradients and the optimizer's moments, and the copies that a mean of them is made from."""
+        return _NUMBER * self.parameters + (STATE_BYTES + _NUMBER * self.weights_kept) * self.trained
 
     def pass_bytes(self, seconds: Sequence[float], *, recomputed: bool) -> float:
         """What one forward and backward pass holds at its peak. `recomputed`: each layer anew for its gradient."""
@@ -98,6 +102,12 @@ class TrainingSizes:
         if not self.encoder_trained:
             return 0.0
         return KERNEL_BYTES * min(KERNELS, KERNELS_OF_A_LENGTH * len(set(seconds)))
+
+
+def weights_kept(options: TrainOptions) -> int:
+    """Copies of the trained weights that a run keeps beside those that it changes."""
+    several = options.trainings if options.trainings > 1 else 0
+    return several + (several > 0 or options.base_share > 0)
 
 
 def process_bytes() -> float:

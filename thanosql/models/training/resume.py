@@ -21,6 +21,10 @@ from thanosql.models.durability import sync
 if TYPE_CHECKING:
     import torch
 
+    from thanosql.models.training.weight_mean import Finished
+
+    State = tuple[dict[str, Any], dict[str, torch.Tensor]]  # numbers and tensors, as they were last saved
+
 FILE = "state.safetensors"
 
 
@@ -43,12 +47,15 @@ class SavedState:
     def __init__(self, folder: Path, identity: Mapping[str, str]) -> None:
         self.folder = folder
         self.identity = dict(identity)
+        self.finished: Finished | None = None  # the trainings before this one, where there are several
 
     def save(self, numbers: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         """Replace the state by this one. Raises ThanoSQLModelError when it cannot be written."""
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
+        if self.finished is not None:
+            numbers, tensors = {**numbers, **self.finished.numbers()}, {**tensors, **self.finished.tensors()}
         header = {"numbers": json.dumps(numbers), "identity": json.dumps(self.identity)}
         content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         draft = self.folder / (FILE + ".draft")
@@ -63,7 +70,7 @@ class SavedState:
         except (OSError, SafetensorError) as error:
             raise ThanoSQLModelError(f"The training checkpoint cannot be written to {self.folder}: {error}") from error
 
-    def load(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
+    def load(self) -> State | None:
         """The numbers and tensors last saved, None where there are none.
 
         Raises ThanoSQLModelError, listing what changed, when they are those of another run, or damaged.
@@ -112,7 +119,11 @@ def interrupted(folder: Path) -> Interrupted | None:
     header = _header(folder)
     if header is None:
         return None
-    return Interrupted(header.numbers["step"], header.numbers["steps"], header.identity)
+    numbers = header.numbers
+    # Of several trainings, the numbers are the last one's; each has as many steps.
+    over = numbers["finished"]["trainings"] if "finished" in numbers else 0
+    trainings = int(header.identity.get("option trainings", 1))
+    return Interrupted(numbers["step"] + over * numbers["steps"], trainings * numbers["steps"], header.identity)
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,17 @@ of the epoch, the step or the example, never from what was drawn before: so a ru
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thanosql.errors import ThanoSQLOptionError, ThanoSQLResourceError
-from thanosql.models.audio import Audio, AudioError
-from thanosql.models.checkpoint_files import CARD_FILE
-from thanosql.models.ctc.languages import adapter_files
-from thanosql.models.ctc.tokenizer_files import adapter_file
 from thanosql.models.devices import choose_device, exact_float32
-from thanosql.models.digest import digest, file_digest
 from thanosql.models.results import TrainingProgress, TrainingReport
-from thanosql.models.training import augmentation_config, memory, precision, resume
+from thanosql.models.training import augmentation_config, memory, precision, resume, weight_mean
 from thanosql.models.training.allocation import freed_at_once
 from thanosql.models.training.base_share import HELD_OUT, JUDGED_ROWS, LEARNED, copies, mix, remarks
 from thanosql.models.training.confidence import calibrate
@@ -32,18 +26,15 @@ from thanosql.models.training.examples import DecodedOnce, Waveforms, select
 from thanosql.models.training.feature_cache import FeatureCache
 from thanosql.models.training.loop import Run
 from thanosql.models.training.ranks import ALONE
+from thanosql.models.training.run_identity import run_identity
 from thanosql.models.training.shares import Shares
 from thanosql.models.training.steps import step_size
 from thanosql.models.training.validation import Validator, hold_out
 from thanosql.models.training.vocabulary_builder import training_vocabulary
-from thanosql.version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
-    from thanosql.models.audio.access import AudioAccess
     from thanosql.models.cancellation import Cancellation
     from thanosql.models.options import TrainOptions
     from thanosql.models.tasks import TrainTask
@@ -94,7 +85,7 @@ def train(
         )
     device = choose_device(options.device)
     options = replace(options, precision=precision.of_training(options.precision, device))
-    identity = _identity(base.folder, options, examples, validation, task.audio)
+    identity = run_identity(base.folder, options, examples, validation, task.audio)
     saved = None if task.state is None else resume.SavedState(task.state, identity)
     unfinished = saved.same() if saved is not None and options.resume is None else None
     if unfinished is not None and not task.resumes:
@@ -134,39 +125,47 @@ def train(
             )
         made = None if options.vocabulary == "keep" else vocabulary
         model = base.load(made, freeze_feature_encoder=options.freeze_feature_encoder).to(device)
-        start = copies(model.named_parameters()) if options.base_share else {}
-        waveforms = sound(examples, varied=varied)
-        run = Run(
-            model,
-            examples,
-            waveforms,
-            options,
-            vocabulary.blank,
-            device,
-            sizes,
-            feature_cache=feature_cache,
-            validator=validator,
-            saved=saved,
-            ranks=ranks,
-            shares=shares,
-        )
+        several = options.trainings > 1
+        start = copies(model.named_parameters()) if options.base_share or several else {}
+        found, warnings = _take_up(saved, options, unfinished, ranks)
+        finished = weight_mean.Finished.of(*found) if found else weight_mean.Finished()
+        if saved is not None and several:
+            saved.finished = finished  # grows with each
+        before = found[0]["seconds"] if found else 0.0
+        for number in range(len(finished.weights), options.trainings):
+            own = weight_mean.options_of(options, number)
+            run = Run(
+                model,
+                examples,
+                sound(examples, varied=varied, seed=own.seed),
+                own,
+                vocabulary.blank,
+                device,
+                sizes,
+                feature_cache=feature_cache,
+                validator=validator,
+                saved=saved,
+                ranks=ranks,
+                shares=shares,
+            )
+            if found:
+                run.resume_from(*found)
+                found = None
+            elif number:
+                weight_mean.put(run.learned, start)
+            run.seconds_before = before + time.perf_counter() - started
+            run.train(weight_mean.among(progress, number, options.trainings), cancellation)
+            finished.add(run.done, run.history, copies(run.learned.items()) if several else {})
         calibration = None
-        warnings = _take_up(run, options, unfinished)
-        run.train(progress, cancellation)
         if judge := validator:
             wer = run.best.score[0]
         else:
-            known = examples[:: -(-len(examples) // (JUDGED_ROWS if options.base_share else SANITY_ROWS))]
+            known = examples[:: -(-len(examples) // (JUDGED_ROWS if start else SANITY_ROWS))]
             judge = Validator(known, sound(known, varied=None), vocabulary, options.max_seconds, sizes.fits, ranks)
             wer = judge.validate(model, device, cancellation).wer
-        mixture = mix(
-            run.learned,
-            start,
-            options.base_share,
-            wer,
-            lambda: judge.validate(model, device, cancellation).wer,
-            tolerance=HELD_OUT if validator else LEARNED,
-        )
+        hear, tolerance = lambda: judge.validate(model, device, cancellation).wer, HELD_OUT if validator else LEARNED
+        averaged, wer = weight_mean.take_mean(run.learned, finished.weights, wer, hear, tolerance=tolerance)
+        mixture = mix(run.learned, start, options.base_share, wer, hear, tolerance=tolerance)
         if validator:
             calibration = calibrate(
                 run.model,
@@ -182,54 +181,34 @@ def train(
     if not ranks.rank:
         base.save(run.model, task.folder, vocabulary, built.normalizer)
     return TrainingReport(
-        steps=run.done,
-        epochs=len(run.history),
+        steps=finished.steps,
+        epochs=len(finished.history),
         loss=run.history[-1].loss,
-        seconds=run.seconds_before + time.perf_counter() - started,
+        seconds=before + time.perf_counter() - started,
         utterances=len(examples),
         audio_hours=seconds / 3600,
-        history=tuple(run.history),
+        history=tuple(finished.history),
         learned=tuple(example.row for example in examples),
         skipped=tuple(skipped),
-        warnings=(*warnings, *remarks(options.base_share, mixture.share), *doubts(run, options, mixture.wer)),
-        best_epoch=run.best.epoch or None,
+        warnings=(
+            *warnings,
+            *weight_mean.remarks(options.trainings, averaged),
+            *remarks(options.base_share, mixture.share),
+            *doubts(run, options, mixture.wer),
+        ),
+        best_epoch=None
+        if averaged > 1 or not run.best.epoch
+        else run.best.epoch + len(finished.history) - len(run.history),
         valid_utterances=len(validation),
         valid_groups=tuple(sorted({row.group for row in validation})) if options.valid_group else (),
         added=() if options.vocabulary == "keep" else built.added,
         precision=options.precision,
         base_share=mixture.share,
+        averaged=averaged,
         curve=run.loss_history.whole(),
         identity=identity,
         calibration=None if calibration is None else asdict(calibration),
     )
-
-
-def _identity(
-    base: Path, options: TrainOptions, examples: Sequence[Any], validation: Sequence[Any], access: AudioAccess
-) -> dict[str, str]:
-    """What makes a run the run it is, each in a few characters, so that a change can be named."""
-    # A card is no part of the model: it grows with every evaluation. Nor are the adapters of other languages.
-    others = {*adapter_files(base)} - {adapter_file(base, options.language)}
-    weights = [
-        path
-        for path in sorted(base.iterdir())
-        if path.suffix in (".safetensors", ".bin", ".json") and path.name != CARD_FILE and path.is_file()
-        if path not in others
-    ]
-    named = {
-        f"option {name}": str(value) for name, value in asdict(options).items() if name not in ("resume", "device")
-    }
-    # Labels alone are numbers, which another vocabulary gives to another text.
-    rows = [(example.row, example.text, example.labels, example.seconds) for example in (*examples, *validation)]
-    audio = [example.audio for example in (*examples, *validation)]
-    return {
-        "rows": f"{len(rows):,}, {digest([*rows, *audio])}",
-        "audio files": digest(_fingerprint(one, access) for one in audio),
-        "base": digest([(path.name, file_digest(path)) for path in weights]),
-        **named,
-        "package thanosql": __version__,
-        **{f"package {name}": importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "soxr")},
-    }
 
 
 def _unfinished(found: resume.Interrupted) -> resume.UnfinishedRun:
@@ -240,31 +219,26 @@ def _unfinished(found: resume.Interrupted) -> resume.UnfinishedRun:
     )
 
 
-def _fingerprint(audio: Audio, access: AudioAccess) -> bytes:
-    """What changes with the audio, though its name and its length stay: nothing is decoded for it."""
-    try:
-        return access.fingerprint(audio)
-    except AudioError:  # that is said where it is read
-        return b""
-
-
-def _take_up(run: Run, options: TrainOptions, unfinished: resume.Interrupted | None) -> list[str]:
-    if run.saved is None:
-        return []
+def _take_up(
+    saved: resume.SavedState | None, options: TrainOptions, unfinished: resume.Interrupted | None, ranks: Ranks
+) -> tuple[resume.State | None, list[str]]:
+    """The state to resume from, None to begin anew, and what is to be said of it."""
+    if saved is None:
+        return None, []
     if not options.resume:
-        other = run.saved.other() if options.resume is None else None
-        if not run.ranks.rank:
-            run.saved.clear()
+        other = saved.other() if options.resume is None else None
+        if not ranks.rank:
+            saved.clear()
         if other is None:
-            return []
-        return [f"Discarded an unfinished training of another statement ({other.step:,} of {other.steps:,} steps)."]
-    found = run.saved.load()
+            return None, []
+        said = f"Discarded an unfinished training of another statement ({other.step:,} of {other.steps:,} steps)."
+        return None, [said]
+    found = saved.load()
     if found is None:
-        return ["There was no unfinished training to resume: this one started from the beginning."]
-    run.resume_from(*found)
+        return None, ["There was no unfinished training to resume: this one started from the beginning."]
     if unfinished is None:
-        return []
-    return [
+        return found, []
+    return found, [
         f"Resumed the unfinished training of this statement after {unfinished.step:,} of {unfinished.steps:,} steps; "
         "resume=False starts over."
     ]

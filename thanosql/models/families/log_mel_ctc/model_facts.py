@@ -14,7 +14,7 @@ from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_voca
 from thanosql.models.families.log_mel_ctc.geometry import HOP, Geometry, encoder, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-from thanosql.models.training.memory import TrainingSizes
+from thanosql.models.training.memory import TrainingSizes, weights_kept
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
 
@@ -75,7 +75,7 @@ class LogMelFacts:
             attention_copies=3.0 if parakeet else 1.5,
             # Wav2Vec2-BERT looks a vector up for each pair of frames.
             position_copies=0.0 if parakeet else self.hidden / self.heads,
-            base_kept=options.base_share > 0,
+            weights_kept=weights_kept(options),
         )
 
 

@@ -20,7 +20,7 @@ from thanosql.models.families.waveform_ctc.checkpoint import is_of_language
 from thanosql.models.families.waveform_ctc.convolutions import frames, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import Normalizer
-from thanosql.models.training.memory import TrainingSizes
+from thanosql.models.training.memory import TrainingSizes, weights_kept
 from thanosql.models.training.vocabulary_builder import training_vocabulary
 from thanosql.models.weights import tensor_shapes, weight_files
 
@@ -87,7 +87,7 @@ class WaveformFacts:
             hidden_copies=self.training_copies[0],
             intermediate_copies=self.training_copies[1],
             attention_copies=self.training_copies[2],
-            base_kept=options.base_share > 0,
+            weights_kept=weights_kept(options),
         )
 
     @property
