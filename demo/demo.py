@@ -1,7 +1,7 @@
 """Runs demo.sql, shows every statement and what it gives, and asserts what the README says of it.
 
-It has a home of its own, the folder `demo` of the usual one, and in a database that the settings name a schema of its own:
-no model and no table of anybody's is touched. Interrupted and run again, it resumes the training that was interrupted.
+It uses a separate home, the folder `demo` in the usual one, and a separate schema if the settings name a database, so that none of
+your models and tables changes. If BUILD is interrupted, the next run resumes it.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt as stop:
         print(f"\nInterrupted. {stop}".rstrip(), file=sys.stderr)
-        print("Run the demo again: it starts from the top and resumes the interrupted training.", file=sys.stderr)
+        print("Run the demo again: it starts from the top, and an interrupted BUILD is resumed.", file=sys.stderr)
         sys.exit(130)
