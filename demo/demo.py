@@ -1,7 +1,7 @@
 """Runs demo.sql, shows every statement and what it gives, and asserts what the README says of it.
 
-It uses a separate home, the folder `demo` in the usual one, and a separate schema if the settings name a database, so that none of
-your models and tables changes. If BUILD is interrupted, the next run resumes it.
+It uses a separate home, the folder `demo` in the usual one, and a separate schema if the settings name a database, so
+that none of your models and tables changes. If BUILD is interrupted, the next run resumes it.
 """
 
 from __future__ import annotations
