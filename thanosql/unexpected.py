@@ -27,6 +27,8 @@ CURES = {
     errno.EACCES: RIGHTS,
     errno.EPERM: RIGHTS,
 }
+# What is used up: no file, folder or model is to blame for it.
+_USED_UP = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 # Libraries that are not written in Python hand on the number alone: 'No space left on device (os error 28)'.
 _NUMBER = re.compile(r"\bos error (\d+)\b")
 _MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
@@ -50,6 +52,19 @@ class Translated:
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, ThanoSQLError):
             raise as_error(error) from error
+
+
+def raise_if_used_up(error: Exception) -> None:
+    """Raise the ThanoSQLResourceError of an error where handles, memory or disk of this machine are used up.
+
+    Who calls what cannot be read damaged asks this first: the cure of damage is to remove it.
+    """
+    if _errno(error) in _USED_UP:
+        raise as_error(error) from error
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))  # libraries call a file missing that they cannot open
+    except OSError as lack:
+        raise as_error(lack) from error
 
 
 def as_error(error: Exception) -> ThanoSQLError:

@@ -76,3 +76,17 @@ def test_nobody_is_told_to_install_the_other_project_of_this_name() -> None:
         if "installs another project" not in found[0]
     ]
     assert told == []
+
+
+def test_every_test_that_the_pages_name_is_there() -> None:
+    named = {
+        place
+        for page in [*PAGES, ROOT / "SECURITY.md"]
+        for place in re.findall(r"`(?:tests/)?([\w/]+\.py(?:::\w+)?)`", page.read_text(encoding="utf-8"))
+        if "test_" in place
+    }
+    assert len(named) > 60
+    for place in named:
+        file, _, test = place.partition("::")
+        (path,) = [path for path in (ROOT / "tests").rglob("*.py") if path.as_posix().endswith("/" + file)]
+        assert f"\ndef {test}(" in path.read_text(encoding="utf-8") or not test, place

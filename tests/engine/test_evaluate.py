@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import thanosql
-from thanosql import ThanoSQLDataError
+from thanosql import ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.engine.session import Session
 from thanosql.notebook import cards
 
@@ -206,3 +206,13 @@ def test_the_tables_of_a_fixed_model_on_fixed_rows_are_the_golden_ones(session: 
         assert {name: row[name] for name in expected} == expected
     mixed = session.execute("SELECT * FROM mixed ORDER BY 1, 4 DESC, 2, 3")
     assert mixed.to_dict("records") == golden["confusions"]
+
+
+def test_one_name_for_both_tables_is_refused_and_nothing_is_replaced(session: Session) -> None:
+    session.execute("DROP TABLE IF EXISTS both_of_them; CREATE TABLE both_of_them AS SELECT 1 AS old")
+    for other in ("both_of_them", "public.both_of_them", '"both_of_them"', "Both_Of_Them"):
+        with pytest.raises(ThanoSQLOptionError, match="table_name and confusions_table both name"):
+            session.execute(
+                f"EVALUATE USING Wav2Vec2Tiny OPTIONS (table_name='both_of_them', confusions_table='{other}') AS {ALL}"
+            )
+    assert session.execute("TABLE both_of_them").old.tolist() == [1]

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests import handles
 from tests.models.recordings import by_av, by_soundfile, eight_channels, sweep, wav
-from thanosql import ThanoSQLDataError
+from thanosql import ThanoSQLDataError, ThanoSQLResourceError
 from thanosql.engine.session import Session
 from thanosql.models.audio.decoder_pool import POOL
 
@@ -175,6 +176,19 @@ def test_a_crash_of_the_decoder_is_the_error_of_its_row(
     assert any("decoder crashed" in str(finding) for finding in checked.itertuples())
     assert [row["row"] for row in caught.value.rows] == [2]
     assert len(session.execute("SELECT * FROM heard")) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the handles of a process are counted as Linux lists them")
+@pytest.mark.parametrize("statement", ["", "CHECK "])
+def test_without_a_file_handle_left_no_row_is_null(session: Session, tmp_path: Path, statement: str) -> None:
+    (tmp_path / "good.mp3").write_bytes(by_av(sweep(16000), 16000, "mp3", "libmp3lame"))
+    rows = f"(SELECT id, '{tmp_path}/good.mp3' AS audio_path FROM generate_series(1, 60) id) q"
+    sql = statement + PREDICT.format("on_error='null', table_name='heard'", rows)
+    session.execute(sql)
+    session.execute("DROP TABLE IF EXISTS heard; CREATE TABLE heard AS SELECT 1 AS old")
+    with handles.none_left(), pytest.raises(ThanoSQLResourceError, match="Too many open files"):
+        session.execute(sql)
+    assert session.execute("TABLE heard").to_dict("list") == {"old": [1]}
 
 
 @pytest.mark.parametrize("statement", ["PREDICT", "ALIGN"])

@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
-from thanosql.errors import ThanoSQLModelError
+import thanosql
+from tests import handles
+from thanosql.errors import ThanoSQLModelError, ThanoSQLResourceError
+from thanosql.models import store_format
+from thanosql.models.json_file import read_json
 from thanosql.models.model_folder import ModelFolder
 from thanosql.models.store import Store
+from thanosql.models.weights import read_file, tensor_shapes
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,6 +116,21 @@ def test_another_process_that_replaces_and_drops_a_model_is_never_called_damage(
             writer.kill()
     assert said == {"There is no model m."}
     assert found >= 500
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the handles of a process are counted as Linux lists them")
+def test_without_a_file_handle_left_nothing_is_called_damaged(store: Store) -> None:
+    """The cure of damage would be to drop the model."""
+    save(store, "m")
+    tiny = Path(thanosql.__file__).parent / "models" / "assets" / "Wav2Vec2Tiny"
+    reads = [lambda: store.get("m"), lambda: read_json(tiny / "vocab.json"), lambda: tensor_shapes(tiny)]
+    reads += [lambda: read_file(tiny / "model.safetensors"), lambda: store_format.check(store.folder)]
+    for read in reads:
+        read()
+    for read in reads:
+        with handles.none_left(), pytest.raises(ThanoSQLResourceError, match="Too many open files") as raised:
+            read()
+        assert "DROP" not in str(raised.value)
 
 
 @pytest.mark.parametrize("file", ["CURRENT", "1/thanosql.json"])

@@ -77,7 +77,7 @@ class Environment:
     store: Store
     statement: str = ""
     source: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)  # they may hold a password
     progress: Callable[[Progress], None] = lambda _: None
     cancellation: Cancellation = field(default_factory=Cancellation)
     fetch: bool = True

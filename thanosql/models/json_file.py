@@ -13,6 +13,7 @@ from typing import Any
 
 from thanosql import confinement
 from thanosql.errors import ThanoSQLModelError
+from thanosql.unexpected import raise_if_used_up
 
 LARGEST = 256 << 20  # bytes: a vocabulary of a million tokens is a tenth of it
 
@@ -62,9 +63,16 @@ def _object_in(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """A small file's text. Raises OSError, also for what is not a regular file: a FIFO would be waited for without end."""
+    """A small file's text. Raises OSError, also for what is not a regular file: a FIFO would be waited for without end.
+
+    Raises ThanoSQLResourceError where this machine has no handle left to read it with.
+    """
     # Opened without waiting, then asked what it is: between a question and an opening it might become another.
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise_if_used_up(error)
+        raise
     with open(number, "rb") as file:
         about = os.fstat(number)
         confinement.check(number, path, model=True)

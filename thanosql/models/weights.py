@@ -15,6 +15,8 @@ from thanosql.errors import ThanoSQLModelError
 from thanosql.models import hub
 from thanosql.models.adapter_base import read_base
 from thanosql.models.json_file import read_json
+from thanosql.models.pickled_weights import check_pickle, check_storage
+from thanosql.unexpected import raise_if_used_up
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +60,7 @@ def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         if any(type(size) is not int or size < 0 for shape in shapes.values() for size in shape):
             raise ValueError("a weight has a size that is no number")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise_if_used_up(error)
         raise ThanoSQLModelError(f"{path} is damaged: {str(error)[:200]}") from error
     return shapes
 
@@ -113,8 +116,11 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
             if path.suffix == ".safetensors":
                 loaded: dict[str, torch.Tensor] = load_file(place)
                 return loaded
-            content = torch.load(place, map_location="cpu", weights_only=True, mmap=_is_zip(place))
+            content = torch.load(place, map_location="cpu", weights_only=True, mmap=check_pickle(place, path))
+    except ThanoSQLModelError:
+        raise
     except (OSError, SafetensorError, ValueError, RuntimeError, EOFError, KeyError) as error:
+        raise_if_used_up(error)
         raise ThanoSQLModelError(f"{path} cannot be read, it is damaged: {error}") from error
     except Exception as error:  # pickle.UnpicklingError: something other than weights lies in there
         raise ThanoSQLModelError(
@@ -123,10 +129,6 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise ThanoSQLModelError(f"{path} is damaged: it must hold named weights.")
+    for name, tensor in content.items():
+        check_storage(str(name), tensor, path)
     return content
-
-
-def _is_zip(path: Path) -> bool:
-    import zipfile
-
-    return zipfile.is_zipfile(path)

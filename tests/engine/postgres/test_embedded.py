@@ -190,13 +190,18 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(home: Path, mo
     assert launched == [True, True]
 
 
-def test_a_number_that_another_process_has_now_is_not_believed(home: Path) -> None:
+@pytest.mark.parametrize("whose", ["another process", "a zombie"])
+def test_a_number_that_another_process_has_now_is_not_believed(home: Path, whose: str) -> None:
     embedded.start(home / "postgres")
     remains = (home / "postgres" / "postmaster.pid").read_text().splitlines()
     embedded.stop(home / "postgres")
-    (home / "postgres" / "postmaster.pid").write_text("\n".join([str(os.getppid()), *remains[1:]]))
+    dead = subprocess.Popen(["true"], cwd=home / "postgres")
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    number = dead.pid if whose == "a zombie" else os.getppid()
+    (home / "postgres" / "postmaster.pid").write_text("\n".join([str(number), *remains[1:]]))
     with Database(embedded.start(home / "postgres")) as database:
         assert database.server_version >= 130_000
+    dead.wait()
 
 
 def test_a_server_whose_watcher_was_killed_is_watched_again(home: Path) -> None:

@@ -204,6 +204,20 @@ def test_check_of_predict_looks_at_the_audio_alone(troubled: Session) -> None:
     assert {row for row, _ in problems(troubled, "PREDICT USING Wav2Vec2Tiny")} == set(range(3, 12)) - {7}
 
 
+@pytest.mark.parametrize("container", ["AU", "CAF", "W64", "FLAC"])
+def test_check_names_a_recording_that_was_cut(session: Session, tmp_path: Path, container: str) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, 32_000).astype("float32")
+    path = tmp_path / "cut"
+    soundfile.write(path, samples, 16_000, format=container)
+    whole = path.read_bytes()
+    sql = f"CHECK PREDICT USING Wav2Vec2Tiny AS SELECT '{path}' AS audio_path"
+    assert session.execute(sql).empty
+    path.write_bytes(whole[: len(whole) // 2])
+    (found,) = session.execute(sql).itertuples()
+    assert found.problem == "unreadable audio"
+    assert found.reason.startswith("truncated")
+
+
 def test_the_reasons_tell_the_particulars(troubled: Session) -> None:
     frame = troubled.execute("CHECK EVALUATE USING Wav2Vec2Tiny AS SELECT * FROM troubled ORDER BY n").set_index("row")
     assert "the same audio as row 1, with the same text" in frame.reason[2]

@@ -15,6 +15,7 @@ import soundfile
 from tests.models.recordings import by_soundfile, shift, sweep, wav
 from thanosql.models import audio
 from thanosql.models.audio import AudioError, AudioPart, Note
+from thanosql.models.audio.reading import facts
 from thanosql.models.audio.timeline import LEAST_GAP, Timeline
 
 RATE = 48_000
@@ -243,6 +244,8 @@ def test_nine_hours_of_silence_in_a_few_kilobytes_are_refused_before_they_are_de
     for work in (audio.probe, audio.read):
         with pytest.raises(AudioError, match=r"^9\.0 h in \d+ kB, which holds no speech"):
             work(data)
+    for processes in (0, 1):  # as CHECK asks for them
+        assert "which holds no speech" in str(facts([data], processes=processes)[0])
 
 
 def test_a_clock_that_leaps_by_hours_lays_no_hours_of_silence() -> None:

@@ -48,16 +48,15 @@ class Driver:
         return self._raw
 
     def _opened(self) -> Any:
-        url = self._url
-        if isinstance(url, str):
-            return open_session(url)
+        if isinstance(self._url, str):
+            return open_session(self._url.__str__)
         try:
-            return open_session(url())
+            return open_session(self._url)
         except ThanoSQLConnectionError as error:
             # An embedded server may die just after it was found alive: asked again it is started anew, or says why it
             # cannot be, which the broken connection does not know.
             log.info("the embedded server is asked for again: %s", error.message)
-            return open_session(url())
+            return open_session(self._url)
 
     @property
     def status(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -49,29 +50,41 @@ HUNG_UP_SECONDS = 3.0
 PAUSE = 0.1  # seconds
 
 
-def open_session(url: str) -> Any:
-    """The connection, in autocommit and UTF-8. `url` is SQLAlchemy's. A server that is just starting is waited for.
+def open_session(url: Callable[[], str]) -> Any:
+    """The connection, in autocommit and UTF-8. `url` gives SQLAlchemy's. A server that is just starting is waited for.
 
-    Raises ThanoSQLConnectionError for a URL that cannot be read, a server that cannot be reached or is too old.
+    Raises ThanoSQLConnectionError for a URL that cannot be read, a server that cannot be reached or is too old. What shows
+    the variables of a traceback (`%xmode Verbose`, `pytest -l`) shows no password: whatever holds one has returned by then.
     """
+    opened = _opened(url)
+    if isinstance(opened, ThanoSQLConnectionError):
+        raise opened
+    if opened.server_version < OLDEST:
+        version = opened.server_version // 10_000
+        opened.close()
+        raise ThanoSQLConnectionError(f"ThanoSQL needs PostgreSQL 13 or newer; this server is version {version}.")
+    return opened
+
+
+def _opened(given: Callable[[], str]) -> Any:
+    """The connection, or the error that there is none: it is returned, since the variables of this function hold the URL."""
     import psycopg2
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError
     from sqlalchemy.pool import NullPool
 
+    url = given()
     if url.startswith("postgres://"):
         url = "postgresql://" + url.removeprefix("postgres://")
     where = None
     with suppress(ArgumentError, ValueError):
         where = sqlalchemy.make_url(url)
-    if (
-        where is None
-    ):  # raised here, without its cause: that quotes the URL, or a password that stands where the port does
-        raise ThanoSQLConnectionError(
+    if where is None:  # without its cause: that quotes the URL, or a password that stands where the port does
+        return ThanoSQLConnectionError(
             "The database URL cannot be read.", hint="It looks like postgresql://user:password@host:5432/database."
         )
     if where.get_backend_name() != "postgresql":
-        raise ThanoSQLConnectionError(
+        return ThanoSQLConnectionError(
             f"ThanoSQL works on PostgreSQL; the database URL names {where.get_backend_name()}.",
             hint="It looks like postgresql://user:password@host:5432/database.",
         )
@@ -81,14 +94,20 @@ def open_session(url: str) -> Any:
         engine = sqlalchemy.create_engine(
             where, poolclass=NullPool, isolation_level="AUTOCOMMIT", use_native_hstore=False
         )
-        raw = _once_started(engine)
+        return _once_started(engine)
     except (sqlalchemy.exc.SQLAlchemyError, psycopg2.Error) as error:
-        raise unreachable(error, where) from error
-    if raw.server_version < OLDEST:
-        version = raw.server_version // 10_000
-        raw.close()
-        raise ThanoSQLConnectionError(f"ThanoSQL needs PostgreSQL 13 or newer; this server is version {version}.")
-    return raw
+        refused = unreachable(error, where)
+        refused.__cause__ = _without_variables(error)
+        return refused
+
+
+def _without_variables(error: BaseException) -> BaseException:
+    """The error and its causes, without the places that they passed: the variables there hold the password."""
+    one: BaseException | None = error
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return error
 
 
 def _once_started(engine: Any) -> Any:

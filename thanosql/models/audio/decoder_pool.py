@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from thanosql.child_environment import child_environment
 from thanosql.errors import ThanoSQLResourceError
 from thanosql.models.audio.decoder_messages import Reply, Request, receive, send
 from thanosql.models.audio.info import AudioError
@@ -45,11 +46,11 @@ class _Process:
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
         with theirs:
-            environment = os.environ | {
-                "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+            environment = child_environment(
+                PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)),
                 **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
                 **KEPT_MEMORY,
-            }
+            )
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-c", START, str(theirs.fileno())],

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql import private
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.durability import sync
+from thanosql.unexpected import raise_if_used_up
 
 if TYPE_CHECKING:
     import torch
@@ -146,9 +147,11 @@ def _header(folder: Path) -> _Header | None:
         if not all(isinstance(header.numbers[name], int) for name in ("step", "steps")):
             raise ValueError("its step counts are not numbers")
         dict(header.identity)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        raise_if_used_up(error)
         return None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise_if_used_up(error)
         raise ThanoSQLModelError(
             f"The checkpoint of the unfinished training in {folder} is damaged: {error}",
             hint="Start over: OPTIONS (resume=False).",

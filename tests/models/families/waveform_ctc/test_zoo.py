@@ -362,6 +362,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a million kernels": {"num_conv_pos_embeddings": 10**9},
     "labels of nothing, 10^9 of them": {"num_labels": 10**9},
     "labels below 0": {"num_labels": -3},
+    "adapters of 10^12": {"adapter_attn_dim": 10**12},
+    "a million adapters": {"add_adapter": True, "num_adapter_layers": 10**6},
 }
 
 
@@ -376,6 +378,15 @@ def test_sizes_that_no_model_has_are_refused_before_anything_is_made(tmp_path: P
     ):
         with pytest.raises(ThanoSQLModelError, match=r"config\.json"):
             ask()
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_header_that_is_nested_too_deep_is_damage(tmp_path: Path, name: str) -> None:
+    folder = plain(tmp_path)
+    deep = b'{"a":' * 200_000
+    (folder / name).write_bytes(len(deep).to_bytes(8, "little") + deep if name == "model.safetensors" else deep)
+    with pytest.raises(ThanoSQLModelError, match=name):
+        waveform_ctc.load(str(folder), OPTIONS)
 
 
 TURKISH = ["<pad>", "<s>", "</s>", "<unk>", "|", *"aeinrlıkdmyutsbozgşçhvcpfğjöü"]

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -18,8 +17,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from thanosql import private
+from thanosql.child_environment import child_environment
 from thanosql.engine.postgres.embedded import accounts, locks, programs, sockets
 from thanosql.engine.postgres.embedded.accounts import Account
+from thanosql.engine.postgres.embedded.server_log import QUIET, telling_lines
 from thanosql.errors import ThanoSQLConnectionError
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ NOBODY = 999_999_999  # no process has this number on Linux or macOS
 SETTINGS = "\n# ThanoSQL\nwal_level = minimal\nmax_wal_senders = 0\n"
 DRAFT = ".thanosql-"  # of a file of settings
 ACCESS = "# Written by ThanoSQL at each start.\nlocal all all peer map=thanosql\n"
-PASSED_ON = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|(DY)?LD_LIBRARY_PATH")  # of the environment; no secret
 
 
 class Running(NamedTuple):
@@ -197,7 +197,7 @@ class Server:
             for more in ({}, {"LC_ALL": "C"}):  # the second where LANG names a language that is not installed
                 done = subprocess.run(
                     command,
-                    env={**_environment(), **more},
+                    env=child_environment(**more),
                     cwd=draft,
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
@@ -209,7 +209,7 @@ class Server:
                 if "invalid locale" not in done.stderr:
                     break
             if done.returncode != 0:
-                raise self._does_not_start(_words(done.stderr) or done.stderr.strip())
+                raise self._does_not_start(telling_lines(done.stderr) or done.stderr.strip())
             with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
                 file.write(SETTINGS)
             draft.rename(self.folder)
@@ -236,6 +236,7 @@ class Server:
             "unix_socket_permissions": "0700",
             "hba_file": str(self.folder / "thanosql_hba.conf"),
             "ident_file": str(self.folder / "thanosql_ident.conf"),
+            **QUIET,
         }
 
     def _launch(self, account: Account, command: list[str], process: int, seconds: float) -> bool:
@@ -247,20 +248,22 @@ class Server:
             "private": str(self.private),
             "command": command,
             "server": process,
-            "environment": _environment(),
+            "environment": child_environment(),
             "seconds": seconds,
             **{name: _as(account).get(name) for name in ("user", "group")},
         }
         watcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("watcher.py")), json.dumps(order)]
         number = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with open(number, "ab") as log:
-            done = subprocess.run(watcher, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=False)
+            done = subprocess.run(
+                watcher, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=child_environment(), check=False
+            )
         return done.returncode == 0
 
     def _last_words(self, offset: int) -> str:
         with self.log.open("rb") as file:
             file.seek(offset if offset <= self.log.stat().st_size else 0)
-            return _words(file.read().decode(errors="replace"))
+            return telling_lines(file.read().decode(errors="replace"))
 
     def _does_not_start(self, words: str) -> ThanoSQLConnectionError:
         few = "insufficient file descriptors" in words
@@ -275,21 +278,6 @@ def _as(account: Account) -> dict[str, Any]:
     if account.user is None:
         return {}
     return {"user": account.user, "group": account.group, "extra_groups": []}
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
-
-
-def _words(said: str) -> str:
-    # What a client was told is no reason: it may belong to the server that was here before.
-    told = re.compile("terminating connection|is starting up|is shutting down|recovery mode")
-    lines = (line.strip() for line in said.splitlines() if not told.search(line))
-    telling = [
-        line for line in lines if re.search(r"FATAL|PANIC|ERROR|error:|could not|parameter|Traceback|Error:", line)
-    ]
-    # Of a settings file that holds errors, the line before the last says which.
-    return " ".join(re.sub(r"^[\d-]+ [\d:.]+ \S+ \[\d+\] +", "", line) for line in telling[-2:])
 
 
 def _remove(path: Path) -> None:
