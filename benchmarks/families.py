@@ -23,6 +23,7 @@ import torch
 
 from thanosql.models import registry
 from thanosql.models.ctc.vocabulary import Vocabulary
+from thanosql.models.families.log_mel_ctc import granite_features
 from thanosql.models.options import TranscribeOptions
 
 TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ")
@@ -41,6 +42,12 @@ CHANGES: dict[str, dict[str, Any]] = {
     "sew": SQUEEZED,
     "sew-d": SQUEEZED,
     "data2vec-audio": {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 19},
+}
+# Types whose encoder has a configuration of its own, and what hears for them.
+IN_TWO_PARTS: dict[str, Callable[[Any], Any]] = {
+    "parakeet_ctc": lambda transformers: transformers.ParakeetFeatureExtractor(),
+    "lasr_ctc": lambda transformers: transformers.LasrFeatureExtractor(),
+    "granite_speech5_ctc": lambda _: granite_features.GraniteFeatures({}, Path()),
 }
 
 
@@ -62,10 +69,8 @@ def main() -> None:
 
 
 def row(kind: str, folder: Path, layers: int, rounds: int) -> str:
-    from transformers import AutoFeatureExtractor
-
     model = make(kind, folder, layers)
-    extractor = AutoFeatureExtractor.from_pretrained(folder)
+    extract = extractor(folder)
     recognizer = registry.family(kind).load(str(folder), TranscribeOptions(device="cpu"))
     draw = np.random.default_rng(0)
     waveforms = [(draw.normal(size=SECONDS * 16_000) * 0.1).astype(np.float32) for _ in range(UTTERANCES)]
@@ -73,11 +78,7 @@ def row(kind: str, folder: Path, layers: int, rounds: int) -> str:
     def theirs(batch: int) -> None:
         with torch.inference_mode():
             for first in range(0, UTTERANCES, batch):
-                model(
-                    **extractor(
-                        waveforms[first : first + batch], sampling_rate=16_000, return_tensors="pt", padding=True
-                    )
-                )
+                model(**extract(waveforms[first : first + batch]))
 
     runs: dict[str, Callable[[], object]] = {
         "ours": lambda: recognizer.transcribe(waveforms, TranscribeOptions(device="cpu")),
@@ -99,6 +100,16 @@ def row(kind: str, folder: Path, layers: int, rounds: int) -> str:
     return f"| `{kind}` | {middle['ours']:.2f} s | {middle['alone']:.2f} s | {middle['batch']:.2f} s | {ratio:.2f} |"
 
 
+def extractor(folder: Path) -> Callable[[list[np.ndarray]], Any]:
+    """What makes features of waveforms of one length: transformers', but for Granite's, which needs torchaudio there."""
+    from transformers import AutoFeatureExtractor
+
+    if (own := granite_features.read(folder)) is not None:
+        return lambda waves: {name: torch.cat([own(wave)[name] for wave in waves]) for name in own(waves[0])}
+    theirs = AutoFeatureExtractor.from_pretrained(folder)
+    return lambda waves: theirs(waves, sampling_rate=16_000, return_tensors="pt", padding=True)
+
+
 def make(kind: str, folder: Path, layers: int) -> Any:
     """A random model of a type, saved with what it needs."""
     import transformers
@@ -106,11 +117,12 @@ def make(kind: str, folder: Path, layers: int) -> Any:
 
     logging.disable_progress_bar()
     torch.manual_seed(0)
-    if kind == "parakeet_ctc":
-        config = transformers.ParakeetCTCConfig(
-            encoder_config={"num_hidden_layers": layers}, vocab_size=len(TOKENS), pad_token_id=0
-        )
-        extractor: Any = transformers.ParakeetFeatureExtractor()
+    if kind in IN_TWO_PARTS:
+        encoder: dict[str, Any] = {"num_hidden_layers": layers}
+        if kind == "granite_speech5_ctc":
+            encoder["vocab_size"] = len(TOKENS)
+        config = transformers.AutoConfig.for_model(kind, encoder_config=encoder, vocab_size=len(TOKENS), pad_token_id=0)
+        extractor: Any = IN_TWO_PARTS[kind](transformers)
     else:
         config = transformers.AutoConfig.for_model(
             kind, num_hidden_layers=layers, vocab_size=len(TOKENS), pad_token_id=0, **CHANGES.get(kind, {})

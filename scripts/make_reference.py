@@ -185,6 +185,8 @@ NAMES = {
     "sew-d": "SEW-D",
     "wav2vec2-conformer": "Wav2Vec2-Conformer",
     "parakeet_ctc": "Parakeet CTC",
+    "lasr_ctc": "LASR, MedASR",
+    "granite_speech5_ctc": "Granite Speech 5 TurboCTC",
     "wav2vec2-bert": "Wav2Vec2-BERT",
 }
 

@@ -39,6 +39,8 @@ FAMILIES = {  # by model_type
     "sew-d": WAVEFORM_CTC,
     "wav2vec2-conformer": WAVEFORM_CTC,
     "parakeet_ctc": LOG_MEL_CTC,
+    "lasr_ctc": LOG_MEL_CTC,
+    "granite_speech5_ctc": LOG_MEL_CTC,
     "wav2vec2-bert": LOG_MEL_CTC,
 }
 

@@ -50,7 +50,12 @@ NARROW: dict[str, Any] = {
     "conv_dim": [32] * 7,
     "num_conv_pos_embeddings": 16,
 }
-LOG_MEL = {"parakeet_ctc": log_mel.parakeet, "wav2vec2-bert": log_mel.bert}
+LOG_MEL = {
+    "parakeet_ctc": log_mel.parakeet,
+    "lasr_ctc": log_mel.lasr,
+    "granite_speech5_ctc": log_mel.granite,
+    "wav2vec2-bert": log_mel.bert,
+}
 MANY_HEADS = {"num_attention_heads": 8}
 CONFORMER = {**MANY_HEADS, "position_embeddings_type": "relative"}
 DATA2VEC = {"num_hidden_layers": 8, "num_conv_pos_embeddings": 5}  # so many convolutions in a row
@@ -75,6 +80,13 @@ CASES: dict[str, tuple[str, dict[str, Any], list[float], dict[str, Any]]] = {
     "sew": ("sew", SEW, [30.0] * 20, {"batch_size": 10, "max_seconds": 400}),
     "sew-d": ("sew-d", SEW_D, [44.0] * 2, {"batch_size": 1}),
     "parakeet": ("parakeet_ctc", MEL, [55.0] * 2, {"batch_size": 1}),
+    "lasr": ("lasr_ctc", MEL, [55.0] * 2, {"batch_size": 1}),
+    "granite": (
+        "granite_speech5_ctc",
+        {**MEL, "context_size": 128, "max_position_embeddings": 128},
+        [115.0] * 2,
+        {"batch_size": 1},
+    ),
     "bert": ("wav2vec2-bert", MEL, [14.0] * 2, {"batch_size": 1}),
     "conformer": ("wav2vec2-conformer", CONFORMER, [22.0] * 2, {"batch_size": 1}),
 }
@@ -114,7 +126,7 @@ def test_a_training_s_peak_is_what_is_reckoned_within_a_quarter(
         str(tmp_path / "out"),
         json.dumps(lengths),
         json.dumps(options),
-        "one" if kind == "parakeet_ctc" else "TEN",
+        "one" if kind.endswith("_ctc") else "TEN",
     ]
     # One thread: on a busy machine two would wait for each other.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 
 from thanosql.models.ctc.products import Product, measure_bfloat16, onednn_works
 
-# Their code does not call these layers, but hands the layers' weights to torch's multi-head attention.
-READ_BY_THEIR_PARENT = frozenset({"WavLMAttention"})
+# Layers whose weights their parent's code reads: all of WavLM's attention, which hands them to torch's, and one of which the
+# dtype is asked.
+READ_BY_THEIR_PARENT = {
+    "WavLMAttention": ("q_proj", "k_proj", "v_proj", "out_proj", "gru_rel_pos_linear"),
+    "GraniteSpeech5Encoder": ("input_linear",),
+}
 
 
 class PackedLinear(nn.Module):
@@ -41,11 +45,14 @@ def pack(model: nn.Module, dtype: torch.dtype) -> None:
     if not onednn_works(dtype):
         return
     measure_bfloat16()
+    made: dict[int, PackedLinear | None] = {}  # a weight that two layers share is packed once
     for parent in list(model.modules()):
-        if type(parent).__name__ in READ_BY_THEIR_PARENT:
-            continue
+        read = READ_BY_THEIR_PARENT.get(type(parent).__name__, ())
         for name, layer in list(parent.named_children()):
-            packed = _packed(layer)
+            if name in read:
+                continue
+            weight = getattr(layer, "weight", None)
+            packed = made.setdefault(id(weight), _packed(layer)) if weight is not None else None
             if packed is not None:
                 setattr(parent, name, packed)
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.ctc.alignment import Span
-from thanosql.models.ctc.vocabulary import WORD, Vocabulary
+from thanosql.models.ctc.tokenizer_files import WORD
+from thanosql.models.ctc.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np

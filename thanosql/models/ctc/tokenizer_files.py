@@ -17,6 +17,7 @@ from thanosql.models.json_file import read_json
 from thanosql.models.weights import tensor_shapes
 
 HEADS = ("lm_head.", "ctc_head.")  # of a CTC model's weights
+WORD = "▁"  # at the beginning of a word, in the pieces of SentencePiece
 VOCABULARY_FILE = "vocab.json"
 FAST_FILE = "tokenizer.json"
 TOKENIZER_FILE = "tokenizer_config.json"
@@ -179,4 +180,39 @@ def _fast(path: Path, settings: dict[str, Any]) -> Tokens:
         settings.setdefault("clean_up_tokenization_spaces", decoder.get("cleanup", False))
     if isinstance(model, dict) and isinstance(model.get("unk_token"), str):
         settings.setdefault("unk_token", model["unk_token"])
-    return Tokens(numbers, settings, pieces=any(token.startswith("▁") for token in numbers.values()))
+    if _in_bytes(content.get("pre_tokenizer")) or _in_bytes(decoder):
+        added = {entry["id"] for entry in content.get("added_tokens") or ()}
+        numbers = {number: token if number in added else _of_bytes(token) for number, token in numbers.items()}
+    return Tokens(numbers, settings, pieces=any(token.startswith(WORD) for token in numbers.values()))
+
+
+def _in_bytes(part: Any) -> bool:
+    """Whether a part of a tokenizer takes texts in bytes."""
+    if not isinstance(part, dict):
+        return False
+    parts: Any = part.get("pretokenizers") or part.get("decoders") or [part]
+    return any(isinstance(one, dict) and one.get("type") == "ByteLevel" for one in parts)
+
+
+def _of_bytes(token: str) -> str:
+    """A token in bytes (Radford et al. 2019) as a piece of a text. Bytes that are no whole character are lone surrogates.
+
+    >>> _of_bytes("Ġthe"), _of_bytes("Ã©"), [*map(ascii, map(_of_bytes, "Ã©"))]
+    ('▁the', 'é', ["'\\udcc3'", "'\\udca9'"])
+    """
+    found = bytes(_BYTES[letter] for letter in token if letter in _BYTES)
+    return found.decode("utf-8", "surrogateescape").replace(" ", WORD)
+
+
+def text_of_pieces(pieces: Iterable[str]) -> str:
+    """The text that pieces of words spell."""
+    text = "".join(pieces)
+    if not text.isascii():  # a character may be in several pieces
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.replace(WORD, " ").strip()
+
+
+# The sign that stands for each byte: its own where one can see it, one behind U+0100 else.
+_SEEN = (*range(33, 127), *range(161, 173), *range(174, 256))
+_UNSEEN = [byte for byte in range(256) if byte not in _SEEN]
+_BYTES = {chr(byte): byte for byte in _SEEN} | {chr(256 + number): byte for number, byte in enumerate(_UNSEEN)}

@@ -22,8 +22,10 @@ from thanosql.models.ctc.tokenizer_files import (
     SPECIAL_FILE,
     TOKENIZER_FILE,
     VOCABULARY_FILE,
+    WORD,
     adapter_file,
     read_tokens,
+    text_of_pieces,
     vocabulary_folder,
 )
 from thanosql.models.json_file import read_json
@@ -32,10 +34,8 @@ from thanosql.models.weights import file_shapes
 if TYPE_CHECKING:
     import numpy as np
 
-WORD = "▁"  # at the beginning of a word, in the pieces of SentencePiece
 PHONE_CLASS = "Wav2Vec2PhonemeCTCTokenizer"
-# As transformers cleans up, in its order.
-_CLEANED = (
+_CLEANED = (  # as transformers cleans up, in its order
     *((f" {sign}", sign) for sign in ".?!,"),
     (" ' ", "'"),
     *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
@@ -176,7 +176,7 @@ class Vocabulary:
         """The text of ids whose repeats are joined already."""
         tokens = [self.tokens[number] if number < len(self.tokens) else self.unk for number in ids]
         if self.pieces:
-            return "".join(token for token in tokens if token != self.pad).replace(WORD, " ").strip()
+            return text_of_pieces(token for token in tokens if token != self.pad)
         if self.phones:
             return self._cleaned(" ".join(token for token in tokens if token not in (self.pad, self.delimiter)).strip())
         text = "".join(

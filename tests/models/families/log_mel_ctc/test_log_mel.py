@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models.log_mel import KINDS, PIECES, parakeet
+from tests.models.log_mel import KINDS, PIECES, extractor, parakeet
 from thanosql.engine.session import Session
 from thanosql.errors import ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.models.families import log_mel_ctc
@@ -19,6 +19,8 @@ from thanosql.models.families.log_mel_ctc import checkpoint
 from thanosql.models.options import TranscribeOptions
 
 OPTIONS = TranscribeOptions(device="cpu")
+# What torch says of LASR's convolutions of an even number of frames.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda name: name.replace(", ", "-").replace(" ", "-"))
@@ -36,14 +38,14 @@ LENGTHS = (16_000, 1_000, 5_321, 31_234, 8_000, 12_160, 12_161, 20_480, 9_999, 2
 
 def theirs(folder: Path, wave: np.ndarray) -> tuple[torch.Tensor, str]:
     """What plain transformers makes of an utterance alone, the frames behind its end left out as its `generate` does."""
-    from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+    from transformers import AutoModelForCTC, AutoTokenizer
 
     model = AutoModelForCTC.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    inputs = AutoFeatureExtractor.from_pretrained(folder)(wave, sampling_rate=16_000, return_tensors="pt")
+    inputs = extractor(folder)(wave, sampling_rate=16_000, return_tensors="pt")
     with torch.inference_mode():
         logs = model(**inputs).logits[0].log_softmax(-1)
-        best = model.generate(**inputs)[0] if model.config.model_type == "parakeet_ctc" else logs.argmax(-1)
+        best = model.generate(**inputs)[0] if hasattr(model, "ctc_head") else logs.argmax(-1)
     return logs, tokenizer.decode(best)
 
 
@@ -53,6 +55,9 @@ def test_log_probabilities_and_transcripts_are_those_of_transformers_one_by_one(
     found = recognizer.log_probabilities(sound)
     heard = recognizer.transcribe(sound, OPTIONS)
     for wave, logs, transcript in zip(sound, found, heard, strict=True):
+        if recognizer.forward.frames(len(wave)) == 0:  # transformers' own convolutions refuse it
+            assert (len(logs), transcript.text) == (0, "")
+            continue
         expected, text = theirs(folder, wave)
         assert len(expected) - len(logs) in (0, 1)
         assert float((expected[: len(logs)] - logs).abs().max()) < 1e-4
@@ -91,7 +96,8 @@ def test_facts_need_no_loading_and_count_its_frames(folder: Path) -> None:
     facts = log_mel_ctc.facts(str(folder))
     recognizer = log_mel_ctc.load(str(folder), OPTIONS)
     assert facts is not None
-    assert facts.parameters == sum(weight.numel() for weight in checkpoint.load_model(folder).state_dict().values())
+    stored = checkpoint.load_model(folder).state_dict().values()
+    assert facts.parameters == sum({weight.data_ptr(): weight.numel() for weight in stored}.values())
     assert [facts.geometry.frames(count) for count in LENGTHS] == [
         recognizer.forward.frames(count) for count in LENGTHS
     ]

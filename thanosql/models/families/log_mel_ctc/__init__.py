@@ -1,4 +1,4 @@
-"""Models that hear log-mel frames, with a CTC head (Parakeet, Wav2Vec2-BERT): the family's doors.
+"""Models that hear log-mel frames, with a CTC head (Parakeet, LASR, Granite Speech, Wav2Vec2-BERT): the family's doors.
 
 Each door imports torch and transformers only when it is opened. A `checkpoint` is a
 folder or a hub id.
@@ -47,13 +47,17 @@ def normalizer(checkpoint: str) -> Normalizer:
 def prepare(checkpoint: str, texts: Iterable[tuple[int, str]], options: TrainOptions) -> None:
     """Check texts against the vocabulary that is trained; see `training.texts.prepare`.
 
-    Raises ThanoSQLModelError where letters are to be added to a vocabulary of pieces of words.
+    Raises ThanoSQLModelError where letters are to be added to a vocabulary of pieces of words, and where a model that keeps
+    its vocabulary is to get another.
     """
     from thanosql.models import checkpoint_files
     from thanosql.models.ctc.vocabulary import has_vocabulary, read_vocabulary
+    from thanosql.models.families.log_mel_ctc.geometry import refuse_other_vocabulary
     from thanosql.models.training import texts as checks
 
     folder = checkpoint_files.open(checkpoint).folder
+    if options.vocabulary != "keep":
+        refuse_other_vocabulary(folder)
     if options.vocabulary == "extend" and has_vocabulary(folder) and read_vocabulary(folder).pieces:
         raise ThanoSQLModelError(
             f"{folder.name} has a vocabulary of parts of words (SentencePiece), which takes no single letters more.",

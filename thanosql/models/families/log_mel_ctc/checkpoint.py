@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from thanosql.models.ctc import head as heads
 from thanosql.models.ctc.tokenizer_files import HEADS, vocabulary_folder
 from thanosql.models.ctc.vocabulary import Vocabulary, has_vocabulary, read_vocabulary
 from thanosql.models.families.imports import transformers
+from thanosql.models.families.log_mel_ctc import granite_features
 from thanosql.models.families.log_mel_ctc.geometry import encoder, geometry
 from thanosql.models.json_file import read_json
 from thanosql.models.text import NORMALIZER_FILE, Normalizer
@@ -22,6 +24,10 @@ from thanosql.models.weights import tensor_shapes
 
 DRAWN = ("masked_spec_embed",)  # what training alone uses, and a checkpoint may lack
 OF_TOKENIZER = frozenset(hub.SMALL) - {"config.json", "preprocessor_config.json", NORMALIZER_FILE}
+
+
+# Nothing that a reader could do anything about: LASR's convolutions are of 32 frames.
+warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths", UserWarning)
 
 
 def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: bool = False) -> Any:
@@ -41,7 +47,7 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
             f"{folder} has no model.safetensors, the only weight format read for this type of model."
         )
     known = geometry(config, folder)
-    trained = any(name.startswith(HEADS) for name in shapes)
+    trained = any(name.startswith((*HEADS, known.tied_head) if known.tied_head else HEADS) for name in shapes)
     old = read_vocabulary(folder) if has_vocabulary(folder) else None
     wanted = vocabulary or (old if new_head and not trained else None)
     if not trained and wanted is None:
@@ -50,7 +56,12 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
             hint="Train it first: BUILD MODEL name USING it.",
         )
     sizes = {} if trained or wanted is None else {"vocab_size": len(wanted.tokens), "pad_token_id": wanted.blank}
-    model_class = getattr(transformers(), known.model_class)
+    model_class = getattr(transformers(), known.model_class, None)
+    if model_class is None:
+        raise ThanoSQLModelError(
+            f"This transformers has no {known.model_class}, which {folder.name} is.",
+            hint="Take a newer one: pip install -U transformers.",
+        )
     try:
         with confinement.pinned_folder(folder) as place:
             model, loaded = model_class.from_pretrained(
@@ -83,9 +94,10 @@ def load_model(folder: Path, *, vocabulary: Vocabulary | None = None, new_head: 
 
 def read_extractor(folder: Path) -> Any:
     """What makes log-mel frames of a waveform. Raises ThanoSQLModelError when it wants another sampling rate."""
+    extractor: Any = granite_features.read(folder)
     try:
         with confinement.pinned_folder(folder) as place:
-            extractor = transformers().AutoFeatureExtractor.from_pretrained(
+            extractor = extractor or transformers().AutoFeatureExtractor.from_pretrained(
                 place,
                 local_files_only=True,
                 trust_remote_code=False,  # else it asks whoever sits there whether to run code of the folder
@@ -113,7 +125,7 @@ def read_extractor(folder: Path) -> Any:
 
 
 def head_of(model: Any) -> Any:
-    """The CTC head: Parakeet's a convolution over one frame, Wav2Vec2-BERT's a linear layer."""
+    """The CTC head: Parakeet's and LASR's a convolution over one frame, the others' a linear layer."""
     return model.ctc_head if hasattr(model, "ctc_head") else model.lm_head
 
 
@@ -131,7 +143,10 @@ def save(
     model.config.architectures = [type(model).__name__]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        tied = getattr(model, "_tied_weights_keys", None) or {}
+        weights = {
+            name: value.detach().cpu().contiguous() for name, value in model.state_dict().items() if name not in tied
+        }
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
         if kept:

@@ -1,6 +1,6 @@
 """A config.json in; how samples become frames of log-mel features, and those the frames of the model, out.
 
-Both types hop 160 samples (10 ms) from one mel frame to the next.
+All types hop 160 samples (10 ms) from one mel frame to the next.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.audio.waveform import SAMPLING_RATE
+from thanosql.models.json_file import read_json
 
 HOP = 160  # samples
 
@@ -20,7 +21,9 @@ HOP = 160  # samples
 class Geometry:
     """`subsampling` mel frames are one frame of the encoder; `first` samples, fewer than which are none, make the first.
 
-    `adapted` frames of the encoder are one of the model, where an adapter shortens time after it.
+    `adapted` frames of the encoder are one of the model, where an adapter shortens time after it. Of the subsampling,
+    `dropped` leaves out a last frame that is not whole, where the rest pads it; with `unpadded`, the kernel and the stride of
+    two convolutions, they do all of it without padding.
     """
 
     model_class: str
@@ -33,6 +36,9 @@ class Geometry:
     adapter_layers: int = 0
     adapter_kernel: int = 1  # frames; half of them are padded on either side
     adapter_stride: int = 1
+    dropped: int = 1
+    unpadded: tuple[int, int] | None = None
+    tied_head: str = ""  # the layer within the encoder, if any, whose weights are the head's
 
     @property
     def step(self) -> int:
@@ -48,7 +54,10 @@ class Geometry:
         if samples < self.first:
             return 0
         mel = (samples - self.mel_window) // HOP
-        return -(-mel // self.subsampling)
+        if self.unpadded is not None:
+            kernel, stride = self.unpadded
+            return ((mel - kernel) // stride + 1 - kernel) // stride + 1
+        return -(-mel * self.dropped // self.subsampling) // self.dropped
 
     def model_frames(self, samples: int, *, whole: bool = False) -> int:
         """The same behind the adapter: how many frames the text is heard in; `whole`, without a last one that is half
@@ -75,9 +84,33 @@ def geometry(config: Mapping[str, Any], folder: Path) -> Geometry:
             return Geometry(*sizes, halves=True)
         layers, stride = _size(config, "num_adapter_layers", 1, path), _size(config, "adapter_stride", 2, path)
         return Geometry(*sizes, stride**layers, True, layers, _size(config, "adapter_kernel_size", 3, path), stride)
+    if kind == "lasr_ctc":
+        kernel = _size(encoder(config), "subsampling_conv_kernel_size", 5, path)
+        stride = _size(encoder(config), "subsampling_conv_stride", 2, path)
+        mel = kernel + (kernel - 1) * stride  # frames that one of the encoder hears
+        reach = mel * HOP + 400 - HOP
+        return Geometry("LasrForCTC", stride**2, reach, reach, 400 - HOP, unpadded=(kernel, stride))
+    if kind == "granite_speech5_ctc":
+        layers = encoder(config).get("subsample_layers", [0, 1])
+        if not isinstance(layers, list) or any(type(layer) is not int for layer in layers) or len(set(layers)) > 5:
+            raise ThanoSQLModelError(f"{path} is damaged: subsample_layers is {str(layers)[:40]}.")
+        halved = 2 ** len(set(layers))
+        first = (2 * halved - 1) * HOP
+        return Geometry(
+            *("GraniteSpeech5ForCTC", 2 * halved, 2 * halved * HOP, first, 0), dropped=halved, tied_head="encoder.out."
+        )
     raise ThanoSQLModelError(
         f"{folder} is not a model that takes log-mel frames: its config.json says model_type {kind!r}."
     )
+
+
+def refuse_other_vocabulary(folder: Path) -> None:
+    """Raise ThanoSQLModelError where a model's layers hear its own transcript, which another vocabulary would spoil."""
+    if geometry(read_json(folder / "config.json"), folder).tied_head:
+        raise ThanoSQLModelError(
+            f"{folder.name} feeds its transcript back into its own layers, and so keeps its vocabulary.",
+            hint="Leave the option vocabulary out, and write the texts in the letters that the model has.",
+        )
 
 
 def encoder(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -40,6 +40,8 @@ class LogMelFacts:
     heads: int = 8
     intermediate: int = 4096
     channels: int = CHANNELS
+    context: int = 0  # frames of a block, where attention is within blocks
+    halved: tuple[int, ...] = ()  # layers that halve the frames
     encoder_share: float = 0.0  # there is no feature encoder that could be frozen
 
     @property
@@ -58,7 +60,6 @@ class LogMelFacts:
 
     def training_sizes(self, options: TrainOptions) -> TrainingSizes:
         """What the memory that training takes depends on: counted as `training.memory` says."""
-        parakeet = self.geometry.model_class.startswith("Parakeet")
         return TrainingSizes(
             parameters=self.parameters,
             trained=self.parameters,
@@ -68,15 +69,40 @@ class LogMelFacts:
             intermediate=self.intermediate,
             tokens=len(self.vocabulary.tokens) if self.vocabulary else 32,
             frame_samples=self.geometry.step,
-            encoder_numbers=1230.0 * self.channels if parakeet else 6_700.0,
             encoder_trained=True,
-            hidden_copies=23.0 if parakeet else 21.5,
-            intermediate_copies=6.0 if parakeet else 4.0,
-            attention_copies=3.0 if parakeet else 1.5,
-            # Wav2Vec2-BERT looks a vector up for each pair of frames.
-            position_copies=0.0 if parakeet else self.hidden / self.heads,
             weights_kept=weights_kept(options),
+            **self._copies(),
         )
+
+    def _copies(self) -> dict[str, float]:
+        """What each type keeps of a layer, counted in what its forward pass saves for its gradients."""
+        if self.geometry.model_class == "ParakeetForCTC":
+            encoder = 1230.0 * self.channels
+            return {
+                "encoder_numbers": encoder,
+                "hidden_copies": 23.0,
+                "intermediate_copies": 6.0,
+                "attention_copies": 3.0,
+            }
+        if self.geometry.model_class == "LasrForCTC":
+            encoder = 25.0 * self.hidden + 3_900
+            return {
+                "encoder_numbers": encoder,
+                "hidden_copies": 19.0,
+                "intermediate_copies": 6.0,
+                "attention_copies": 3.0,
+            }
+        if self.geometry.model_class == "GraniteSpeech5ForCTC":
+            # Its attention is within blocks, and its first layers have more frames than those behind them.
+            slower = (
+                sum(2 ** sum(layer >= number for layer in self.halved) for number in range(self.layers)) / self.layers
+            )
+            blocks = 2.0 * self.heads * self.context / self.hidden
+            copies = {"hidden_copies": slower * (34.0 + blocks), "intermediate_copies": slower * 4.0}
+            return {"encoder_numbers": 6_700.0, **copies}
+        copies = {"hidden_copies": 21.5, "intermediate_copies": 4.0, "attention_copies": 1.5}
+        # Wav2Vec2-BERT looks a vector up for each pair of frames.
+        return {"encoder_numbers": 6_700.0, **copies, "position_copies": self.hidden / self.heads}
 
 
 def facts(folder: Path) -> LogMelFacts:
@@ -85,6 +111,7 @@ def facts(folder: Path) -> LogMelFacts:
     shapes = tensor_shapes(folder)
     for part in (config, encoder(config)):
         check_sizes(part, shapes, folder)
+    known = geometry(config, folder)
     vocabulary = read_vocabulary(folder) if has_vocabulary(folder) else None
     weights = sum(path.stat().st_size for path in weight_files(folder) if path.is_file())
     return LogMelFacts(
@@ -96,9 +123,11 @@ def facts(folder: Path) -> LogMelFacts:
         heads=int(encoder(config).get("num_attention_heads", 8)),
         intermediate=int(encoder(config).get("intermediate_size", 4096)),
         channels=int(encoder(config).get("subsampling_conv_channels", CHANNELS)),
+        context=int(encoder(config).get("context_size", 128)),
+        halved=tuple(encoder(config).get("subsample_layers", (0, 1))) if known.tied_head else (),
         vocabulary=vocabulary,
         normalizer=Normalizer.read(folder, vocabulary) if vocabulary else None,
-        geometry=geometry(config, folder),
+        geometry=known,
     )
 
 

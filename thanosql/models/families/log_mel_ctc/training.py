@@ -140,7 +140,7 @@ class LogMelModel:
         padded = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
         padded, present = padded[..., :-1], padded[..., -1] > 0
         if hasattr(self.model, "ctc_head"):
-            found = self.model.encoder(input_features=padded, attention_mask=present)
+            found = self.model.encoder(input_features=padded, attention_mask=present, output_attention_mask=True)
             return self.model.ctc_head(found.last_hidden_state).float(), found.attention_mask.sum(-1)
         hidden = self._bert(padded, present, hidden_frames, hidden_channels)
         lengths = self.model._get_feat_extract_output_lengths(present.sum(-1)).to(torch.long)
