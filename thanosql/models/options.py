@@ -95,7 +95,10 @@ class DecodeOptions:
     )
     lm_weight: float = option(0.5, "weight of the language model in the beam; 0 ignores it", low=0, high=100)
     word_bonus: float = option(
-        1.5, "score that each word adds when there is a language model, which prefers few words", low=-100, high=100
+        1.5,
+        "score that each word adds when there is a language model, because a language model prefers few words",
+        low=-100,
+        high=100,
     )
 
 
@@ -192,7 +195,7 @@ class TrainOptions:
     )
     valid_group: str | None = option(
         None,
-        "a column (the speaker, say): rows with one value are all in the training set or all in the validation set",
+        "a column such as the speaker: rows with the same value are all in the training set or all in the validation set",
         kind="column",
     )
     early_stopping: int = option(

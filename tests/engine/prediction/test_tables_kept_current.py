@@ -604,7 +604,7 @@ def test_the_words_of_a_row_that_is_recognized_again_are_replaced(session: Sessi
     [
         ("mode='update', row_key='id'", "mode='update' needs table_name"),
         ("mode='update', table_name='heard'", "mode='update' needs row_key"),
-        ("prune=True, table_name='heard'", "Say mode='update' as well"),
+        ("prune=True, table_name='heard'", "Write mode='update' as well"),
         ("mode='updates', table_name='heard', row_key='id'", "update"),
     ],
 )

@@ -31,20 +31,20 @@ class AudioColumnOptions:
     )
     start_col: str | None = option(
         None,
-        "the column with the second of the recording that a row begins at; where it is NULL, its beginning",
+        "the column with the second at which a row begins in its recording; NULL in it: at the recording's beginning",
         kind="column",
         changes_result=False,
     )
     end_col: str | None = option(
         None,
-        "the column with the second of the recording that a row ends at; where it is NULL, its end. Up to 0.1 s past it is "
-        "cut",
+        "the column with the second at which a row ends in its recording; NULL in it: at the recording's end. A time up to "
+        "0.1 s after the end is cut to it",
         kind="column",
         changes_result=False,
     )
     channel: int | str = option(
         "mix",
-        "'mix' is the mean of all channels, a number one of them: 1 is the first (left) one",
+        "'mix' is the mean of all channels, a number chooses one of them: 1 is the first (left) one",
         low=1,
         high=65_535,
         words=("mix",),
@@ -52,7 +52,7 @@ class AudioColumnOptions:
     )
     channel_col: str | None = option(
         None,
-        "the column with each row's channel, from 1; where it is NULL, the mix",
+        "the column with each row's channel, from 1; NULL in it: the mix",
         kind="column",
         changes_result=False,
     )

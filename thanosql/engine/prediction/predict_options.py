@@ -35,12 +35,12 @@ class PredictOptions(ResumableOptions, SegmentOptions, DecodeOptions):
         changes_result=False,
     )
     prune: bool = option(
-        False, "with mode='update': delete the rows whose row_key the query gives no longer", changes_result=False
+        False, "with mode='update': delete the rows whose row_key the query no longer gives", changes_result=False
     )
     share_rows: int | None = option(
         None,
-        "with mode='update': recognize and write so many rows at a time, and leave those to other processes that run the same "
-        "statement at once, on any machines; NULL: all in one transaction",
+        "with mode='update': recognize and write this many rows at a time, so that other processes, on any machines, can run "
+        "the same statement at once and take other rows; NULL: all rows in one transaction",
         low=1,
         high=1_000_000,
         changes_result=False,

@@ -34,8 +34,8 @@ def refuse_unfit_options(options: PredictOptions) -> None:
     if options.mode == "replace":
         if options.prune:
             raise ThanoSQLOptionError(
-                "prune deletes the rows of a table that the query gives no longer, and mode='replace' does that by itself.",
-                hint="Say mode='update' as well.",
+                "prune deletes the rows of a table that the query no longer gives, and mode='replace' does that anyway.",
+                hint="Write mode='update' as well.",
             )
         return
     for name, what in (

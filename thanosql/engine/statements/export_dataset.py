@@ -61,15 +61,15 @@ class ExportDataset(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(AudioOptions):
-    text_col: str | None = option(None, "the column with the text; 'text' where there is one", kind="column")
+    text_col: str | None = option(None, "the column with the text; NULL: 'text', if the query has it", kind="column")
     speaker_col: str | None = option(
-        None, "the column with who speaks, for NeMo and Kaldi; 'speaker' where there is one", kind="column"
+        None, "the column with the speaker, for NeMo and Kaldi; NULL: 'speaker', if the query has it", kind="column"
     )
-    path: str | None = option(None, "the folder that the data set's folder is made in; the workspace's if not said")
+    path: str | None = option(None, "the folder in which the data set's folder is made; NULL: the workspace")
     overwrite: bool = option(False, "replace a data set of that name, once the new one is whole")
     on_error: str = option(
         "raise",
-        "a row whose audio cannot be read: 'raise' stops, and nothing is there; 'skip' leaves it out and says so",
+        "a row whose audio cannot be read: 'raise' stops and writes nothing; 'skip' leaves it out and says so",
         choices=("raise", "skip"),
     )
 

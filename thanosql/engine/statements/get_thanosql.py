@@ -48,7 +48,7 @@ class GetModel(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class GetDatasetOptions:
-    overwrite: bool = option(False, "copy the data set again if it is in the workspace already")
+    overwrite: bool = option(False, "copy the data set again if the workspace has it already")
 
 
 @dataclass(frozen=True)
