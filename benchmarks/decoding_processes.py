@@ -1,6 +1,8 @@
 """PREDICT and CHECK over compressed audio, decoded by processes of its own against decoded in the session.
 
-    python benchmarks/decoding_processes.py [--rows 40] [--rounds 5] [--seconds 10] [--only predict,check]
+    python benchmarks/decoding_processes.py [--rows 40] [--rounds 5] [--seconds 10] [--only predict,check,facts]
+
+`facts` is what CHECK asks for, without a statement around it: by four threads and by one, and by one process for one thread.
 
 In turn, in one session per setting; the processor's time is that of the session and of what decodes for it together.
 What is decoded is the noise of a seed: the bundled model finds no words in it, and computes as for any other sound.
@@ -13,6 +15,7 @@ import os
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ import soundfile
 import thanosql
 from thanosql.engine.postgres import embedded
 from thanosql.models.audio.decoder_pool import POOL
+from thanosql.models.audio.reading import facts
 
 FORMATS = {"flac": "FLAC", "mp3": "MP3", "ogg": "OGG"}
 
@@ -48,13 +52,20 @@ def main() -> None:
             for row in range(amounts.rows):
                 samples = rng.standard_normal(16_000 * amounts.seconds) * 0.05
                 soundfile.write(folder / f"{row}.{kind}", samples, 16_000, format=name)
+        statements = amounts.only.split(",")
+        if "facts" in statements:
+            statements.remove("facts")
+            for kind in FORMATS:
+                measure_facts([str(folder / f"{row}.{kind}") for row in range(amounts.rows)], kind, amounts.rounds)
+        if not statements:
+            return
         url = embedded.start(folder / "postgres")
         try:
             sessions = {}
             for processes in (0, 4):
                 os.environ["THANOSQL_DECODING_PROCESSES"] = str(processes)
                 sessions[processes] = thanosql.connect(url, home=folder / f"home{processes}")
-            for statement in amounts.only.split(","):
+            for statement in statements:
                 head = {
                     "predict": "PREDICT USING Wav2Vec2Tiny OPTIONS (save_seconds=NULL) AS",
                     "check": "CHECK PREDICT USING Wav2Vec2Tiny AS",
@@ -71,6 +82,26 @@ def main() -> None:
                 session.close()
         finally:
             embedded.stop(folder / "postgres")
+
+
+def measure_facts(paths: list[str], kind: str, rounds: int) -> None:
+    """The processor's time of facts by (threads, processes), in turn."""
+    ways = {"4 threads": (4, 0), "1 thread": (1, 0), "1 process": (1, 1)}
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        for way, (threads, processes) in ways.items():
+            with ThreadPoolExecutor(threads) as pool:
+                before = processor_seconds()
+                list(
+                    pool.map(
+                        lambda at, most=processes: facts(paths[at : at + 16], processes=most), range(0, len(paths), 16)
+                    )
+                )
+                if turn:  # the first starts the process, and fills the memory of the disk
+                    taken[way].append((processor_seconds() - before) / len(paths) * 1e3)
+    cost = statistics.median(b / a for a, b in zip(taken["1 thread"], taken["1 process"])) - 1
+    said = ", ".join(f"{way} {statistics.median(times):.2f}" for way, times in taken.items())
+    print(f"facts of {kind}, milliseconds of the processor a file: {said} ({cost:+.1%})", flush=True)
 
 
 def measure(sql: str, what: str, sessions: dict[int, thanosql.Session], rounds: int) -> None:

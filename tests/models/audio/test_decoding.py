@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
+import os
+import threading
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ import soxr
 
 from tests.models.recordings import by_av, by_soundfile, decoded_by_av, eight_channels, shift, snr, sweep, wav
 from thanosql.models import audio
+from thanosql.models.audio import decoding
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000)
 
@@ -213,3 +218,42 @@ def test_recordings_of_other_encoders_agree_between_the_decoders(formats: Path) 
         assert len(heard) / 16000 == pytest.approx(audio.probe(str(path)).seconds, abs=0.001), path.name
         assert len(heard) == pytest.approx(len(other), abs=2), path.name
         assert snr(heard, other) > (25 if path.suffix == ".opus" else 60), path.name
+
+
+def test_threads_of_a_session_decode_with_ffmpeg_one_after_the_other() -> None:
+    """Two at once hand Python's lock to each other hundreds of times a file."""
+    tone = np.sin(np.arange(16_000) / 9) / 2
+    mp3, flac = by_soundfile(tone, 16_000, "MP3", "MPEG_LAYER_III"), by_soundfile(tone, 16_000, "FLAC")
+    with ThreadPoolExecutor(2) as pool:
+        with decoding.opened(io.BytesIO(mp3)):
+            waits = pool.submit(audio.read, mp3)
+            assert len(pool.submit(audio.read, flac).result(60)) == 16_000
+            with pytest.raises(TimeoutError):
+                waits.result(0.2)
+            with decoding.opened(io.BytesIO(mp3)) as source:  # the same thread does not wait for itself
+                assert source.info.sampling_rate == 16_000
+        assert len(waits.result(60)) >= 16_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
+    mp3 = by_soundfile(np.sin(np.arange(16_000) / 9) / 2, 16_000, "MP3", "MPEG_LAYER_III")
+    held, end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with decoding.opened(io.BytesIO(mp3)):
+            held.set()
+            end.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    child = multiprocessing.get_context("fork").Process(target=audio.read, args=(mp3,))
+    child.start()
+    child.join(60)
+    end.set()
+    thread.join()
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0

@@ -105,7 +105,8 @@ def _done(request: Request, file: SourceFile, buffer: io.FileIO) -> tuple[Reply,
     notes = [asdict(note) for note in decoded.notes]
     if request.want == "facts":
         found = facts_of(decoded)
-        return Reply(ending="done", facts=asdict(found) | {"digest": found.digest.hex(), "notes": notes}), None
+        said = {"samples": found.samples, "peak": found.peak, "digest": found.digest.hex(), "notes": notes}
+        return Reply(ending="done", facts=said), None
     facts = {"notes": notes, "header_seconds": decoded.header_seconds}
     waveform = decoded.waveform
     reply = Reply(ending="done", facts=facts, samples=len(waveform))

@@ -7,8 +7,10 @@ a length that is past the limit.
 from __future__ import annotations
 
 import io
+import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,20 @@ MAX_HOURS = 24.0  # of a recording, where no setting says otherwise
 # A long recording that takes fewer bytes than any speech does: it was made to fill memory and disk.
 BOMB_SECONDS = 3600.0
 BOMB_BYTES_A_SECOND = 10
+
+BY_FFMPEG = ("MP3", "MP4", "WebM", "ASF", "AAC", "AMR")
+# One thread at a time decodes with FFmpeg: a packet takes microseconds, and between two the threads of a session would hand
+# Python's lock to each other, 800 times a file. Four of them take three times the processor's time of one.
+_ffmpeg = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _ffmpeg
+    _ffmpeg = threading.RLock()  # a thread that is not here may hold the other
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 _LATE = Note("late start", "it may start up to 70 ms late: the file does not record its encoder's delay")
 
@@ -52,15 +68,17 @@ def opened(
     missing = shortage(file, head, length)
     if missing:
         raise AudioError(missing)
-    unended = kind_of(head) == "Ogg" and lacks_end(file, length)
-    source = _source(file, head, length, track)
-    if unended:
-        source.info = replace(source.info, notes=(*source.info.notes, _NO_END))
-    try:
-        _check_length(source.info.seconds, length if isinstance(source, SoundFile) else None, max_hours)
-        yield source
-    finally:
-        source.close()
+    kind = kind_of(head)
+    unended = kind == "Ogg" and lacks_end(file, length)
+    with _ffmpeg if kind in BY_FFMPEG else nullcontext():
+        source = _source(file, head, length, track)
+        if unended:
+            source.info = replace(source.info, notes=(*source.info.notes, _NO_END))
+        try:
+            _check_length(source.info.seconds, length if isinstance(source, SoundFile) else None, max_hours)
+            yield source
+        finally:
+            source.close()
 
 
 def _source(file: io.BytesIO | SourceFile, head: bytes, length: int, track: int | None) -> SoundFile | Container:
@@ -72,7 +90,7 @@ def _source(file: io.BytesIO | SourceFile, head: bytes, length: int, track: int 
         return container
     # libsndfile takes an estimate for the length of an MP3 without a tag, passes over damage in any, and knows of Ogg
     # neither the gaps in its time nor what is chained to it.
-    if kind not in ("MP3", "MP4", "WebM", "ASF", "AAC", "AMR") and (kind != "Ogg" or is_plain(file, length)):
+    if kind not in BY_FFMPEG and (kind != "Ogg" or is_plain(file, length)):
         source = SoundFile.open(file)
         if source is not None and source.info.seconds:
             if track is not None and track > 1:
