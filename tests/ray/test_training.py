@@ -24,6 +24,7 @@ import thanosql
 from tests.models import checkpoints
 from tests.models.training.ranks_at_work import OPTIONS, task, train
 from tests.models.training.test_ranks import NO_DROPOUT
+from tests.object_storage import serving
 from tests.ray.test_faults import free_cpus
 from thanosql.engine.executors.ray import RayExecutor
 from thanosql.engine.executors.ray_training import RankTask, train_rank
@@ -131,6 +132,10 @@ def test_a_machine_that_does_not_see_the_folders_refuses(ray: Any, base: Path, t
         train_rank({"rank_task": elsewhere})
 
 
+DIVIDED_BY_ZERO = (
+    "BUILD MODEL m USING Wav2Vec2Tiny AS "
+    "SELECT (1 / count(*))::text AS audio_path, '' AS text FROM librispeech_train WHERE false"
+)
 OWN = "/proc/self/cwd"  # another folder in each process: what only the driver's machine has
 
 
@@ -170,10 +175,18 @@ def test_build_in_a_home_of_this_machine_says_so_before_it_reads_a_row(
         thanosql.connect(numbers.settings.database_url, home=f"{OWN}/home", executor="ray?workers=2") as session,
         pytest.raises(ThanoSQLOptionError, match="cannot read the folders of this training: the store of models"),
     ):
-        session.execute(
-            "BUILD MODEL m USING Wav2Vec2Tiny AS "
-            "SELECT (1 / count(*))::text AS audio_path, '' AS text FROM librispeech_train WHERE false"
-        )
+        session.execute(DIVIDED_BY_ZERO)
+    with (
+        serving("shop-refused"),
+        thanosql.connect(
+            numbers.settings.database_url,
+            home=f"{OWN}/home",
+            store="s3://shop-refused/models",
+            executor="ray?workers=2",
+        ) as session,
+        pytest.raises(ThanoSQLOptionError, match=r"store of models[\s\S]*of a store in object storage, the home"),
+    ):
+        session.execute(DIVIDED_BY_ZERO)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -214,9 +227,17 @@ def test_workers_of_a_cluster_that_does_not_run_are_told_without_starting_it() -
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_build_with_one_worker_makes_the_model_of_this_process_to_the_last_bit(ray: Any, numbers: Session) -> None:
+    """The worker's session has its store in object storage: what it trains is saved there."""
     rows = "SELECT * FROM librispeech_train ORDER BY audio_path LIMIT 8"
-    for name, executor in (("mine", "local"), ("theirs", "ray?workers=1&cpus=1")):
-        options = f"max_epochs=2, batch_size=4, augment=False, executor='{executor}'"
-        numbers.execute(f"BUILD MODEL {name} USING Wav2Vec2Tiny OPTIONS ({options}) AS {rows}")
-    mine, theirs = (numbers.store.get(name).folder for name in ("mine", "theirs"))
-    assert (mine / "model.safetensors").read_bytes() == (theirs / "model.safetensors").read_bytes()
+    build = f"BUILD MODEL m USING Wav2Vec2Tiny OPTIONS (max_epochs=2, batch_size=4, augment=False) AS {rows}"
+    numbers.execute(build)
+    url, home = numbers.settings.database_url, numbers.settings.home
+    with (
+        serving("shop-trained") as s3,
+        thanosql.connect(url, home=home, store="s3://shop-trained/models", executor="ray?workers=1&cpus=1") as theirs,
+    ):
+        theirs.execute(build)
+        (weights,) = s3.glob("shop-trained/models/versions/m/*/model.safetensors")
+        assert s3.cat_file(weights) == (numbers.store.get("m").folder / "model.safetensors").read_bytes()
+        predict = f"PREDICT USING m AS {rows}"
+        assert theirs.execute(predict).equals(numbers.execute(predict))

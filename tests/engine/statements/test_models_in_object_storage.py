@@ -75,7 +75,7 @@ def test_the_statements_of_two_machines_share_the_models(here: Session, there: S
 def test_a_bucket_that_is_not_there_is_said_before_any_work_and_hinders_no_sql(
     s3: Any, database_url: str, tmp_path: Path
 ) -> None:
-    with thanosql.connect(database_url, home=tmp_path / "home", store="s3://no-such-bucket/models") as session:
+    with thanosql.connect(database_url, home=tmp_path / "home", store="S3://no-such-bucket/models") as session:
         with pytest.raises(ThanoSQLConnectionError, match="There is no bucket no-such-bucket"):
             session.execute("BUILD MODEL m USING Wav2Vec2Tiny AS SELECT 'gone.wav' AS audio_path, 'a' AS text")
         assert session.execute("SELECT 1 AS n").n.tolist() == [1]

@@ -47,7 +47,8 @@ class ObjectStorage:
 
     def __init__(self, url: str, check: Callable[[], None] = lambda: None) -> None:
         self.url = url.rstrip("/")
-        self._scheme, _, self._root = self.url.partition("://")
+        scheme, _, self._root = self.url.partition("://")
+        self._scheme = scheme.lower()
         self._bucket = self._root.partition("/")[0]
         self._check = check
 
