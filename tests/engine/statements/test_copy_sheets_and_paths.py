@@ -245,3 +245,27 @@ def test_the_guides_join_of_a_folder_and_a_sheet_finds_partners_and_those_withou
         ("0009.flac", "no recording"),
         ("0004.flac", "not in the sheet"),
     ]
+
+
+@pytest.mark.parametrize("part", ["xl/styles.xml", "xl/worksheets/sheet1.xml"])
+def test_a_workbook_that_unpacks_a_thousandfold_is_refused_before_it_is_unpacked(
+    copied: Session, tmp_path: Path, part: str
+) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["a"])
+    book.active.append([1])
+    book.save(tmp_path / "sound.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "sound.xlsx") as sound,
+        zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in sound.namelist():
+            content = sound.read(name)
+            end = content.rindex(b"</")
+            blanks = b" " * (65 << 20) if name == part else b""
+            bomb.writestr(name, content[:end] + blanks + content[end:])
+    assert (tmp_path / "bomb.xlsx").stat().st_size < 200_000
+    with pytest.raises(ThanoSQLDataError, match=rf"its part {part} would unpack from \d+,\d+ bytes to 68,\d+,\d+"):
+        copied.execute("COPY copied OPTIONS (if_exists='replace') FROM :path", {"path": tmp_path / "bomb.xlsx"})
+    copied.execute("COPY copied OPTIONS (if_exists='replace') FROM :path", {"path": tmp_path / "sound.xlsx"})
+    assert copied.execute("TABLE copied").a.tolist() == [1]

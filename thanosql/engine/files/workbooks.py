@@ -6,7 +6,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16
 HEADER_ROWS = 100
+# A part of a workbook that is compressed more than any table is: it was made to fill the memory.
+BOMB_BYTES = 64 << 20
+BOMB_RATIO = 200
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
 
 Line = tuple[int, tuple[Any, ...]]  # its number in the sheet, and its cells
@@ -33,6 +36,7 @@ def open_xlsx(path: Path, sheet: str | None, said: Said, settings: Settings) -> 
 
     Raises ThanoSQLDataError for a formula whose value the file does not hold, naming the line, and for what is no table.
     """
+    _refuse_bomb(path)
     begin = said.header_row or 1
     merged: list[str] = []
     sheets: list[str] = []
@@ -157,6 +161,18 @@ def _merged(path: Path, page: Any) -> list[str]:
             buffer = buffer[-64:] + block
             found.extend(match[1].decode() for match in _MERGED.finditer(buffer) if match[1].decode() not in found)
     return found
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise ThanoSQLDataError for a workbook with a part that unpacks to far more than it can hold of a table."""
+    with suppress(zipfile.BadZipFile), confinement.open_file(path) as file, zipfile.ZipFile(file) as archive:
+        for part in archive.infolist():
+            if part.file_size > max(BOMB_BYTES, BOMB_RATIO * part.compress_size):
+                raise ThanoSQLDataError(
+                    f"{path} is not read: its part {part.filename[:80]} would unpack from {part.compress_size:,} bytes to "
+                    f"{part.file_size:,}, more than {BOMB_RATIO} times as many.",
+                    hint="Save the sheet as csv, and COPY that.",
+                )
 
 
 def _trimmed(cells: Sequence[Any]) -> tuple[Any, ...]:
