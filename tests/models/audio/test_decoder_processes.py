@@ -49,6 +49,16 @@ def starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return give
 
 
+@pytest.mark.parametrize("name", ["types", "random", "socket", "signal", "struct", "select"])
+def test_a_file_of_the_user_s_named_as_a_module_of_python_keeps_no_process_from_starting(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{name}.py").write_text("raise SystemExit('not the module that was meant')")
+    monkeypatch.syspath_prepend(tmp_path)
+    soundfile.write(tmp_path / "a.flac", noise(0.1), 16000)
+    assert len(audio.decode(str(tmp_path / "a.flac"), processes=1).waveform) == 1600
+
+
 def noise(seconds: float) -> np.ndarray:
     return np.random.default_rng(7).uniform(-0.5, 0.5, round(16000 * seconds)).astype(np.float32)
 

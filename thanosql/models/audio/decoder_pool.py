@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,6 +37,14 @@ START = "from thanosql.models.audio.decoder_process import main; main()"
 TRIES = 2  # of a file whose process dies: something else may have ended that
 
 
+def search_path() -> list[str]:
+    """Where a process finds what this one does, the standard library first: a file of the user's that is named as one of its
+    modules, such as types.py, would else keep the process from starting."""
+    libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
+    standard = libraries | {os.path.join(path, "lib-dynload") for path in libraries}
+    return sorted(map(os.path.abspath, sys.path), key=lambda path: path not in standard)
+
+
 class Died(Exception):
     """A process ended at its work; the message is how."""
 
@@ -47,7 +56,7 @@ class _Process:
         self._channel, theirs = socket.socketpair()
         with theirs:
             environment = child_environment(
-                PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)),
+                PYTHONPATH=os.pathsep.join(search_path()),
                 **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
                 **KEPT_MEMORY,
             )
