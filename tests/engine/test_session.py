@@ -337,3 +337,18 @@ def test_an_unclosed_string_is_refused_as_ever_where_backslashes_escape(session:
     session.execute("SET standard_conforming_strings = off")
     with pytest.raises(ThanoSQLSyntaxError, match="never closed"):
         session.execute(r"SELECT 'a\'")
+
+
+def test_what_the_caller_s_progress_raises_is_no_defect_of_ours(session: Session, peer: Peer) -> None:
+    def progress(_: Any) -> None:
+        raise KeyError("the caller's own")
+
+    session.execute("GET THANOSQL DATASET spoken_numbers")
+    with pytest.raises(KeyError, match="the caller's own"):
+        session.run(
+            "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='reported') AS "
+            "SELECT 'thanosql-dataset/spoken_numbers/test/0001.flac' AS audio_path",
+            progress=progress,
+        )
+    assert peer("SELECT to_regclass('reported')") == [(None,)]
+    assert session.execute("SELECT 1 AS n")["n"].tolist() == [1]

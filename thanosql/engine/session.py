@@ -20,9 +20,10 @@ from thanosql import config
 from thanosql.engine.lifecycle import interruption
 from thanosql.engine.lifecycle.interruption import Left, StoppedStatement
 from thanosql.engine.lifecycle.readable_folders import confined
+from thanosql.engine.lifecycle.reporter import Reporter
 from thanosql.engine.lifecycle.statement_log import record
 from thanosql.engine.postgres.turn import Turn
-from thanosql.errors import ThanoSQLError
+from thanosql.errors import ThanoSQLError, ThanoSQLInternalError
 from thanosql.models.cancellation import Cancellation
 from thanosql.unexpected import Translated, as_error
 
@@ -79,9 +80,10 @@ class Session:
     ) -> Result:
         """Run statements as `execute` does, and return the whole Result: status, rows, report, note and value.
 
-        `progress` is called while a statement runs, `each` with the Result of each statement as soon as it is done. If a
-        result has more rows than `at_once`, they stay in the database until its DataFrame is used. With
-        `interactive=True` an unfinished training of the same statement is resumed; otherwise it is an error.
+        `progress` is called while a statement runs, `each` with the Result of each statement as soon as it is done; what
+        `progress` raises ends the statement. If a result has more rows than `at_once`, they stay in the database
+        until its DataFrame is used. With `interactive=True` an unfinished training of the same statement is resumed;
+        otherwise it is an error.
         """
         with Translated():  # the first statement of a process may find no memory and no handle for the parser
             from thanosql.engine.dispatcher import Result
@@ -139,11 +141,7 @@ class Session:
 
         cancellation = self._running or Cancellation()
 
-        def report(how_far: Progress) -> None:
-            cancellation.check()  # work says how far it is between batches and between steps: there it can stop
-            if progress is not None:
-                progress(how_far)
-
+        report = Reporter(progress, cancellation)
         begun = time.monotonic()
         environment: Environment | None = None
         try:
@@ -195,6 +193,8 @@ class Session:
         except Exception as error:
             raised = as_error(error)
             record(statement, begun, type(raised).__name__)
+            if isinstance(raised, ThanoSQLInternalError) and error is report.error:
+                raise  # the caller's defect, not ours
             raise raised from error
 
     def _models(self) -> set[str]:
