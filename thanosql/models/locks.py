@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from thanosql import private
+from thanosql.models.json_file import read_text
 
 LOCK_TIMEOUT = 10.0  # seconds, where a caller says nothing
 LOOK = 0.2  # seconds after which a waiting statement asks whether it is to stop
@@ -57,7 +58,7 @@ def _number_file(path: Path) -> Path:
 
 def _holder(path: Path) -> str:
     try:
-        number = int(_number_file(path).read_text(encoding="ascii"))
+        number = int(read_text(_number_file(path), own=True))
     except (OSError, ValueError):
         return "another process"
     return "this process" if number == os.getpid() else f"process {number}"

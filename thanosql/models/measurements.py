@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from thanosql import private
+from thanosql.models.json_file import read_text
 from thanosql.models.locks import LockTimeout, locked
 
 FILE, LOCK = "processor.json", "processor.lock"
@@ -167,7 +168,7 @@ def kept(home: Path) -> dict[str, Measured]:
 def _machines(home: Path) -> list[dict[str, Any]]:
     """What a home holds, the newest machine first; nothing where it is damaged."""
     try:
-        found: Any = json.loads((home / FILE).read_text(encoding="utf-8"))["machines"]
+        found: Any = json.loads(read_text(home / FILE, own=True))["machines"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -42,8 +43,13 @@ def test_an_estimate_is_by_what_such_a_statement_took(numbers: Session, statemen
     assert not more
     path.write_text(json.dumps({key: [operations, 90.0]}))
     assert time_of(numbers, statement.format("again")).startswith("about 1.5 min: ")
-    path.write_text("not json")
-    assert "measured just now" in time_of(numbers, statement.format("again"))
+    for damage in (b"not json", b"\xff", b"[" * 100_000):
+        path.write_bytes(damage)
+        assert "measured just now" in time_of(numbers, statement.format("again"))
+    if hasattr(os, "mkfifo"):
+        path.unlink()
+        os.mkfifo(path)
+        assert "measured just now" in time_of(numbers, statement.format("again")), "what is no file is not waited for"
 
 
 @pytest.mark.parametrize(

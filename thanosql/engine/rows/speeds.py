@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from thanosql import private
 from thanosql.errors import ThanoSQLError
 from thanosql.models.devices import expected_device
+from thanosql.models.json_file import read_text
 from thanosql.models.options import DecodeOptions, TrainOptions
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _key(about: BoundStatement, precision: str, where: str) -> str:
 def _read(path: Path) -> dict[str, tuple[float, float]]:
     """What is kept; nothing where it is not there, or is not what we wrote."""
     try:
-        found: Any = json.loads(path.read_text(encoding="ascii"))
+        found: Any = json.loads(read_text(path, own=True))
         return {str(key): (float(operations), float(seconds)) for key, (operations, seconds) in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
