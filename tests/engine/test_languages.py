@@ -234,9 +234,9 @@ def test_a_base_that_was_only_touched_is_the_same(speech: Session, folder: Path)
 def test_a_run_of_another_language_is_not_resumed(speech: Session, folder: Path) -> None:
     from tests.models.in_memory import task
     from thanosql.models.options import TrainOptions
-    from thanosql.models.training.trainer import _identity
+    from thanosql.models.training.run_identity import run_identity
 
     plain = task(folder, [], TrainOptions(), folder, lambda audio: None)
-    korean, german = (_identity(folder, TrainOptions(language=code), [], [], plain.audio) for code in ("kor", "deu"))
+    korean, german = (run_identity(folder, TrainOptions(language=code), [], [], plain.audio) for code in ("kor", "deu"))
     changed = {name for name in korean if korean[name] != german[name]}
     assert changed == {"option language", "base"}

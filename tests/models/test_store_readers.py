@@ -114,7 +114,9 @@ def test_another_process_that_replaces_and_drops_a_model_is_never_called_damage(
                     said.add(str(error))
         finally:
             writer.kill()
-    assert said == {"There is no model m."}
+    none_left = "There is no model m, and no other yet.\nBUILD MODEL m USING Wav2Vec2Tiny AS … makes one."
+    assert said
+    assert said <= {"There is no model m.", none_left}
     assert found >= 500
 
 

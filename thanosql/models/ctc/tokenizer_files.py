@@ -197,8 +197,8 @@ def _in_bytes(part: Any) -> bool:
 def _of_bytes(token: str) -> str:
     """A token in bytes (Radford et al. 2019) as a piece of a text. Bytes that are no whole character are lone surrogates.
 
-    >>> _of_bytes("Ġthe"), _of_bytes("Ã©"), [*map(ascii, map(_of_bytes, "Ã©"))]
-    ('▁the', 'é', ["'\\udcc3'", "'\\udca9'"])
+    >>> _of_bytes("Ġthe"), _of_bytes("Ã©"), ascii(_of_bytes("Ã"))
+    ('▁the', 'é', "'\\\\udcc3'")
     """
     found = bytes(_BYTES[letter] for letter in token if letter in _BYTES)
     return found.decode("utf-8", "surrogateescape").replace(" ", WORD)
