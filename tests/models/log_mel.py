@@ -22,21 +22,16 @@ PIECES = [
 ]
 
 
+TINY = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+
+
 def parakeet(folder: Path, **changes: Any) -> Path:
     from tokenizers import Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
     from transformers import ParakeetCTCConfig, ParakeetFeatureExtractor, ParakeetForCTC, ParakeetTokenizer
 
     torch.manual_seed(0)
-    encoder = {
-        "hidden_size": 48,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
-        "subsampling_conv_channels": 16,
-        "num_mel_bins": 80,
-        **changes,
-    }
+    encoder = {**TINY, "subsampling_conv_channels": 16, "num_mel_bins": 80, **changes}
     config = ParakeetCTCConfig(encoder_config=encoder, vocab_size=len(PIECES), pad_token_id=len(PIECES) - 1)
     model = ParakeetForCTC(config).eval()
     with torch.no_grad():
@@ -55,16 +50,7 @@ def lasr(folder: Path, **changes: Any) -> Path:
     from transformers import LasrCTCConfig, LasrFeatureExtractor, LasrForCTC, LasrTokenizer
 
     torch.manual_seed(0)
-    encoder = {
-        "hidden_size": 48,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
-        "subsampling_conv_channels": 16,
-        "num_mel_bins": 128,
-        "conv_kernel_size": 8,
-        **changes,
-    }
+    encoder = {**TINY, "subsampling_conv_channels": 16, "num_mel_bins": 128, "conv_kernel_size": 8, **changes}
     pieces = ["<pad>", "</s>", "<unk>", *(piece for piece in PIECES if not piece.startswith("<"))]
     config = LasrCTCConfig(encoder_config=encoder, vocab_size=len(pieces), pad_token_id=0)
     model = LasrForCTC(config).eval()
@@ -88,10 +74,8 @@ def granite(folder: Path, **changes: Any) -> Path:
     torch.manual_seed(0)
     pieces = ["<|blank|>", *(piece.replace("▁", "Ġ") for piece in PIECES if not piece.startswith("<")), "Ã", "©"]
     encoder = {
-        "hidden_size": 48,
+        **TINY,
         "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
         "context_size": 8,
         "max_position_embeddings": 16,
         "vocab_size": len(pieces),

@@ -76,22 +76,11 @@ class LogMelFacts:
 
     def _copies(self) -> dict[str, float]:
         """What each type keeps of a layer, counted in what its forward pass saves for its gradients."""
+        both = {"intermediate_copies": 6.0, "attention_copies": 3.0}  # Parakeet's Conformer and LASR's
         if self.geometry.model_class == "ParakeetForCTC":
-            encoder = 1230.0 * self.channels
-            return {
-                "encoder_numbers": encoder,
-                "hidden_copies": 23.0,
-                "intermediate_copies": 6.0,
-                "attention_copies": 3.0,
-            }
+            return {"encoder_numbers": 1230.0 * self.channels, "hidden_copies": 23.0, **both}
         if self.geometry.model_class == "LasrForCTC":
-            encoder = 25.0 * self.hidden + 3_900
-            return {
-                "encoder_numbers": encoder,
-                "hidden_copies": 19.0,
-                "intermediate_copies": 6.0,
-                "attention_copies": 3.0,
-            }
+            return {"encoder_numbers": 25.0 * self.hidden + 3_900, "hidden_copies": 19.0, **both}
         if self.geometry.model_class == "GraniteSpeech5ForCTC":
             # Its attention is within blocks, and its first layers have more frames than those behind them.
             slower = (
