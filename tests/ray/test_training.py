@@ -36,7 +36,7 @@ from thanosql.models.model_cache import ModelCache
 from thanosql.models.results import TrainingProgress
 from thanosql.models.tasks import TrainTask
 
-VALIDATED = replace(OPTIONS, valid_split=0.2)
+VALIDATED = replace(OPTIONS, valid_split=0.2, max_epochs=20)  # so that it has not ended when a kill or interrupt arrives
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_two_workers_take_the_steps_of_one_process_though_one_of_them_is_killed(
 
     report = executor.train(prepared(base, tmp_path), hear, Cancellation())
     assert len(killed) == 2
-    assert [step.step for step in heard] == [1, 2, 3, 4, 5, 6]
+    assert [step.step for step in heard] == list(range(1, 61))
     assert [loss for _, loss, _ in report.curve] == pytest.approx(here[0], abs=1e-4)
     torch.testing.assert_close(weights(tmp_path / "model"), weights(here[1]), rtol=1e-3, atol=1e-4)
 
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_all_workers_and_one_process_resumes(
     assert free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
     assert sorted(tmp_path.iterdir()) == [tmp_path / "model", tmp_path / "state"]
     resumed = train(replace(slow, options=replace(slow.options, resume=True)))
-    assert 0 < len(resumed.losses) < 6
+    assert 0 < len(resumed.losses) < 60
     assert resumed.losses == pytest.approx(here[0][-len(resumed.losses) :], abs=1e-4)
 
 
