@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import psycopg2
 
+from tests.waiting import until
 from thanosql.engine.language.syntax import SQL, Bound, Text
 from thanosql.engine.postgres.database import Database
 
@@ -45,7 +45,17 @@ def close(database: Database, url: str) -> None:
     if pid is None:
         return
     peer = Peer(url)
-    end = time.monotonic() + 10
-    while peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid) and time.monotonic() < end:
-        time.sleep(0.002)
+    until(lambda: not peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid))
     peer.raw.close()
+
+
+def until_it_sleeps(peer: Peer, database: Database) -> None:
+    """Come back when the server is in pg_sleep for the statement that another thread runs in this session."""
+    assert database.connection._session is not None, "run something before, so that it is connected"
+    pid = database.connection._session.info.backend_pid
+    until(lambda: peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'", pid))
+
+
+def until_it_waits(peer: Peer, pid: int, kind: str = "Lock") -> None:
+    """Come back when a session waits for what another one has locked."""
+    until(lambda: peer("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = %s", pid, kind))

@@ -134,7 +134,8 @@ def test_nothing_stays_open_when_it_fails(calls: Session, peer: Peer, failing: s
     with pytest.raises(Exception, match=r"division by zero|no_such_column"):
         calls.execute(f"SELECT {failing} FROM ({PREDICT}) p WHERE n > 4")
     assert not calls.database.in_transaction
-    assert peer("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == [(0,)]
+    open_ones = "state LIKE 'idle in transaction%' AND datname = current_database()"
+    assert peer(f"SELECT count(*) FROM pg_stat_activity WHERE {open_ones}") == [(0,)]
 
 
 def test_a_session_that_the_server_ends_meanwhile_is_said(

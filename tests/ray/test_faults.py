@@ -30,6 +30,7 @@ from thanosql.models.model_cache import ModelCache
 from thanosql.models.tasks import AudioRow, Failure, Outcome, Output, TranscribeTask
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG = 120.0  # seconds for what takes one or two where nothing else runs
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def executor(shared: ray_executor.RayExecutor) -> ray_executor.RayExecutor:
 def empty(shared: ray_executor.RayExecutor, ray: Any) -> None:
     """No other worker has any of the cluster's CPUs."""
     shared.close()
-    assert free_cpus(ray, 2, 30)
+    assert free_cpus(ray, 2, LONG)
 
 
 def _files(folder: Path, *names: str) -> list[AudioRow]:
@@ -173,18 +174,13 @@ def free_cpus(ray: Any, cpus: float, seconds: float) -> bool:
 
 
 def test_cancelling_ends_what_runs_and_frees_it(executor: ray_executor.RayExecutor, ray: Any, tmp_path: Path) -> None:
-    cancellation, asked = Cancellation(), []
-
-    def cancel() -> None:
-        asked.append(time.monotonic())
-        cancellation.cancel("stopped")
-
+    cancellation = Cancellation()
     rows = _files(tmp_path, *"abcdefgh")
     list(_work(executor, rows[:2]))  # the workers run
-    threading.Timer(1.0, cancel).start()
+    threading.Timer(1.0, cancellation.cancel, ("stopped",)).start()
     with pytest.raises(Cancelled, match="stopped"):
         list(_work(executor, rows, cancellation, seconds=600.0))
-    assert free_cpus(ray, 2, asked[0] + 5 - time.monotonic())
+    assert free_cpus(ray, 2, LONG)  # and not after 600 s
 
 
 @pytest.mark.usefixtures("empty")
@@ -207,7 +203,7 @@ def test_a_killed_driver_leaves_nothing_running(cluster: Any, ray: Any, tmp_path
         assert any(b"at work" in line for line in driver.stdout)  # Ray may say something before
         assert not free_cpus(ray, 2, 0.5)
         driver.kill()
-    assert free_cpus(ray, 2, 30)
+    assert free_cpus(ray, 2, LONG)
 
 
 @pytest.mark.usefixtures("empty")
@@ -229,7 +225,7 @@ def test_a_driver_outside_the_cluster_comes_through_the_heads_client_port(
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
     )
     assert found.stdout.splitlines()[-1:] == ["[(1, 1601), (2, 1602), (3, 1603)]"], found.stderr
-    assert free_cpus(ray, 2, 30)
+    assert free_cpus(ray, 2, LONG)
 
 
 def test_audio_that_only_the_driver_sees_is_sent(

@@ -26,7 +26,7 @@ def shared(peer: Peer) -> Iterator[str]:
 
 def test_two_sessions_that_replace_one_table_again_and_again_both_succeed(database_url: str, shared: str) -> None:
     def work(number: int) -> int:
-        with Database(database_url, lock_timeout=60) as database:
+        with Database(database_url, lock_timeout=120) as database:
             for count in range(1, 16):
                 query = f"SELECT i AS n, {number} AS who FROM generate_series(1, {count}) i"
                 with database.snapshot(said(query)) as snapshot:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import pytest
 
+from tests.waiting import interrupted, until_main_is_in
 from thanosql.engine.postgres.worker_thread import WorkerThread
 
 
@@ -25,16 +25,16 @@ def test_an_interrupt_that_another_thread_was_given_is_heard() -> None:
 
     work = worker.begin(call)
     going.wait()
-
-    def interrupt() -> None:
-        time.sleep(0.3)  # the wait has begun
-        signal.pthread_kill(ident[0], signal.SIGINT)
-
-    threading.Thread(target=interrupt, daemon=True).start()
-    limit = threading.Timer(20, done.set)
+    limit = threading.Timer(50, done.set)
     limit.start()
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with (
+            pytest.raises(KeyboardInterrupt),
+            interrupted(
+                lambda: until_main_is_in("wait", "worker_thread.py"),
+                lambda: signal.pthread_kill(ident[0], signal.SIGINT),
+            ),
+        ):
             work.wait()
         assert not done.is_set(), "it was heard only when the call was over"
     finally:

@@ -179,7 +179,7 @@ def test_a_server_stops_working_for_a_caller_that_was_killed(database: Database,
 
 
 def becomes(peer: Peer, count: str, wanted: int) -> bool:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while peer(count) != [(wanted,)]:
         if time.monotonic() > deadline:
             return False

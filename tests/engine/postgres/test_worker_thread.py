@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import threading
 import time
 import weakref
 
 import pytest
 
+from tests.waiting import interrupted, until, until_main_is_in
 from thanosql.engine.postgres.worker_thread import WorkerThread
 
 
@@ -19,9 +19,7 @@ def alive(name: str) -> bool:
 
 
 def ends(name: str) -> bool:
-    until = time.monotonic() + 10
-    while alive(name) and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: not alive(name))
     return not alive(name)
 
 
@@ -57,9 +55,8 @@ def test_what_a_call_raises_is_raised_where_it_is_waited_for() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupt_reaches_who_waits_and_the_call_goes_on() -> None:
     worker, may_end = WorkerThread("interrupted"), threading.Event()
-    work = worker.begin(lambda: may_end.wait(20))
-    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    work = worker.begin(lambda: may_end.wait(120))
+    with pytest.raises(KeyboardInterrupt), interrupted(lambda: until_main_is_in("wait", "worker_thread.py")):
         work.result()
     may_end.set()
     assert work.result()
@@ -89,7 +86,7 @@ def test_an_interrupt_that_comes_when_the_call_ends_leaves_nobody_waiting_for_ev
         work.result()
     waiting = threading.Thread(target=work.wait, daemon=True)
     waiting.start()
-    waiting.join(5)
+    waiting.join(120)
     assert not waiting.is_alive()
     assert work.result() == 7
     worker.end()

@@ -23,20 +23,28 @@ SQL = (
     "PREDICT USING Wav2Vec2Tiny OPTIONS (table_name='heard', mode='update', row_key='id', share_rows=4, batch_size=2)"
     " AS SELECT * FROM calls"
 )
+SHARES = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
 import thanosql
 from tests.engine.prediction.test_cache import Counting, Loaded
 
-class Slow(Counting):
-    def transcribe(self, waveforms, options, *rest):
-        time.sleep(0.2 * len(waveforms))
-        return super().transcribe(waveforms, options, *rest)
-
 url, home, log, calls, ready, go, sql = json.loads(sys.argv[1])
+others = [Path(go).with_name(f"{name}.log") for name in "abc" if name != Path(log).stem]
+
+class Waiting(Counting):
+    # Each goes on when the others have begun, so that each has a part; and two of them when the third has been killed.
+    def transcribe(self, waveforms, options, *rest):
+        said = super().transcribe(waveforms, options, *rest)
+        while not all(other.exists() for other in others):
+            time.sleep(0.01)
+        while calls is None and not Path(go).with_name("killed").exists():
+            time.sleep(0.01)
+        return said
+
 with thanosql.connect(url, home=home) as session:
-    session.__dict__["loaded"] = Loaded(Slow(Path(log), calls))
+    session.__dict__["loaded"] = Loaded(Waiting(Path(log), calls))
     session.execute("SELECT 1")
     Path(ready).touch()
     while not Path(go).exists():
@@ -85,6 +93,8 @@ def test_three_processes_share_the_rows_and_one_may_be_killed(
         assert all(one.poll() is None for one in running.values())
         time.sleep(0.05)
     (tmp_path / "go").touch()
+    running["c"].wait(300)
+    (tmp_path / "killed").touch()
     said = {name: one.communicate(timeout=300) for name, one in running.items()}
     assert running["c"].returncode == -signal.SIGKILL, said["c"]
     statuses = {name: said[name][0].strip() for name in ("a", "b")}
@@ -101,7 +111,7 @@ def test_three_processes_share_the_rows_and_one_may_be_killed(
     assert sum((done + logs["c"]).values()) <= ROWS + 4
     assert len(done + logs["c"]) == ROWS
     assert sum(int(status.split()[1]) for status in statuses.values()) == len(done)
-    assert calls.execute("SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory'").n[0] == 0
+    assert calls.execute(f"SELECT count(*) AS n FROM pg_locks WHERE {SHARES}").n[0] == 0
     assert calls.run(SQL).status == "PREDICT 0"
 
 
@@ -116,4 +126,4 @@ def test_a_share_that_fails_is_let_go(calls: Session, peer: Peer) -> None:
     with pytest.raises(Exception, match="cannot be read") as failed:
         calls.execute(SQL)
     assert failed.value.rows[0]["row"] == 7  # type: ignore[attr-defined]
-    assert peer("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    assert peer(f"SELECT count(*) FROM pg_locks WHERE {SHARES}") == [(0,)]
