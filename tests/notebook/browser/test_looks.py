@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,8 @@ from thanosql.notebook.tables import as_html
 
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=2</script>"
 PHONE = 390  # pixels
+CONTRAST = Path(__file__).with_name("contrast.js").read_text()
+READABLE = 4.5  # the lowest contrast of text: WCAG 2.2, 1.4.3
 
 
 def test_transcripts_stand_beside_players_in_both_themes(notebook: lab.Notebook) -> None:
@@ -153,20 +156,13 @@ def test_a_long_name_of_a_column_takes_two_lines_at_most(browser: Any, name: str
 
 
 def in_both_themes(notebook: lab.Notebook, name: str) -> None:
-    """Leave a picture in each theme; text must stand out from the page in both."""
-    notebook.shot(f"{name}-light")
-    notebook.theme("JupyterLab Dark")
-    notebook.shot(f"{name}-dark")
-    colours = notebook.page.evaluate(
-        f"() => [[{lab.LAST}.outputArea.node.querySelector('.thanosql'), 'color'],"
-        " [document.querySelector('.jp-Notebook'), 'backgroundColor']]"
-        ".map(([element, what]) => getComputedStyle(element)[what])"
-    )
-    assert brightness(colours[0]) > 150 > 100 > brightness(colours[1])
+    """Leave a picture in each theme; every text must stand out from its shade in both."""
+    for theme in ("Light", "Dark"):
+        notebook.theme(f"JupyterLab {theme}")
+        notebook.shot(f"{name}-{theme.lower()}")
+        faint = notebook.page.evaluate(
+            f"() => ({CONTRAST})([...{lab.LAST}.outputArea.node.querySelectorAll('.thanosql')].at(-1))"
+        )
+        assert faint
+        assert faint[0][0] >= READABLE, (name, theme, faint)
     notebook.theme("JupyterLab Light")
-
-
-def brightness(colour: str) -> float:
-    """The mean of `rgb(1, 2, 3)`'s parts, from 0 to 255."""
-    parts = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    return sum(parts) / 3
