@@ -30,6 +30,7 @@ from torch.nn.functional import ctc_loss
 from train_further import kind
 
 BLANK = ENGLISH.vocabulary[ENGLISH.pad]
+TIGHT_SILENCE = 0.02  # seconds at most around what is cut tightly
 
 # Of the draws, by kind of voice: words said with care by all synthesizers but Kokoro; Kokoro; other throats on Kokoro's
 # words; pieces of the others' connected speech and other throats on their words.
@@ -83,8 +84,10 @@ class Drawn:
 class Batches:
     """Endless augmented batches; what is drawn depends on the seed alone."""
 
-    def __init__(self, corpus: Corpus, device: torch.device, seconds: float, seed: int, plain: int) -> None:
-        self.corpus, self.seconds, self.plain = corpus, seconds, plain
+    def __init__(
+        self, corpus: Corpus, device: torch.device, seconds: float, seed: int, plain: int, tight: float = 0.0
+    ) -> None:
+        self.corpus, self.seconds, self.plain, self.tight = corpus, seconds, plain, tight
         print(f"{len(corpus)} utterances, {len(corpus.waveforms) / SAMPLE_RATE / 3600:.1f} hours", flush=True)
         self.rng = np.random.default_rng(seed)
         kinds = np.array([kind(voice) for voice in corpus.voices])
@@ -110,6 +113,9 @@ class Batches:
         # A model that knows no letter yet learns none from noise.
         strength = float(np.interp(step, (self.plain, 3 * self.plain + 1), (0.25, 0.9)))
         draw = rng.random() if step >= self.plain else 0.0
+        is_tight = self.tight > 0 and step >= self.plain and draw < 0.5 and rng.random() < self.tight
+        if is_tight:
+            silence = TIGHT_SILENCE
         if draw < 0.5:
             pieces, pause = self.words.neighbours(seconds / (1 + silence), self.corpus.lengths, rng)[:, None], 0.0
         elif draw < 0.75:
@@ -120,7 +126,9 @@ class Batches:
             count = max(4, int(seconds / (n_words * (0.55 + 0.5 * pause) + silence)))
             pieces = self.words.any((count, n_words), rng)
         texts = [self._labels(row) for row in pieces]
-        waveforms, lengths = self.augmentation(torch.from_numpy(pieces).to(self.device), strength, pause, silence)
+        waveforms, lengths = self.augmentation(
+            torch.from_numpy(pieces).to(self.device), strength, pause, silence, is_tight
+        )
         labels = torch.tensor(list(itertools.chain.from_iterable(texts)), device=self.device)
         return waveforms, lengths, labels, torch.tensor([len(ids) for ids in texts], device=self.device)
 
@@ -191,7 +199,7 @@ def _spans(n: int, size: int, share: float, length: int, device: torch.device) -
 def train(model: WaveformModel | LogMelModel, options: argparse.Namespace) -> None:
     """Train for `options.minutes`; write the moving average of the weights every minute and at the end."""
     folders = complete(options.corpora)
-    batches = Batches(joined(folders), model.device, options.seconds, options.seed, options.plain)
+    batches = Batches(joined(folders), model.device, options.seconds, options.seed, options.plain, options.tight)
     weights = list(model.model.parameters())
     average = [weight.detach().clone() for weight in weights]
     fused = model.device.type == "cuda"
@@ -204,10 +212,12 @@ def train(model: WaveformModel | LogMelModel, options: argparse.Namespace) -> No
             break
         cosine = 0.5 + 0.5 * math.cos(math.pi * minutes / options.minutes)
         for group in optimizer.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 300) * max(0.005, cosine)
+            group["lr"] = options.rate * min(1.0, (step + 1) / options.warm_up) * max(0.005, cosine)
         if step % 100 == 0 and len(folders) < len(complete(options.corpora)):
             folders = complete(options.corpora)
-            batches = Batches(joined(folders), model.device, options.seconds, options.seed + step, options.plain)
+            batches = Batches(
+                joined(folders), model.device, options.seconds, options.seed + step, options.plain, options.tight
+            )
         waveforms, lengths, labels, n_labels = batches(step)
         with torch.autocast(model.device.type, torch.bfloat16):
             logits, n_frames = model.logits(waveforms, lengths)
@@ -272,6 +282,8 @@ if __name__ == "__main__":
     arguments.add_argument("--seconds", type=float, default=300.0, help="of speech in a batch")
     arguments.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     arguments.add_argument("--plain", type=int, default=1000, help="steps of single words, little distorted; 0: none")
+    arguments.add_argument("--tight", type=float, default=0.0, help="of single words' batches, the share cut tightly")
+    arguments.add_argument("--warm-up", type=int, default=300, help="steps until the highest learning rate")
     arguments.add_argument("--seed", type=int, default=1)
     chosen = arguments.parse_args()
     torch.manual_seed(chosen.seed)

@@ -125,6 +125,50 @@ def test_words_of_a_batch_are_said_after_one_another(monkeypatch: pytest.MonkeyP
             start += len(words[word])
 
 
+def test_a_tight_cut_takes_some_of_both_ends_and_fades_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    made = importlib.import_module("batch_augmentation")
+    sound = (np.random.default_rng(4).normal(size=16_000) * 3000).astype(np.int16)
+    speech = made.Speech(torch.from_numpy(sound), torch.tensor([0]), torch.tensor([len(sound)]))
+    pieces = torch.zeros(64, 1, dtype=torch.int64)
+    waveforms, ends = made.Augmentation(speech, 3)(pieces, strength=0.0, pause=0.0, silence=0.0, is_tight=True)
+    lost = 16_000 - ends.numpy()
+    assert 0 <= lost.min() < 500
+    assert 1_300 < lost.max() <= 1_920
+    middle = waveforms[:, 4_000:8_000].square().mean()
+    firsts = waveforms[:, :80].square().mean()
+    lasts = torch.stack([row[end - 80 : end] for row, end in zip(waveforms, ends, strict=True)]).square().mean()
+    assert firsts < 0.3 * middle
+    assert lasts < 0.3 * middle
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_share_of_tight_cuts_is_of_batches_of_single_words(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those batches have at most 20 ms of silence; batches of several words are never cut tightly."""
+    import torch
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    made, corpora = importlib.import_module("train_on_gpu"), importlib.import_module("synthesize")
+    texts = ["one", "two", "left", "one two", "two left"] * 4
+    lengths = np.full(len(texts), 4_800)
+    waveforms = np.random.default_rng(5).integers(-3000, 3000, lengths.sum()).astype(np.int16)
+    corpus = corpora.Corpus(waveforms, lengths.cumsum() - lengths, lengths, texts, ["espeak:en+m1"] * len(texts))
+    batches = made.Batches(corpus, torch.device("cpu"), 4.0, 1, 0, share)
+    drawn = []
+    batches.augmentation = lambda pieces, strength, pause, silence, tight: (
+        drawn.append((pieces, pause, silence, tight)) or (torch.zeros(len(pieces), 4_000), torch.zeros(len(pieces)))
+    )
+    for step in range(40):
+        batches(step)
+    single = [texts[int(pieces[0, 0])].count(" ") == 0 and pieces.shape[1] == 1 for pieces, *_ in drawn]
+    assert set(single) == {True, False}
+    tight = [one for *_, one in drawn]
+    assert tight == [share == 1.0 and word for word in single]
+    assert all(silence == made.TIGHT_SILENCE for _, _, silence, one in drawn if one)
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.25, 1.5), (1.0, 3.0)])
 def test_weights_are_mixed_in_shares(
     share: float, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
