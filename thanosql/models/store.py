@@ -5,7 +5,7 @@
                          atomically, after everything is on the disk
     NAME/.draft-…        what is being written or dropped; left by a kill, it is swept by the next one who writes
     .format              the number of this layout (`store_format`)
-    .training/NAME/      the checkpoint of a training of that name that is unfinished
+    .training/NAME/      the checkpoint of a BUILD of that name that is unfinished; of a FIT: NAME.fit
     .locks/name.lock     held by the operating system while a name is written, so no kill leaves it locked
 
 A reader needs no lock: the version it found stays for as long as it is among the newest that are kept. What it finds
@@ -39,6 +39,7 @@ from thanosql.models.model_home import ModelHome
 from thanosql.models.store_errors import cannot_write, exists_already
 
 TRAINING = ".training"
+TRAININGS = {"BUILD": "", "FIT": ".fit"}  # what trains, and how the names of its checkpoints end
 LOOKS = 20  # at a model that is replaced again and again while it is looked at
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
@@ -194,13 +195,14 @@ class Store:
                 with suppress(OSError, ThanoSQLError), self._writing(name, lock_timeout=0):
                     self.home(name).sweep_drafts()
 
-    def training_state(self, name: str) -> Path:
-        """The folder with the checkpoint of a training run of that name that is unfinished."""
-        return self.folder / TRAINING / name
+    def training_state(self, name: str, kind: str = "BUILD") -> Path:
+        """The folder with the checkpoint of an unfinished BUILD or FIT of that name. Each has its own, so that a script that
+        does both goes on where it was interrupted."""
+        return self.folder / TRAINING / f"{name}{TRAININGS[kind]}"
 
     def unfinished(self) -> list[str]:
         """The names, sorted, of which a training run has left a checkpoint."""
-        return sorted(_entries(self.folder / TRAINING))
+        return sorted({name for suffix in TRAININGS.values() for name in _entries(self.folder / TRAINING, suffix)})
 
     def drop(self, name: str, *, if_exists: bool = False) -> bool:
         """Remove a model with all its versions, and the checkpoint of an unfinished training run of that name; whether
@@ -218,8 +220,9 @@ class Store:
             try:
                 if there:
                     self.home(name).remove()
-                if name in self.unfinished():
-                    shutil.rmtree(self.training_state(name))
+                for kind in TRAININGS:
+                    if (state := self.training_state(name, kind)).exists():
+                        shutil.rmtree(state)
             except OSError as error:
                 raise ThanoSQLResourceError(f"The model {name} cannot be removed: {error}") from error
         return there
@@ -282,10 +285,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def _entries(folder: Path) -> list[str]:
-    """The names that there are in a folder."""
+def _entries(folder: Path, suffix: str = "") -> list[str]:
+    """The names that there are in a folder, of entries that end so."""
     try:
-        return [name for name in os.listdir(folder) if is_name(name)]
+        found = [entry.removesuffix(suffix) for entry in os.listdir(folder) if entry.endswith(suffix)]
+        return [name for name in found if is_name(name)]
     except FileNotFoundError:
         return []
     except OSError as error:

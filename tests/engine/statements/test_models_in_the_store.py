@@ -267,8 +267,8 @@ def test_unfinished_trainings_are_listed_and_dropped(session: Session, folder: P
     damaged.mkdir()
     (damaged / "state.safetensors").write_bytes(b"nothing")
     listed = session.execute("LIST MODEL").set_index("name")
-    assert listed.status["both"] == "ready; unfinished training, 3 of 9 steps"
-    assert listed.status["alone"] == "unfinished training, 3 of 9 steps"
+    assert listed.status["both"] == "ready; unfinished BUILD, 3 of 9 steps"
+    assert listed.status["alone"] == "unfinished BUILD, 3 of 9 steps"
     assert "is damaged" in listed.status["damaged"]
     assert pd.isna(listed.version["alone"])
     for name in ("both", "alone", "damaged"):

@@ -280,6 +280,28 @@ def test_in_a_notebook_and_at_the_prompt_the_same_statement_is_resumed(session: 
     assert "Discarded" not in session.run(other, interactive=True).note
 
 
+def test_a_fit_is_resumed_though_its_name_was_built_again_meanwhile(session: Session) -> None:
+    """As a script is run again from its beginning, which was interrupted in FIT."""
+    build = BUILD.format("rerun", ", overwrite=True", FEW)
+    fit = build.replace("BUILD MODEL rerun USING Wav2Vec2Tiny", "FIT MODEL rerun USING rerun")
+
+    def interrupt(step: Any) -> None:
+        if step.done == 2 and "training" in step.what:
+            raise KeyboardInterrupt
+
+    session.execute(build)
+    with pytest.raises(KeyboardInterrupt, match="run the same statement again to resume it"):
+        session.run(fit, progress=interrupt, interactive=True)
+    with pytest.raises(KeyboardInterrupt, match="run the same statement again to resume it"):
+        session.run(build, progress=interrupt, interactive=True)
+    (listed,) = session.execute("LIST MODEL").query("name == 'rerun'").status
+    assert listed == "ready; unfinished BUILD, 2 of 3 steps; unfinished FIT, 2 of 3 steps"
+    assert "Resumed the unfinished training" in session.run(build, interactive=True).note
+    assert "Resumed the unfinished training" in session.run(fit, interactive=True).note
+    (listed,) = session.execute("LIST MODEL").query("name == 'rerun'").status
+    assert listed == "ready"
+
+
 def test_other_audio_of_the_same_names_and_lengths_is_not_resumed_on(session: Session, tmp_path: Path) -> None:
     names = session.execute(FEW).audio_path
     for number, name in enumerate(names[:6]):

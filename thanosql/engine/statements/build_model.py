@@ -180,7 +180,7 @@ def run_training(plan: TrainPlan, environment: Environment) -> Result:
         refuse_training(plan.about, environment)
         rows = read_training_set(plan.about, environment)
     # What an interrupted run goes on from; the draft itself goes with the run.
-    state = environment.store.training_state(plan.name)
+    state = environment.store.training_state(plan.name, plan.about.kind)
     executor = environment.executor(plan.options.executor)
     with (
         registry.using(plan.about.model),

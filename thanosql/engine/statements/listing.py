@@ -22,6 +22,7 @@ from thanosql.engine.postgres.small_table import SmallTable
 from thanosql.engine.statements.rows import temporary_rows
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.card import figures
+from thanosql.models.store import TRAININGS
 from thanosql.models.training.resume import interrupted
 
 if TYPE_CHECKING:
@@ -91,11 +92,12 @@ def _model(name: str, store: Store) -> Iterator[tuple[object, ...]]:
         except ThanoSQLModelError as error:
             if store.exists(name):  # and not dropped meanwhile
                 status.append(error.message)
-    try:
-        if (run := interrupted(store.training_state(name))) is not None:
-            status.append(f"unfinished training, {run.step:,} of {run.steps:,} steps")
-    except ThanoSQLModelError as error:
-        status.append(error.message)
+    for kind in TRAININGS:
+        try:
+            if (run := interrupted(store.training_state(name, kind))) is not None:
+                status.append(f"unfinished {kind}, {run.step:,} of {run.steps:,} steps")
+        except ThanoSQLModelError as error:
+            status.append(error.message)
     if status:
         yield (name, *facts, "; ".join(status))
 
