@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from thanosql.errors import ThanoSQLError, ThanoSQLInternalError, ThanoSQLModelError, ThanoSQLResourceError
-from thanosql.models.store import Store
+from thanosql.models.store import TRAININGS, Store
 
 
 @pytest.fixture
@@ -53,10 +53,13 @@ def test_what_an_interrupted_training_left_goes_with_the_model(store: Store, the
     if there:
         save(store, "mine")
     for name in ("mine", "other"):
-        store.training_state(name).mkdir(parents=True)
+        for kind in TRAININGS:
+            store.training_state(name, kind).mkdir(parents=True)
+    assert store.unfinished() == ["mine", "other"]
     assert store.drop("mine", if_exists=True) is there
-    assert not store.training_state("mine").exists()
-    assert store.training_state("other").exists()
+    assert store.unfinished() == ["other"]
+    assert [store.training_state("mine", kind).exists() for kind in TRAININGS] == [False, False]
+    assert all(store.training_state("other", kind).exists() for kind in TRAININGS)
 
 
 def test_a_name_that_exists_is_refused_before_the_body_runs(store: Store) -> None:
@@ -111,7 +114,7 @@ def test_a_killed_writer_leaves_the_old_version_no_lock_and_its_leftovers_are_sw
     code = f"""
 import os, signal
 from pathlib import Path
-from thanosql.models.store import Store
+from thanosql.models.store import TRAININGS, Store
 with Store(Path({str(store.folder)!r})).writing("mine", overwrite=True) as draft:
     (draft.folder / "config.json").write_text("{{}}")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -133,7 +136,7 @@ def test_a_model_whose_drop_was_killed_is_whole_or_gone_with_all_its_versions(
     code = f"""
 import os, shutil, signal
 from pathlib import Path
-from thanosql.models.store import Store
+from thanosql.models.store import TRAININGS, Store
 calls, call = [], {call}
 def dying(*given, **named):
     calls.append(1)
@@ -158,17 +161,60 @@ Store(Path({str(store.folder)!r})).drop("mine")
 
 
 def test_a_first_version_that_was_never_pointed_to_is_no_version_of_the_next(store: Store) -> None:
-    save(store, "mine", "unfinished")
-    (store.folder / "mine" / "CURRENT").unlink()
+    code = f"""
+import os, signal
+from pathlib import Path
+from thanosql.models.model_folder import ModelFolder
+from thanosql.models.store import TRAININGS, Store
+ModelFolder.point_to = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+with Store(Path({str(store.folder)!r})).writing("mine") as draft:
+    (draft.folder / "config.json").write_text("{{}}")
+    draft.commit({{"note": "unfinished"}})
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert (store.folder / "mine" / "1").is_dir()
+    assert store.names() == []
+    swept = Store(shutil.copytree(store.folder, store.folder.with_name("swept")))
+    swept.sweep()
+    assert not (swept.folder / "mine").exists()
     assert save(store, "mine", "new") == 1
     assert store.get("mine", 1).card["note"] == "new"
+    assert sorted(path.name for path in (store.folder / "mine").iterdir()) == ["1", "CURRENT"]
+
+
+@pytest.mark.parametrize("pointer", [None, "nonsense"])
+def test_a_model_whose_pointer_alone_is_lost_keeps_its_versions_and_names_the_cure(
+    store: Store, pointer: str | None
+) -> None:
+    for number in range(3):
+        save(store, "mine", str(number), overwrite=True)
+    current = store.folder / "mine" / "CURRENT"
+    current.unlink()
+    if pointer is not None:
+        current.write_text(pointer)
+    store.sweep()
+    assert store.names() == ["mine"]
+    assert store.versions("mine") == [1, 2, 3]
+    with pytest.raises(ThanoSQLModelError, match="The model mine is damaged") as raised:
+        store.get("mine")
+    assert "ROLLBACK MODEL mine TO VERSION 3" in str(raised.value)
+    with pytest.raises(ThanoSQLModelError, match="exists already"):
+        save(store, "mine", "another")
+    assert store.roll_back("mine", 2).version == store.get("mine").version == 2
+    assert store.versions("mine") == [1, 2, 3]
+    current.unlink()
+    assert save(store, "mine", "another", overwrite=True) == 4
+    assert store.versions("mine") == [2, 3, 4]
+    current.unlink()
+    assert store.drop("mine")
+    assert not (store.folder / "mine").exists()
 
 
 FULL = """
 import shutil, sys
 from pathlib import Path
 from thanosql.errors import ThanoSQLResourceError
-from thanosql.models.store import Store
+from thanosql.models.store import TRAININGS, Store
 disk = Path(sys.argv[1])
 store, outcomes = Store(disk / "models", keep_versions=1), []
 def save(note):

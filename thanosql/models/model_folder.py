@@ -23,6 +23,7 @@ from thanosql.models.json_file import read_text
 CURRENT = "CURRENT"
 DRAFT = ".draft-"
 DROPPED = f"{DRAFT}gone"  # the pointer of a model that is being dropped
+FIRST = f"{DRAFT}first"  # beside a first version, until it is pointed to
 _TEXT, _NUMBER = (str,), (int, float)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "family", "base", "statement", "created", "content", "fingerprint", "hardware"), _TEXT),
@@ -40,7 +41,22 @@ class ModelFolder:
     path: Path
 
     def exists(self) -> bool:
-        return os.path.lexists(self.path / CURRENT)  # damaged, it is there to be dropped
+        # Damaged, it is there to be dropped.
+        return os.path.lexists(self.path / CURRENT) or self._has_lost_its_pointer()
+
+    def _has_lost_its_pointer(self) -> bool:
+        """Whether versions are there that a name stood for, and which neither a DROP nor a first BUILD that was killed left.
+
+        Looked at in this order, and again: another process may drop the model, and build it anew, meanwhile.
+        """
+        marks = [self.path / name for name in (CURRENT, DROPPED, FIRST)]
+        for _ in range(2):
+            try:
+                if any(map(os.path.lexists, marks)) or not self.numbers():
+                    return False
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return not any(map(os.path.lexists, marks))
 
     def state(self) -> object:
         """What differs whenever the name has come to stand for something else; None where it stands for nothing."""
@@ -124,13 +140,18 @@ class ModelFolder:
         private.tree(draft)
         for path in (*draft.rglob("*"), draft):
             sync(path)
+        if first := not self.exists():
+            private.file(self.path / FIRST)
+            sync(self.path)
         folder = draft.rename(self.path / str(version))
         self.point_to(version if current else self.current(), newest=version)
+        if first:
+            (self.path / FIRST).unlink()
         return version, folder, card
 
     def roll_back(self, version: int) -> None:
-        """Make a saved version what the name stands for, in one step. Raises OSError and ValueError."""
-        self.point_to(version, newest=self.pointer()[1])
+        """Make a saved version what the name stands for, in one step, also where the pointer is damaged. Raises OSError."""
+        self.point_to(version, newest=(self.versions() or [version])[-1])
 
     def point_to(self, version: int, *, newest: int) -> None:
         """Make a version what the name stands for, in one step. Raises OSError."""
@@ -154,7 +175,7 @@ class ModelFolder:
 
     def sweep_drafts(self) -> None:
         """Remove the drafts that killed statements left, and what a killed DROP left of the model. Raises OSError."""
-        if not self.exists() and any(path.name == DROPPED for path in self.drafts()):
+        if not self.exists() and any(path.name in (DROPPED, FIRST) for path in self.drafts()):
             for version in self.numbers():
                 self._remove(version)
         self._remove_drafts()
@@ -163,7 +184,10 @@ class ModelFolder:
 
     def remove(self) -> None:
         """Remove the model: first its name, in one step, so that what a kill leaves behind is swept. Raises OSError."""
-        os.replace(self.path / CURRENT, self.path / DROPPED)
+        try:
+            os.replace(self.path / CURRENT, self.path / DROPPED)
+        except FileNotFoundError:  # it had lost its pointer
+            private.file(self.path / DROPPED)
         sync(self.path)
         for version in self.numbers():
             self._remove(version)
@@ -178,7 +202,7 @@ class ModelFolder:
 
     def _remove_drafts(self) -> None:
         # The mark of a DROP goes last: as long as it is there, what is left of the model is known to be nobody's.
-        for path in sorted(self.drafts(), key=lambda path: path.name == DROPPED):
+        for path in sorted(self.drafts(), key=lambda path: path.name in (DROPPED, FIRST)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

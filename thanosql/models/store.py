@@ -36,7 +36,7 @@ from thanosql.models import store_format
 from thanosql.models.locks import LOCK_TIMEOUT, LockTimeout, locked
 from thanosql.models.model_folder import DRAFT, ModelFolder
 from thanosql.models.model_home import ModelHome
-from thanosql.models.store_errors import cannot_write, exists_already
+from thanosql.models.store_errors import cannot_write, damaged, exists_already
 
 TRAINING = ".training"
 TRAININGS = {"BUILD": "", "FIT": ".fit"}  # what trains, and how the names of its checkpoints end
@@ -135,13 +135,11 @@ class Store:
                 return StoredModel(name, number, home.folder(number), home.card(number))
             except (OSError, ValueError) as error:
                 fault = error
-            if self.home(name).state() == state:
+            if self.home(name).state() == state and self.exists(name):
                 break  # nobody has replaced or dropped it meanwhile
         if version is not None and isinstance(fault, OSError) and not self.home(name).kept(version):
             raise ThanoSQLModelError(f"The model {name} has no version {version}.") from fault
-        raise ThanoSQLModelError(
-            f"The model {name} is damaged: {fault}", hint=f"DROP MODEL {name} removes it."
-        ) from fault
+        raise damaged(name, home, fault) from fault
 
     def fetch(self, model: StoredModel) -> None:
         """Have the files of a version on this machine, where the store itself is not."""

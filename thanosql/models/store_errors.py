@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 from thanosql.errors import ThanoSQLError, ThanoSQLModelError, ThanoSQLResourceError
+
+if TYPE_CHECKING:
+    from thanosql.models.model_home import ModelHome
 
 
 def exists_already(name: str) -> ThanoSQLModelError:
@@ -16,6 +22,21 @@ def cannot_write(name: str, error: Exception) -> ThanoSQLError:
     if isinstance(error, OSError):  # the disk's, or the system's
         return ThanoSQLResourceError(said, hint="The model that was there is unchanged.")
     return ThanoSQLModelError(said, hint=f"DROP MODEL {name} removes it.")
+
+
+def damaged(name: str, home: ModelHome, fault: Exception) -> ThanoSQLModelError:
+    """A model that cannot be read. Where only what names its current version is lost, its versions are kept, and the cure
+    makes the newest of them current."""
+    drop = f"DROP MODEL {name} removes it."
+    with suppress(OSError, ValueError, ThanoSQLError):
+        try:
+            home.current()
+        except (OSError, ValueError) as lost:
+            if newest := home.versions()[-1:]:
+                said = "what names its current version is missing" if isinstance(lost, FileNotFoundError) else lost
+                cure = f"ROLLBACK MODEL {name} TO VERSION {newest[0]} makes its newest version current again; {drop}"
+                return ThanoSQLModelError(f"The model {name} is damaged: {said}", hint=cure)
+    return ThanoSQLModelError(f"The model {name} is damaged: {fault}", hint=drop)
 
 
 def gone(name: str, version: int) -> ThanoSQLModelError:

@@ -280,6 +280,22 @@ def test_unfinished_trainings_are_listed_and_dropped(session: Session, folder: P
         session.execute("DROP MODEL alone")
 
 
+def test_a_model_whose_pointer_is_lost_is_listed_with_the_cure_which_a_later_session_applies(
+    session: Session, folder: Path
+) -> None:
+    session.execute("UPLOAD MODEL lost FROM :folder", {"folder": str(folder)})
+    (session.store.folder / "lost" / "CURRENT").unlink()
+    with thanosql.connect(session.settings.database_url, home=session.settings.home) as later:
+        (status,) = later.execute("LIST MODEL").query("name == 'lost'").status
+        assert status.startswith("The model lost is damaged: what names its current version is missing")
+        assert "ROLLBACK MODEL lost TO VERSION 1" in status
+        with pytest.raises(ThanoSQLModelError, match="is damaged"):
+            later.execute("ROLLBACK MODEL lost")
+        assert later.run("ROLLBACK MODEL lost TO VERSION 1").note == "lost is at version 1; it was damaged."
+        assert later.execute("LIST MODEL").query("name == 'lost'").status.tolist() == ["ready"]
+        later.execute("DROP MODEL lost")
+
+
 def test_whole_numbers_and_moments_of_a_list_stay_what_they_are_beside_nulls(session: Session, folder: Path) -> None:
     session.execute("UPLOAD MODEL ready FROM :folder", {"folder": str(folder)})
     unfinished(session, "alone")

@@ -91,7 +91,7 @@ def _model(name: str, store: Store) -> Iterator[tuple[object, ...]]:
             status.append("ready")
         except ThanoSQLModelError as error:
             if store.exists(name):  # and not dropped meanwhile
-                status.append(error.message)
+                status.append(f"{error.message} {error.hint or ''}".rstrip())
     for kind in TRAININGS:
         try:
             if (run := interrupted(store.training_state(name, kind))) is not None:

@@ -63,7 +63,7 @@ class ListVersions(Statement):
 @dataclass(frozen=True)
 class RollbackPlan(Plan):
     name: str
-    current: int
+    current: int | None  # none where what names it is lost
     version: int
 
 
@@ -81,8 +81,13 @@ def plan_rollback(statement: RollbackModel, environment: Environment) -> Rollbac
     name = statement.name.text
     with located(environment, statement.name.start, len(name)):
         require_stored(name, environment.store)
-        current = environment.store.get(name).version
         versions = environment.store.versions(name)
+        try:
+            current = environment.store.get(name).version
+        except ThanoSQLModelError:
+            if statement.version not in versions:
+                raise
+            return RollbackPlan(name, None, statement.version)
         earlier = [version for version in versions if version < current]
         version = statement.version if statement.version is not None else max(earlier, default=None)
         if version is None or version not in versions or version == current:
@@ -100,7 +105,8 @@ def run_rollback(plan: RollbackPlan, environment: Environment) -> Result:
     model = environment.store.roll_back(plan.name, plan.version)
     return Result(
         status=f"ROLLBACK MODEL {plan.name}",
-        note=f"{plan.name} is at version {model.version}; it was at {plan.current}.",
+        note=f"{plan.name} is at version {model.version}; "
+        + (f"it was at {plan.current}." if plan.current is not None else "it was damaged."),
     )
 
 
