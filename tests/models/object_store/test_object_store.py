@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +19,7 @@ import pytest
 
 from tests.object_storage import serving
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLError, ThanoSQLModelError, ThanoSQLResourceError
+from thanosql.models.object_store import endpoint
 from thanosql.models.object_store import folder as object_folder
 from thanosql.models.object_store.log import Entry, FileFacts, SavedVersion, from_json, key_of
 from thanosql.models.object_store.storage import ObjectStorage, refuse_bad_url
@@ -432,6 +436,64 @@ def test_without_s3fs_the_extra_is_named(url: str, tmp_path: Path, monkeypatch: 
     monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3")
     with pytest.raises(ThanoSQLConnectionError, match=r"needs extra packages[\s\S]*thanosql-speech\[remote\]"):
         ObjectStore(url, tmp_path).names()
+
+
+@pytest.fixture
+def unserved(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The endpoint that the environment names: it takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        # A password in it is nobody's to see.
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://me:planted@127.0.0.1:{silent.getsockname()[1]}")
+        forget_connections()
+        yield silent
+    forget_connections()
+
+
+def unreached(store: str, folder: Path) -> str:
+    with pytest.raises(ThanoSQLConnectionError, match=r"its endpoint http://127\.0\.0\.1:\d+ ") as raised:
+        ObjectStore(store, folder).names()
+    assert "AWS_ENDPOINT_URL names that endpoint" in str(raised.value)
+    assert "planted" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_an_endpoint_that_refuses_is_said_without_another_try(
+    unserved: socket.socket, url: str, tmp_path: Path
+) -> None:
+    unserved.close()
+    assert "refuses connections" in unreached(url, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux answers no call while as many wait as may")
+def test_an_endpoint_that_takes_no_connection_is_said_in_time(
+    unserved: socket.socket, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "CONNECT_SECONDS", 0.2)
+    with contextlib.ExitStack() as callers:
+        for _ in range(3):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(unserved.getsockname())
+        assert "took no connection within 0.2 s" in unreached(url, tmp_path)
+
+
+def test_an_endpoint_that_says_nothing_is_said_in_time(
+    unserved: socket.socket, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "ANSWER_SECONDS", 0.2)
+    unserved.listen(50)
+    assert "gave no answer within 0.2 s" in unreached(url, tmp_path)
+
+
+def test_an_endpoint_behind_a_proxy_is_left_to_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(endpoint.Unreached):
+        asyncio.run(endpoint.reach(address))
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    asyncio.run(endpoint.reach(address))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from thanosql.errors import ThanoSQLConnectionError, ThanoSQLError, ThanoSQLResourceError
+from thanosql.models.object_store import endpoint
 from thanosql.version import DISTRIBUTION
 
 LOOK = 0.2  # seconds after which a waiting statement asks whether it is to stop
@@ -51,6 +52,7 @@ class ObjectStorage:
         self._scheme = scheme.lower()
         self._bucket = self._root.partition("/")[0]
         self._check = check
+        self._answered = False
 
     def read(self, key: str, start: int = 0, end: int = SMALL) -> bytes:
         """The bytes of an object from `start` up to `end`, or to its own end. Raises FileNotFoundError."""
@@ -117,13 +119,37 @@ class ObjectStorage:
                 hint=f'Install them: pip install "{DISTRIBUTION}[remote]"',
             ) from error
         try:
-            return self._wait(files.loop, getattr(files, method)(*what, **how))
+            answer = self._wait(files.loop, self._answer(files, method, what, how))
         except ThanoSQLError:
             raise
         except (
             Exception
         ) as error:  # each kind of storage has errors of its own, and none of them may get past this door
-            raise self._translated(error) from error
+            translated = self._translated(error)
+            self._answered |= not isinstance(translated, ThanoSQLConnectionError)
+            raise translated from error
+        self._answered = True
+        return answer
+
+    async def _answer(self, files: Any, method: str, what: tuple[Any, ...], how: Mapping[str, Any]) -> Any:
+        """Until the storage has answered once, it has to in time. The first request is the small object that says what is
+        there; once that is answered, a large one may take as long as it takes."""
+        if self._answered or not hasattr(files, "set_session"):
+            return await getattr(files, method)(*what, **how)
+        session = await files.set_session()
+        name = str(session.meta.endpoint_url)
+        try:
+            await endpoint.reach(name)
+            limit = None if method == "_put_file" else endpoint.ANSWER_SECONDS
+            async with asyncio.timeout(limit) as answering:
+                return await getattr(files, method)(*what, **how)
+        except endpoint.Unreached as error:
+            raise endpoint.unreached(self.url, name, str(error)) from error
+        except TimeoutError as error:
+            if not answering.expired():
+                raise
+            said = f"gave no answer within {endpoint.ANSWER_SECONDS:g} s"
+            raise endpoint.unreached(self.url, name, said) from error
 
     def _wait(self, loop: asyncio.AbstractEventLoop, asked: Any) -> Any:
         """What fsspec's own thread makes of it; who is interrupted meanwhile leaves nothing running there."""
