@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import thanosql
+from tests.models import checkpoints, log_mel
 from thanosql import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.engine.executors.local import LocalExecutor
 from thanosql.engine.session import Session
@@ -182,6 +183,20 @@ def test_check_says_which_rows_a_kept_vocabulary_would_refuse(session: Session, 
         (row,) = found[found.problem == problem].to_dict("records")
         assert "ö ß" in row["reason"]
         assert ("unknown characters" in set(found.problem)) is (options == "")
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "granite"])
+def test_texts_outside_of_the_vocabulary_are_refused_before_a_file_of_audio_is_opened(
+    session: Session, tmp_path: Path, kind: str
+) -> None:
+    make = checkpoints.make if kind == "wav2vec2" else log_mel.granite
+    base = make(tmp_path / kind)
+    rows = "SELECT '/nowhere/' || text || '.wav' AS audio_path, 'größe 7' AS text FROM train LIMIT 3"
+    build = f"BUILD MODEL refused USING '{base}' OPTIONS (normalizer='none') AS {rows}"
+    with pytest.raises(ThanoSQLDataError, match="3 texts contain characters that the model's vocabulary lacks"):
+        session.execute(build)
+    with pytest.raises(ThanoSQLDataError, match="cannot be read|no such file"):
+        session.execute(build.replace("größe 7", "EAT").replace("'none'", "'auto'"))
 
 
 def test_an_extended_model_predicts_is_measured_and_trained_on(session: Session) -> None:

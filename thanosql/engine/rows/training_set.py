@@ -94,16 +94,17 @@ def _read(about: BoundStatement, snapshot: Snapshot, environment: Environment) -
     family = registry.trainable_family_of(about.model, about.kind)
     # Every epoch reads it again.
     access = access_of(about.options, environment, read_again=True)
+    texts = references(snapshot, about.text, about.tags, required=strict)
+    if strict:  # before a file is opened
+        family.prepare(about.model.checkpoint, enumerate(texts, start=1), how)
     probed = probe_rows(snapshot, about.audio, environment, access)
     if strict:
         probed.refuse(about.audio.name)
-    texts = references(snapshot, about.text, about.tags, required=strict)
     tagged = sum(bool(text and tags(str(text))) for _, text in snapshot.stream(about.text))
     validation = _validation(about, access, environment) if about.options.valid_query is not None else ()
     # Characters of the rows to validate on belong to the vocabulary that is made as well.
     spoken = [*texts, *(utterance.text for utterance in validation)]
-    for checked in (texts if strict else [], [utterance.text for utterance in validation]):
-        family.prepare(about.model.checkpoint, enumerate(checked, start=1), how)
+    family.prepare(about.model.checkpoint, enumerate([utterance.text for utterance in validation], start=1), how)
     groups = _groups(about, snapshot) if how.valid_group is not None else None
     known = family.facts_for_training(about.model.checkpoint, spoken, how)
     executor = environment.executor(about.options.executor)
