@@ -50,6 +50,13 @@ def test_without_errors_the_upper_bound_is_three_over_the_words() -> None:
     assert (interval.rate, interval.low, interval.high) == (0.0, 0.0, 3 / 60)
 
 
+def test_one_utterance_or_one_speaker_has_a_rate_and_no_interval() -> None:
+    for interval in (error_rate([1], [2]), error_rate([1, 0], [2, 0]), error_rate([1, 3], [2, 6], ["ann", "ann"])):
+        assert interval.rate == 0.5
+        assert np.isnan([interval.low, interval.high]).all()
+    assert error_rate([1, 0], [2, 2]).high > 0.25
+
+
 def test_without_words_there_is_no_rate() -> None:
     assert np.isnan(error_rate([0, 0], [0, 0]).rate)
 
@@ -86,3 +93,23 @@ def test_p_values_of_equal_models_are_spread_evenly() -> None:
         )
     assert 0.01 <= np.mean(np.array(values) < 0.05) <= 0.10
     assert 0.35 <= np.median(values) <= 0.65
+
+
+def test_no_p_value_is_lower_than_a_sign_test_of_so_many_pairs() -> None:
+    for pairs in range(1, 9):
+        found = paired_difference([0] * pairs, [5] * pairs, [10] * pairs)
+        assert found.p_value == pytest.approx(2 * 0.5**pairs)
+    assert np.isnan([paired_difference([0], [5], [10]).low, paired_difference([0], [5], [10]).high]).all()
+    unchanged = paired_difference([0, 0, 1, 1, 1], [5, 5, 1, 1, 1], [10] * 5)
+    assert unchanged.p_value >= 0.5, "rows on which both err alike say nothing"
+    assert paired_difference([0] * 8, [5] * 8, [10] * 8, ["ann", "bob"] * 4).p_value == 0.5
+
+
+@pytest.mark.parametrize("rows", [2, 4, 6, 12])
+def test_a_few_rows_seldom_make_equal_models_differ(rows: int) -> None:
+    random = np.random.default_rng(rows)
+    found = [
+        paired_difference(random.binomial(9, 0.3, rows), random.binomial(9, 0.3, rows), [9] * rows, seed=trial).p_value
+        for trial in range(200)
+    ]
+    assert np.mean(np.array(found) < 0.05) <= 0.12

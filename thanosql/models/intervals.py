@@ -41,7 +41,8 @@ def error_rate(errors: ArrayLike, words: ArrayLike, clusters: ArrayLike | None =
 
     `errors` and `words` are counts per utterance `(utterances,)`; `clusters` names each one's cluster (its speaker), and
     then whole clusters are drawn. With no error at all the upper bound is 3 over the number of words (the rule of
-    three): a bootstrap of zeros knows no uncertainty. Without any word all three are NaN.
+    three): a bootstrap of zeros knows no uncertainty. One utterance or cluster says nothing of others, so its bounds are
+    NaN. Without any word all three are NaN.
     """
     import numpy as np
 
@@ -52,6 +53,8 @@ def error_rate(errors: ArrayLike, words: ArrayLike, clusters: ArrayLike | None =
     rate = float(e.sum() / total)
     if e.sum() == 0:
         return Interval(0.0, 0.0, 3.0 / float(total))
+    if _alone(e, w):
+        return Interval(rate, float("nan"), float("nan"))
     rates = _rates(e, w, seed)
     low, high = np.quantile(rates, (0.025, 0.975))
     return Interval(rate, float(low), float(high))
@@ -62,7 +65,9 @@ def paired_difference(
 ) -> Difference:
     """rate(errors) - rate(other_errors) on the same utterances, by a paired bootstrap: both are drawn together.
 
-    The p-value is twice the smaller share of resampled differences on either side of 0, never under 1 / resamples.
+    The p-value is twice the smaller share of resampled differences on either side of 0, never under 1 / resamples, nor under
+    2 to the power of 1 - n, where n utterances (clusters) differ: the least that a sign test of n pairs can give, since
+    resamples of a few pairs that all changed for the better hold nothing else. Of one alone the bounds are NaN.
     """
     import numpy as np
 
@@ -74,8 +79,15 @@ def paired_difference(
     rates = _rates(d, w, seed)
     low, high = np.quantile(rates, (0.025, 0.975))
     one_side = min(int((rates <= 0).sum()), int((rates >= 0).sum()))
-    p_value = min(1.0, 2 * (one_side + 1) / (len(rates) + 1))
+    p_value = min(1.0, max(2 * (one_side + 1) / (len(rates) + 1), 2.0 ** (1 - np.count_nonzero(d))))
+    if _alone(d, w):
+        low = high = float("nan")
     return Difference(float(d.sum() / total), float(low), float(high), p_value)
+
+
+def _alone(errors: NDArray[np.float64], words: NDArray[np.float64]) -> bool:
+    """Whether there is only one to draw from, so that all resamples are alike."""
+    return int(((errors != 0) | (words > 0)).sum()) == 1
 
 
 def _per_cluster(
