@@ -70,7 +70,7 @@ BASES: Mapping[str, Base] = {
             str(ASSETS / "Wav2Vec2Tiny"),
             2,
             "English",
-            {"learning_rate": 2e-3, "freeze_feature_encoder": False, "base_share": 0.2},
+            {"learning_rate": 2e-3, "base_share": 0.3},
         ),
         Base(
             "Wav2Vec2TinyKo",
