@@ -150,10 +150,10 @@ def test_a_session_that_the_server_ends_meanwhile_is_said(
 
 
 def test_timeouts_of_the_server_do_not_end_it(calls: Session, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls.execute("SET idle_in_transaction_session_timeout = 50")
-    others(monkeypatch, peer, "SELECT pg_sleep(0.3)")
+    calls.execute("SET idle_in_transaction_session_timeout = 500")
+    others(monkeypatch, peer, "SELECT pg_sleep(1)")
     assert calls.execute(f"SELECT count(*) FROM calls JOIN ({PREDICT}) p USING (n)").iloc[0, 0] == 4
-    assert calls.execute("SHOW idle_in_transaction_session_timeout").iloc[0, 0] == "50ms"
+    assert calls.execute("SHOW idle_in_transaction_session_timeout").iloc[0, 0] == "500ms"
 
 
 NESTED = f"PREDICT USING Wav2Vec2Tiny AS SELECT calls.* FROM calls, ({PREDICT}) p"
