@@ -277,6 +277,16 @@ def test_an_evaluation_leads_with_what_a_person_wants_to_know(measured: dict[str
     assert result_text.as_text(result, 10).startswith(said)
 
 
+def test_two_models_on_one_row_are_shown_without_an_interval() -> None:
+    compared = {"wer": 0.5, "wer_against": 1.0, "difference": -0.5, "p_value": 1.0, "won": 1, "lost": 0, "tied": 0}
+    unknown = {"difference_low": float("nan"), "difference_high": float("nan")}
+    frame = pd.DataFrame([{"model": "mine", "against": "old", "utterances": 1, "words": 2, **compared, **unknown}])
+    page = words(as_html(Result(status="EVALUATE 1", view="evaluation", table=frame), Showing()) or "")
+    assert "-50.00 points" in page
+    assert "nan" not in page.lower()
+    assert "interval" not in page
+
+
 def test_a_card_leads_with_the_last_evaluation_or_how_to_make_one() -> None:
     card = {"name": "mine", "created": "2026-11-22T09:00:00+00:00", "report": {"loss": 0.72, "epochs": 3}}
     empty = Result(status="DESCRIBE MODEL mine", view="card", table=pd.DataFrame(), display={"card": card})

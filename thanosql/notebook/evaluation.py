@@ -124,13 +124,15 @@ def by_group(rows: Sequence[Row], groups: Sequence[str]) -> Html:
 
 def comparison(row: Row) -> Html:
     """Two models on the same rows."""
-    difference = f"{_rate(row['difference']) * 100:+.2f} points"
-    interval = f"{_rate(row['difference_low']) * 100:+.2f} to {_rate(row['difference_high']) * 100:+.2f}"
+    name, difference = "difference", f"{_rate(row['difference']) * 100:+.2f} points"
+    low, high = (_rate(row[bound]) * 100 for bound in ("difference_low", "difference_high"))
+    if not math.isnan(low):
+        name, difference = "difference, 95% interval", f"{difference} ({low:+.2f} to {high:+.2f})"
     return figures(
         {
             f"WER of {row.get('model', 'this model')}": percent(row["wer"]),
             f"WER of {row.get('against', 'the other')}": percent(row["wer_against"]),
-            "difference, 95% interval": f"{difference} ({interval})",
+            name: difference,
             "rows won · lost · tied": " · ".join(_count(row.get(name)) for name in ("won", "lost", "tied")),
         }
     )
