@@ -1,4 +1,4 @@
-"""Decoders: the text, its confidence and its words, in every way of decoding."""
+"""Decoders: the text, its confidence and its words, in every way of decoding; and of a text that is known."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.ctc.alignment import AlignmentError
-from thanosql.models.ctc.decoder import aligned, decoder
+from thanosql.models.ctc.checked_alignment import check_alignment
+from thanosql.models.ctc.decoder import decoder
 from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.ngram import NGram
 from thanosql.models.ctc.vocabulary import Vocabulary
-from thanosql.models.options import DecodeOptions
+from thanosql.models.options import AlignmentOptions, DecodeOptions
 
 LETTERS = Vocabulary(("<pad>", "|", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 LOWERED = Vocabulary(LETTERS.tokens, lower_case=True)
+WHOLE = AlignmentOptions(gaps=False, unknown="error")
 
 
 def spoken(text: str, sure: float = 0.99) -> np.ndarray:
@@ -76,18 +78,18 @@ def test_a_hot_word_that_cannot_be_spelled_is_refused(word: str, said: str) -> N
 
 
 def test_a_known_text_is_found_where_it_stands() -> None:
-    heard = aligned(spoken("CALL ME"), "CALL ME", LETTERS)
+    heard = check_alignment(spoken("CALL ME"), "CALL ME", LETTERS, WHOLE)
     assert heard.text == "CALL ME"
     assert [(word.text, word.start, word.end) for word in heard.words] == [("CALL", 0.0, 0.14), ("ME", 0.2, 0.26)]
     assert heard.confidence == pytest.approx(0.99)
-    assert aligned(spoken("CALL ME"), "FALL ME", LETTERS).words[0].confidence < 0.2
+    assert check_alignment(spoken("CALL ME"), "FALL ME", LETTERS, WHOLE).words[0].confidence < 0.2
 
 
 def test_a_text_that_cannot_be_aligned_says_why() -> None:
     with pytest.raises(AlignmentError, match="the model has no '4', '2'"):
-        aligned(spoken("CALL ME"), "CALL 42", LETTERS)
+        check_alignment(spoken("CALL ME"), "CALL 42", LETTERS, WHOLE)
     with pytest.raises(AlignmentError, match="needs 12 frames, and the audio has 2"):
-        aligned(spoken("A"), "CALL ME BACK"[:11], LETTERS)
+        check_alignment(spoken("A"), "CALL ME BACK"[:11], LETTERS, WHOLE)
 
 
 def test_no_audio_is_no_text() -> None:

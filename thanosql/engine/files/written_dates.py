@@ -13,7 +13,6 @@ from typing import Any
 from thanosql.errors import ThanoSQLDataError
 
 ORDERS = ("dmy", "mdy", "ymd")
-NAMES = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 STYLES = {"dmy": "ISO, DMY", "mdy": "ISO, MDY", "ymd": "ISO, YMD"}
 DATED = ("date", "timestamp without time zone", "timestamp with time zone")
 

@@ -81,7 +81,7 @@ def temporary_table(database: Database, table: Table) -> str:
 
 
 def _from_pandas(frame: pd.DataFrame) -> Table:
-    from thanosql.engine.postgres.frame_tables import column_type, values_of
+    from thanosql.engine.postgres.dataframe_columns import column_type, values_of
 
     names = _checked([str(name) for name in frame.columns])
     series = [frame.iloc[:, number] for number in range(len(names))]

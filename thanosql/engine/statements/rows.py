@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 def temporary_rows(columns: Sequence[Column], frame: pd.DataFrame, environment: Environment) -> str:
     """A temporary table of a statement's rows, its columns of the types that its plan said; its name, quoted."""
-    from thanosql.engine.postgres.frame_tables import values_of
+    from thanosql.engine.postgres.dataframe_columns import values_of
 
     return environment.database.temporary(columns, values_of(frame, columns))

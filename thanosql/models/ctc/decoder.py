@@ -1,14 +1,13 @@
-"""Log-probabilities in; text, how sure it is and when each word was said out: greedy, by a beam, or of a known text."""
+"""Log-probabilities in; text, how sure it is and when each word was said out: greedy, or by a beam."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from thanosql.errors import ThanoSQLOptionError
 from thanosql.models.ctc import alignment, timestamps
-from thanosql.models.ctc.alignment import AlignmentError
 from thanosql.models.ctc.beam import search
 from thanosql.models.ctc.greedy import greedy
 from thanosql.models.ctc.shallow_fusion import ShallowFusion
@@ -52,7 +51,7 @@ def decoder(
     level: str = "word",
     frame_seconds: float = FRAME_SECONDS,
 ) -> Decoder:
-    """What makes a hearing of log-probabilities `(frames, vocab)`; `level` is that of its words, 'none' for no words.
+    """What makes transcripts of log-probabilities `(frames, vocab)`; `level` is that of their words, 'none' for no words.
 
     `normalize` gives a text in the letters of the vocabulary: it is done to hot words and to the words of the language
     model. Raises ThanoSQLOptionError for hot words that the vocabulary cannot spell, and for `lm_closed`
@@ -82,22 +81,6 @@ def decoder(
         closed=options.lm_closed,
     )
     return _Beam(vocabulary, level, frame_seconds, guidance, options.beam_width)
-
-
-def aligned(
-    log_probabilities: np.ndarray,
-    text: str,
-    vocabulary: Vocabulary,
-    *,
-    level: str = "word",
-    frame_seconds: float = FRAME_SECONDS,
-    bounds: WordBounds | None = None,
-) -> TimedTranscript:
-    """Where a normalized text stands in the audio, and how sure the model is of it there. Raises AlignmentError."""
-    if missing := vocabulary.missing(text):
-        raise AlignmentError(f"the model has no {', '.join(map(repr, missing))}")
-    labels = vocabulary.encode(text)
-    return _hearing(log_probabilities, text, labels, vocabulary, level, frame_seconds, bounds)
 
 
 def hot_words(phrases: Iterable[str], vocabulary: Vocabulary, normalize: Callable[[str], str]) -> list[str]:
@@ -158,21 +141,9 @@ class _Beam:
 
     def __call__(self, log_probabilities: np.ndarray, bounds: WordBounds | None = None) -> TimedTranscript:
         best = search(log_probabilities, self.vocabulary, self.guidance, width=self.width)[0]
-        return _hearing(
-            log_probabilities, best.text, best.labels, self.vocabulary, self.level, self.frame_seconds, bounds
-        )
-
-
-def _hearing(
-    log_probabilities: np.ndarray,
-    text: str,
-    labels: Sequence[int],
-    vocabulary: Vocabulary,
-    level: str,
-    frame_seconds: float,
-    bounds: WordBounds | None,
-) -> TimedTranscript:
-    spans = alignment.align(log_probabilities, labels, vocabulary.blank)
-    sure = timestamps.confidence(spans, log_probabilities, vocabulary.blank)
-    words = () if level == "none" else timestamps.timed(spans, vocabulary, level, frame_seconds, bounds)
-    return TimedTranscript(text, sure, words)
+        spans = alignment.align(log_probabilities, best.labels, self.vocabulary.blank)
+        sure = timestamps.confidence(spans, log_probabilities, self.vocabulary.blank)
+        if self.level == "none":
+            return TimedTranscript(best.text, sure)
+        words = timestamps.timed(spans, self.vocabulary, self.level, self.frame_seconds, bounds)
+        return TimedTranscript(best.text, sure, words)

@@ -14,7 +14,6 @@ from thanosql.models.spoken.readings import Readings, combined, one_of
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LONGEST = 15  # figures that are said as one number; longer ones are said figure by figure
-GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _LIKELY_YEARS = (range(1100, 2000), range(2010, 2100))
 _LIKELY_CODE = 7  # so many figures without commas are a telephone number or a code
 

@@ -1,4 +1,4 @@
-"""A pandas DataFrame in, a temporary table of its columns and rows out."""
+"""A pandas DataFrame in; PostgreSQL's types of its columns, and its rows as values for `COPY`, out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from thanosql.engine.postgres.database import Database
     from thanosql.engine.postgres.naming import Column
 
 # A column of objects is what its values are; bool stands before int, datetime before date.
@@ -35,19 +34,8 @@ TOGETHER = {
 }
 
 
-def temporary_frame(database: Database, frame: pd.DataFrame) -> str:
-    """A temporary table of a DataFrame's columns and rows, in their order; its name, quoted. What pandas counts as
-    missing is NULL."""
-    from thanosql.engine.postgres.naming import Column
-
-    types = [column_type(frame.iloc[:, number]) for number in range(frame.shape[1])]
-    values = [_values(frame.iloc[:, number], kind) for number, kind in enumerate(types)]
-    columns = [Column(str(name), kind) for name, kind in zip(frame.columns, types, strict=True)]
-    return database.temporary(columns, zip(*values, strict=True))
-
-
 def values_of(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[tuple[Any, ...]]:
-    """A DataFrame's rows as values for columns of these types, in their order."""
+    """A DataFrame's rows as values for columns of these types, in their order. What pandas counts as missing is None."""
     values = [_values(frame.iloc[:, number], column.type) for number, column in enumerate(columns)]
     return zip(*values, strict=True)
 

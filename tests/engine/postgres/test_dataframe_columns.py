@@ -1,4 +1,4 @@
-"""A DataFrame becomes a temporary table of the same columns, types and rows."""
+"""A DataFrame becomes a table of the same columns, types and rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thanosql.engine.language.syntax import SQL
-from thanosql.engine.postgres.frame_tables import column_type, temporary_frame
+from thanosql.engine.postgres.dataframe_columns import column_type
 from thanosql.engine.session import Session
 
 
@@ -49,9 +48,7 @@ def test_values_come_back_as_they_went_in_and_missing_ones_as_null(session: Sess
             "b": pd.array([True, None], dtype="boolean"),
         }
     )
-    name = temporary_frame(session.database, frame)
-    back = session.database.run(SQL.of(f"SELECT * FROM {name}"))
-    assert isinstance(back, pd.DataFrame)
+    back = session.execute("SELECT * FROM :frame", {"frame": frame})
     assert list(back.columns) == list(frame.columns)
     assert [[None if pd.isna(value) else value for value in row] for row in back.values.tolist()] == [
         [1, None, "tab\t\\N", True],
@@ -60,9 +57,8 @@ def test_values_come_back_as_they_went_in_and_missing_ones_as_null(session: Sess
 
 
 def test_an_empty_frame_is_an_empty_table_with_its_columns(session: Session) -> None:
-    name = temporary_frame(session.database, pd.DataFrame({"a": pd.array([], dtype="Int64"), "b": []}))
-    back = session.database.run(SQL.of(f"SELECT * FROM {name}"))
-    assert isinstance(back, pd.DataFrame)
+    frame = pd.DataFrame({"a": pd.array([], dtype="Int64"), "b": []})
+    back = session.execute("SELECT * FROM :frame", {"frame": frame})
     assert list(back.columns) == ["a", "b"]
     assert back.empty
 
