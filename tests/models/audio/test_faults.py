@@ -50,7 +50,7 @@ content = open(name, "rb").read()
 if warm:
     audio.read(os.path.abspath(name))
 resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, 4096))
-for work in (audio.probe, audio.read, audio.read_any_length):
+for work in (audio.probe, audio.read, audio.decode):
     print(outcome(lambda: work(os.path.abspath(name))))
     print(outcome(lambda: work(content)))
 """
@@ -84,7 +84,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 tempfile.tempdir = os.path.abspath("tmp")
 reading.LONG_SECONDS = 1.0
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-print(outcome(lambda: audio.read_any_length(os.path.abspath("a.wav"))))
+print(outcome(lambda: audio.decode(os.path.abspath("a.wav"))))
 print(outcome(lambda: audio.read(os.path.abspath("a.wav"))))
 """
     assert said(tmp_path, code) == [f"OSError EFBIG {tmp_path / 'tmp'}", "gave ndarray"]
@@ -96,7 +96,7 @@ def test_a_temporary_folder_that_is_gone_is_no_missing_recording(tmp_path: Path)
 from thanosql.models.audio import reading
 tempfile.tempdir = "/nowhere/at/all"
 reading.LONG_SECONDS = 1.0
-print(outcome(lambda: audio.read_any_length(os.path.abspath("a.wav"))).split()[:2])
+print(outcome(lambda: audio.decode(os.path.abspath("a.wav"))).split()[:2])
 """
     assert said(tmp_path, code) == ["['FileNotFoundError', 'ENOENT']"]
 

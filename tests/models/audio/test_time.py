@@ -213,7 +213,7 @@ def test_a_file_that_states_more_than_it_holds_is_truncated_in_every_container(f
 
 def test_a_recording_over_the_limit_is_refused_by_its_header_and_names_the_setting() -> None:
     data = by_soundfile(np.zeros(3600 * 8000, np.int16), 8000, "FLAC", "PCM_16")
-    for work in (audio.probe, audio.read, audio.read_any_length):
+    for work in (audio.probe, audio.read, audio.decode):
         with pytest.raises(
             AudioError, match=r"^1\.0 h long, and no more than 0\.5 h are read \(the setting max_hours, or"
         ):

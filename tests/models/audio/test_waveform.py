@@ -46,18 +46,18 @@ def test_a_recording_past_the_limit_is_read_to_a_file_with_the_same_samples(
     path = tmp_path / "long.flac"
     soundfile.write(path, noise(50_000), 22_050)
     expected = audio.read(str(path))
-    short = audio.read_any_length(str(path))
+    short = audio.decode(str(path)).waveform
     assert isinstance(short, np.ndarray)
     assert np.array_equal(short, expected)
     monkeypatch.setattr(reading, "LONG_SECONDS", 1.0)
-    long = audio.read_any_length(str(path))
+    long = audio.decode(str(path)).waveform
     assert isinstance(long, LongWaveform)
     assert np.array_equal(long[:], expected)
 
 
 def test_what_is_wrong_with_a_file_is_said_as_read_says_it(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"no audio")
-    for read in (audio.read, audio.read_any_length):
+    for read in (audio.read, audio.decode):
         with pytest.raises(AudioError, match="not"):
             read(str(tmp_path / "a.wav"))
 

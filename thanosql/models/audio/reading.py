@@ -28,7 +28,7 @@ from thanosql.models.audio.parts import AudioPart
 from thanosql.models.audio.recordings import DecodedAudio, DecodedRecordings
 from thanosql.models.audio.references import find, is_remote, of_data_uri, refuse_outside
 from thanosql.models.audio.riff import holds_plain_samples
-from thanosql.models.audio.waveform import SAMPLING_RATE, Waveform
+from thanosql.models.audio.waveform import SAMPLING_RATE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,19 +82,6 @@ def read(
     return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, math.inf, processes).waveform[:]
 
 
-def read_any_length(
-    audio: str | bytes | AudioPart,
-    roots: Sequence[Path] = (),
-    *,
-    confined: bool = False,
-    remote: RemoteAccess | None = None,
-    max_hours: float = MAX_HOURS,
-    processes: int = 0,
-) -> Waveform:
-    """As `read`; of more than LONG_SECONDS a waveform that lies in a file, so that memory stays flat."""
-    return decode(audio, roots, confined=confined, remote=remote, max_hours=max_hours, processes=processes).waveform
-
-
 def decode(
     audio: str | bytes | AudioPart,
     roots: Sequence[Path] = (),
@@ -104,7 +91,10 @@ def decode(
     max_hours: float = MAX_HOURS,
     processes: int = 0,
 ) -> DecodedAudio:
-    """As `read_any_length`, with what one should know of the recording, which for some shows in decoding alone."""
+    """As `read`, with what one should know of the recording, which for some shows in decoding alone.
+
+    A waveform of more than LONG_SECONDS lies in a file and is read by slices, so that memory stays flat.
+    """
     return _decode(AudioPart.of(audio), roots, confined, remote, max_hours, LONG_SECONDS, processes)
 
 
