@@ -168,8 +168,9 @@ def _types() -> Iterator[str]:
     yield table
     yield re.sub(r"\s*\n\s*", " ", rest)
     yield (
-        "NumPy and pandas scalars are taken as parameters; `NaT` and `NA` become NULL. Two columns of one name are refused "
-        "with the words to write instead."
+        "NumPy's and pandas' scalars, arrays and Series are taken as parameters; what pandas counts as missing in them is "
+        "NULL. Plain SQL may give two columns of one name; the query of a statement of ours may not, and the error has the "
+        "words to write instead."
     )
 
 

@@ -302,6 +302,9 @@ def test_an_empty_list_holds_nothing(session: Session, empty: Any) -> None:
     [
         ("'00000000-0000-0000-0000-000000000007'::uuid IN :x", [uuid.UUID(int=7)]),
         ("date '2026-01-02' IN :x", [dt.date(2026, 1, 2)]),
+        ("date '2026-01-02' IN :x", np.array(["2026-01-02"], dtype="datetime64[ns]")),
+        ("'a' IN :x", pd.Series(["a", "b", "a"], dtype="string").unique()),
+        ("1 IN :x", pd.array([1, None], dtype="Int64")),
         ("'it''s {\"so\"},\\'::varchar(20) IN :x", ['it\'s {"so"},\\']),
         ("1.10::numeric IN :x", [decimal.Decimal("1.1"), None]),
         ("true IN :x", [True]),

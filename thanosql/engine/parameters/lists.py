@@ -10,8 +10,8 @@ from thanosql.imported import imported
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """The items of a list, tuple, set, range, view of a dict, pandas Series or Index, or NumPy array of one dimension;
-    None for anything else.
+    """The items of a list, tuple, set, range, view of a dict, pandas Series, Index or array, or NumPy array of one
+    dimension; None for anything else.
 
     >>> as_list((1, 2)), as_list({3}), as_list("ab"), as_list({"a": 1}.keys())
     ([1, 2], [3], None, ['a'])
@@ -19,10 +19,11 @@ def as_list(value: Any) -> list[Any] | None:
     if isinstance(value, list | tuple | range | Set | KeysView | ValuesView):
         return list(value)
     pandas, numpy = imported("pandas"), imported("numpy")
-    if pandas is not None and isinstance(value, pandas.Series | pandas.Index):
+    if pandas is not None and isinstance(value, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
         return [None if missing else item for item, missing in zip(value.tolist(), value.isna(), strict=True)]
     if numpy is not None and isinstance(value, numpy.ndarray) and value.ndim == 1:
-        return list(value.tolist())
+        times = value.dtype.kind in "mM"  # tolist makes whole numbers of times in nanoseconds
+        return list(value) if times else list(value.tolist())
     if hasattr(value, "__arrow_c_stream__") or hasattr(
         value, "__arrow_c_array__"
     ):  # a Series of polars, an array of Arrow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
@@ -84,7 +85,7 @@ def end_of_query(at: int, sql: SQL, places: Sequence[Place]) -> Position | None:
 
 
 def value(given: Any) -> Any:
-    """A value as the driver takes it: NumPy's and pandas' scalars become Python's, their missing ones None."""
+    """A value as the driver takes it: NumPy's and pandas' scalars and arrays become Python's, their missing values None."""
     pandas = imported("pandas")
     numpy = imported("numpy")
     if pandas is not None:
@@ -94,15 +95,17 @@ def value(given: Any) -> Any:
             return given.to_pydatetime(warn=False)
         if isinstance(given, pandas.Timedelta):
             return given.to_pytimedelta()
-        if isinstance(given, pandas.Series | pandas.Index):
-            return [value(item) for item in given]
+        if isinstance(given, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
+            return [None if missing else value(item) for item, missing in zip(given, given.isna(), strict=True)]
     if numpy is not None:
         if isinstance(given, numpy.datetime64 | numpy.timedelta64):
             return None if numpy.isnat(given) else given.astype(given.dtype.str[:2] + "8[us]").item()
         if isinstance(given, numpy.generic):
             return given.item()
         if isinstance(given, numpy.ndarray):
-            return [value(item) for item in given.tolist()]
+            # tolist makes whole numbers of times in nanoseconds.
+            items = given if given.dtype.kind in "mM" and given.ndim else given.tolist()
+            return [value(item) for item in items] if given.ndim else value(given[()])
     if isinstance(given, list):
         return [value(item) for item in given]
     if isinstance(given, tuple):
@@ -117,7 +120,7 @@ def _quoted(piece: Bound, cursor: Any, source: str) -> str:
     from psycopg2.extras import Json
 
     try:
-        plain = value(piece.value)
+        plain = _infinite(value(piece.value))
         if isinstance(plain, dict):
             plain = Json(plain, dumps=json_text)
         text: str = cursor.mogrify("%s", (plain,)).decode("utf-8")
@@ -128,3 +131,14 @@ def _quoted(piece: Bound, cursor: Any, source: str) -> str:
             position=Position.at(source, piece.start) if source and piece.start is not None else None,
         ) from error
     return text
+
+
+def _infinite(plain: Any) -> Any:
+    """The value with its infinite Decimals as PostgreSQL writes them: the driver would send NaN in their place."""
+    from psycopg2.extensions import AsIs
+
+    if isinstance(plain, Decimal) and plain.is_infinite():
+        return AsIs(f"'{plain}'::numeric")
+    if isinstance(plain, list | tuple):
+        return type(plain)(map(_infinite, plain))
+    return plain
