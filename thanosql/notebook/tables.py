@@ -35,7 +35,6 @@ def as_html(
     frame: pd.DataFrame,
     limit: int,
     *,
-    caption: str = "",
     cells: Mapping[str, Cell] | None = None,
     first: Mapping[str, Cell] | None = None,
 ) -> Html:
@@ -72,7 +71,7 @@ def as_html(
         body.append(element("tr", own, theirs))
     return element(
         "table",
-        element("caption", caption or counted(length(frame), limit)),
+        element("caption", counted(length(frame), limit)),
         element("thead", head),
         element("tbody", body),
         class_="thanosql-table" + (" thanosql-narrow" if len(names) <= NARROW and not before else ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -36,7 +36,7 @@ PROBES_AT_ONCE = 4
 CHUNK = 1000  # files whose headers are read ahead of the database
 
 
-def open_folder(folder: Path, settings: Settings, progress: Callable[[int], None] = lambda _: None) -> Records:
+def open_folder(folder: Path, settings: Settings) -> Records:
     """The audio files in `folder` and the folders in it, in the order of their names.
 
     A path under the workspace is relative to it, so that it is found from any working folder; any other is absolute.
@@ -51,15 +51,12 @@ def open_folder(folder: Path, settings: Settings, progress: Callable[[int], None
 
     def rows() -> Iterator[tuple[Any, ...]]:
         counts["unreadable"] = 0
-        done = 0
         files = _files(folder)
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
             while chunk := list(islice(files, CHUNK)):
                 for row in pool.map(partial(_row, settings=settings), chunk):
                     counts["unreadable"] += row[-1] is not None
                     yield row
-                done += len(chunk)
-                progress(done)
 
     def said() -> str:
         count = counts["unreadable"]

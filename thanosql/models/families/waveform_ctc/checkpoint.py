@@ -88,14 +88,13 @@ def _feature_files(folder: Path) -> tuple[Path, ...]:
 
 def load_model(
     folder: Path,
-    dtype: torch.dtype | None = None,
     *,
     language: str | None = None,
     vocabulary: Vocabulary | None = None,
     new_head: bool = False,
 ) -> Any:
-    """The model, in evaluation mode, its weights in `dtype` (float32), with the adapters and the head of `language` or the
-    one that the folder is set to, where it has those of several.
+    """The model, in evaluation mode, its weights in float32, with the adapters and the head of `language` or the one that
+    the folder is set to, where it has those of several.
 
     With a `vocabulary` the head is made for it (`head.fitted`); so a checkpoint that was only pretrained gets its head.
     With `new_head`, one that was only pretrained and has a vocabulary gets a head for that. Without either, a folder that has
@@ -104,12 +103,11 @@ def load_model(
     """
     import torch
 
-    dtype = dtype or torch.float32
     config = read_config(folder)
     architecture = read_architecture(folder)
     model_class = getattr(transformers(), architecture.model_class)
     prefix = f"{model_class.base_model_prefix}."
-    weights = {name: value.to(dtype) for name, value in _weights(folder, prefix, language).items()}
+    weights = {name: value.to(torch.float32) for name, value in _weights(folder, prefix, language).items()}
     if HEAD_WEIGHT in weights and adapter_file(folder, language) is not None:
         config.vocab_size = len(weights[HEAD_WEIGHT])
     old = read_vocabulary(folder, language) if has_vocabulary(folder) and (new_head or vocabulary is not None) else None
@@ -138,7 +136,7 @@ def load_model(
         raise ThanoSQLModelError(f"{folder / 'config.json'} does not describe a valid model: {error}") from error
     spec_embed = prefix + SPEC_EMBED
     if spec_embed in model.state_dict() and spec_embed not in weights:
-        weights[spec_embed] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0)).to(dtype)
+        weights[spec_embed] = torch.rand(config.hidden_size, generator=torch.Generator().manual_seed(0))
     try:
         missing, _ = model.load_state_dict(weights, strict=False, assign=True)
     except RuntimeError as error:
