@@ -11,8 +11,8 @@
     ├── ThanoSQLCancelledError    a statement that Session.cancel stopped
     └── ThanoSQLInternalError     a defect of ThanoSQL: please report it
 
-Errors of other libraries are translated in six places only (parser, database, audio, a family's files, a store's object
-storage, Ray), always with `raise … from`.
+Errors of other libraries are translated where the library is called (parser, database, files of COPY, prediction cache, audio,
+a checkpoint's files, the hub, object storage, Ray), always with `raise … from`; any other by `unexpected.py`.
 """
 
 from __future__ import annotations
