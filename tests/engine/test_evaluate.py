@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import thanosql
-from thanosql import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql import ThanoSQLDataError, ThanoSQLModelError, ThanoSQLOptionError
 from thanosql.engine.session import Session
 from thanosql.notebook import cards
 
@@ -68,6 +68,44 @@ def test_groups_may_be_of_several_columns_and_whole_numbers_stay_whole(session: 
     assert frame.iloc[:-1].utterances.sum() == 24
     assert pd.isna(frame.length.iloc[-1])
     assert frame.dtypes[["length", "utterances", "words"]].astype(str).tolist() == ["Int64"] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "groups"),
+    [
+        ("CASE WHEN n > 2 THEN 'NaN'::float8 ELSE 10 - n END", [8.0, 9.0, pd.NA]),
+        ("ARRAY[n % 2, NULL]", [[0, None], [1, None]]),
+        ("jsonb_build_object('a', n % 2)", [{"a": 0}, {"a": 1}]),
+        ("n * 9", [9, 18, 27, 36]),
+    ],
+)
+def test_groups_are_those_of_postgresql_whatever_their_type_and_numbers_stand_by_size(
+    session: Session, value: str, groups: list[object]
+) -> None:
+    rows = f"SELECT *, {value} AS kind FROM (SELECT *, row_number() OVER (ORDER BY audio_path) AS n FROM ({ALL}) q LIMIT 4) r"
+    evaluate = f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by=['kind', 'Kind']) AS {rows}"
+    frame = session.execute(evaluate)
+    assert str(frame.kind.tolist()[:-1]) == str(groups)
+    assert frame.utterances.sum() == 8
+    assert session.execute(f"SELECT count(*) AS n FROM ({evaluate}) e").n[0] == len(groups) + 1
+
+
+def test_a_group_column_with_the_name_of_a_figure_is_refused(session: Session) -> None:
+    with pytest.raises(ThanoSQLDataError, match="a column 'words' of its own") as caught:
+        session.execute(
+            f"EVALUATE USING Wav2Vec2Tiny OPTIONS (group_by='words') AS SELECT *, 1 AS words FROM ({ALL}) q"
+        )
+    assert '"words" AS another_name' in str(caught.value)
+
+
+def test_a_comparison_refuses_groups_and_points_at_a_model_that_is_not_there(session: Session) -> None:
+    with pytest.raises(ThanoSQLOptionError, match="either against or group_by"):
+        session.execute(f"EVALUATE USING Wav2Vec2Tiny OPTIONS (against='trained', group_by='speaker') AS {ALL}")
+    sql = f"EVALUATE USING Wav2Vec2Tiny OPTIONS (against='nope') AS {ALL}"
+    with pytest.raises(ThanoSQLModelError) as caught:
+        session.execute(sql)
+    assert caught.value.position is not None
+    assert caught.value.position.column == sql.index("'nope'") + 1
 
 
 def test_clusters_change_the_bounds_and_not_the_rate(session: Session) -> None:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +94,11 @@ class Evaluation:
         names = self.rows.group_by
         places: dict[tuple[object, ...], list[int]] = {}
         for place, index in enumerate(self.counted):
-            places.setdefault(self.rows.groups[index], []).append(place)
+            places.setdefault(tuple(map(_key, self.rows.groups[index])), []).append(place)
+        groups = [(self.rows.groups[self.counted[members[0]]], members) for members in places.values()]
         rows = []
-        for values in sorted(places, key=lambda values: [(value is None, str(value)) for value in values]):
-            row = self._row(places[values])
+        for values, members in sorted(groups, key=lambda group: [*map(_order, group[0])]):
+            row = self._row(members)
             rows.append({**dict(zip(names, values)), **row, "small": row["words"] < SMALL_WORDS})
         rows.append({**dict.fromkeys(names), **self.total_row(), "small": False})
         return pd.DataFrame(rows)
@@ -203,6 +205,34 @@ class Evaluation:
 
 def _scored(rows: Sequence[RecognizedRow], counted: Sequence[int]) -> list[UtteranceScore]:
     return score_each([rows[index].reference for index in counted], [rows[index].hypothesis for index in counted])
+
+
+def _key(value: object) -> object:
+    """What is equal for values that PostgreSQL groups together: NaN is one group, and an array or JSON has a key too.
+
+    >>> _key([1, {"a": float("nan")}]) == _key([1, {"a": float("nan")}]), _key([1]) == _key([True])
+    (True, False)
+    """
+    if isinstance(value, list):
+        return ("list", *map(_key, value))
+    if isinstance(value, dict):
+        return frozenset((name, _key(item)) for name, item in value.items())
+    if isinstance(value, bool) or value != value:
+        return (type(value), str(value))
+    return value
+
+
+def _order(value: object) -> tuple[int, Any]:
+    """Where a group stands: numbers by size, NaN after them, anything else as text, NULL last.
+
+    >>> sorted([None, 10, float("nan"), 9, "a"], key=_order)
+    [9, 10, nan, 'a', None]
+    """
+    if value is None:
+        return 3, ""
+    if isinstance(value, int | float | Decimal):
+        return (0, value) if value == value else (1, "")
+    return 2, str(value)
 
 
 def _sign(number: int) -> int:
