@@ -15,7 +15,7 @@ from thanosql.models.families.waveform_ctc.training import WaveformModel
 from thanosql.models.families.waveform_ctc.training_forward import encode, frame_logits
 from thanosql.models.options import TrainOptions
 from thanosql.models.training import schedule
-from thanosql.models.training.batch_norms import start_learning
+from thanosql.models.training.transformers_model import start_learning
 
 DROPOUTS = (
     "hidden_dropout",

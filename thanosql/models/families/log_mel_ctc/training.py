@@ -6,18 +6,17 @@ transformers has it, so that the loss is that of its own `forward(labels=…)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.models.audio.waveform import SAMPLING_RATE
 from thanosql.models.families.log_mel_ctc import checkpoint, model_facts
 from thanosql.models.families.log_mel_ctc.geometry import Geometry, geometry
 from thanosql.models.json_file import read_json
-from thanosql.models.training.batch_norms import start_learning
 from thanosql.models.training.masking import SpecAugment
-from thanosql.models.training.recomputation import Recomputation
+from thanosql.models.training.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,13 +81,12 @@ class LogMelCheckpoint:
         checkpoint.save(folder, trained, self.folder, vocabulary, normalizer, self._extractor, kept=kept)
 
 
-class LogMelModel:
+class LogMelModel(TransformersModel):
     """A TrainableModel around transformers' own module."""
 
     def __init__(self, model: Any, extractor: Any) -> None:
-        self.model = model
+        super().__init__(model)
         self._extractor = extractor
-        self._recomputation = Recomputation(model)
 
     @cached_property
     def spec_augment(self) -> SpecAugment | None:
@@ -172,22 +170,3 @@ class LogMelModel:
         if base.adapter is not None:
             hidden = base.adapter(hidden, attention_mask=present)
         return cast("torch.Tensor", hidden)
-
-    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
-        yield from self.model.named_parameters()
-
-    def to(self, device: torch.device) -> Self:
-        self.model.to(device)
-        return self
-
-    def train(self) -> Self:
-        start_learning(self.model)
-        return self
-
-    def eval(self) -> Self:
-        self.model.eval()
-        return self
-
-    def recompute(self, on: bool) -> None:
-        """Whether the layers are computed anew for their gradients, with the same draws of dropout."""
-        self._recomputation.set(on)

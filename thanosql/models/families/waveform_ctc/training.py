@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from thanosql.errors import ThanoSQLModelError
 from thanosql.models.adapter_base import AdapterBase, read_base
@@ -13,9 +13,8 @@ from thanosql.models.ctc.languages import read_languages
 from thanosql.models.families.waveform_ctc import checkpoint, convolutions, model_facts, training_forward
 from thanosql.models.families.waveform_ctc.architectures import Architecture
 from thanosql.models.families.waveform_ctc.steps import base_of, frame_count, has_adapter, squeeze
-from thanosql.models.training.batch_norms import start_learning
 from thanosql.models.training.masking import SpecAugment
-from thanosql.models.training.recomputation import Recomputation
+from thanosql.models.training.transformers_model import TransformersModel
 from thanosql.models.weights import weight_files
 
 if TYPE_CHECKING:
@@ -126,13 +125,12 @@ class WaveformCheckpoint:
             raise ThanoSQLModelError(f"The model cannot be written to {folder}: {error}") from error
 
 
-class WaveformModel:
+class WaveformModel(TransformersModel):
     """A TrainableModel around transformers' own module."""
 
     def __init__(self, model: Any, architecture: Architecture) -> None:
-        self.model = model
+        super().__init__(model)
         self.padded = architecture.padded
-        self._recomputation = Recomputation(model)
         self._encoders: dict[torch.dtype, FeatureEncoder] = {}
 
     @cached_property
@@ -172,22 +170,3 @@ class WaveformModel:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `training_forward.frame_logits`."""
         return training_forward.frame_logits(self.model, features, hidden_frames, hidden_channels, padded=self.padded)
-
-    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
-        yield from self.model.named_parameters()
-
-    def to(self, device: torch.device) -> Self:
-        self.model.to(device)
-        return self
-
-    def train(self) -> Self:
-        start_learning(self.model)
-        return self
-
-    def eval(self) -> Self:
-        self.model.eval()
-        return self
-
-    def recompute(self, on: bool) -> None:
-        """Whether the layers are computed anew for their gradients, with the same draws of dropout."""
-        self._recomputation.set(on)
