@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from thanosql.engine.language.options import bind, describe
@@ -191,6 +194,19 @@ def test_numpy_s_scalars_are_taken_as_parameters() -> None:
     )
     assert given == Everything(batch_size=4, learning_rate=0.5, overwrite=True)
     assert (type(given.batch_size), type(given.overwrite)) == (int, bool)
+
+
+@pytest.mark.parametrize(
+    "words", [np.array(["a", "b"]), pd.Series(["a", "b"]), pd.Index(["a", "b"]), pd.Series(["a", "b", "a"]).unique()]
+)
+def test_arrays_of_numpy_and_pandas_are_lists(words: Any) -> None:
+    assert bound("words=:w", params={"w": words}).words == ["a", "b"]
+
+
+def test_what_pandas_counts_as_missing_is_null_and_paths_and_decimals_are_taken() -> None:
+    assert bound("table_name=:t, beam=:b", params={"t": pd.NA, "b": pd.NaT}) == Everything()
+    given = bound("note=:p, learning_rate=:r", params={"p": PurePosixPath("a/b"), "r": Decimal("0.5")})
+    assert given == Everything(note="a/b", learning_rate=0.5)
 
 
 def test_a_missing_parameter_is_named_with_those_given() -> None:

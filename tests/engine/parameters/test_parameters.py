@@ -16,7 +16,7 @@ import pytest
 from tests.engine.databases import Peer
 from thanosql.engine.parameters.tables import identity
 from thanosql.engine.session import Session
-from thanosql.errors import ThanoSQLError, ThanoSQLOptionError, ThanoSQLSyntaxError
+from thanosql.errors import ThanoSQLDataError, ThanoSQLError, ThanoSQLOptionError, ThanoSQLSyntaxError
 from thanosql.models.bases import ASSETS
 
 CALLS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", None, "Käse\t%s"]})
@@ -289,6 +289,18 @@ def test_a_list_stands_behind_in(session: Session, ids: Any, condition: str, exp
     assert session.execute(sql, params).iloc[:, 0].tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a\0", "holds a NUL character"), (["\0"], "holds a NUL character"), ("\ud800", r"surrogate pair: '\\ud800")],
+)
+def test_a_character_of_a_table_that_postgresql_does_not_take_is_named(
+    session: Session, text: object, message: str
+) -> None:
+    frame = pd.DataFrame({"a": pd.Series([text], dtype=object)})
+    with pytest.raises(ThanoSQLDataError, match=message):
+        session.execute("SELECT * FROM :frame", {"frame": frame})
+
+
 @pytest.mark.parametrize("empty", [[], (), set(), np.array([]), pd.Series([], dtype=object)])
 def test_an_empty_list_holds_nothing(session: Session, empty: Any) -> None:
     sql = (
@@ -364,6 +376,8 @@ UTC = dt.UTC
         ([True, 2], "text", ["True", "2"]),
         ([True, None, False], "boolean", ["true", None, "false"]),
         ([np.int64(3), 4], "bigint", ["3", "4"]),
+        ([2**63, -1, None], "numeric", ["9223372036854775808", "-1", None]),
+        ([2**63 - 1, -(2**63)], "bigint", ["9223372036854775807", "-9223372036854775808"]),
         ([np.float32(0.5), np.int8(1)], "double precision", ["0.5", "1"]),
         ([1, "a"], "text", ["1", "a"]),
         ([b"a", "a"], "text", ["b'a'", "a"]),

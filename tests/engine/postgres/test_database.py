@@ -88,6 +88,15 @@ def test_scalars_of_numpy_and_pandas_are_taken_as_parameters(
     assert (None if found is pd.NA else found) == shown
 
 
+def test_a_negative_parameter_is_cast_as_a_whole(database: Database) -> None:
+    frame = database.run(
+        with_values(
+            "SELECT ", -3, "::text AS a, ", np.int64(-32768), " ::smallint AS b, ", Decimal("-1.5"), "::text AS c"
+        )
+    )
+    assert frame.iloc[0].tolist() == ["-3", -32768, "-1.5"]
+
+
 def test_a_parameter_that_has_no_form_in_sql_is_named_by_its_type(database: Database) -> None:
     with pytest.raises(ThanoSQLOptionError, match="type object cannot be sent"):
         database.run(with_values("SELECT ", object(), ""))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from thanosql.counting import counted
 from thanosql.engine.evaluation.recognized import RecognizedRow
-from thanosql.engine.postgres.naming import Column
+from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.models.intervals import error_rate, paired_difference
 from thanosql.models.metrics import UtteranceScore, score_each, total
 from thanosql.models.trained_rows import IN_PART, OTHER_TEXT
@@ -41,6 +42,22 @@ COMPARISON = (
     ),
     *(Column(name, _BIGINT) for name in ("won", "lost", "tied")),
 )
+
+
+def refuse_groups(groups: Sequence[Column], *, compared: bool) -> None:
+    """Raise ThanoSQLOptionError for groups of a comparison, ThanoSQLDataError for a group column with a figure's name."""
+    if groups and compared:
+        raise ThanoSQLOptionError(
+            "A comparison of two models has one row, and no groups: it takes either against or group_by.",
+            hint="Leave group_by out, or give the query a WHERE for each group.",
+        )
+    for column in groups:
+        if column.name in {figure.name for figure in (*FIGURES, SMALL)}:
+            raise ThanoSQLDataError(
+                f"The result has a column '{column.name}' of its own, so the rows cannot be grouped by one of that name.",
+                hint=f"Give it another name in the query: {quoted(column.name)} AS another_name.",
+                option=("group_by", column.name),
+            )
 
 
 @dataclass(frozen=True)

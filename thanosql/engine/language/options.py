@@ -16,12 +16,15 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
+from decimal import Decimal
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from thanosql.engine.language.foreign_options import option_here, switch_here
 from thanosql.engine.language.syntax import Option, Parameter, Word
 from thanosql.errors import Position, ThanoSQLOptionError, did_you_mean
+from thanosql.imported import imported
 
 _VALUE = re.compile(r"'(?:[^']|'')*+'|[^\s,()]++")
 _MISSING = object()
@@ -200,7 +203,17 @@ def _looked_up(value: Any, name: str, params: Mapping[str, Any], where: Position
     found = params[value.name]
     if isinstance(found, list):
         return tuple(found)
-    # NumPy's and pandas' scalars, told without importing either.
+    if isinstance(found, PurePath):
+        return str(found)
+    if isinstance(found, Decimal):
+        return float(found)
+    pandas = imported("pandas")
+    if pandas is not None and (found is pandas.NA or found is pandas.NaT):
+        return None
+    # NumPy's and pandas' arrays and scalars, told without importing either.
+    tolist = getattr(found, "tolist", None)
+    if callable(tolist) and getattr(found, "ndim", 0) == 1:
+        return tuple(tolist())
     item = getattr(found, "item", None)
     return item() if callable(item) and getattr(found, "ndim", 0) == 0 else found
 

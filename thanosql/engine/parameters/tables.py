@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from thanosql.engine.postgres.copying import chunks
 from thanosql.engine.postgres.naming import Column, fault_of
-from thanosql.errors import ThanoSQLOptionError
+from thanosql.errors import ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLOptionError
 from thanosql.imported import imported
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from thanosql.engine.postgres.database import Database
 
+NUL_REFUSED = ("22021", "22P05")  # SQLSTATEs of a NUL in a text, and in JSON
 CHUNK_ROWS = 10_000  # turned into values at a time
 # The types of PostgreSQL whose arrays a column of lists becomes; lists of anything else are jsonb.
 ELEMENTS = {bool: "boolean", int: "bigint", float: "double precision", str: "text"}
@@ -68,16 +70,37 @@ def identity(value: Any) -> Any:
     if table is None:
         return value
     digest = hashlib.sha256(repr(table.columns).encode(errors="surrogatepass"))
-    for data in chunks(table.rows(), [column.type for column in table.columns]):
-        digest.update(data)
+    with _named_characters():
+        for data in chunks(table.rows(), [column.type for column in table.columns]):
+            digest.update(data)
     return digest.hexdigest()
 
 
 def temporary_table(database: Database, table: Table) -> str:
     """A temporary table of these columns and rows, in their order, its statistics known; its name, quoted."""
-    name = database.temporary(table.columns, table.rows())
+    with _named_characters():
+        name = database.temporary(table.columns, table.rows())
     database.connection.execute(f"ANALYZE {name}")
     return name
+
+
+@contextmanager
+def _named_characters() -> Iterator[None]:
+    """Raise ThanoSQLDataError for a text in a table with a character that PostgreSQL does not take."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        text = error.object[max(error.start - 20, 0) : error.end + 20]
+        raise ThanoSQLDataError(
+            f"A text in the table holds half a surrogate pair: {text!r}.", hint="Take it out of the table."
+        ) from error
+    except ThanoSQLDatabaseError as error:
+        if error.sqlstate not in NUL_REFUSED:
+            raise
+        raise ThanoSQLDataError(
+            "A text in the table holds a NUL character, which a text of PostgreSQL cannot hold.",
+            hint="Take it out of the table.",
+        ) from error
 
 
 def _from_pandas(frame: pd.DataFrame) -> Table:

@@ -62,7 +62,10 @@ def column_type(series: pd.Series[Any]) -> str:
         return "timestamp with time zone" if getattr(kind, "tz", None) else "timestamp without time zone"
     if types.is_timedelta64_dtype(kind):
         return "interval"
-    found = frozenset(map(_kind, series[series.notna()].tolist()))
+    values = series[series.notna()].tolist()
+    found = frozenset(map(_kind, values))
+    if found == {"bigint"} and not -(2**63) <= min(values) <= max(values) < 2**63:
+        return "numeric"
     return TOGETHER.get(found) or (next(iter(found)) if len(found) == 1 else "text")
 
 

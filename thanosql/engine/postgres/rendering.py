@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import PurePath
 from typing import Any
 
@@ -25,8 +26,11 @@ def rendered(sql: SQL, cursor: Any) -> tuple[str, tuple[Place, ...]]:
     written: list[str] = []
     places: list[Place] = []
     length = 0
-    for piece in sql.pieces:
+    for piece, behind in zip_longest(sql.pieces, sql.pieces[1:]):
         text = piece.sql if isinstance(piece, Text) else _quoted(piece, cursor, sql.source)
+        if isinstance(piece, Bound) and text.lstrip().startswith("-") and isinstance(behind, Text):
+            # A cast binds closer than a minus: -32768::smallint is out of range.
+            text = f"({text.strip()})" if behind.sql.lstrip().startswith("::") else text
         written.append(text)
         places.append((length, length + len(text), piece.start))
         length += len(text)

@@ -14,7 +14,7 @@ from thanosql.engine.dispatcher import Result, run
 from thanosql.engine.evaluation import tables
 from thanosql.engine.evaluation.corrections import Correction, correction
 from thanosql.engine.evaluation.evaluate_options import EvaluateOptions
-from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows
+from thanosql.engine.evaluation.figures import COMPARISON, FIGURES, SMALL, Evaluation, EvaluationRows, refuse_groups
 from thanosql.engine.evaluation.model_card import outcome_of, record_on_card
 from thanosql.engine.evaluation.recognized import RecognizedRow, comparison_normalizer, spoken_in
 from thanosql.engine.evaluation.rows import RowsToEvaluate, probe_audio, worst_rows
@@ -22,7 +22,7 @@ from thanosql.engine.language.statement_syntax import StatementSyntax
 from thanosql.engine.language.syntax import ModelReference, Option, Query, Statement
 from thanosql.engine.planner import Environment, RowsPlan, materialize, plan, refuse_open_transaction, resolve_model
 from thanosql.engine.postgres.columns import find_column
-from thanosql.engine.postgres.naming import Column, quoted
+from thanosql.engine.postgres.naming import Column
 from thanosql.engine.postgres.small_table import typed
 from thanosql.engine.prediction import transcription
 from thanosql.engine.prediction.calibration_notes import calibration_notes
@@ -38,7 +38,7 @@ from thanosql.engine.rows.query import open_snapshot
 from thanosql.engine.rows.references import references, tag_remarks
 from thanosql.engine.rows.spoken_language import in_languages, language_notes
 from thanosql.engine.statements.rows import temporary_rows
-from thanosql.errors import ThanoSQLDataError, ThanoSQLOptionError
+from thanosql.errors import ThanoSQLDataError
 from thanosql.models import precision
 from thanosql.models.devices import expected_device
 from thanosql.models.options import TranscribeOptions
@@ -138,7 +138,7 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
     options, columns = about.options, about.query.columns
     cluster = find_column(columns, options.cluster_by, "cluster_by") if options.cluster_by is not None else None
     groups = tuple(dict.fromkeys(find_column(columns, name, "group_by") for name in options.group_by))
-    _refuse_groups(groups, about)
+    refuse_groups(groups, compared=about.against is not None)
     confusions = None
     if options.confusions_table is not None:
         confusions = environment.database.target(options.confusions_table)
@@ -150,22 +150,6 @@ def plan_evaluate(statement: Evaluate, environment: Environment) -> EvaluatePlan
     told_apart = key is not None or not (about.audio.raw or about.audio.parted)
     labels = correction(statement.query, about.text.name, named) if told_apart else None
     return EvaluatePlan(about, about.against, cluster, groups, key, confusions, labels)
-
-
-def _refuse_groups(groups: tuple[Column, ...], about: BoundStatement) -> None:
-    """Raise ThanoSQLOptionError for groups of a comparison, ThanoSQLDataError for a group column with a figure's name."""
-    if groups and about.against is not None:
-        raise ThanoSQLOptionError(
-            "A comparison of two models has one row, and no groups: it takes either against or group_by.",
-            hint="Leave group_by out, or give the query a WHERE for each group.",
-        )
-    for column in groups:
-        if column.name in {figure.name for figure in (*FIGURES, SMALL)}:
-            raise ThanoSQLDataError(
-                f"The result has a column '{column.name}' of its own, so the rows cannot be grouped by one of that name.",
-                hint=f"Give it another name in the query: {quoted(column.name)} AS another_name.",
-                option=("group_by", column.name),
-            )
 
 
 @run.register
