@@ -82,6 +82,19 @@ def test_audio_without_text_is_marked_and_moves_nothing_else(
     assert row.align_result_problem.endswith("s of speech: no text for it")
 
 
+def test_an_empty_text_fits_silence_alone(
+    session: Session, recording: tuple[Path, list[str], list[float]], tmp_path: Path
+) -> None:
+    spoken = align(session, recording[0], "")
+    assert [item["problem"] for item in items(spoken.align_result)] == ["no text for it"]
+    assert spoken.align_result_problem.endswith("s of speech: no text for it")
+    assert spoken.align_result_confidence == 0
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    silent = align(session, tmp_path / "silence.wav", "")
+    assert (items(silent.align_result), silent.align_result_confidence) == ([], 1)
+    assert pd.isna(silent.align_result_problem)
+
+
 def test_text_without_audio_is_marked_and_moves_nothing_else(
     session: Session, recording: tuple[Path, list[str], list[float]]
 ) -> None:

@@ -111,6 +111,14 @@ def test_so_is_one_at_the_very_beginning(text: list[list[int]]) -> None:
     assert heard == [(None, 0, 6), (len(text) - 1, 8, 10)]
 
 
+def test_all_speech_is_a_gap_where_the_text_is_empty() -> None:
+    emitted = sure([BLANK, BLANK, A, BLANK, B, BREAK, A, BLANK, BLANK])
+    assert align_gapped(emitted, [], BLANK, BREAK, Costs()) == (Place(None, 2, 7),)
+    assert align_gapped(emitted, [], BLANK, BREAK, None) == ()
+    for silence in (sure([BLANK] * 9), np.empty((0, 4))):
+        assert align_gapped(silence, [], BLANK, BREAK, Costs()) == ()
+
+
 def test_long_audio_takes_memory_of_the_square_root_of_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "HELD", 0)
     frames, words = 4_000, [[A, B]] * 300

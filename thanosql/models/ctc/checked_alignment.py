@@ -178,7 +178,7 @@ def _confidence(places: Sequence[Place], spelled: Sequence[Sequence[int] | None]
     peaks = [span.peak for place in places for span in place.labels]
     letters = sum(len(labels) if labels is not None else 0 for labels in spelled)
     if not peaks:
-        return 0.0 if letters else 1.0
+        return 0.0 if letters or (places and not spelled) else 1.0  # speech where the text is empty fits as badly
     return min(1.0, math.exp(sum(peaks) / len(peaks))) * len(peaks) / letters
 
 

@@ -67,13 +67,23 @@ def align_gapped(
     not fit into the frames.
     """
     if not words:
-        return ()
+        return _speech_alone(log_probabilities, blank, costs) if costs is not None else ()
     lattice = _Lattice(log_probabilities, words, blank, delimiter, costs)
     if costs is None and len(log_probabilities) < lattice.needed:
         raise AlignmentError(f"the text needs {lattice.needed:,} frames, and the audio has {len(log_probabilities):,}")
     if not len(log_probabilities):
         return tuple(Place(number, 0, 0) for number in range(len(words)))
     return tuple(lattice.places(lattice.path()))
+
+
+def _speech_alone(log_probabilities: np.ndarray, blank: int, costs: Costs) -> tuple[Place, ...]:
+    """The gap that an empty text has: the frames that gain most by being no blanks, where that is worth a gap."""
+    gains = log_probabilities.max(axis=1, initial=-np.inf) - costs.frame - log_probabilities[:, blank]
+    sums = np.concatenate([[0.0], np.cumsum(gains, dtype=np.float64)])
+    lowest = np.minimum.accumulate(sums)
+    end = int((sums - lowest).argmax())
+    start = int(sums[: end + 1].argmin())
+    return (Place(None, start, end),) if sums[end] - sums[start] > costs.gap else ()
 
 
 class _Lattice:
