@@ -631,6 +631,11 @@ def test_keys_of_types_that_cannot_be_compared_are_refused(calls: Session, updat
             "(id + 0.5)::float8",
             r"double precision in the query and integer(.|\n)*row 1, id 1.5, in the table 2",
         ),
+        (
+            "text",
+            "id",
+            r"is integer in the query and text in the table public.heard, which PostgreSQL does not(.|\n)*\(id::text AS id\)",
+        ),
         ("integer", "id + 10000000000", "does not hold all its values: integer out of range"),
         ("date", "timestamp '2026-01-01 10:00' + id * interval '1 hour'", r"in the table 2026-01-01"),
         ("numeric(5,1)", "id + 0.25", r"row 2, id 2.25, in the table 2.3"),

@@ -6,10 +6,12 @@ are updated, others inserted. A row that another session deleted meanwhile is no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thanosql.engine.postgres.keyed_rows import CAST
 from thanosql.engine.postgres.naming import Column, fresh, quoted, type_of
 from thanosql.engine.postgres.replacement import explained
 from thanosql.engine.postgres.target import AlteredMeanwhile, Target, find, refuse_if_not_updatable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from thanosql.engine.postgres.definition import Piece
     from thanosql.engine.postgres.replacement import Source
 
+NO_OPERATOR = "42883"
 MADE_MEANWHILE = ("42P07", "23505")  # by another session: CREATE TABLE IF NOT EXISTS is no lock
 
 
@@ -73,6 +76,22 @@ def stored_columns(connection: Connection, target: Target) -> dict[str, Stored]:
     return {name: Stored(name, *rest) for name, *rest in found}
 
 
+@contextmanager
+def _compared(key: str, queried: str, stored: str, target: Target) -> Iterator[None]:
+    """Raise ThanoSQLDataError where PostgreSQL compares no values of these two types of the key."""
+    try:
+        yield
+    except ThanoSQLDatabaseError as error:
+        if error.sqlstate != NO_OPERATOR or queried == stored:
+            raise
+        raise ThanoSQLDataError(
+            f"'{key}' (row_key) is {queried} in the query and {stored} in the table {target}, which PostgreSQL does not"
+            " compare.",
+            hint=CAST.format(name=key, type=stored),
+            option=("row_key", key),
+        ) from error
+
+
 def refuse_unfit(connection: Connection, target: Target, columns: Sequence[Column], key: str, prune: bool) -> None:
     """Ask the server whether rows of these columns could be written by that key, before any work: rights and types.
 
@@ -102,10 +121,12 @@ def refuse_unfit(connection: Connection, target: Target, columns: Sequence[Colum
             )
     there = [column for column in columns if column.name in stored]
     values = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in there)
+    queried = next(column.type for column in columns if column.name == key)
     with explained(connection, target):
         for text in _statements(target, f"(SELECT {values})", [column.name for column in there], stored, key):
             if text:
-                connection.execute(f"EXPLAIN {text}")
+                with _compared(key, queried, stored[key].type, target):
+                    connection.execute(f"EXPLAIN {text}")
         if prune:
             connection.execute(f"EXPLAIN DELETE FROM {target.quoted}")
 
