@@ -16,7 +16,13 @@ import pytest
 from tests.engine.databases import Peer
 from thanosql.engine.parameters.tables import identity
 from thanosql.engine.session import Session
-from thanosql.errors import ThanoSQLDataError, ThanoSQLError, ThanoSQLOptionError, ThanoSQLSyntaxError
+from thanosql.errors import (
+    ThanoSQLDatabaseError,
+    ThanoSQLDataError,
+    ThanoSQLError,
+    ThanoSQLOptionError,
+    ThanoSQLSyntaxError,
+)
 from thanosql.models.bases import ASSETS
 
 CALLS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", None, "Käse\t%s"]})
@@ -299,6 +305,22 @@ def test_a_character_of_a_table_that_postgresql_does_not_take_is_named(
     frame = pd.DataFrame({"a": pd.Series([text], dtype=object)})
     with pytest.raises(ThanoSQLDataError, match=message):
         session.execute("SELECT * FROM :frame", {"frame": frame})
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "cure"),
+    [
+        ("SELECT 1 WHERE 'a' IN :v", "a", "no list, as IN takes one: write = :v"),
+        ("SELECT 1 WHERE 1 NOT IN :v", None, "no list"),
+        ("SELECT * FROM :v", [1, 2], r"unnest\(:v\) makes rows"),
+        ("SELECT * FROM pg_class JOIN :v AS t ON true", "x", "no table"),
+    ],
+)
+def test_a_value_of_another_shape_than_its_place_takes_is_said(
+    session: Session, sql: str, value: object, cure: str
+) -> None:
+    with pytest.raises(ThanoSQLDatabaseError, match=cure):
+        session.execute(sql, {"v": value})
 
 
 @pytest.mark.parametrize("empty", [[], (), set(), np.array([]), pd.Series([], dtype=object)])

@@ -10,7 +10,7 @@ from typing import Any
 from thanosql.engine.language.syntax import SQL
 from thanosql.engine.postgres.naming import written
 from thanosql.engine.postgres.rendering import Place, end_of_query, position
-from thanosql.errors import ThanoSQLConnectionError, ThanoSQLDatabaseError
+from thanosql.errors import Position, ThanoSQLConnectionError, ThanoSQLDatabaseError
 
 # What a server says that ends a session; functions of users may raise it too.
 LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
@@ -95,3 +95,14 @@ def unreachable(error: BaseException, where: Any) -> ThanoSQLConnectionError:
         f"The database {shown} cannot be reached: {said}",
         hint="It is named by THANOSQL_DATABASE_URL, thanosql.connect(url) or %thanosql postgresql://…",
     )
+
+
+def cure_of_parameter(at: Position) -> str | None:
+    """The cure where one value stands for a list, or a list for a table."""
+    found = re.match(r":\w+", at.text[at.column - 1 :])
+    word = re.search(r"\b(IN|FROM|JOIN)\s*$", at.text[: at.column - 1], re.IGNORECASE) if found else None
+    if found is None or word is None:
+        return None
+    if word[1].upper() == "IN":
+        return f"The value of {found[0]} is no list, as IN takes one: write = {found[0]}, or give a list."
+    return f"The value of {found[0]} is no table, as a DataFrame is: unnest({found[0]}) makes rows of a list."

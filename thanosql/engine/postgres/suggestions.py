@@ -25,6 +25,7 @@ from thanosql.engine.language.syntax import (
     walk,
 )
 from thanosql.engine.language.terminals import Lexeme, lexeme, words
+from thanosql.engine.postgres.error_translation import cure_of_parameter
 from thanosql.engine.postgres.naming import written
 from thanosql.engine.postgres.query_errors import DUPLICATE_COLUMN
 from thanosql.errors import Position, ThanoSQLDatabaseError, ThanoSQLDataError, ThanoSQLError, near
@@ -212,6 +213,8 @@ def _hint(
         return ALONE if any(True for _ in nested_statements(query_of(statement))) else None
     if error.sqlstate == NO_COLUMN and (made := _made(at, statement)) is not None:
         return made
+    if error.sqlstate == SYNTAX and (cure := cure_of_parameter(at)) is not None:
+        return cure
     if error.sqlstate != SYNTAX:
         meant = _name(error, at, source, connection)
     elif (found := _keyword(at)) is None:
