@@ -196,6 +196,10 @@ def test_a_wav_cut_inside_its_header_is_truncated() -> None:
         assert why(TONE[:size]) == "truncated: the file ends inside the WAV header, before any samples"
 
 
+def test_a_wav_without_channels_is_said_to_have_none() -> None:
+    assert why(TONE[:22] + b"\0\0" + TONE[24:]) == "damaged: the wav header says that there are no channels"
+
+
 def test_a_wav_whose_header_promises_more_is_truncated() -> None:
     assert why(TONE[:-32000]) == "truncated: its header promises 64,000 bytes of samples, 32,000 are there"
     aiff = by_soundfile(sweep(16000), 16000, "AIFF", "PCM_16")

@@ -201,7 +201,9 @@ def _stream(container: Any, track: int | None) -> Any:
     context = stream.codec_context
     if context is None:
         raise AudioError(f"no decoder for the audio in this {name} file")
-    if not LOWEST_RATE <= (context.sample_rate or 0) <= HIGHEST_RATE or not context.channels:
+    if not context.channels:
+        raise AudioError(f"damaged: the {name} header says that there are no channels")
+    if not LOWEST_RATE <= (context.sample_rate or 0) <= HIGHEST_RATE:
         raise AudioError(f"damaged: the {name} header gives an impossible sampling rate ({context.sample_rate} Hz)")
     return stream
 
