@@ -67,13 +67,16 @@ def test_audio_without_text_is_marked_and_moves_nothing_else(
 ) -> None:
     path, texts, begins = recording
     whole = items(align(session, path, " ".join(texts)).align_result)
-    row = align(session, path, " ".join(texts[:4] + texts[8:]))
+    # Not where the text goes on as what is left out begins: that "eight" may as well be said in its "eighty".
+    first = next(number for number in range(3, 8) if texts[number][:2] != texts[number + 4][:2])
+    after = first + 4
+    row = align(session, path, " ".join(texts[:first] + texts[after:]))
     words = items(row.align_result)
     gaps = [word for word in words if word.get("problem") == "no text for it"]
     assert [gap["word"] for gap in gaps] == [""]
-    assert gaps[0]["start"] == pytest.approx(begins[4], abs=0.3)
-    assert gaps[0]["end"] == pytest.approx(begins[8] - 0.4, abs=0.6)
-    before, lacking = len(" ".join(texts[:4]).split()), len(" ".join(texts[4:8]).split())
+    assert gaps[0]["start"] == pytest.approx(begins[first], abs=0.3)
+    assert gaps[0]["end"] == pytest.approx(begins[after] - 0.4, abs=0.6)
+    before, lacking = len(" ".join(texts[:first]).split()), len(" ".join(texts[first:after]).split())
     kept = whole[:before] + whole[before + lacking :]
     placed = [word for word in words if word not in gaps]
     assert [word["word"] for word in placed] == [word["word"] for word in kept]

@@ -316,16 +316,20 @@ def test_a_crowded_machine_is_asked_again_to_start_ray(
     assert asked == tries
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Starting Ray client server failed.", "psutil.ZombieProcess: PID still exists but it's a zombie (pid=7229)"],
+)
 @pytest.mark.parametrize(("crashes", "tries"), [(2, 3), (9, 3)])
 def test_a_heads_server_that_crashes_as_it_starts_is_asked_again(
-    ray: Any, monkeypatch: pytest.MonkeyPatch, crashes: int, tries: int
+    ray: Any, monkeypatch: pytest.MonkeyPatch, crashes: int, tries: int, said: str
 ) -> None:
     asked = []
 
     def init(address: str, **_: Any) -> None:
         asked.append(address)
         if len(asked) <= crashes:
-            raise ConnectionAbortedError("Initialization failure from server: Starting Ray client server failed.")
+            raise ConnectionAbortedError(f"Initialization failure from server: {said}")
 
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(ThanoSQLConnectionError) if crashes >= tries else nullcontext():

@@ -15,6 +15,7 @@ from thanosql.version import DISTRIBUTION
 
 OLDEST = (2, 60)  # of Ray; no older one was tried
 CLIENT_TRIES = 3  # a head's server for a driver may crash as it is forked (gRPC), and does not the next time
+CRASHED = ("Starting Ray client server failed", "ZombieProcess")  # in what Ray says of it
 START_TRIES = (
     3  # a crowded machine starts no node in the 15 s that Ray waits for its own processes, and may do so the next time
 )
@@ -158,7 +159,7 @@ def _open_client(ray: Any, address: str) -> None:
             ray.init(address, logging_level="error", log_to_driver=False)
             return
         except ConnectionError as error:
-            if not left or "Starting Ray client server failed" not in str(error):
+            if not left or not any(words in str(error) for words in CRASHED):
                 raise
 
 
